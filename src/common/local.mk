@@ -1,0 +1,6 @@
+noinst_LTLIBRARIES += src/common/libcommon.la
+src_common_libcommon_la_SOURCES = \
+	src/common/error.c src/common/error.h \
+	src/common/util.c src/common/util.h \
+	src/common/log.c src/common/log.h
+src_common_libcommon_la_LIBADD = $(HWLOC_LIBS) $(JSON_LIBS) -lm

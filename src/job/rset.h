@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rset: a resource set R, RFC 20 version 1: which nodes, and of each which cores and GPUs. */
+#ifndef HBATCH_JOB_RSET_H
+#define HBATCH_JOB_RSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <hwloc/bitmap.h>
+#include <json-c/json.h>
+#include "src/common/error.h"
+
+struct rset_node {
+    unsigned rank;        /* rank in the instance that owns this R */
+    char *host;           /* name, from R's nodelist */
+    hwloc_bitmap_t cores; /* logical core ids of the node */
+    hwloc_bitmap_t gpus;  /* logical GPU ids */
+};
+
+struct rset {
+    struct rset_node *nodes; /* ascending rank */
+    size_t nnodes;
+    double starttime;        /* seconds since the epoch; 0: unset */
+    double expiration;       /* 0: never */
+    json_object *properties; /* {"name": "idset of ranks"}, or NULL */
+    json_object *scheduling; /* opaque, or NULL */
+};
+
+struct rset *rset_create(void);
+void rset_destroy(struct rset *r); /* NULL is allowed */
+struct rset *rset_copy(const struct rset *r);
+
+/* Add a node (HOST copied; the bitmaps copied; GPUS may be NULL). Ranks stay sorted. */
+struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
+                           hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus);
+struct rset_node *rset_find(const struct rset *r, unsigned rank); /* or NULL */
+
+/* RFC 20 JSON in and out. Nodes with equal children are folded into one R_lite entry. */
+struct rset *rset_from_json(json_object *o, struct error *err);
+json_object *rset_to_json(const struct rset *r);
+
+size_t rset_ncores(const struct rset *r);
+size_t rset_ngpus(const struct rset *r);
+/* Hosts in rank order as a hostlist text; ranks as an idset text. The caller frees. */
+char *rset_nodelist(const struct rset *r);
+char *rset_ranks(const struct rset *r);
+/* Short human form "rank0/core[0-3],gpu0 rank1/core0"; the caller frees. */
+char *rset_dims(const struct rset *r);
+
+#endif

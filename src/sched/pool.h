@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pool: the resources of an instance and what of them is free.  Pure: no I/O, no clock.
+ *
+ * Nodes carry cores and GPUs as bitmaps of logical ids.  A placement takes cores of nodes for
+ * slots; the same core or GPU is never given twice.  Finding a place does not look at every
+ * node: the pool keeps an index over the nodes' free counts. */
+#ifndef HBATCH_SCHED_POOL_H
+#define HBATCH_SCHED_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <hwloc/bitmap.h>
+#include "src/job/constraint.h"
+#include "src/job/jobspec.h"
+#include "src/job/rset.h"
+
+struct pool;
+
+enum pool_node_state { POOL_UP, POOL_DRAINED, POOL_DOWN };
+
+/* A node as the pool shows it (owned by the pool, valid until it changes). */
+struct pool_node {
+    unsigned rank;
+    const char *host;
+    hwloc_const_bitmap_t cores, gpus;           /* all */
+    hwloc_const_bitmap_t free_cores, free_gpus; /* not given to a job */
+    enum pool_node_state state;
+    const char *reason; /* of a drain, or NULL */
+};
+
+/* What a job asks for, ready for placing. Not owned by the pool. */
+struct pool_request {
+    struct job_shape shape;
+    const struct constraint *constraint; /* or NULL */
+};
+
+/* Where a job's slots go: part i uses nslots[i] slots on the node of rset->nodes[i]. */
+struct placement {
+    struct rset *rset; /* what the job gets; whole nodes when exclusive */
+    unsigned *nslots;  /* rset->nnodes entries */
+};
+
+/* Build from R (copied); all nodes up and free. */
+struct pool *pool_create(const struct rset *r);
+void pool_destroy(struct pool *p); /* NULL is allowed */
+
+size_t pool_nnodes(const struct pool *p);
+struct pool_node pool_nth(const struct pool *p, size_t i); /* i < nnodes, in rank order */
+/* Totals over nodes that are up: cores, GPUs; free ones in *free_cores, *free_gpus. */
+void pool_totals(const struct pool *p, size_t *cores, size_t *gpus, size_t *free_cores,
+                 size_t *free_gpus);
+
+/* Could REQ ever run here, were everything free (drained and down nodes count)? Return 0, or
+ * -1 with err set: "this instance has 16 cores; 64 were asked for". */
+int pool_satisfiable(const struct pool *p, const struct pool_request *req,
+                     struct error *err);
+/* As pool_satisfiable, with the resources of HELD regarded as gone: can REQ run while the
+ * owner of HELD does? (a spawn request must not wait for its own parent). */
+int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req,
+                            const struct rset *held, struct error *err);
+
+/* Find and take resources now.  First fit in rank order; lowest core ids first, adjacent ones
+ * preferred; tasks' nodes are filled block-wise.  A request for N nodes gets exactly
+ * nnodes_min nodes, or up to nnodes_max if more are free. A request without nodes takes as
+ * few nodes as first fit allows. Return a new placement, or NULL: not now. */
+struct placement *pool_alloc(struct pool *p, const struct pool_request *req);
+/* Take exactly R (a restart re-attaches running jobs): -1 if some of it is taken. */
+int pool_take(struct pool *p, const struct rset *r, struct error *err);
+/* Give back what a placement took. */
+void pool_free(struct pool *p, const struct rset *r);
+void placement_destroy(struct placement *pl); /* NULL is allowed */
+
+/* Change a node's state; REASON may be NULL. -1 if there is no such rank. Running jobs keep
+ * what they have; nothing new is placed on a node that is not up. */
+int pool_set_state(struct pool *p, unsigned rank, enum pool_node_state state,
+                   const char *reason);
+/* Add a node (an instance grows) or remove one that has nothing taken. -1: not possible. */
+int pool_add_node(struct pool *p, const struct rset_node *node, struct error *err);
+int pool_remove_node(struct pool *p, unsigned rank, struct error *err);
+/* The set of all nodes and all they have, as R. The caller destroys. */
+struct rset *pool_rset(const struct pool *p);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sched: the queue of pending jobs and the policy that picks from it.  Pure: no I/O, no clock
+ * of its own (times come in as arguments), no sockets: the same code runs live, in unit tests
+ * and in simulation.
+ *
+ * A *sched* has a pool and a queue. The owner adds jobs as they become ready (state SCHED),
+ * removes them when they are canceled, tells when running jobs end, and calls sched_run,
+ * which asks the policy for placements until it has none.
+ *
+ * What a policy sees and returns: struct sched_policy below.  A policy sees the queue in
+ * priority order through sched_first/sched_next, the pool, the time, and the running jobs with their
+ * expected ends; it takes resources with pool_alloc and hands each placement to sched_start.
+ * It may keep private state in sched->priv.  It never blocks and never looks at wall clock. */
+#ifndef HBATCH_SCHED_SCHED_H
+#define HBATCH_SCHED_SCHED_H
+
+#include <stdint.h>
+#include "src/sched/pool.h"
+
+struct sched;
+
+/* A job as the scheduler knows it. The owner allocates it inside its own job (container_of),
+ * fills the first part, and keeps it alive from sched_add to sched_remove or, once started,
+ * to sched_end. Arrays: one sched_job may stand for COUNT identical elements; each start
+ * takes one of them, and the entry leaves the queue when none is left. */
+struct sched_job {
+    /* set by the owner */
+    uint64_t id;       /* ties in priority go to the smaller id */
+    uint64_t priority; /* greater first; 0: held, never started */
+    struct pool_request req;
+    double duration; /* seconds, 0: unlimited */
+    uint64_t count;  /* elements left to start; 1 for a plain job */
+    /* set by the scheduler; zero before sched_add */
+    struct sched_job *parent, *left, *right; /* or what the queue's structure needs */
+    unsigned weight;                         /* likewise */
+    int queued;
+};
+
+struct sched_policy {
+    const char *name; /* "fcfs" */
+    const char *summary;
+    int (*init)(struct sched *s);  /* may be NULL */
+    void (*fini)(struct sched *s); /* may be NULL */
+    /* Start what can start at NOW: for each, pool_alloc and sched_start. */
+    void (*pass)(struct sched *s, double now);
+};
+
+/* Known policies, ended by a NULL name. Issue by issue more come; "fcfs" is the default:
+ * first come first served in priority order, no overtaking of a job that does not fit. */
+extern const struct sched_policy *const sched_policies[];
+const struct sched_policy *sched_policy_find(const char *name); /* or NULL */
+
+/* Called from sched_run for every start; takes the placement over. The element's number is
+ * counted by the owner (job->count has already been decremented). */
+typedef void (*sched_start_f)(struct sched_job *job, struct placement *pl, void *arg);
+
+/* The pool stays the caller's and must outlive the sched. */
+struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
+                           sched_start_f start, void *arg);
+void sched_destroy(struct sched *s); /* NULL is allowed; jobs are not touched */
+
+struct pool *sched_pool(struct sched *s);
+
+/* Queue a job; remove one that is queued; change its priority. O(log n). */
+void sched_add(struct sched *s, struct sched_job *job);
+void sched_remove(struct sched *s, struct sched_job *job);
+void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority);
+
+/* Resources come back (a job or element ended). */
+void sched_end(struct sched *s, const struct rset *r);
+
+/* Start what can be started at time NOW (seconds). Return the number started. Costs next to
+ * nothing when nothing changed since the last call. */
+size_t sched_run(struct sched *s, double now);
+
+/* For policies. */
+struct sched_job *sched_first(struct sched *s);
+struct sched_job *sched_next(struct sched *s, struct sched_job *job);
+void sched_start(struct sched *s, struct sched_job *job, struct placement *pl);
+void **sched_priv(struct sched *s);
+
+size_t sched_queued(const struct sched *s); /* jobs, elements of arrays counted */
+
+#endif

@@ -1,1 +1,15 @@
-# parts of tests
+# Unit tests: one program per concept, Check; each paragraph adds one.
+UNIT_LIBS = src/job/libjob.la src/common/libcommon.la $(CHECK_LIBS)
+UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+UNIT =
+noinst_HEADERS = tests/unit/unit.h
+
+if HAVE_CHECK
+UNIT += tests/unit/t_error
+endif
+tests_unit_t_error_SOURCES = tests/unit/t_error.c
+tests_unit_t_error_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_error_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+check_PROGRAMS += $(UNIT)
+TESTS += $(UNIT)

@@ -11,7 +11,7 @@
 #define UNIT_MAIN(name, ...)                                                             \
     int main(void)                                                                       \
     {                                                                                    \
-        static const TTest *const tests[] = {__VA_ARGS__};                               \
+        const TTest *const tests[] = {__VA_ARGS__};                                      \
         Suite *suite = suite_create(name);                                               \
         TCase *tc = tcase_create(name);                                                  \
         tcase_set_timeout(tc, 60);                                                       \

@@ -11,5 +11,19 @@ tests_unit_t_error_SOURCES = tests/unit/t_error.c
 tests_unit_t_error_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_error_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_base64
+endif
+tests_unit_t_base64_SOURCES = tests/unit/t_base64.c
+tests_unit_t_base64_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_base64_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_utf8
+endif
+tests_unit_t_utf8_SOURCES = tests/unit/t_utf8.c
+tests_unit_t_utf8_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_utf8_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

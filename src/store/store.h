@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* store: the durable record of an instance's jobs, one SQLite file with one writer: the leader.
+ *
+ * Writing is group commit.  The calls that write return nothing: they append to the open
+ * transaction, and store_flush commits all of it with one fsync.  The leader flushes once
+ * per batch of its loop (or from a timer), and tells a client "accepted" only after that.  A
+ * flush that fails (disk full) loses nothing: the batch is kept in memory, and the next flush
+ * tries it again, with what has come since.
+ *
+ * Two tables hold the jobs.  "job" has one row for each thing submitted: a job, or a whole
+ * array (count > 1).  "run" has one row for each job or array element that has started or
+ * ended, under its own id, so that newest first is a reverse scan of the primary key.  Texts
+ * that repeat (jobspec, R, task map, node list) are stored once and referred to by number: a
+ * finished element of an array takes about 100 bytes.
+ *
+ * The file is locked while it is open, as one leader may write it.  It is kept in WAL mode:
+ * a commit is one sequential write and one fsync, where a rollback journal takes two or
+ * three; exclusive locking keeps the WAL index in memory, so network file systems work too.
+ * After a killed process, all that was flushed is there, whatever the sync level. */
+#ifndef HBATCH_STORE_STORE_H
+#define HBATCH_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <hwloc/bitmap.h>
+#include "src/common/error.h"
+#include "src/common/jobid.h"
+
+struct store;
+
+/* What a flush survives. All survive the death of the process. */
+enum store_sync {
+    STORE_SYNC_NORMAL, /* a dead machine may take the last flushes along, never the file */
+    STORE_SYNC_FULL,   /* a flush is on the disk: one fsync each */
+    STORE_SYNC_OFF,    /* no fsync: a dead machine may leave a corrupt file */
+};
+
+struct store_options {
+    enum store_sync sync;
+    uint64_t max_bytes; /* the file must not grow beyond; 0: no limit */
+};
+
+/* Something submitted: a job or an array. Strings may be NULL. */
+struct store_job {
+    jobid_t id;     /* of an array: of its first element */
+    uint64_t count; /* elements; 1: a single job */
+    const char *cc; /* an array's index set (RFC 22) */
+    unsigned userid;
+    double t_submit;
+    int urgency;
+    int64_t priority;
+    unsigned flags;
+    int ntasks, nnodes, ncores, ngpus; /* of one element, as asked for */
+    double duration;                   /* limit in s, 0: none */
+    const char *name, *cwd, *queue;
+    const char *jobspec; /* JSON; its environment may be a hash (store_env) */
+};
+
+/* A job or element that has started, or ended (t_inactive > 0). Strings may be NULL. */
+struct store_run {
+    jobid_t id;  /* its own id */
+    jobid_t job; /* what was submitted; equals id for a single job */
+    int64_t cc;  /* index in the array, -1: not an element */
+    double t_depend, t_run, t_cleanup, t_inactive; /* RFC 21's; 0: not reached */
+    double expiration;                             /* 0: none */
+    int status;                                    /* wait status, -1: not known */
+    int result;                                    /* enum job_result */
+    int nnodes, ncores, ngpus;                     /* as allocated */
+    const char *exception_type;                    /* NULL: none */
+    int exception_severity;
+    const char *exception_note;
+    const char
+        *R; /* RFC 20 JSON; without starttime and expiration it repeats: store_job_info
+                    * puts them in */
+    const char *nodelist, *ranks, *taskmap;
+    const char *uri; /* of a sub-instance */
+    const char *
+        output; /* where its output is: sizes and spool positions, as the leader has them */
+};
+
+/* --- opening ---------------------------------------------------------------------------- */
+/* Open the store PATH, or create it (mode 0600; ":memory:" has no file).  OPTIONS may be NULL.
+ * An older schema is brought up to date; a newer one, a file that is no store, a damaged
+ * file, and one that another process has open are refused by a text that names the file. */
+struct store *store_open(const char *path, const struct store_options *options,
+                         struct error *err);
+/* Flush and close. Takes NULL. Errors are logged: flush first to see them. */
+void store_close(struct store *store);
+const char *store_path(const struct store *store);
+/* Read the whole file and check it: 0, or -1 with what is wrong with it. Slow if it is big. */
+int store_check(struct store *store, struct error *err);
+
+/* --- writing ------------------------------------------------------------------------------ */
+/* Remember an environment (JSON text) under its hash. Known ones cost nothing. */
+void store_env(struct store *store, const char *hash, const char *text);
+/* A job or an array was accepted. */
+void store_job_submit(struct store *store, const struct store_job *job);
+void store_job_urgency(struct store *store, jobid_t job, int urgency, int64_t priority);
+/* A job or element has started, or what is known of it has changed: all fields are replaced.
+ * Optional for one that ends within the same batch. */
+void store_job_update(struct store *store, const struct store_run *run);
+/* A job or element has ended (t_inactive must be set); LAST: and nothing is left of what was
+ * submitted (always so for a single job).  Once per id. */
+void store_job_end(struct store *store, const struct store_run *run, bool last);
+/* Add one line (RFC 18, newline optional) to a job's event log.  Lines of a job are joined
+ * in memory until the flush.  A job without any has its log made up from its times by
+ * store_job_info, so array elements need none. */
+void store_event(struct store *store, jobid_t id, const char *line);
+/* A small durable value of the instance (id generator, instance id...), by name. */
+void store_attr_set(struct store *store, const char *name, const char *value);
+
+/* Commit what was written since the last flush. Does nothing, fast, when that is nothing. */
+int store_flush(struct store *store, struct error *err);
+/* Calls that wait for a flush. */
+size_t store_unflushed(const struct store *store);
+
+/* --- reading: sees what was written, flushed or not -------------------------------------- */
+struct store_entry {
+    struct store_job job;        /* without jobspec: see store_job_info */
+    const struct store_run *run; /* NULL: not started; of an array: what is left of it.
+                                  * Without R and taskmap */
+    int state;                   /* enum job_state as far as the store knows it:
+                                  * SCHED, RUN, CLEANUP, INACTIVE */
+};
+
+/* Called for each entry; valid during the call. Return not 0 to stop. */
+typedef int (*store_entry_f)(void *arg, const struct store_entry *entry);
+
+struct store_filter {
+    int states;   /* mask of enum job_state, 0: all */
+    int results;  /* mask of enum job_result, 0: all; others match INACTIVE jobs only */
+    double since; /* still active, or ended at or after; 0: all */
+    const char *name, *queue; /* NULL: all */
+    const jobid_t *ids;       /* own ids, or an array's id for all of its elements */
+    size_t nids;              /* 0: all */
+    jobid_t before; /* only ids below: to go on after a list cut by max; 0: all */
+    size_t max;     /* at most so many; 0: all */
+};
+
+/* Newest first (by id). FILTER may be NULL. Return the number of calls, or -1. */
+int64_t store_list(struct store *store, const struct store_filter *filter,
+                   store_entry_f fn, void *arg, struct error *err);
+
+/* One text of job or element ID: "jobspec", "R", "eventlog", "taskmap", "output".  NULL with
+ * code ENOENT: no such job, ENODATA: it has none, EINVAL: no such key.  The caller frees. */
+char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err);
+/* Environment by hash, attribute by name, NULL with ENOENT. The caller frees. */
+char *store_env_get(struct store *store, const char *hash, struct error *err);
+char *store_attr_get(struct store *store, const char *name, struct error *err);
+
+struct store_stats {
+    uint64_t submitted;                                      /* jobs and arrays */
+    uint64_t inactive, completed, failed, canceled, timeout; /* jobs and elements */
+    uint64_t bytes;                                          /* of the file */
+    size_t unflushed;
+};
+void store_stats(struct store *store, struct store_stats *stats);
+
+/* What is not over yet, oldest first, for a restart.  ENDED: indices of an array's elements
+ * that have ended; RUNS: those that have started and not ended (R is set). */
+typedef int (*store_pending_f)(void *arg, const struct store_job *job,
+                               hwloc_const_bitmap_t ended, const struct store_run *runs,
+                               size_t nruns);
+int store_pending(struct store *store, store_pending_f fn, void *arg, struct error *err);
+
+#endif

@@ -2,7 +2,7 @@
 UNIT_LIBS = src/job/libjob.la src/common/libcommon.la $(CHECK_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 UNIT =
-noinst_HEADERS = tests/unit/unit.h
+noinst_HEADERS = tests/unit/unit.h tests/unit/mutate.h
 
 if HAVE_CHECK
 UNIT += tests/unit/t_error
@@ -24,6 +24,20 @@ endif
 tests_unit_t_utf8_SOURCES = tests/unit/t_utf8.c
 tests_unit_t_utf8_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_utf8_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_idset
+endif
+tests_unit_t_idset_SOURCES = tests/unit/t_idset.c
+tests_unit_t_idset_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_idset_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_hostlist
+endif
+tests_unit_t_hostlist_SOURCES = tests/unit/t_hostlist.c
+tests_unit_t_hostlist_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_hostlist_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

@@ -4,5 +4,8 @@ src_common_libcommon_la_SOURCES = \
 	src/common/utf8.c src/common/utf8.h \
 	src/common/error.c src/common/error.h \
 	src/common/util.c src/common/util.h \
-	src/common/log.c src/common/log.h
+	src/common/log.c src/common/log.h \
+	src/common/strbuf.c src/common/strbuf.h \
+	src/common/idset.c src/common/idset.h \
+	src/common/hostlist.c src/common/hostlist.h
 src_common_libcommon_la_LIBADD = $(HWLOC_LIBS) $(JSON_LIBS) -lm

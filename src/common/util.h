@@ -14,13 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/param.h> /* MIN, MAX */
 #include <sys/types.h>
 #include <hwloc/bitmap.h>
 #include <json-c/json.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 #define cleanup_free __attribute__((cleanup(util_cleanup_free)))
 #define cleanup_json __attribute__((cleanup(util_cleanup_json)))

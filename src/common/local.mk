@@ -5,6 +5,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/util.c src/common/util.h \
 	src/common/log.c src/common/log.h \
+	src/common/path.c src/common/path.h \
 	src/common/strbuf.c src/common/strbuf.h \
 	src/common/idset.c src/common/idset.h \
 	src/common/hostlist.c src/common/hostlist.h

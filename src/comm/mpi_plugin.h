@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mpi_plugin: what of MPI the transport needs, as a table that a plugin exports.
+ *
+ * The plugin (hbatch_mpi.so) is the only part of hbatch that links MPI; hbatch-instance loads
+ * it when it has more than one rank, so that an instance of one node neither waits for
+ * MPI_Init nor maps MPI's libraries.  All calls come from one thread (MPI_THREAD_FUNNELED);
+ * none but the collectives blocks. */
+#ifndef HBATCH_COMM_MPI_PLUGIN_H
+#define HBATCH_COMM_MPI_PLUGIN_H
+
+#include <stddef.h>
+
+#define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
+#define MPI_PLUGIN_VERSION 1
+
+struct mpi_plugin {
+    int version;      /* MPI_PLUGIN_VERSION */
+    const char *name; /* "openmpi", "mpich" */
+    /* MPI_Init_thread and a duplicate of MPI_COMM_WORLD. 0, or -1 with TEXT (of SIZE bytes). */
+    int (*init)(char *text, size_t size);
+    int (*rank)(void);
+    int (*size)(void);
+    /* The MPI library's own version string. */
+    const char *(*library)(void);
+
+    /* Collectives, blocking: used at start and end only. */
+    /* Gather LENS[r] bytes of each rank r into one malloc'ed buffer (rank order); LENS has
+     * size() entries. */
+    char *(*allgatherv)(const char *data, size_t len, size_t *lens);
+    /* Root's LEN bytes to all; on other ranks *data is malloc'ed. */
+    void (*bcast)(char **data, size_t *len, int root);
+    void (*barrier)(void);
+
+    /* Start sending DATA (malloc'ed; freed when sent) to rank DST. */
+    void (*send)(int dst, char *data, size_t len);
+    /* Receive what has arrived (calling RECV for each, DATA valid during the call), complete what
+     * was sent. Return the number of messages received. */
+    int (*progress)(void (*recv)(int src, char *data, size_t len, void *arg), void *arg);
+    /* Sends not yet complete. */
+    int (*pending)(void);
+    void (*finalize)(void);
+};
+
+#endif

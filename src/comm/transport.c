@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/comm/transport.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <string.h>
+#include "src/comm/mpi_plugin.h"
+#include "src/common/path.h"
+#include "src/common/util.h"
+
+/* How often MPI is tested, by the time since the last message: first row that applies. */
+static const struct {
+    double since; /* s */
+    unsigned ms;  /* 0: in each turn of the loop, which does not sleep */
+} pace[] = {{0.0005, 0}, {0.05, 1}, {0.5, 5}, {1e30, TRANSPORT_IDLE_MS}};
+
+struct batch { /* lines to one rank, queued in this turn */
+    char *data;
+    size_t len, size;
+};
+
+struct transport {
+    const struct mpi_plugin *mpi;
+    unsigned rank, size;
+    uv_timer_t timer;
+    uv_idle_t idle;       /* active: the loop turns without sleeping */
+    uv_prepare_t flusher; /* active: some batch is not empty */
+    struct batch *batches;
+    unsigned *dirty, ndirty; /* ranks whose batch is not empty */
+    transport_recv_f recv;
+    void *arg;
+    double last; /* monotonic time of the last message in or out */
+    unsigned ms; /* current pace */
+    bool started;
+};
+
+struct transport *transport_create(struct error *err)
+{
+    cleanup_free char *path = path_find_sibling("hbatch_mpi.so", err);
+    if (!path)
+        return NULL;
+    /* Open MPI loads components that want its symbols to be global. */
+    void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    if (!handle)
+        return error_null(err, ENOENT, "cannot load the MPI plugin: %s", dlerror());
+    const struct mpi_plugin *mpi = dlsym(handle, MPI_PLUGIN_SYMBOL);
+    if (!mpi || mpi->version != MPI_PLUGIN_VERSION)
+        return error_null(err, EINVAL, "%s is not of this version of hbatch", path);
+    char text[256];
+    if (mpi->init(text, sizeof(text)) < 0)
+        return error_null(err, EIO, "%s", text);
+    struct transport *t = xcalloc(1, sizeof(*t));
+    t->mpi = mpi;
+    t->rank = (unsigned)mpi->rank();
+    t->size = (unsigned)mpi->size();
+    t->batches = xcalloc(t->size, sizeof(*t->batches));
+    t->dirty = xcalloc(t->size, sizeof(*t->dirty));
+    return t;
+}
+
+unsigned transport_rank(const struct transport *t)
+{
+    return t->rank;
+}
+
+unsigned transport_size(const struct transport *t)
+{
+    return t->size;
+}
+
+const char *transport_name(const struct transport *t)
+{
+    return t->mpi->name;
+}
+
+const char *transport_library(const struct transport *t)
+{
+    return t->mpi->library();
+}
+
+char **transport_allgather(struct transport *t, const char *text)
+{
+    size_t *lens = xcalloc(t->size, sizeof(*lens));
+    /* each part carries its terminator: the parts of the whole are strings */
+    char *all = t->mpi->allgatherv(text, strlen(text) + 1, lens);
+    char **parts = xcalloc(t->size + 1, sizeof(*parts));
+    for (size_t i = 0, pos = 0; i < t->size; pos += lens[i++])
+        parts[i] = all + pos;
+    free(lens);
+    return parts;
+}
+
+void transport_free_all(char **all)
+{
+    if (all)
+        free(all[0]);
+    free(all);
+}
+
+char *transport_bcast(struct transport *t, const char *text, unsigned root)
+{
+    char *data = NULL;
+    size_t len = 0;
+    if (t->rank == root) {
+        data = xstrdup(text);
+        len = strlen(data);
+    }
+    t->mpi->bcast(&data, &len, (int)root);
+    return data;
+}
+
+static void on_turn(uv_idle_t *h);
+static void on_tick(uv_timer_t *h);
+
+static void set_pace(struct transport *t, unsigned ms)
+{
+    if (t->ms == ms)
+        return;
+    t->ms = ms;
+    if (ms == 0) {
+        uv_timer_stop(&t->timer);
+        uv_idle_start(&t->idle, on_turn);
+    } else {
+        uv_idle_stop(&t->idle);
+        uv_timer_start(&t->timer, on_tick, ms, ms);
+    }
+}
+
+static void on_message(int src, char *data, size_t len, void *arg)
+{
+    struct transport *t = arg;
+    char *end = data + len;
+    for (char *line = data; line < end;) {
+        char *newline = memchr(line, '\n', (size_t)(end - line));
+        if (!newline)
+            break;
+        *newline = '\0';
+        t->recv((unsigned)src, line, (size_t)(newline - line), t->arg);
+        line = newline + 1;
+    }
+}
+
+static void test(struct transport *t)
+{
+    double now = time_mono();
+    if (t->mpi->progress(on_message, t) > 0 || t->mpi->pending() > 0)
+        t->last = now;
+    if (!t->started)
+        return;
+    size_t i = 0;
+    while (now - t->last > pace[i].since)
+        i++;
+    set_pace(t, pace[i].ms);
+}
+
+static void on_turn(uv_idle_t *h)
+{
+    struct transport *t = h->data;
+    test(t);
+    if (t->ms == 0)
+        sched_yield(); /* the peer may need this core to answer */
+}
+
+static void on_tick(uv_timer_t *h)
+{
+    test(h->data);
+}
+
+static void flush(struct transport *t)
+{
+    if (t->ndirty == 0)
+        return;
+    for (unsigned i = 0; i < t->ndirty; i++) {
+        struct batch *b = &t->batches[t->dirty[i]];
+        t->mpi->send((int)t->dirty[i], b->data, b->len);
+        memset(b, 0, sizeof(*b));
+    }
+    t->ndirty = 0;
+    t->last = time_mono();
+    if (t->started)
+        set_pace(t, 0);
+}
+
+static void on_flush(uv_prepare_t *h)
+{
+    uv_prepare_stop(h);
+    flush(h->data);
+}
+
+void transport_start(struct transport *t, uv_loop_t *loop, transport_recv_f recv,
+                     void *arg)
+{
+    t->recv = recv;
+    t->arg = arg;
+    uv_timer_init(loop, &t->timer);
+    uv_idle_init(loop, &t->idle);
+    uv_prepare_init(loop, &t->flusher);
+    t->timer.data = t->idle.data = t->flusher.data = t;
+    t->started = true;
+    t->last = time_mono();
+    t->ms = TRANSPORT_IDLE_MS;
+    set_pace(t, 0);
+}
+
+void transport_send(struct transport *t, unsigned dst, const char *text, size_t len)
+{
+    struct batch *b = &t->batches[dst];
+    if (b->len == 0) {
+        if (t->ndirty == 0 && t->started)
+            uv_prepare_start(&t->flusher, on_flush);
+        t->dirty[t->ndirty++] = dst;
+    }
+    if (b->len + len + 1 > b->size) {
+        b->size = MAX(b->size * 2, b->len + len + 1);
+        b->data = xrealloc(b->data, b->size);
+    }
+    memcpy(b->data + b->len, text, len);
+    b->data[b->len + len] = '\n';
+    b->len += len + 1;
+}
+
+void transport_stop(struct transport *t)
+{
+    if (!t->started)
+        return;
+    t->started = false;
+    uv_close((uv_handle_t *)&t->timer, NULL);
+    uv_close((uv_handle_t *)&t->idle, NULL);
+    uv_close((uv_handle_t *)&t->flusher, NULL);
+}
+
+void transport_destroy(struct transport *t)
+{
+    if (!t)
+        return;
+    transport_stop(t);
+    flush(t);
+    while (t->mpi->pending() > 0) {
+        test(t);
+        sched_yield();
+    }
+    t->mpi->barrier();
+    t->mpi->finalize();
+    free(t->batches);
+    free(t->dirty);
+    free(t);
+}

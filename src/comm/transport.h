@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* transport: lines between the ranks of an instance, over MPI.
+ *
+ * What is sent to one rank within one turn of the loop leaves in one message.  Order between
+ * two ranks is kept.  MPI has no descriptor to sleep on: the transport tests it, always
+ * while messages flow, then at intervals that back off to a slow tick (TRANSPORT_IDLE_MS), so
+ * that an idle rank costs next to nothing and hears of a first message within that tick. */
+#ifndef HBATCH_COMM_TRANSPORT_H
+#define HBATCH_COMM_TRANSPORT_H
+
+#include <stddef.h>
+#include <uv.h>
+#include "src/common/error.h"
+
+#define TRANSPORT_IDLE_MS 20
+
+struct transport;
+
+/* A line from rank SRC, terminated, writable, valid during the call. */
+typedef void (*transport_recv_f)(unsigned src, char *line, size_t len, void *arg);
+
+/* Load the MPI plugin and MPI_Init. NULL with err set: plugin missing, or MPI_Init failed. */
+struct transport *transport_create(struct error *err);
+/* Send what is queued, barrier, MPI_Finalize. NULL is allowed. */
+void transport_destroy(struct transport *t);
+
+unsigned transport_rank(const struct transport *t);
+unsigned transport_size(const struct transport *t);
+const char *transport_name(const struct transport *t);    /* "openmpi" */
+const char *transport_library(const struct transport *t); /* version text */
+
+/* Collectives, blocking, before transport_start.  All ranks call them in the same order. */
+/* Every rank's TEXT, as an array of size() strings: free the first string and the array
+ * with transport_free_all. */
+char **transport_allgather(struct transport *t, const char *text);
+void transport_free_all(char **all);
+/* TEXT of rank ROOT, as a new string on each rank (the caller frees). */
+char *transport_bcast(struct transport *t, const char *text, unsigned root);
+
+/* Begin to deliver lines on LOOP. */
+void transport_start(struct transport *t, uv_loop_t *loop, transport_recv_f recv,
+                     void *arg);
+/* Send a line (without newline) to rank DST, not this rank. */
+void transport_send(struct transport *t, unsigned dst, const char *text, size_t len);
+/* Stop delivering: the loop is no longer kept alive by the transport. */
+void transport_stop(struct transport *t);
+
+#endif

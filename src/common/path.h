@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* path: where the parts of hbatch lie, and directories of its own. */
+#ifndef HBATCH_COMMON_PATH_H
+#define HBATCH_COMMON_PATH_H
+
+#include "src/common/error.h"
+
+/* The path of the part NAME ("hbatch-exec", "hbatch_mpi.so"): beside the running program (the
+ * build tree; libtool keeps modules in .libs there), else where it was installed.  The caller
+ * frees; NULL with err set names the places that were looked at. */
+char *path_find_sibling(const char *name, struct error *err);
+
+/* Make a directory PREFIXXXXXXX in $TMPDIR or /tmp, mode 0700; its path, the caller frees. */
+char *path_make_tmpdir(const char *prefix, struct error *err);
+
+/* Remove DIR and everything below it, never following symbolic links. */
+void path_remove_tree(const char *dir);
+
+#endif

@@ -39,5 +39,12 @@ tests_unit_t_hostlist_SOURCES = tests/unit/t_hostlist.c
 tests_unit_t_hostlist_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_hostlist_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_exchange
+endif
+tests_unit_t_exchange_SOURCES = tests/unit/t_exchange.c
+tests_unit_t_exchange_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_exchange_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

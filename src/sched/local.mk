@@ -1,1 +1,10 @@
-# parts of src/sched
+# libsched: the pool, the queue and the policies; pure.
+noinst_LTLIBRARIES += src/sched/libsched.la
+src_sched_libsched_la_SOURCES = \
+	src/sched/pool.c src/sched/pool.h src/sched/pool_impl.h \
+	src/sched/pool_find.c \
+	src/sched/pool_index.c src/sched/pool_index.h \
+	src/sched/queue.c src/sched/queue.h \
+	src/sched/sched.c src/sched/sched.h \
+	src/sched/policy.h src/sched/policy_fcfs.c
+src_sched_libsched_la_LIBADD = src/job/libjob.la src/common/libcommon.la

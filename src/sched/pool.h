@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <hwloc/bitmap.h>
 #include "src/job/constraint.h"
 #include "src/job/jobspec.h"
@@ -59,25 +60,32 @@ int pool_satisfiable(const struct pool *p, const struct pool_request *req,
 int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req,
                             const struct rset *held, struct error *err);
 
-/* Find and take resources now.  First fit in rank order; lowest core ids first, adjacent ones
- * preferred; tasks' nodes are filled block-wise.  A request for N nodes gets exactly
- * nnodes_min nodes, or up to nnodes_max if more are free. A request without nodes takes as
- * few nodes as first fit allows. Return a new placement, or NULL: not now. */
+/* Find and take resources now.  First fit in rank order.  On a node: the first run of adjacent
+ * cores that holds all its slots, else a run for each slot, else the lowest cores; the lowest
+ * GPUs.  A request for nodes gets nnodes_min of them, and more up to nnodes_max if they are
+ * free, each with nslots slots.  A request for slots alone takes as few nodes as can hold
+ * them: the first one that holds all, else the roomiest (the first of equals), and so on with
+ * what is left.  Return a new placement, its nodes in rank order, or NULL: not now. */
 struct placement *pool_alloc(struct pool *p, const struct pool_request *req);
-/* Take exactly R (a restart re-attaches running jobs): -1 if some of it is taken. */
+/* Take exactly R (a restart re-attaches running jobs), whatever the state of its nodes: -1,
+ * and nothing taken, if some of it is taken already or does not exist. */
 int pool_take(struct pool *p, const struct rset *r, struct error *err);
-/* Give back what a placement took. */
+/* Give back what a placement took.  Nodes that are no longer there are passed over. */
 void pool_free(struct pool *p, const struct rset *r);
+/* A number that grows whenever there may be more room than before (resources came back, a
+ * node came or came up): a request that found no place need not be tried again until then. */
+uint64_t pool_gains(const struct pool *p);
 void placement_destroy(struct placement *pl); /* NULL is allowed */
 
 /* Change a node's state; REASON may be NULL. -1 if there is no such rank. Running jobs keep
  * what they have; nothing new is placed on a node that is not up. */
 int pool_set_state(struct pool *p, unsigned rank, enum pool_node_state state,
                    const char *reason);
-/* Add a node (an instance grows) or remove one that has nothing taken. -1: not possible. */
+/* Add a node, up and free (an instance grows), or remove one that has nothing taken.  -1: not
+ * possible.  The properties of a removed node's rank go with it. */
 int pool_add_node(struct pool *p, const struct rset_node *node, struct error *err);
 int pool_remove_node(struct pool *p, unsigned rank, struct error *err);
-/* The set of all nodes and all they have, as R. The caller destroys. */
+/* The set of all nodes and all they have, with their properties, as R. The caller destroys. */
 struct rset *pool_rset(const struct pool *p);
 
 #endif

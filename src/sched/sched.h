@@ -7,10 +7,12 @@
  * removes them when they are canceled, tells when running jobs end, and calls sched_run,
  * which asks the policy for placements until it has none.
  *
- * What a policy sees and returns: struct sched_policy below.  A policy sees the queue in
- * priority order through sched_first/sched_next, the pool, the time, and the running jobs with their
- * expected ends; it takes resources with pool_alloc and hands each placement to sched_start.
- * It may keep private state in sched->priv.  It never blocks and never looks at wall clock. */
+ * What a policy sees and returns: struct sched_policy below.  In its pass it sees the queue
+ * in order (priority, then id) through sched_first and sched_next, the pool, and the time; it
+ * takes resources with pool_alloc and hands each placement to sched_start.  Held jobs it does not
+ * see.  A policy that plans ahead keeps its own book of what runs until when, told by started
+ * and ended.  Private state goes into *sched_priv.  It never blocks and never looks at wall
+ * clock. */
 #ifndef HBATCH_SCHED_SCHED_H
 #define HBATCH_SCHED_SCHED_H
 
@@ -29,11 +31,13 @@ struct sched_job {
     uint64_t priority; /* greater first; 0: held, never started */
     struct pool_request req;
     double duration; /* seconds, 0: unlimited */
-    uint64_t count;  /* elements left to start; 1 for a plain job */
+    uint64_t count;  /* elements left to start, >= 1; 1 for a plain job */
     /* set by the scheduler; zero before sched_add */
-    struct sched_job *parent, *left, *right; /* or what the queue's structure needs */
-    unsigned weight;                         /* likewise */
+    struct sched_job *parent, *left, *right; /* the queue is a treap */
+    unsigned weight;                         /* heap order in it */
     int queued;
+    uint64_t
+        ticket; /* which sched_add it was: tells a job from a later one in its place */
 };
 
 struct sched_policy {
@@ -41,27 +45,34 @@ struct sched_policy {
     const char *summary;
     int (*init)(struct sched *s);  /* may be NULL */
     void (*fini)(struct sched *s); /* may be NULL */
+    /* An element of JOB starts, with R, at NOW; what R holds comes back.  May be NULL. */
+    void (*started)(struct sched *s, const struct sched_job *job, const struct rset *r,
+                    double now);
+    void (*ended)(struct sched *s, const struct rset *r);
     /* Start what can start at NOW: for each, pool_alloc and sched_start. */
     void (*pass)(struct sched *s, double now);
 };
 
-/* Known policies, ended by a NULL name. Issue by issue more come; "fcfs" is the default:
- * first come first served in priority order, no overtaking of a job that does not fit. */
+/* Known policies, ended by NULL; the first, "fcfs", is the default: first come first served in
+ * priority order, no overtaking of a job that does not fit. */
 extern const struct sched_policy *const sched_policies[];
 const struct sched_policy *sched_policy_find(const char *name); /* or NULL */
 
 /* Called from sched_run for every start; takes the placement over. The element's number is
- * counted by the owner (job->count has already been decremented). */
+ * counted by the owner (job->count has already been decremented; at 0 the job has left the
+ * queue).  It may add, remove and reprioritize jobs and give resources back. */
 typedef void (*sched_start_f)(struct sched_job *job, struct placement *pl, void *arg);
 
-/* The pool stays the caller's and must outlive the sched. */
+/* The pool stays the caller's and must outlive the sched.  NULL: the policy's init failed. */
 struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
                            sched_start_f start, void *arg);
 void sched_destroy(struct sched *s); /* NULL is allowed; jobs are not touched */
 
 struct pool *sched_pool(struct sched *s);
 
-/* Queue a job; remove one that is queued; change its priority. O(log n). */
+/* Queue a job; remove one (nothing happens if it is not queued); change its priority, queued
+ * or not. O(log n).  What a job asks for does not change while it is queued: remove it, change
+ * it, add it again. */
 void sched_add(struct sched *s, struct sched_job *job);
 void sched_remove(struct sched *s, struct sched_job *job);
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority);
@@ -70,15 +81,18 @@ void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priorit
 void sched_end(struct sched *s, const struct rset *r);
 
 /* Start what can be started at time NOW (seconds). Return the number started. Costs next to
- * nothing when nothing changed since the last call. */
+ * nothing when nothing changed since the last call: no job came, left or moved, and
+ * pool_gains says the same. */
 size_t sched_run(struct sched *s, double now);
 
-/* For policies. */
+/* For policies.  First and next job in order, NULL at the end; held jobs are not shown.
+ * sched_start takes one element of JOB (which leaves the queue with its last one). */
 struct sched_job *sched_first(struct sched *s);
 struct sched_job *sched_next(struct sched *s, struct sched_job *job);
 void sched_start(struct sched *s, struct sched_job *job, struct placement *pl);
 void **sched_priv(struct sched *s);
 
-size_t sched_queued(const struct sched *s); /* jobs, elements of arrays counted */
+/* Jobs in the queue, elements of arrays counted, held ones included. */
+size_t sched_queued(const struct sched *s);
 
 #endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/sched/pool_impl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "src/common/idset.h"
+#include "src/common/util.h"
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+static unsigned weight(hwloc_const_bitmap_t set)
+{
+    int w = set ? hwloc_bitmap_weight(set) : 0;
+    return w > 0 ? (unsigned)w : 0;
+}
+
+static hwloc_bitmap_t dup_set(hwloc_const_bitmap_t set)
+{
+    hwloc_bitmap_t d = set ? hwloc_bitmap_dup(set) : hwloc_bitmap_alloc();
+    if (!d)
+        abort();
+    return d;
+}
+
+static struct pnode make_node(const struct rset_node *rn)
+{
+    struct pnode n = {.rank = rn->rank, .host = xstrdup(rn->host ? rn->host : "")};
+    n.cores = dup_set(rn->cores);
+    n.gpus = dup_set(rn->gpus);
+    n.free_cores = dup_set(n.cores);
+    n.free_gpus = dup_set(n.gpus);
+    n.ncores = n.nfree_cores = weight(n.cores);
+    n.ngpus = n.nfree_gpus = weight(n.gpus);
+    return n;
+}
+
+static void clear_node(struct pnode *n)
+{
+    hwloc_bitmap_free(n->cores);
+    hwloc_bitmap_free(n->gpus);
+    hwloc_bitmap_free(n->free_cores);
+    hwloc_bitmap_free(n->free_gpus);
+    free(n->host);
+    free(n->reason);
+}
+
+/* Position of the first node whose rank is not below RANK. */
+static size_t lower_bound(const struct pool *p, unsigned rank)
+{
+    if (rank < p->nnodes && p->nodes[rank].rank == rank)
+        return rank; /* the usual case: ranks without gaps */
+    size_t lo = 0, hi = p->nnodes;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (p->nodes[mid].rank < rank)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+ptrdiff_t pool_find_rank(const struct pool *p, unsigned rank)
+{
+    size_t i = lower_bound(p, rank);
+    return i < p->nnodes && p->nodes[i].rank == rank ? (ptrdiff_t)i : -1;
+}
+
+/* Count node N in the totals (SIGN 1) or take it out of them (-1). */
+static void count_node(struct pool *p, const struct pnode *n, int sign)
+{
+    if (n->state != POOL_UP)
+        return;
+    size_t s = (size_t)(ptrdiff_t)sign; /* unsigned arithmetic wraps */
+    p->cores += s * n->ncores;
+    p->gpus += s * n->ngpus;
+    p->free_cores += s * n->nfree_cores;
+    p->free_gpus += s * n->nfree_gpus;
+}
+
+static void insert_node(struct pool *p, size_t at, struct pnode n)
+{
+    if (p->nnodes == p->room) {
+        p->room = MAX(2 * p->room, (size_t)16);
+        p->nodes = xrealloc(p->nodes, p->room * sizeof(*p->nodes));
+    }
+    memmove(p->nodes + at + 1, p->nodes + at, (p->nnodes - at) * sizeof(*p->nodes));
+    p->nodes[at] = n;
+    p->nnodes++;
+    count_node(p, &n, 1);
+    p->work->stale = true;
+    p->gains++;
+}
+
+static void add_properties(struct pool *p, json_object *properties)
+{
+    if (!properties)
+        return;
+    json_object_object_foreach(properties, name, value)
+    {
+        hwloc_bitmap_t ranks = idset_decode(json_object_get_string(value), NULL);
+        if (!ranks)
+            continue; /* rset_from_json has checked it */
+        p->properties =
+            xrealloc(p->properties, (p->nproperties + 1) * sizeof(*p->properties));
+        p->properties[p->nproperties++] = (struct property){xstrdup(name), ranks};
+    }
+}
+
+struct pool *pool_create(const struct rset *r)
+{
+    struct pool *p = xcalloc(1, sizeof(*p));
+    p->work = xcalloc(1, sizeof(*p->work));
+    p->work->stale = true;
+    p->work->cores = dup_set(NULL);
+    p->work->gpus = dup_set(NULL);
+    for (size_t i = 0; i < r->nnodes; i++)
+        insert_node(p, lower_bound(p, r->nodes[i].rank), make_node(&r->nodes[i]));
+    add_properties(p, r->properties);
+    return p;
+}
+
+void pool_destroy(struct pool *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->nnodes; i++)
+        clear_node(&p->nodes[i]);
+    free(p->nodes);
+    for (size_t i = 0; i < p->nproperties; i++) {
+        free(p->properties[i].name);
+        hwloc_bitmap_free(p->properties[i].ranks);
+    }
+    free(p->properties);
+    for (enum view v = 0; v < NVIEWS; v++)
+        pool_index_clear(&p->work->index[v]);
+    hwloc_bitmap_free(p->work->cores);
+    hwloc_bitmap_free(p->work->gpus);
+    free(p->work->found);
+    free(p->work->slots);
+    free(p->work->levels);
+    free(p->work);
+    free(p);
+}
+
+size_t pool_nnodes(const struct pool *p)
+{
+    return p->nnodes;
+}
+
+struct pool_node pool_nth(const struct pool *p, size_t i)
+{
+    const struct pnode *n = &p->nodes[i];
+    return (struct pool_node){n->rank,       n->host,      n->cores, n->gpus,
+                              n->free_cores, n->free_gpus, n->state, n->reason};
+}
+
+void pool_totals(const struct pool *p, size_t *cores, size_t *gpus, size_t *free_cores,
+                 size_t *free_gpus)
+{
+    *cores = p->cores;
+    *gpus = p->gpus;
+    *free_cores = p->free_cores;
+    *free_gpus = p->free_gpus;
+}
+
+uint64_t pool_gains(const struct pool *p)
+{
+    return p->gains;
+}
+
+/* --- taking and giving back --------------------------------------------------------------- */
+
+/* Change what is free on node I: CORES and GPUS are taken from it, or come back. */
+static void change(struct pool *p, size_t i, hwloc_const_bitmap_t cores,
+                   hwloc_const_bitmap_t gpus, bool back)
+{
+    struct pnode *n = &p->nodes[i];
+    count_node(p, n, -1);
+    if (back) {
+        hwloc_bitmap_or(n->free_cores, n->free_cores, cores);
+        hwloc_bitmap_and(n->free_cores, n->free_cores, n->cores);
+    } else {
+        hwloc_bitmap_andnot(n->free_cores, n->free_cores, cores);
+    }
+    n->nfree_cores = weight(n->free_cores);
+    if (gpus && !hwloc_bitmap_iszero(gpus)) {
+        if (back) {
+            hwloc_bitmap_or(n->free_gpus, n->free_gpus, gpus);
+            hwloc_bitmap_and(n->free_gpus, n->free_gpus, n->gpus);
+        } else {
+            hwloc_bitmap_andnot(n->free_gpus, n->free_gpus, gpus);
+        }
+        n->nfree_gpus = weight(n->free_gpus);
+    }
+    count_node(p, n, 1);
+    pool_index_node(p, i);
+}
+
+/* The first run of LEN adjacent ids in SET at or after FROM, or -1. */
+static int find_run(hwloc_const_bitmap_t set, int from, unsigned len)
+{
+    int start = hwloc_bitmap_next(set, from - 1);
+    while (start >= 0 && len > 1) {
+        int end = hwloc_bitmap_next_unset(set, start);
+        if (end < 0 || (unsigned)(end - start) >= len)
+            break;
+        start = hwloc_bitmap_next(set, end);
+    }
+    return start;
+}
+
+static void pick_lowest(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned n)
+{
+    int id = -1;
+    hwloc_bitmap_zero(out);
+    while (n-- > 0 && (id = hwloc_bitmap_next(set, id)) >= 0)
+        hwloc_bitmap_set(out, (unsigned)id);
+}
+
+/* SLOTS runs of LEN ids from SET, each run adjacent; false if it has not so many. */
+static bool pick_runs(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned slots,
+                      unsigned len)
+{
+    hwloc_bitmap_zero(out);
+    for (int from = 0; slots > 0; slots--) {
+        int start = find_run(set, from, len);
+        if (start < 0)
+            return false;
+        from = start + (int)len;
+        hwloc_bitmap_set_range(out, (unsigned)start, from - 1);
+    }
+    return true;
+}
+
+static void pick(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned slots,
+                 unsigned len)
+{
+    if (slots * len == 1) /* the one-core job: as short as it can be */
+        hwloc_bitmap_only(out, (unsigned)hwloc_bitmap_first(set));
+    else if (!pick_runs(out, set, 1, slots * len) && !pick_runs(out, set, slots, len))
+        pick_lowest(out, set, slots * len);
+}
+
+struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
+{
+    const struct job_shape *s = &req->shape;
+    struct pool_work *w = p->work;
+    if (!pool_search(p, req, s->exclusive ? VIEW_IDLE : VIEW_FREE, NULL))
+        return NULL;
+    struct placement *pl = xmalloc(sizeof(*pl));
+    pl->rset = rset_create();
+    pl->nslots = xmalloc(w->nfound * sizeof(*pl->nslots));
+    for (size_t i = 0; i < w->nfound; i++) {
+        const struct pnode *n = &p->nodes[w->found[i].node];
+        hwloc_const_bitmap_t cores = n->cores, gpus = n->gpus;
+        pl->nslots[i] = w->found[i].nslots;
+        if (!s->exclusive) {
+            pick(w->cores, n->free_cores, pl->nslots[i], MAX(s->cores_per_slot, 1U));
+            pick_lowest(w->gpus, n->free_gpus, pl->nslots[i] * s->gpus_per_slot);
+            cores = w->cores;
+            gpus = w->gpus;
+        }
+        rset_add(pl->rset, n->rank, n->host, cores, gpus);
+        change(p, w->found[i].node, cores, gpus, false);
+    }
+    return pl;
+}
+
+static int check_part(hwloc_const_bitmap_t want, hwloc_const_bitmap_t all,
+                      hwloc_const_bitmap_t avail, const struct rset_node *rn,
+                      const char *what, struct error *err)
+{
+    cleanup_bitmap hwloc_bitmap_t rest = dup_set(want);
+    hwloc_bitmap_andnot(rest, rest, all);
+    bool unknown = !hwloc_bitmap_iszero(rest);
+    if (!unknown) {
+        hwloc_bitmap_copy(rest, want);
+        hwloc_bitmap_andnot(rest, rest, avail);
+    }
+    if (hwloc_bitmap_iszero(rest))
+        return 0;
+    cleanup_free char *ids = idset_encode(rest, 0);
+    return error_set(err, unknown ? ENOENT : EBUSY, "%s (rank %u): %s %s %s", rn->host,
+                     rn->rank, what, ids,
+                     unknown ? "is not part of this instance" : "is already taken");
+}
+
+int pool_take(struct pool *p, const struct rset *r, struct error *err)
+{
+    cleanup_bitmap hwloc_bitmap_t none = dup_set(NULL);
+    for (size_t i = 0; i < r->nnodes; i++) {
+        const struct rset_node *rn = &r->nodes[i];
+        ptrdiff_t at = pool_find_rank(p, rn->rank);
+        if (at < 0)
+            return error_set(err, ENOENT, "this instance has no rank %u (%s)", rn->rank,
+                             rn->host);
+        const struct pnode *n = &p->nodes[at];
+        if (check_part(rn->cores, n->cores, n->free_cores, rn, "core", err) < 0 ||
+            check_part(rn->gpus ? rn->gpus : none, n->gpus, n->free_gpus, rn, "GPU",
+                       err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < r->nnodes; i++)
+        change(p, (size_t)pool_find_rank(p, r->nodes[i].rank), r->nodes[i].cores,
+               r->nodes[i].gpus, false);
+    return 0;
+}
+
+void pool_free(struct pool *p, const struct rset *r)
+{
+    for (size_t i = 0; i < r->nnodes; i++) {
+        ptrdiff_t at = pool_find_rank(p, r->nodes[i].rank);
+        if (at >= 0)
+            change(p, (size_t)at, r->nodes[i].cores, r->nodes[i].gpus, true);
+    }
+    p->gains++;
+}
+
+void placement_destroy(struct placement *pl)
+{
+    if (!pl)
+        return;
+    rset_destroy(pl->rset);
+    free(pl->nslots);
+    free(pl);
+}
+
+/* --- nodes that change ------------------------------------------------------------------- */
+
+int pool_set_state(struct pool *p, unsigned rank, enum pool_node_state state,
+                   const char *reason)
+{
+    ptrdiff_t at = pool_find_rank(p, rank);
+    if (at < 0)
+        return -1;
+    struct pnode *n = &p->nodes[at];
+    char *copy = reason ? xstrdup(reason) : NULL;
+    free(n->reason);
+    n->reason = copy;
+    count_node(p, n, -1);
+    if (state == POOL_UP && n->state != POOL_UP)
+        p->gains++;
+    n->state = state;
+    count_node(p, n, 1);
+    pool_index_node(p, (size_t)at);
+    return 0;
+}
+
+int pool_add_node(struct pool *p, const struct rset_node *node, struct error *err)
+{
+    if (pool_find_rank(p, node->rank) >= 0)
+        return error_set(err, EEXIST, "rank %u (%s) is already part of this instance",
+                         node->rank, node->host);
+    insert_node(p, lower_bound(p, node->rank), make_node(node));
+    return 0;
+}
+
+int pool_remove_node(struct pool *p, unsigned rank, struct error *err)
+{
+    ptrdiff_t at = pool_find_rank(p, rank);
+    if (at < 0)
+        return error_set(err, ENOENT, "this instance has no rank %u", rank);
+    struct pnode *n = &p->nodes[at];
+    if (n->nfree_cores < n->ncores || n->nfree_gpus < n->ngpus)
+        return error_set(
+            err, EBUSY,
+            "%s (rank %u) is in use by jobs: %u of its %u cores and %u of its %u "
+            "GPUs are taken; drain it and wait for them",
+            n->host, rank, n->ncores - n->nfree_cores, n->ncores,
+            n->ngpus - n->nfree_gpus, n->ngpus);
+    count_node(p, n, -1);
+    clear_node(n);
+    memmove(n, n + 1, (p->nnodes - (size_t)at - 1) * sizeof(*n));
+    p->nnodes--;
+    for (size_t i = 0; i < p->nproperties; i++)
+        hwloc_bitmap_clr(p->properties[i].ranks, rank);
+    p->work->stale = true;
+    return 0;
+}
+
+struct rset *pool_rset(const struct pool *p)
+{
+    struct rset *r = rset_create();
+    for (size_t i = 0; i < p->nnodes; i++)
+        rset_add(r, p->nodes[i].rank, p->nodes[i].host, p->nodes[i].cores,
+                 p->nodes[i].gpus);
+    for (size_t i = 0; i < p->nproperties; i++) {
+        if (hwloc_bitmap_iszero(p->properties[i].ranks))
+            continue;
+        cleanup_free char *ranks = idset_encode(p->properties[i].ranks, 0);
+        if (!r->properties)
+            r->properties = json_object_new_object();
+        json_object_object_add(r->properties, p->properties[i].name,
+                               json_object_new_string(ranks));
+    }
+    return r;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pool_index: which is the first node with enough cores and GPUs?
+ *
+ * A segment tree over the nodes in rank order.  Each tree node keeps, for g = 0, 1, ... GPUs,
+ * the greatest number of cores on a node below it that has at least g GPUs: with both kinds
+ * in one number per g, a search never descends into a subtree where one node has the cores
+ * and another one the GPUs.  Beyond POOL_INDEX_GPUS the index does not tell GPU counts
+ * apart: its answers are candidates, of which the caller checks the GPUs. */
+#ifndef HBATCH_SCHED_POOL_INDEX_H
+#define HBATCH_SCHED_POOL_INDEX_H
+
+#include <stddef.h>
+
+#define POOL_INDEX_GPUS 16U
+#define POOL_INDEX_NONE ((size_t)-1)
+
+struct pool_index {
+    unsigned *max;  /* tree[i][g], root at 1, leaf of node n at size + n */
+    size_t size;    /* leaves: a power of two */
+    unsigned width; /* values of g: 0 .. width - 1 */
+};
+
+/* (Re)make IX for NNODES nodes of at most MAX_GPUS GPUs, all of them empty. */
+void pool_index_reset(struct pool_index *ix, size_t nnodes, unsigned max_gpus);
+void pool_index_clear(struct pool_index *ix);
+
+/* Node I has CORES and GPUS. */
+void pool_index_set(struct pool_index *ix, size_t i, unsigned cores, unsigned gpus);
+
+/* First node at or after FROM that has CORES (>= 1) and GPUS, or POOL_INDEX_NONE. */
+size_t pool_index_next(const struct pool_index *ix, size_t from, unsigned cores,
+                       unsigned gpus);
+
+#endif

@@ -46,5 +46,19 @@ tests_unit_t_exchange_SOURCES = tests/unit/t_exchange.c
 tests_unit_t_exchange_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_exchange_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_jobid
+endif
+tests_unit_t_jobid_SOURCES = tests/unit/t_jobid.c
+tests_unit_t_jobid_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobid_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_duration
+endif
+tests_unit_t_duration_SOURCES = tests/unit/t_duration.c
+tests_unit_t_duration_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_duration_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

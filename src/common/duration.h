@@ -10,7 +10,9 @@
 int duration_decode(const char *text, double *seconds, struct error *err);
 
 /* Encode SECONDS into BUF with the largest unit that keeps it readable, at most 6
- * significant digits ("1.5h", "90.5s", "30ms"); return BUF. BUF needs 32 bytes. */
+ * significant digits ("1.5h", "90.5s", "30ms", "infinity"); return BUF. BUF needs
+ * DURATION_BUFSIZE bytes.  What is no duration (negative, NaN) gives "0s". */
+#define DURATION_BUFSIZE 32
 char *duration_encode(double seconds, char *buf);
 
 #endif

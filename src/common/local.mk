@@ -8,5 +8,8 @@ src_common_libcommon_la_SOURCES = \
 	src/common/path.c src/common/path.h \
 	src/common/strbuf.c src/common/strbuf.h \
 	src/common/idset.c src/common/idset.h \
-	src/common/hostlist.c src/common/hostlist.h
+	src/common/hostlist.c src/common/hostlist.h \
+	src/common/duration.c src/common/duration.h \
+	src/common/jobid.c src/common/jobid.h \
+	src/common/jobid_words.c src/common/jobid_emoji.c src/common/jobid_tables.h
 src_common_libcommon_la_LIBADD = $(HWLOC_LIBS) $(JSON_LIBS) -lm

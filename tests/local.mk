@@ -60,5 +60,12 @@ tests_unit_t_duration_SOURCES = tests/unit/t_duration.c
 tests_unit_t_duration_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_duration_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_store
+endif
+tests_unit_t_store_SOURCES = tests/unit/t_store.c
+tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

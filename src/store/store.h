@@ -158,7 +158,8 @@ struct store_stats {
 void store_stats(struct store *store, struct store_stats *stats);
 
 /* What is not over yet, oldest first, for a restart.  ENDED: indices of an array's elements
- * that have ended; RUNS: those that have started and not ended (R is set). */
+ * that have ended; RUNS: those that have started and not ended (R is set); the job's
+ * jobspec is set.  FN must not write to the store; not 0 stops. */
 typedef int (*store_pending_f)(void *arg, const struct store_job *job,
                                hwloc_const_bitmap_t ended, const struct store_run *runs,
                                size_t nruns);

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/store/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+
+#define RUN_COLUMNS                                                                      \
+    "r.id, r.job, r.cc, r.t_depend, r.t_run, r.t_cleanup, r.t_inactive, r.expiration,"   \
+    " r.status, r.result, r.nnodes, r.ncores, r.ngpus, r.extype, r.exseverity, "         \
+    "r.exnote,"                                                                          \
+    " r.uri, r.output,"                                                                  \
+    " (SELECT text FROM text WHERE n = r.nodelist),"                                     \
+    " (SELECT text FROM text WHERE n = r.ranks)"
+#define JOB_COLUMNS                                                                      \
+    "j.id, j.count, j.cc, j.userid, j.t_submit, j.urgency, j.priority, j.flags,"         \
+    " j.ntasks, j.nnodes, j.ncores, j.ngpus, j.duration, j.name, j.cwd, j.queue"
+#define NO_RUN                                                                           \
+    "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "     \
+    "NULL,"                                                                              \
+    " NULL, NULL, NULL, NULL, NULL, NULL"
+#define LONG_TEXTS                                                                       \
+    "(SELECT text FROM text WHERE n = r.r), (SELECT text FROM text WHERE n = r.taskmap)"
+
+static const char *const sql[ST_COUNT] = {
+    [ST_BEGIN] = "BEGIN IMMEDIATE",
+    [ST_COMMIT] = "COMMIT",
+    [ST_ROLLBACK] = "ROLLBACK",
+    [ST_ENV_PUT] = "INSERT OR IGNORE INTO env VALUES(?1, ?2)",
+    [ST_ENV_GET] = "SELECT text FROM env WHERE hash = ?1",
+    [ST_ATTR_PUT] = "INSERT OR REPLACE INTO attr VALUES(?1, ?2)",
+    [ST_ATTR_GET] = "SELECT value FROM attr WHERE name = ?1",
+    [ST_TEXT_FIND] = "SELECT n FROM text WHERE hash = ?1 AND text = ?2",
+    [ST_TEXT_ADD] = "INSERT INTO text(hash, text) VALUES(?1, ?2)",
+    [ST_JOB_ADD] = "INSERT OR REPLACE INTO job VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+                   " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    [ST_JOB_URGENCY] = "UPDATE job SET urgency = ?2, priority = ?3 WHERE id = ?1",
+    [ST_JOB_OVER] = "UPDATE job SET active = NULL WHERE id = ?1",
+    [ST_RUN_PUT] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                   " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    [ST_LOG_ADD] = "INSERT INTO log VALUES(?1, ?2)"
+                   " ON CONFLICT(id) DO UPDATE SET lines = lines || excluded.lines",
+    [ST_TALLY_PUT] = "INSERT OR REPLACE INTO tally VALUES(?1, ?2)",
+    [ST_TALLY_ALL] = "SELECT result, n FROM tally",
+    [ST_LIST] = "SELECT r.id, " RUN_COLUMNS ", " JOB_COLUMNS
+                " FROM run r LEFT JOIN job j ON j.id = r.job WHERE r.id BETWEEN ?1 AND ?2"
+                " UNION ALL SELECT j.id, " NO_RUN ", " JOB_COLUMNS
+                " FROM job j WHERE j.active = 1 AND j.id BETWEEN ?1 AND ?2 AND"
+                " (j.count > 1 OR NOT EXISTS (SELECT 1 FROM run WHERE id = j.id))"
+                " ORDER BY 1 DESC",
+    [ST_PENDING] = "SELECT " JOB_COLUMNS ", (SELECT text FROM text WHERE n = j.jobspec)"
+                   " FROM job j WHERE j.active = 1 ORDER BY j.id",
+    [ST_RUNS] = "SELECT " RUN_COLUMNS ", " LONG_TEXTS
+                " FROM run r WHERE r.id BETWEEN ?1 AND ?2 AND r.job = ?3",
+    [ST_JOB_OF] = "SELECT " JOB_COLUMNS ", (SELECT text FROM text WHERE n = j.jobspec),"
+                  " j.active FROM job j WHERE j.id <= ?1 ORDER BY j.id DESC LIMIT 1",
+    [ST_RUN_BY_ID] = "SELECT " RUN_COLUMNS ", " LONG_TEXTS " FROM run r WHERE r.id = ?1",
+    [ST_LOG_GET] = "SELECT lines FROM log WHERE id = ?1",
+};
+
+/* --- the batch's memory: freed as a whole after its commit -------------------------------- */
+struct arena {
+    struct arena *next;
+    size_t used, size;
+    char data[];
+};
+
+static void *arena_get(struct store *store, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    struct arena *a = store->arena;
+    if (a == NULL || a->size - a->used < size) {
+        size_t chunk = MAX(size, 65536);
+        a = xmalloc(sizeof(*a) + chunk);
+        *a = (struct arena){.next = store->arena, .size = chunk};
+        store->arena = a;
+    }
+    void *p = a->data + a->used;
+    a->used += size;
+    return p;
+}
+
+static const char *keep(struct store *store, const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    size_t size = strlen(text) + 1;
+    return memcpy(arena_get(store, size), text, size);
+}
+
+static void batch_clear(struct store *store)
+{
+    while (store->arena != NULL) {
+        struct arena *next = store->arena->next;
+        free(store->arena);
+        store->arena = next;
+    }
+    store->first = NULL;
+    store->last = &store->first;
+    store->nops = store->nevents = store->events_applied = 0;
+}
+
+/* --- SQLite ----------------------------------------------------------------------------------- */
+static const struct {
+    int sqlite, code;
+    const char *remedy;
+} problems[] = {
+    {SQLITE_FULL, ENOSPC, "; free space on its file system, or raise its size limit"},
+    {SQLITE_BUSY, EBUSY,
+     "; another instance has it open: use another store, or end that one"},
+    {SQLITE_NOTADB, EBADMSG, "; it is damaged or no store at all: move it away"},
+    {SQLITE_CORRUPT, EBADMSG, "; it is damaged: move it away, or restore it from a copy"},
+    {SQLITE_READONLY, EROFS, "; make it writable"},
+    {SQLITE_PERM, EACCES, "; make it writable"},
+    {SQLITE_NOMEM, ENOMEM, ""},
+};
+
+int store_sql_error(struct store *store, const char *what, struct error *err)
+{
+    int rc = sqlite3_errcode(store->db);
+    int code = EIO;
+    const char *remedy = "";
+    for (size_t i = 0; i < ARRAY_SIZE(problems); i++)
+        if (problems[i].sqlite == rc) {
+            code = problems[i].code;
+            remedy = problems[i].remedy;
+        }
+    int cause = sqlite3_system_errno(store->db);
+    bool system = (rc == SQLITE_CANTOPEN || rc == SQLITE_IOERR) && cause != 0;
+    if (system)
+        code = cause;
+    return error_set(err, code, "store '%s': cannot %s: %s%s", store->path, what,
+                     system ? strerror(cause) : sqlite3_errmsg(store->db), remedy);
+}
+
+void store_bind_text(sqlite3_stmt *st, int column, const char *text)
+{
+    if (text != NULL)
+        sqlite3_bind_text(st, column, text, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(st, column);
+}
+
+sqlite3_stmt *store_statement(struct store *store, enum store_statement which,
+                              struct error *err)
+{
+    sqlite3_stmt **st = &store->statements[which];
+    if (*st == NULL &&
+        sqlite3_prepare_v3(store->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, st,
+                           NULL) != SQLITE_OK) {
+        store_sql_error(store, "read it", err);
+        return NULL;
+    }
+    sqlite3_reset(*st);
+    return *st;
+}
+
+int store_step(struct store *store, sqlite3_stmt *st, struct error *err)
+{
+    if (st == NULL)
+        return -1;
+    int rc = sqlite3_step(st);
+    int result = rc == SQLITE_DONE || rc == SQLITE_ROW
+                     ? 0
+                     : store_sql_error(store, "write to it", err);
+    sqlite3_reset(st);
+    return result;
+}
+
+static int simple(struct store *store, enum store_statement which, struct error *err)
+{
+    return store_step(store, store_statement(store, which, err), err);
+}
+
+/* --- transactions ------------------------------------------------------------------------------ */
+static void fall_behind(struct store *store)
+{
+    if (!sqlite3_get_autocommit(store->db))
+        simple(store, ST_ROLLBACK, NULL);
+    store_forget_texts(store);
+    store->in_transaction = false;
+    store->events_applied = 0;
+    store->behind = true;
+}
+
+static int begin(struct store *store, struct error *err)
+{
+    if (store->in_transaction)
+        return 0;
+    if (simple(store, ST_BEGIN, err) < 0)
+        return -1;
+    store->in_transaction = true;
+    return 0;
+}
+
+static void add(struct store *store, struct op *op)
+{
+    op->next = NULL;
+    *store->last = op;
+    store->last = &op->next;
+    store->nops++;
+    if (store->behind)
+        return;
+    if (begin(store, &store->failed) < 0 || store_apply(store, op, &store->failed) < 0)
+        fall_behind(store);
+}
+
+size_t store_unflushed(const struct store *store)
+{
+    return store->nops + store->nevents;
+}
+
+static int commit(struct store *store, struct error *err)
+{
+    if (begin(store, err) < 0)
+        return -1;
+    if (store->behind)
+        for (const struct op *op = store->first; op != NULL; op = op->next)
+            if (store_apply(store, op, err) < 0)
+                return -1;
+    if (store_apply_events(store, err) < 0 || store_apply_tally(store, err) < 0)
+        return -1;
+    return simple(store, ST_COMMIT, err);
+}
+
+int store_flush(struct store *store, struct error *err)
+{
+    if (store_unflushed(store) == 0)
+        return 0;
+    if (commit(store, &store->failed) < 0) {
+        fall_behind(store);
+        if (err != NULL)
+            *err = store->failed;
+        return -1;
+    }
+    store->in_transaction = store->behind = false;
+    store->tally_changed = false;
+    batch_clear(store);
+    return 0;
+}
+
+/* --- opening and closing ----------------------------------------------------------------------- */
+static int load_tally(struct store *store, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_TALLY_ALL, err);
+    if (st == NULL)
+        return -1;
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        int64_t key = sqlite3_column_int64(st, 0);
+        if (key >= 0 && key <= TALLY_MAX)
+            store->tally[key] = (uint64_t)sqlite3_column_int64(st, 1);
+    }
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? 0 : store_sql_error(store, "read it", err);
+}
+
+/* Create the file with a mode that keeps environments private. */
+static int create_file(const char *path, bool *created, struct error *err)
+{
+    *created = true;
+    if (strcmp(path, ":memory:") == 0)
+        return 0;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "store '%s': cannot open it: %s", path,
+                         strerror(errno));
+    struct stat sb;
+    if (fstat(fd, &sb) == 0 && !S_ISREG(sb.st_mode)) {
+        close(fd);
+        return error_set(err, EINVAL, "store '%s': not a regular file", path);
+    }
+    *created = sb.st_size == 0;
+    close(fd);
+    return 0;
+}
+
+struct store *store_open(const char *path, const struct store_options *options,
+                         struct error *err)
+{
+    static const struct store_options defaults = {.sync = STORE_SYNC_NORMAL};
+    bool created;
+    if (create_file(path, &created, err) < 0)
+        return NULL;
+    struct store *store = xcalloc(1, sizeof(*store));
+    store->path = xstrdup(path);
+    batch_clear(store);
+    int rc = sqlite3_open_v2(path, &store->db,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (store->db == NULL) {
+        error_set(err, ENOMEM, "store '%s': out of memory", path);
+    } else if (rc != SQLITE_OK) {
+        store_sql_error(store, "open it", err);
+    } else if (store_schema_init(store, options != NULL ? options : &defaults, created,
+                                 err) == 0 &&
+               load_tally(store, err) == 0) {
+        return store;
+    }
+    store_close(store);
+    return NULL;
+}
+
+void store_close(struct store *store)
+{
+    struct error err;
+    if (store == NULL)
+        return;
+    if (store_flush(store, &err) < 0)
+        log_error("%zu changes were not stored: %s", store_unflushed(store), err.text);
+    for (size_t i = 0; i < ST_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->db);
+    store_forget_texts(store);
+    batch_clear(store);
+    free(store->events);
+    free(store->path);
+    free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+int store_check(struct store *store, struct error *err)
+{
+    sqlite3_stmt *st = NULL;
+    int result = -1;
+    if (sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &st, NULL) !=
+            SQLITE_OK ||
+        sqlite3_step(st) != SQLITE_ROW) {
+        store_sql_error(store, "check it", err);
+    } else {
+        const char *verdict = (const char *)sqlite3_column_text(st, 0);
+        if (verdict != NULL && strcmp(verdict, "ok") == 0)
+            result = 0;
+        else
+            error_set(
+                err, EBADMSG,
+                "store '%s' is damaged: %s; move it away, or restore it from a copy",
+                store->path, verdict != NULL ? verdict : "it cannot be read");
+    }
+    sqlite3_finalize(st);
+    return result;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+static struct op *op_create(struct store *store, enum op_type type)
+{
+    struct op *op = arena_get(store, sizeof(*op));
+    memset(op, 0, sizeof(*op));
+    op->type = type;
+    return op;
+}
+
+void store_env(struct store *store, const char *hash, const char *text)
+{
+    if (store->last_env != NULL && strcmp(store->last_env, hash) == 0)
+        return;
+    free(store->last_env);
+    store->last_env = xstrdup(hash);
+    struct op *op = op_create(store, OP_ENV);
+    op->pair.name = keep(store, hash);
+    op->pair.value = keep(store, text);
+    add(store, op);
+}
+
+void store_attr_set(struct store *store, const char *name, const char *value)
+{
+    struct op *op = op_create(store, OP_ATTR);
+    op->pair.name = keep(store, name);
+    op->pair.value = keep(store, value);
+    add(store, op);
+}
+
+void store_job_submit(struct store *store, const struct store_job *job)
+{
+    struct op *op = op_create(store, OP_SUBMIT);
+    op->job = *job;
+    const char **texts[] = {&op->job.cc, &op->job.name, &op->job.cwd, &op->job.queue,
+                            &op->job.jobspec};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        *texts[i] = keep(store, *texts[i]);
+    store->tally[TALLY_SUBMITTED]++;
+    store->tally_changed = true;
+    add(store, op);
+}
+
+void store_job_urgency(struct store *store, jobid_t job, int urgency, int64_t priority)
+{
+    struct op *op = op_create(store, OP_URGENCY);
+    op->urgency.id = job;
+    op->urgency.urgency = urgency;
+    op->urgency.priority = priority;
+    add(store, op);
+}
+
+static void add_run(struct store *store, const struct store_run *run, bool over)
+{
+    struct op *op = op_create(store, OP_RUN);
+    op->over = over;
+    op->run = *run;
+    const char **texts[] = {
+        &op->run.exception_type, &op->run.exception_note, &op->run.R,   &op->run.nodelist,
+        &op->run.ranks,          &op->run.taskmap,        &op->run.uri, &op->run.output};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        *texts[i] = keep(store, *texts[i]);
+    add(store, op);
+}
+
+void store_job_update(struct store *store, const struct store_run *run)
+{
+    add_run(store, run, false);
+}
+
+void store_job_end(struct store *store, const struct store_run *run, bool last)
+{
+    if (run->result > 0 && run->result <= TALLY_MAX)
+        store->tally[run->result]++;
+    store->tally_changed = true;
+    add_run(store, run, last || run->id == run->job);
+}
+
+void store_event(struct store *store, jobid_t id, const char *line)
+{
+    size_t len = strlen(line);
+    bool ended = len > 0 && line[len - 1] == '\n';
+    char *copy = arena_get(store, len + 2);
+    memcpy(copy, line, len);
+    memcpy(copy + len, ended ? "" : "\n", ended ? 1 : 2);
+    if (store->nevents == store->events_size) {
+        store->events_size = MAX(2 * store->events_size, 64);
+        store->events =
+            xrealloc(store->events, store->events_size * sizeof(*store->events));
+    }
+    store->events[store->nevents] =
+        (struct event_line){.id = id, .seq = store->nevents, .line = copy};
+    store->nevents++;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* store_private: what the files of the store share.
+ *
+ * Every write is an operation kept in the batch (an arena) until its commit, and applied at
+ * once to the open transaction, so that reads see it.  When applying or committing fails,
+ * the transaction is rolled back and the store is "behind": the operations are only
+ * collected, and the next flush applies all of them anew. */
+#ifndef HBATCH_STORE_PRIVATE_H
+#define HBATCH_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+#include "src/store/store.h"
+
+enum store_statement {
+    ST_BEGIN,
+    ST_COMMIT,
+    ST_ROLLBACK,
+    ST_ENV_PUT,
+    ST_ENV_GET,
+    ST_ATTR_PUT,
+    ST_ATTR_GET,
+    ST_TEXT_FIND,
+    ST_TEXT_ADD,
+    ST_JOB_ADD,
+    ST_JOB_URGENCY,
+    ST_JOB_OVER,
+    ST_RUN_PUT,
+    ST_LOG_ADD,
+    ST_TALLY_PUT,
+    ST_TALLY_ALL,
+    ST_LIST,
+    ST_PENDING,
+    ST_RUNS,
+    ST_JOB_OF,
+    ST_RUN_BY_ID,
+    ST_LOG_GET,
+    ST_COUNT,
+};
+
+enum op_type { OP_ENV, OP_ATTR, OP_SUBMIT, OP_URGENCY, OP_RUN };
+
+struct op {
+    struct op *next;
+    enum op_type type;
+    bool over; /* OP_RUN: nothing is left of the job */
+    union {
+        struct store_job job;
+        struct store_run run;
+        struct {
+            const char *name, *value;
+        } pair;
+        struct {
+            jobid_t id;
+            int urgency;
+            int64_t priority;
+        } urgency;
+    };
+};
+
+struct event_line {
+    jobid_t id;
+    size_t seq;
+    const char *line; /* with its newline */
+};
+
+/* Keys of the tally table. Results are enum job_result. */
+#define TALLY_SUBMITTED 0
+#define TALLY_MAX 8
+
+struct text_slot {
+    uint64_t hash;
+    int64_t n;
+    char *text;
+    size_t len;
+};
+#define TEXT_SLOTS 256
+#define TEXT_CACHED 65536 /* longer texts are looked up in the file */
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *statements[ST_COUNT];
+    bool in_transaction;
+    bool behind;         /* the transaction was rolled back: the batch waits */
+    struct error failed; /* why */
+
+    struct arena *arena; /* the batch's memory */
+    struct op *first, **last;
+    size_t nops;
+    struct event_line *events;
+    size_t nevents, events_size, events_applied;
+
+    uint64_t tally[TALLY_MAX + 1];
+    bool tally_changed;
+    struct text_slot texts[TEXT_SLOTS];
+    char *last_env; /* hash of the environment that was written last */
+};
+
+/* store_schema.c: make the open file a store of this version, or say why it is none. */
+int store_schema_init(struct store *store, const struct store_options *options,
+                      bool created, struct error *err);
+
+/* store.c */
+/* The prepared statement, reset. NULL with err set. */
+sqlite3_stmt *store_statement(struct store *store, enum store_statement which,
+                              struct error *err);
+/* Run a statement that gives no rows. */
+int store_step(struct store *store, sqlite3_stmt *st, struct error *err);
+/* Set err from SQLite's last error: "store 'PATH': cannot WHAT: why; remedy". Return -1. */
+int store_sql_error(struct store *store, const char *what, struct error *err);
+/* Bind texts: NULL for NULL. */
+void store_bind_text(sqlite3_stmt *st, int column, const char *text);
+
+/* store_write.c: apply to the open transaction. */
+int store_apply(struct store *store, const struct op *op, struct error *err);
+int store_apply_events(struct store *store, struct error *err);
+int store_apply_tally(struct store *store, struct error *err);
+void store_forget_texts(struct store *store);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rows to structs: lists, one job's texts, what is pending. */
+#include "src/store/store_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "src/common/util.h"
+#include "src/job/eventlog.h"
+#include "src/job/state.h"
+
+/* Columns as the column lists in store.c have them. */
+#define RUN_WIDTH 20
+#define JOB_WIDTH 16
+
+static const char *text_at(sqlite3_stmt *st, int column)
+{
+    return (const char *)sqlite3_column_text(st, column);
+}
+
+static struct store_job get_job(sqlite3_stmt *st, int at)
+{
+    return (struct store_job){
+        .id = (jobid_t)sqlite3_column_int64(st, at),
+        .count = (uint64_t)sqlite3_column_int64(st, at + 1),
+        .cc = text_at(st, at + 2),
+        .userid = (unsigned)sqlite3_column_int64(st, at + 3),
+        .t_submit = sqlite3_column_double(st, at + 4),
+        .urgency = sqlite3_column_int(st, at + 5),
+        .priority = sqlite3_column_int64(st, at + 6),
+        .flags = (unsigned)sqlite3_column_int64(st, at + 7),
+        .ntasks = sqlite3_column_int(st, at + 8),
+        .nnodes = sqlite3_column_int(st, at + 9),
+        .ncores = sqlite3_column_int(st, at + 10),
+        .ngpus = sqlite3_column_int(st, at + 11),
+        .duration = sqlite3_column_double(st, at + 12),
+        .name = text_at(st, at + 13),
+        .cwd = text_at(st, at + 14),
+        .queue = text_at(st, at + 15),
+    };
+}
+
+static bool null_at(sqlite3_stmt *st, int column)
+{
+    return sqlite3_column_type(st, column) == SQLITE_NULL;
+}
+
+static struct store_run get_run(sqlite3_stmt *st, int at)
+{
+    return (struct store_run){
+        .id = (jobid_t)sqlite3_column_int64(st, at),
+        .job = (jobid_t)sqlite3_column_int64(st, at + 1),
+        .cc = null_at(st, at + 2) ? -1 : sqlite3_column_int64(st, at + 2),
+        .t_depend = sqlite3_column_double(st, at + 3),
+        .t_run = sqlite3_column_double(st, at + 4),
+        .t_cleanup = sqlite3_column_double(st, at + 5),
+        .t_inactive = sqlite3_column_double(st, at + 6),
+        .expiration = sqlite3_column_double(st, at + 7),
+        .status = null_at(st, at + 8) ? -1 : sqlite3_column_int(st, at + 8),
+        .result = sqlite3_column_int(st, at + 9),
+        .nnodes = sqlite3_column_int(st, at + 10),
+        .ncores = sqlite3_column_int(st, at + 11),
+        .ngpus = sqlite3_column_int(st, at + 12),
+        .exception_type = text_at(st, at + 13),
+        .exception_severity = sqlite3_column_int(st, at + 14),
+        .exception_note = text_at(st, at + 15),
+        .uri = text_at(st, at + 16),
+        .output = text_at(st, at + 17),
+        .nodelist = text_at(st, at + 18),
+        .ranks = text_at(st, at + 19),
+    };
+}
+
+static int run_state(const struct store_run *run)
+{
+    if (run == NULL)
+        return JOB_SCHED;
+    if (run->t_inactive > 0)
+        return JOB_INACTIVE;
+    if (run->t_cleanup > 0)
+        return JOB_CLEANUP;
+    return run->t_run > 0 ? JOB_RUN : JOB_SCHED;
+}
+
+static jobid_t last_id(const struct store_job *job)
+{
+    return job->count > 1 ? jobid_nth(job->id, job->count - 1) : job->id;
+}
+
+/* The last step of a loop over rows: 0, or -1 with err set. */
+static int rows_end(struct store *store, sqlite3_stmt *st, int rc, struct error *err)
+{
+    int result = rc == SQLITE_DONE || rc == SQLITE_ROW
+                     ? 0
+                     : store_sql_error(store, "read it", err);
+    sqlite3_reset(st);
+    return result;
+}
+
+/* --- lists -------------------------------------------------------------------------------------- */
+struct list {
+    struct store *store;
+    const struct store_filter *filter;
+    store_entry_f fn;
+    void *arg;
+    int64_t calls;
+    bool stop;
+};
+
+static bool same_text(const char *wanted, const char *text)
+{
+    return wanted == NULL || (text != NULL && strcmp(wanted, text) == 0);
+}
+
+static bool matches(const struct store_filter *f, const struct store_entry *e)
+{
+    bool ended = e->state == JOB_INACTIVE;
+    return (f->states == 0 || (f->states & e->state) != 0) &&
+           (f->results == 0 || (ended && (f->results & e->run->result) != 0)) &&
+           (!ended || e->run->t_inactive >= f->since) &&
+           same_text(f->name, e->job.name) && same_text(f->queue, e->job.queue);
+}
+
+/* Entries with FIRST <= id <= LAST. Adds to *FOUND what there is, whether it matches or not. */
+static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found,
+                      struct error *err)
+{
+    sqlite3_stmt *st = store_statement(l->store, ST_LIST, err);
+    if (st == NULL)
+        return -1;
+    sqlite3_bind_int64(st, 1, (int64_t)first);
+    sqlite3_bind_int64(st, 2, (int64_t)last);
+    int rc = SQLITE_DONE;
+    while (!l->stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct store_run run;
+        struct store_entry entry = {.job = get_job(st, 1 + RUN_WIDTH)};
+        if (!null_at(st, 1)) {
+            run = get_run(st, 1);
+            entry.run = &run;
+        }
+        entry.state = run_state(entry.run);
+        ++*found;
+        if (!matches(l->filter, &entry))
+            continue;
+        l->calls++;
+        l->stop = l->fn(l->arg, &entry) != 0 ||
+                  (l->filter->max > 0 && (size_t)l->calls >= l->filter->max);
+    }
+    return rows_end(l->store, st, l->stop ? SQLITE_DONE : rc, err);
+}
+
+/* What was submitted that ID belongs to: 1 and *JOB (only id and count), 0 if nothing. */
+static int job_of(struct store *store, jobid_t id, struct store_job *job, bool *active,
+                  struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_JOB_OF, err);
+    if (st == NULL)
+        return -1;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    int rc = sqlite3_step(st);
+    bool found = false;
+    if (rc == SQLITE_ROW) {
+        struct store_job j = get_job(st, 0);
+        found = j.id == id || (j.count > 1 && jobid_position(j.id, j.count, id) >= 0);
+        *job = (struct store_job){.id = j.id, .count = j.count};
+        *active = sqlite3_column_int(st, JOB_WIDTH + 1) != 0;
+    }
+    return rows_end(store, st, rc, err) < 0 ? -1 : found;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    jobid_t x, y;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return x > y ? -1 : x < y;
+}
+
+static int list_ids(struct list *l, struct error *err)
+{
+    size_t n = l->filter->nids;
+    cleanup_free jobid_t *ids = xmalloc(n * sizeof(*ids));
+    memcpy(ids, l->filter->ids, n * sizeof(*ids));
+    qsort(ids, n, sizeof(*ids), compare_ids);
+    for (size_t i = 0; i < n && !l->stop; i++) {
+        struct store_job job;
+        bool active;
+        size_t found = 0;
+        if (i > 0 && ids[i] == ids[i - 1])
+            continue;
+        int is_job = job_of(l->store, ids[i], &job, &active, err);
+        if (is_job < 0)
+            return -1;
+        if (is_job == 0)
+            continue;
+        jobid_t last = job.id == ids[i] ? last_id(&job) : ids[i];
+        if (l->filter->before > 0 && last >= l->filter->before)
+            last = l->filter->before - 1;
+        if (list_range(l, ids[i], last, &found, err) < 0)
+            return -1;
+        /* an element that has not started is part of what is left of its array */
+        if (found == 0 && ids[i] != job.id && active &&
+            list_range(l, job.id, job.id, &found, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int64_t store_list(struct store *store, const struct store_filter *filter,
+                   store_entry_f fn, void *arg, struct error *err)
+{
+    static const struct store_filter all = {0};
+    struct list l = {
+        .store = store, .filter = filter != NULL ? filter : &all, .fn = fn, .arg = arg};
+    size_t found = 0;
+    jobid_t last = l.filter->before > 0 ? l.filter->before - 1 : INT64_MAX;
+    int rc =
+        l.filter->nids > 0 ? list_ids(&l, err) : list_range(&l, 0, last, &found, err);
+    return rc < 0 ? -1 : l.calls;
+}
+
+/* --- one job ------------------------------------------------------------------------------------ */
+static void log_line(char **log, double t, const char *name, json_object *context)
+{
+    cleanup_json json_object *event = event_create(t, name, context);
+    cleanup_free char *line = event_encode(event);
+    cleanup_free char *old = *log;
+    *log = xasprintf("%s%s", old != NULL ? old : "", line);
+}
+
+static void add_int(json_object *o, const char *key, int64_t value)
+{
+    json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+static json_object *exception_context(const struct store_run *run)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "type", json_object_new_string(run->exception_type));
+    add_int(o, "severity", run->exception_severity);
+    json_object_object_add(
+        o, "note",
+        json_object_new_string(run->exception_note != NULL ? run->exception_note : ""));
+    return o;
+}
+
+/* The log that a job of these times has had: replaying it gives its state and result. */
+static char *make_log(const struct store_job *job, const struct store_run *run)
+{
+    char *log = NULL;
+    json_object *submit = json_object_new_object();
+    add_int(submit, "userid", job->userid);
+    add_int(submit, "urgency", job->urgency);
+    add_int(submit, "flags", job->flags);
+    add_int(submit, "version", 1);
+    log_line(&log, job->t_submit, "submit", submit);
+    if (run == NULL)
+        return log;
+    double t_depend = run->t_depend > 0 ? run->t_depend : job->t_submit;
+    if (run->t_run > 0) {
+        json_object *priority = json_object_new_object();
+        add_int(priority, "priority", job->priority);
+        log_line(&log, t_depend, "depend", NULL);
+        log_line(&log, t_depend, "priority", priority);
+        log_line(&log, run->t_run, "alloc", NULL);
+        log_line(&log, run->t_run, "start", NULL);
+    }
+    double t_end = run->t_cleanup > 0 ? run->t_cleanup : run->t_inactive;
+    if (run->exception_type != NULL)
+        log_line(&log, t_end > 0 ? t_end : run->t_run, "exception",
+                 exception_context(run));
+    if (t_end > 0 && run->t_run > 0 && run->status >= 0) {
+        json_object *finish = json_object_new_object();
+        add_int(finish, "status", run->status);
+        log_line(&log, t_end, "finish", finish);
+    }
+    if (run->t_inactive > 0 && run->t_run > 0) {
+        json_object *release = json_object_new_object();
+        json_object_object_add(release, "ranks", json_object_new_string("all"));
+        json_object_object_add(release, "final", json_object_new_boolean(1));
+        log_line(&log, run->t_inactive, "release", release);
+        log_line(&log, run->t_inactive, "free", NULL);
+    }
+    if (run->t_inactive > 0)
+        log_line(&log, run->t_inactive, "clean", NULL);
+    return log;
+}
+
+/* R with the times that belong to this job. */
+static char *make_R(const char *text, const struct store_run *run)
+{
+    cleanup_json json_object *r = json_tokener_parse(text);
+    json_object *execution;
+    if (r == NULL || !json_object_object_get_ex(r, "execution", &execution))
+        return xstrdup(text);
+    if (run->t_run > 0 && !json_object_object_get_ex(execution, "starttime", NULL)) {
+        json_object_object_add(execution, "starttime",
+                               json_object_new_double(run->t_run));
+        json_object_object_add(execution, "expiration",
+                               json_object_new_double(run->expiration));
+    }
+    return xstrdup(json_object_to_json_string_ext(r, JSON_C_TO_STRING_PLAIN |
+                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static char *stored_log(struct store *store, jobid_t id, struct error *err)
+{
+    if (!store->behind && store_apply_events(store, err) < 0)
+        return NULL;
+    sqlite3_stmt *st = store_statement(store, ST_LOG_GET, err);
+    if (st == NULL)
+        return NULL;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    char *text = sqlite3_step(st) == SQLITE_ROW ? xstrdup(text_at(st, 0)) : NULL;
+    sqlite3_reset(st);
+    return text;
+}
+
+static const char *const info_keys[] = {"jobspec", "R", "eventlog", "taskmap", "output"};
+enum info_key { KEY_JOBSPEC, KEY_R, KEY_EVENTLOG, KEY_TASKMAP, KEY_OUTPUT, KEY_COUNT };
+
+/* The text of KEY, NULL if there is none. JOB is a row of ST_JOB_OF, RUN one of ST_RUN_BY_ID. */
+static char *info_text(enum info_key key, sqlite3_stmt *job, sqlite3_stmt *run)
+{
+    struct store_job j = get_job(job, 0);
+    struct store_run r;
+    const char *text = NULL;
+    if (run != NULL)
+        r = get_run(run, 0);
+    if (key == KEY_EVENTLOG)
+        return make_log(&j, run != NULL ? &r : NULL);
+    if (key == KEY_JOBSPEC)
+        text = text_at(job, JOB_WIDTH);
+    else if (run != NULL)
+        text = key == KEY_R         ? text_at(run, RUN_WIDTH)
+               : key == KEY_TASKMAP ? text_at(run, RUN_WIDTH + 1)
+                                    : r.output;
+    if (text == NULL)
+        return NULL;
+    return key == KEY_R ? make_R(text, &r) : xstrdup(text);
+}
+
+char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err)
+{
+    enum info_key k = 0;
+    struct store_job job;
+    bool active;
+    while (k < KEY_COUNT && strcmp(key, info_keys[k]) != 0)
+        k++;
+    if (k == KEY_COUNT)
+        return error_null(err, EINVAL,
+                          "'%s' is not known of a job: it must be jobspec, R, eventlog, "
+                          "taskmap or output",
+                          key);
+    int known = job_of(store, id, &job, &active, err);
+    if (known < 0)
+        return NULL;
+    if (known == 0) {
+        char buf[JOBID_BUFSIZE];
+        return error_null(err, ENOENT, "job %s: no such job",
+                          jobid_encode(id, JOBID_F58, buf, sizeof(buf)));
+    }
+    if (k == KEY_EVENTLOG) {
+        struct error failed = {0};
+        char *log = stored_log(store, id, &failed);
+        if (log != NULL || failed.code != 0) {
+            if (log == NULL && err != NULL)
+                *err = failed;
+            return log;
+        }
+    }
+    sqlite3_stmt *js = store_statement(store, ST_JOB_OF, err);
+    sqlite3_stmt *rs = store_statement(store, ST_RUN_BY_ID, err);
+    if (js == NULL || rs == NULL)
+        return NULL;
+    sqlite3_bind_int64(js, 1, (int64_t)id);
+    sqlite3_bind_int64(rs, 1, (int64_t)id);
+    char *text = NULL;
+    if (sqlite3_step(js) == SQLITE_ROW)
+        text = info_text(k, js, sqlite3_step(rs) == SQLITE_ROW ? rs : NULL);
+    sqlite3_reset(js);
+    sqlite3_reset(rs);
+    if (text == NULL) {
+        char buf[JOBID_BUFSIZE];
+        return error_null(err, ENODATA, "job %s has no %s",
+                          jobid_encode(id, JOBID_F58, buf, sizeof(buf)), key);
+    }
+    return text;
+}
+
+static char *get_named(struct store *store, enum store_statement which, const char *what,
+                       const char *name, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, which, err);
+    if (st == NULL)
+        return NULL;
+    store_bind_text(st, 1, name);
+    int rc = sqlite3_step(st);
+    char *text = rc == SQLITE_ROW && !null_at(st, 0) ? xstrdup(text_at(st, 0)) : NULL;
+    if (rows_end(store, st, rc, err) < 0)
+        return NULL;
+    if (text == NULL)
+        return error_null(err, ENOENT, "store '%s' has no %s '%s'", store->path, what,
+                          name);
+    return text;
+}
+
+char *store_env_get(struct store *store, const char *hash, struct error *err)
+{
+    return get_named(store, ST_ENV_GET, "environment", hash, err);
+}
+
+char *store_attr_get(struct store *store, const char *name, struct error *err)
+{
+    return get_named(store, ST_ATTR_GET, "attribute", name, err);
+}
+
+void store_stats(struct store *store, struct store_stats *stats)
+{
+    int64_t pages = 0;
+    sqlite3_stmt *st = NULL;
+    const char *size_sql = "SELECT page_count * page_size FROM pragma_page_count,"
+                           " pragma_page_size";
+    if (sqlite3_prepare_v2(store->db, size_sql, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        pages = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    const uint64_t *n = store->tally;
+    *stats = (struct store_stats){
+        .submitted = n[TALLY_SUBMITTED],
+        .completed = n[JOB_COMPLETED],
+        .failed = n[JOB_FAILED],
+        .canceled = n[JOB_CANCELED],
+        .timeout = n[JOB_TIMEOUT],
+        .inactive = n[JOB_COMPLETED] + n[JOB_FAILED] + n[JOB_CANCELED] + n[JOB_TIMEOUT],
+        .bytes = (uint64_t)pages,
+        .unflushed = store_unflushed(store),
+    };
+}
+
+/* --- what is pending ------------------------------------------------------------------------------ */
+struct runs {
+    struct store_run *run;
+    size_t n, size;
+};
+
+static void free_runs(struct runs *runs)
+{
+    for (size_t i = 0; i < runs->n; i++) {
+        struct store_run *r = &runs->run[i];
+        const char *texts[] = {r->exception_type, r->exception_note, r->R,   r->nodelist,
+                               r->ranks,          r->taskmap,        r->uri, r->output};
+        for (size_t k = 0; k < ARRAY_SIZE(texts); k++)
+            free((void *)(uintptr_t)texts[k]);
+    }
+    free(runs->run);
+}
+
+static const char *copy(const char *text)
+{
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void add_run(struct runs *runs, struct store_run run, const char *R,
+                    const char *taskmap)
+{
+    if (runs->n == runs->size) {
+        runs->size = MAX(2 * runs->size, 8);
+        runs->run = xrealloc(runs->run, runs->size * sizeof(*runs->run));
+    }
+    run.exception_type = copy(run.exception_type);
+    run.exception_note = copy(run.exception_note);
+    run.R = copy(R);
+    run.taskmap = copy(taskmap);
+    run.nodelist = copy(run.nodelist);
+    run.ranks = copy(run.ranks);
+    run.uri = copy(run.uri);
+    run.output = copy(run.output);
+    runs->run[runs->n++] = run;
+}
+
+static int pending_job(struct store *store, const struct store_job *job,
+                       store_pending_f fn, void *arg, struct error *err)
+{
+    __attribute__((cleanup(free_runs))) struct runs runs = {0};
+    cleanup_bitmap hwloc_bitmap_t ended = hwloc_bitmap_alloc();
+    sqlite3_stmt *st = store_statement(store, ST_RUNS, err);
+    uint64_t nended = 0;
+    if (st == NULL)
+        return -1;
+    sqlite3_bind_int64(st, 1, (int64_t)job->id);
+    sqlite3_bind_int64(st, 2, (int64_t)last_id(job));
+    sqlite3_bind_int64(st, 3, (int64_t)job->id);
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct store_run run = get_run(st, 0);
+        if (run.t_inactive > 0) {
+            nended++;
+            if (run.cc >= 0 && run.cc <= INT32_MAX)
+                hwloc_bitmap_set(ended, (unsigned)run.cc);
+        } else {
+            add_run(&runs, run, text_at(st, RUN_WIDTH), text_at(st, RUN_WIDTH + 1));
+        }
+    }
+    if (rows_end(store, st, rc, err) < 0)
+        return -1;
+    if (nended >= job->count) /* all ended, the array was not told so */
+        return 0;
+    return fn(arg, job, ended, runs.run, runs.n);
+}
+
+int store_pending(struct store *store, store_pending_f fn, void *arg, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_PENDING, err);
+    if (st == NULL)
+        return -1;
+    int rc, result = 0;
+    while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct store_job job = get_job(st, 0);
+        job.jobspec = text_at(st, JOB_WIDTH);
+        result = pending_job(store, &job, fn, arg, err);
+    }
+    if (result != 0) {
+        sqlite3_reset(st);
+        return result < 0 ? -1 : 0;
+    }
+    return rows_end(store, st, rc, err);
+}

@@ -422,7 +422,7 @@ void store_job_end(struct store *store, const struct store_run *run, bool last)
     if (run->result > 0 && run->result <= TALLY_MAX)
         store->tally[run->result]++;
     store->tally_changed = true;
-    add_run(store, run, last || run->id == run->job);
+    add_run(store, run, last || run->cc < 0);
 }
 
 void store_event(struct store *store, jobid_t id, const char *line)

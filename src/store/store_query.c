@@ -104,6 +104,7 @@ struct list {
     store_entry_f fn;
     void *arg;
     int64_t calls;
+    bool rest_only; /* what is left of an array, none of its elements */
     bool stop;
 };
 
@@ -140,7 +141,7 @@ static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found
         }
         entry.state = run_state(entry.run);
         ++*found;
-        if (!matches(l->filter, &entry))
+        if ((l->rest_only && entry.run != NULL) || !matches(l->filter, &entry))
             continue;
         l->calls++;
         l->stop = l->fn(l->arg, &entry) != 0 ||
@@ -199,9 +200,10 @@ static int list_ids(struct list *l, struct error *err)
         if (list_range(l, ids[i], last, &found, err) < 0)
             return -1;
         /* an element that has not started is part of what is left of its array */
-        if (found == 0 && ids[i] != job.id && active &&
-            list_range(l, job.id, job.id, &found, err) < 0)
+        l->rest_only = found == 0 && ids[i] != job.id && active;
+        if (l->rest_only && list_range(l, job.id, job.id, &found, err) < 0)
             return -1;
+        l->rest_only = false;
     }
     return 0;
 }

@@ -162,19 +162,19 @@ START_TEST(lists_newest_first)
         struct store_filter filter;
         const char *expected;
     } cases[] = {
-        {{0}, "50R 40S 30I 20S 21Rc2 20Ic1 10I"},
+        {{0}, "50R 40S 30I 21Rc2 20S 20Ic1 10I"},
         {{.states = JOB_INACTIVE}, "30I 20Ic1 10I"},
-        {{.states = JOB_ACTIVE}, "50R 40S 20S 21Rc2"},
+        {{.states = JOB_ACTIVE}, "50R 40S 21Rc2 20S"},
         {{.results = JOB_FAILED}, "30I"},
         {{.results = JOB_FAILED | JOB_COMPLETED, .max = 2}, "30I 20Ic1"},
-        {{.since = 200}, "50R 40S 30I 20S 21Rc2"},
+        {{.since = 200}, "50R 40S 30I 21Rc2 20S"},
         {{.name = "forty"}, "40S"},
         {{.name = "nobody"}, ""},
         {{.queue = "debug"}, ""},
         {{.before = 30, .max = 1, .states = JOB_INACTIVE}, "20Ic1"},
         {{.max = 3}, "50R 40S 30I"},
         {{.ids = one, .nids = 1}, "30I"},
-        {{.ids = array, .nids = 1}, "20S 21Rc2 20Ic1"},
+        {{.ids = array, .nids = 1}, "21Rc2 20S 20Ic1"},
         {{.ids = element, .nids = 1}, "20S"},
         {{.ids = none, .nids = 2}, ""},
         {{.ids = two, .nids = 3}, "50R 10I"},
@@ -187,12 +187,9 @@ START_TEST(lists_newest_first)
             char text[4096] = "", *p;
             struct error err;
             ck_assert_int_ge(store_list(s, &cases[i].filter, collect, text, &err), 0);
-            /* the rest of an array and its elements have ids that tie: any order */
-            if ((p = strstr(text, "21Rc2 20S 20Ic1")) != NULL ||
-                (p = strstr(text, "21Rc2 20Ic1 20S")) != NULL)
-                memcpy(p, "20S 21Rc2 20Ic1", 15);
-            if ((p = strstr(text, "21Rc2 20S")) != NULL)
-                memcpy(p, "20S 21Rc2", 9);
+            /* what is left of an array and its first element have one id: any order */
+            if ((p = strstr(text, "20Ic1 20S")) != NULL)
+                memcpy(p, "20S 20Ic1", 9);
             ck_assert_msg(strcmp(text, cases[i].expected) == 0,
                           "case %zu: '%s' is not '%s'", i, text, cases[i].expected);
         }
@@ -728,7 +725,7 @@ END_TEST
 
 int main(void)
 {
-    static const TTest *const tests[] = {
+    const TTest *const tests[] = {
         lists_newest_first,
         keeps_every_field,
         tells_about_one_job,

@@ -2,7 +2,7 @@
 UNIT_LIBS = src/job/libjob.la src/common/libcommon.la $(CHECK_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 UNIT =
-noinst_HEADERS = tests/unit/unit.h tests/unit/mutate.h
+noinst_HEADERS = tests/unit/unit.h tests/unit/mutate.h tests/unit/mutate_json.h
 
 if HAVE_CHECK
 UNIT += tests/unit/t_error
@@ -66,6 +66,20 @@ endif
 tests_unit_t_store_SOURCES = tests/unit/t_store.c
 tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_count
+endif
+tests_unit_t_count_SOURCES = tests/unit/t_count.c
+tests_unit_t_count_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_count_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_jobspec
+endif
+tests_unit_t_jobspec_SOURCES = tests/unit/t_jobspec.c
+tests_unit_t_jobspec_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobspec_LDADD = $(UNIT_LIBS)
 
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

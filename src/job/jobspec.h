@@ -2,10 +2,14 @@
 /* jobspec: what a user asks for: RFC 14 and RFC 25 (V1), read-only once decoded.
  *
  * resources  V1: node > slot > core, gpu; or slot > core, gpu; counts are integers or, as
- *            RFC 14 and RFC 45 allow, ranges for nodes ({"min","max",...}, "2-4").
- * tasks      one entry: command, slot, count (per_slot or total)
+ *            RFC 14 and RFC 45 allow, ranges for nodes ({"min","max",...}, "2-4"), without
+ *            steps or gaps. "exclusive":true on node or slot: whole nodes.
+ * tasks      one entry: command, slot, count: per_slot (any positive number) or total (at
+ *            least one task a node; more than there are slots share them)
  * attributes system.{duration, cwd, environment, dependencies, constraints, job.name, queue,
- *            bank, shell.options.*}, user.*; unknown keys in attributes are kept.
+ *            bank, shell.options.*}, user.*; unknown keys in attributes are kept. Those that
+ *            are known are checked; all are optional (no duration: 0).
+ * Other unknown keys are errors.
  *
  * Multi-program jobs are an extension: attributes.system.shell.options.apps is an array of
  * {"command":[...], "ntasks":N, "environment":{...}?, "cwd":"..."?}; task ranks are given to
@@ -33,7 +37,8 @@ struct job_shape {
 
 struct jobspec;
 
-/* Decode and validate; the object is kept by reference (the jobspec takes its own count).
+/* Decode and validate; the object is kept by reference (the jobspec takes its own count) and
+ * must not be changed any more.
  * Return NULL with err set: the text names the offending key by its path and says why
  * ("jobspec: resources[0].with[0].count: must be a positive integer, not \"x\""). */
 struct jobspec *jobspec_from_json(json_object *o, struct error *err);
@@ -46,12 +51,17 @@ void jobspec_destroy(struct jobspec *js);
 /* All that is returned below is owned by the jobspec. */
 json_object *jobspec_json(const struct jobspec *js);
 const struct job_shape *jobspec_shape(const struct jobspec *js);
+/* Number of tasks in all when the job gets NNODES nodes (ignored when it asks for none). */
+unsigned jobspec_ntasks(const struct jobspec *js, unsigned nnodes);
 const char *
 jobspec_name(const struct jobspec *js); /* job.name, or the program's basename */
-const char *jobspec_cwd(const struct jobspec *js);           /* or NULL */
-const char *jobspec_queue(const struct jobspec *js);         /* or NULL */
-json_object *jobspec_command(const struct jobspec *js);      /* array of strings */
-json_object *jobspec_environment(const struct jobspec *js);  /* object, or NULL */
+const char *jobspec_cwd(const struct jobspec *js);          /* or NULL */
+const char *jobspec_queue(const struct jobspec *js);        /* or NULL */
+json_object *jobspec_command(const struct jobspec *js);     /* array of strings */
+json_object *jobspec_environment(const struct jobspec *js); /* object, or NULL */
+/* Instead of an object, attributes.system.environment may be a string: the hash of one that
+ * was sent earlier (src/comm/PROTOCOL, "env"). That string, or NULL. */
+const char *jobspec_environment_hash(const struct jobspec *js);
 json_object *jobspec_constraints(const struct jobspec *js);  /* RFC 31, or NULL */
 json_object *jobspec_dependencies(const struct jobspec *js); /* RFC 26 array, or NULL */
 /* attributes.PATH with dots ("system.shell.options.output"), or NULL. */

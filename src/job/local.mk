@@ -1,1 +1,9 @@
 # parts of src/job
+noinst_LTLIBRARIES += src/job/libjob.la
+src_job_libjob_la_SOURCES = \
+	src/job/count.c src/job/count.h \
+	src/job/constraint.c src/job/constraint.h src/job/constraint_query.c \
+	src/job/jobspec.c src/job/jobspec.h src/job/jobspec_impl.h \
+	src/job/jobspec_attributes.c src/job/jobspec_resources.c \
+	src/job/jsonutil.c src/job/jsonutil.h
+src_job_libjob_la_LIBADD = src/common/libcommon.la

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jsonutil: what every decoder of this library asks of a JSON value. */
+#ifndef HBATCH_JOB_JSONUTIL_H
+#define HBATCH_JOB_JSONUTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <json-c/json.h>
+#include "src/common/error.h"
+
+/* Decode exactly one JSON value (RFC 8259, valid UTF-8) from LEN bytes; blanks around it are
+ * allowed, nothing else.  "null" is an error: no file format here has it at the top. */
+json_object *jsonutil_decode(const char *text, size_t len, struct error *err);
+
+/* A value as an error message shows it: compact JSON, cut with "..." when it is long. Use as
+ * jsonutil_show(o).text within one expression. */
+struct jsonutil_shown {
+    char text[80];
+};
+struct jsonutil_shown jsonutil_show(json_object *o);
+
+/* Member NAME of O, or NULL when O is no object, has none, or it is null. */
+json_object *jsonutil_get(json_object *o, const char *name);
+/* The first key of object O that is not in ALLOWED (ended by NULL), or NULL. */
+const char *jsonutil_stray_key(json_object *o, const char *const *allowed);
+/* An integer in LOW..HIGH: true, and its value in *V (V may be NULL). */
+bool jsonutil_int(json_object *o, int64_t low, int64_t high, int64_t *v);
+/* A finite integer or floating point number: true, and its value in *V (may be NULL). */
+bool jsonutil_number(json_object *o, double *v);
+/* The string, or NULL when O is none or holds a NUL byte. */
+const char *jsonutil_string(json_object *o);
+
+#endif

@@ -81,5 +81,12 @@ tests_unit_t_jobspec_SOURCES = tests/unit/t_jobspec.c
 tests_unit_t_jobspec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_jobspec_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_kvs
+endif
+tests_unit_t_kvs_SOURCES = tests/unit/t_kvs.c
+tests_unit_t_kvs_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_kvs_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

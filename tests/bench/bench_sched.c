@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bench_sched: how many placements a second the scheduler makes, alone, on NODES nodes of
+ * CORES cores and GPUS GPUs (default 10000 x 64 x 4). */
+#include "src/sched/sched.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/common/util.h"
+
+struct bench {
+    unsigned nodes, cores, gpus;
+    struct pool *pool;
+    struct sched *s;
+    struct placement **running; /* room for one per core */
+    size_t nrunning;
+    uint64_t seed;
+};
+
+static void start(struct sched_job *job, struct placement *pl, void *arg)
+{
+    struct bench *b = arg;
+    (void)job;
+    b->running[b->nrunning++] = pl;
+}
+
+static unsigned pick(struct bench *b, size_t n)
+{
+    b->seed = b->seed * 6364136223846793005U + 1442695040888963407U;
+    return (unsigned)((b->seed >> 33) % n);
+}
+
+static void end(struct bench *b, size_t i)
+{
+    sched_end(b->s, b->running[i]->rset);
+    placement_destroy(b->running[i]);
+    b->running[i] = b->running[--b->nrunning];
+}
+
+static void end_all(struct bench *b)
+{
+    while (b->nrunning > 0)
+        end(b, b->nrunning - 1);
+}
+
+static void report(const char *what, size_t n, double seconds)
+{
+    printf("%-58s %9zu in %8.1f ms %12.0f /s\n", what, n, seconds * 1e3,
+           (double)n / seconds);
+}
+
+static struct sched_job make_job(unsigned nodes, unsigned slots, unsigned cores,
+                                 unsigned gpus, uint64_t count)
+{
+    struct sched_job j = {.id = 1, .priority = 16, .count = count};
+    j.req.shape = (struct job_shape){.nnodes_min = nodes,
+                                     .nnodes_max = nodes,
+                                     .nslots = slots,
+                                     .cores_per_slot = cores,
+                                     .gpus_per_slot = gpus,
+                                     .tasks_per_slot = 1};
+    return j;
+}
+
+/* An array of jobs into the empty pool until it is full; then one ends and one starts, many
+ * times, the pool being full. */
+static void fill_and_turn(struct bench *b, const char *what, struct sched_job job)
+{
+    char text[96];
+    job.count = UINT64_MAX / 2;
+    sched_add(b->s, &job);
+    double t = time_mono();
+    size_t n = sched_run(b->s, 0);
+    snprintf(text, sizeof(text), "%s: fill", what);
+    report(text, n, time_mono() - t);
+    t = time_mono();
+    size_t turns = MIN((size_t)300000, 20 * n);
+    for (size_t i = 0; i < turns; i++) {
+        end(b, pick(b, b->nrunning));
+        sched_run(b->s, 0);
+    }
+    snprintf(text, sizeof(text), "%s: end one, start one, in a full pool", what);
+    report(text, turns, time_mono() - t);
+    sched_remove(b->s, &job);
+    end_all(b);
+}
+
+static void queue_many(struct bench *b, size_t n)
+{
+    struct sched_job *jobs = xcalloc(n, sizeof(*jobs));
+    struct sched_job head = make_job(b->nodes + 1, 1, 1, 0, 1); /* never fits */
+    head.priority = 17;
+    sched_add(b->s, &head);
+    double t = time_mono();
+    for (size_t i = 0; i < n; i++) {
+        jobs[i] = make_job(0, 1, 1, 0, 1);
+        jobs[i].id = i + 2;
+        sched_add(b->s, &jobs[i]);
+        sched_run(b->s, 0);
+    }
+    report("queue a job behind a blocked head, and a pass", n, time_mono() - t);
+    t = time_mono();
+    for (size_t i = 0; i < n; i++)
+        sched_reprioritize(b->s, &jobs[i], 1 + pick(b, 16));
+    report("change the priority of one of them", n, time_mono() - t);
+    t = time_mono();
+    for (size_t i = 0; i < n; i++)
+        sched_run(b->s, 0);
+    report("a pass when nothing changed", n, time_mono() - t);
+    t = time_mono();
+    for (size_t i = 0; i < n; i++)
+        sched_remove(b->s, &jobs[i]);
+    report("remove one of them", n, time_mono() - t);
+    sched_remove(b->s, &head);
+    free(jobs);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b = {.nodes = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
+                      .cores = argc > 2 ? (unsigned)atoi(argv[2]) : 64,
+                      .gpus = argc > 3 ? (unsigned)atoi(argv[3]) : 4};
+    if (b.nodes == 0 || b.cores == 0) {
+        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS]]]\n");
+        return 2;
+    }
+    struct rset *r = rset_create();
+    cleanup_bitmap hwloc_bitmap_t cores = hwloc_bitmap_alloc();
+    cleanup_bitmap hwloc_bitmap_t gpus = hwloc_bitmap_alloc();
+    hwloc_bitmap_set_range(cores, 0, (int)b.cores - 1);
+    if (b.gpus > 0)
+        hwloc_bitmap_set_range(gpus, 0, (int)b.gpus - 1);
+    for (unsigned i = 0; i < b.nodes; i++) {
+        char host[32];
+        snprintf(host, sizeof(host), "node%u", i);
+        rset_add(r, i, host, cores, gpus);
+    }
+    double t = time_mono();
+    b.pool = pool_create(r);
+    printf("%u nodes of %u cores and %u GPUs; pool made in %.1f ms\n", b.nodes, b.cores,
+           b.gpus, (time_mono() - t) * 1e3);
+    b.s = sched_create(b.pool, sched_policies[0], start, &b);
+    b.running = xcalloc((size_t)b.nodes * b.cores, sizeof(struct placement *));
+
+    fill_and_turn(&b, "1 core", make_job(0, 1, 1, 0, 1));
+    if (b.gpus > 0)
+        fill_and_turn(&b, "1 core, 1 GPU", make_job(0, 1, 1, 1, 1));
+    fill_and_turn(&b, "6 cores", make_job(0, 1, MIN(6U, b.cores), 0, 1));
+    fill_and_turn(&b, "1 whole node", make_job(0, b.cores, 1, 0, 1));
+    if (b.nodes > 1) {
+        unsigned wide = MIN(b.nodes, 100U);
+        fill_and_turn(&b, "slots of two nodes", make_job(0, 2 * b.cores, 1, 0, 1));
+        fill_and_turn(&b, "100 nodes", make_job(wide, b.cores, 1, 0, 1));
+        fill_and_turn(&b, "all nodes", make_job(b.nodes, b.cores, 1, 0, 1));
+    }
+    queue_many(&b, 1000000);
+
+    free(b.running);
+    sched_destroy(b.s);
+    pool_destroy(b.pool);
+    rset_destroy(r);
+    return 0;
+}

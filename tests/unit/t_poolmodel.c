@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pool against a slow and obvious model of it, under random loads with fixed seeds: the
+ * model looks at every node, each time, and keeps an owner for every core and GPU. */
+#include "src/sched/pool.h"
+#include "tests/unit/poolkit.h"
+#include "tests/unit/unit.h"
+
+enum { NODES = 12, CORES = 12, GPUS = 20, JOBS = 40, STEPS = 1200, SEEDS = 12 };
+
+struct job {
+    int number; /* 0: none */
+    struct placement *pl;
+};
+
+struct model_node {
+    bool present;
+    int ncores, ngpus;
+    int core[CORES], gpu[GPUS]; /* number of the job that has it, 0: free */
+    enum pool_node_state state;
+};
+
+struct model {
+    struct model_node node[NODES];
+    struct job job[JOBS];
+    int last; /* job number */
+};
+
+static int count_free(const int *owner, int n)
+{
+    int k = 0;
+    for (int i = 0; i < n; i++)
+        k += owner[i] == 0;
+    return k;
+}
+
+/* How many slots node N takes for S, by what is free, or (ALL) by what there is. */
+static int node_slots(const struct model_node *n, const struct job_shape *s, bool all)
+{
+    int cores = all ? n->ncores : count_free(n->core, n->ncores);
+    int gpus = all ? n->ngpus : count_free(n->gpu, n->ngpus);
+    if (!n->present || (!all && n->state != POOL_UP))
+        return 0;
+    if (s->exclusive && (cores < n->ncores || gpus < n->ngpus))
+        return 0;
+    int k = cores / (int)s->cores_per_slot;
+    return s->gpus_per_slot ? MIN(k, gpus / (int)s->gpus_per_slot) : k;
+}
+
+/* Slots for each node into OUT; false if there is no place. */
+static bool model_search(const struct model *m, const struct pool_request *req,
+                         const bool *match, bool all, int *out)
+{
+    const struct job_shape *s = &req->shape;
+    int can[NODES], left = (int)s->nslots;
+    unsigned nodes = 0;
+    for (int i = 0; i < NODES; i++) {
+        can[i] = match[i] ? node_slots(&m->node[i], s, all) : 0;
+        out[i] = 0;
+    }
+    if (s->nnodes_min > 0) {
+        for (int i = 0; i < NODES && nodes < s->nnodes_max; i++)
+            if (can[i] >= left) {
+                out[i] = left;
+                nodes++;
+            }
+        return nodes >= s->nnodes_min;
+    }
+    while (left > 0) {
+        int best = -1;
+        for (int i = 0; i < NODES; i++) /* the first that holds all, or the roomiest */
+            if (can[i] > 0 && out[i] == 0 &&
+                (best < 0 || MIN(can[i], left) > MIN(can[best], left)))
+                best = i;
+        if (best < 0)
+            return false;
+        out[best] = MIN(can[best], left);
+        left -= out[best];
+    }
+    return true;
+}
+
+/* Whether IDS are the lowest free ones in OWNER. */
+static void check_lowest(hwloc_const_bitmap_t ids, const int *owner, int n, int total)
+{
+    ck_assert_int_eq(hwloc_bitmap_weight(ids), total);
+    for (int i = 0; i < n && total > 0; i++) {
+        ck_assert_int_eq(hwloc_bitmap_isset(ids, (unsigned)i) == 1, owner[i] == 0);
+        total -= owner[i] == 0;
+    }
+}
+
+/* Whether IDS are what the rule says of the free ones in OWNER for SLOTS runs of LEN. */
+static void check_ids(hwloc_const_bitmap_t ids, const int *owner, int n, int slots,
+                      int len)
+{
+    bool want[MAX(CORES, GPUS)] = {false};
+    int have = 0, total = slots * len;
+    for (int start = 0; start + total <= n && have < total; start++) {
+        int run = 0;
+        while (run < total && owner[start + run] == 0)
+            run++;
+        for (int i = start; run == total && i < start + total; i++, have++)
+            want[i] = true;
+    }
+    for (int start = 0; have < total && start + len <= n;) {
+        int run = 0;
+        while (run < len && owner[start + run] == 0)
+            run++;
+        for (int i = start; run == len && have < total && i < start + len; i++, have++)
+            want[i] = true;
+        start += run == len ? len : 1;
+    }
+    if (have < total) {
+        check_lowest(ids, owner, n, total);
+        return;
+    }
+    ck_assert_int_eq(hwloc_bitmap_weight(ids), total);
+    for (int i = 0; i < n; i++)
+        ck_assert_int_eq(hwloc_bitmap_isset(ids, (unsigned)i) == 1, want[i]);
+}
+
+/* Note who owns what; nothing may be owned twice. */
+static void own(int *owner, int n, hwloc_const_bitmap_t ids, int from, int to)
+{
+    ck_assert_int_lt(hwloc_bitmap_last(ids), n);
+    for (int i = 0; i < n; i++)
+        if (hwloc_bitmap_isset(ids, (unsigned)i)) {
+            ck_assert_int_eq(owner[i], from);
+            owner[i] = to;
+        }
+}
+
+static void own_rset(struct model *m, const struct rset *r, int from, int to)
+{
+    for (size_t i = 0; i < r->nnodes; i++) {
+        struct model_node *n = &m->node[r->nodes[i].rank];
+        own(n->core, n->ncores, r->nodes[i].cores, from, to);
+        own(n->gpu, n->ngpus, r->nodes[i].gpus, from, to);
+    }
+}
+
+static void check_placement(const struct model *m, const struct pool_request *req,
+                            const struct placement *pl, const int *slots)
+{
+    const struct job_shape *s = &req->shape;
+    size_t k = 0;
+    for (int i = 0; i < NODES; i++) {
+        if (slots[i] == 0)
+            continue;
+        ck_assert_uint_lt(k, pl->rset->nnodes);
+        const struct rset_node *rn = &pl->rset->nodes[k];
+        const struct model_node *n = &m->node[i];
+        ck_assert_uint_eq(rn->rank, (unsigned)i);
+        ck_assert_uint_eq(pl->nslots[k], (unsigned)slots[i]);
+        if (s->exclusive) {
+            ck_assert_int_eq(hwloc_bitmap_weight(rn->cores), n->ncores);
+            ck_assert_int_eq(hwloc_bitmap_weight(rn->gpus), n->ngpus);
+        } else {
+            check_ids(rn->cores, n->core, n->ncores, slots[i], (int)s->cores_per_slot);
+            check_lowest(rn->gpus, n->gpu, n->ngpus, slots[i] * (int)s->gpus_per_slot);
+        }
+        k++;
+    }
+    ck_assert_uint_eq(k, pl->rset->nnodes);
+}
+
+/* The pool shows what the model says. */
+static void compare(const struct pool *p, const struct model *m)
+{
+    size_t k = 0, cores = 0, gpus = 0, free_cores = 0, free_gpus = 0, got[4];
+    for (int i = 0; i < NODES; i++) {
+        const struct model_node *n = &m->node[i];
+        if (!n->present)
+            continue;
+        struct pool_node pn = pool_nth(p, k++);
+        ck_assert_uint_eq(pn.rank, (unsigned)i);
+        ck_assert_int_eq(pn.state, n->state);
+        ck_assert_int_eq(hwloc_bitmap_weight(pn.cores), n->ncores);
+        for (int c = 0; c < n->ncores; c++)
+            ck_assert_int_eq(hwloc_bitmap_isset(pn.free_cores, (unsigned)c),
+                             n->core[c] == 0);
+        for (int g = 0; g < n->ngpus; g++)
+            ck_assert_int_eq(hwloc_bitmap_isset(pn.free_gpus, (unsigned)g),
+                             n->gpu[g] == 0);
+        if (n->state == POOL_UP) {
+            cores += (size_t)n->ncores;
+            gpus += (size_t)n->ngpus;
+            free_cores += (size_t)count_free(n->core, n->ncores);
+            free_gpus += (size_t)count_free(n->gpu, n->ngpus);
+        }
+    }
+    ck_assert_uint_eq(k, pool_nnodes(p));
+    pool_totals(p, &got[0], &got[1], &got[2], &got[3]);
+    ck_assert(got[0] == cores && got[1] == gpus && got[2] == free_cores &&
+              got[3] == free_gpus);
+}
+
+static struct pool_request random_request(uint64_t *seed)
+{
+    unsigned nodes = kit_random(seed, 3) == 0 ? 1 + kit_random(seed, 3) : 0;
+    unsigned more = kit_random(seed, 4) == 0 ? UINT_MAX : nodes + kit_random(seed, 3);
+    unsigned slots = 1 + kit_random(seed, kit_random(seed, 3) == 0 ? 25 : 4);
+    unsigned gpus =
+        kit_random(seed, 2) ? 0 : kit_random(seed, kit_random(seed, 4) ? 3 : GPUS);
+    return kit_request(nodes, nodes ? more : 0, slots, 1 + kit_random(seed, 4), gpus,
+                       kit_random(seed, 6) == 0);
+}
+
+/* A constraint on a random set of ranks, one time in three; what it lets pass in MATCH. */
+static struct constraint *random_constraint(uint64_t *seed, bool *match)
+{
+    bool some = kit_random(seed, 3) == 0;
+    cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    hwloc_bitmap_set(set, NODES + 1);
+    for (unsigned i = 0; i < NODES; i++) {
+        match[i] = !some || kit_random(seed, 2);
+        if (match[i])
+            hwloc_bitmap_set(set, i);
+    }
+    if (!some)
+        return NULL;
+    cleanup_free char *ids = idset_encode(set, 0);
+    cleanup_free char *text = xasprintf("{\"ranks\":[\"%s\"]}", ids);
+    cleanup_json json_object *o = json_tokener_parse(text);
+    struct error err;
+    struct constraint *c = constraint_from_json(o, &err);
+    ck_assert_msg(c != NULL, "%s", err.text);
+    return c;
+}
+
+static void end_job(struct pool *p, struct model *m, struct job *j)
+{
+    own_rset(m, j->pl->rset, j->number, 0);
+    pool_free(p, j->pl->rset);
+    placement_destroy(j->pl);
+    *j = (struct job){0};
+}
+
+/* Satisfiable means: can be placed in a pool of the same nodes that is empty, or has nothing
+ * but HELD taken. */
+static void check_satisfiable(const struct pool *p, const struct pool_request *req,
+                              const struct rset *held)
+{
+    struct error err = {0};
+    struct rset *all = pool_rset(p);
+    struct pool *empty = pool_create(all);
+    if (held)
+        ck_assert_int_eq(pool_take(empty, held, &err), 0);
+    struct placement *pl = pool_alloc(empty, req);
+    int rc = pool_satisfiable_beside(p, req, held, &err);
+    ck_assert_msg((rc == 0) == (pl != NULL), "rc %d, placement %p, '%s'", rc, (void *)pl,
+                  err.text);
+    ck_assert((rc == 0) == (err.text[0] == '\0'));
+    placement_destroy(pl);
+    pool_destroy(empty);
+    rset_destroy(all);
+}
+
+static void step_alloc(struct pool *p, struct model *m, uint64_t *seed)
+{
+    struct job *j = &m->job[kit_random(seed, JOBS)];
+    bool match[NODES];
+    int slots[NODES];
+    struct pool_request req = random_request(seed);
+    struct constraint *c = random_constraint(seed, match);
+    req.constraint = c;
+    if (kit_random(seed, 4) == 0)
+        check_satisfiable(p, &req, j->number ? j->pl->rset : NULL);
+    ck_assert_int_eq(pool_satisfiable(p, &req, NULL) == 0,
+                     model_search(m, &req, match, true, slots));
+    if (!j->number) {
+        bool fits = model_search(m, &req, match, false, slots);
+        struct placement *pl = pool_alloc(p, &req);
+        ck_assert_int_eq(pl != NULL, fits);
+        if (pl) {
+            check_placement(m, &req, pl, slots);
+            *j = (struct job){++m->last, pl};
+            own_rset(m, pl->rset, 0, j->number);
+        }
+    }
+    constraint_destroy(c);
+}
+
+static void step_node(struct pool *p, struct model *m, uint64_t *seed)
+{
+    unsigned rank = kit_random(seed, NODES);
+    struct model_node *n = &m->node[rank];
+    if (n->present && kit_random(seed, 3)) {
+        n->state = (enum pool_node_state)kit_random(seed, 3);
+        ck_assert_int_eq(pool_set_state(p, rank, n->state, "because"), 0);
+    } else if (n->present) {
+        bool used = count_free(n->core, n->ncores) < n->ncores ||
+                    count_free(n->gpu, n->ngpus) < n->ngpus;
+        ck_assert_int_eq(pool_remove_node(p, rank, NULL), used ? -1 : 0);
+        n->present = used;
+    } else {
+        *n = (struct model_node){.present = true,
+                                 .ncores = 1 + (int)kit_random(seed, CORES),
+                                 .ngpus = kit_random(seed, 2)
+                                              ? (int)kit_random(seed, 4)
+                                              : (int)kit_random(seed, GPUS)};
+        cleanup_free char *gpus =
+            n->ngpus ? xasprintf("0-%d", n->ngpus - 1) : xstrdup("");
+        cleanup_free char *text = xasprintf("%u:0-%d:%s", rank, n->ncores - 1, gpus);
+        struct rset *r = kit_rset(text);
+        ck_assert_int_eq(pool_add_node(p, &r->nodes[0], NULL), 0);
+        rset_destroy(r);
+    }
+}
+
+/* What a job has is given back and taken again, as a restart does. */
+static void step_retake(struct pool *p, struct job *j)
+{
+    struct error err;
+    ck_assert_int_eq(pool_take(p, j->pl->rset, &err), -1);
+    pool_free(p, j->pl->rset);
+    ck_assert_int_eq(pool_take(p, j->pl->rset, &err), 0);
+}
+
+START_TEST(agrees_with_the_model)
+{
+    uint64_t seed = (uint64_t)_i;
+    struct rset *none = kit_rset("");
+    struct pool *p = pool_create(none);
+    struct model m = {0};
+    for (int i = 0; i < 3 * NODES; i++)
+        step_node(p, &m, &seed);
+    for (int step = 0; step < STEPS; step++) {
+        struct job *j = &m.job[kit_random(&seed, JOBS)];
+        unsigned what = kit_random(&seed, 20);
+        if (what < 11)
+            step_alloc(p, &m, &seed);
+        else if (what < 17 && j->number)
+            end_job(p, &m, j);
+        else if (what < 18)
+            step_node(p, &m, &seed);
+        else if (j->number)
+            step_retake(p, j);
+        if (step % 4 == 0)
+            compare(p, &m);
+    }
+    for (int i = 0; i < JOBS; i++)
+        if (m.job[i].number)
+            end_job(p, &m, &m.job[i]);
+    compare(p, &m);
+    for (size_t i = 0; i < pool_nnodes(p); i++) {
+        struct pool_node n = pool_nth(p, i);
+        ck_assert(hwloc_bitmap_isequal(n.cores, n.free_cores));
+        ck_assert(hwloc_bitmap_isequal(n.gpus, n.free_gpus));
+    }
+    rset_destroy(none);
+    pool_destroy(p);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("poolmodel");
+    TCase *tc = tcase_create("poolmodel");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, agrees_with_the_model, 1, SEEDS + 1);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -88,5 +88,12 @@ tests_unit_t_kvs_SOURCES = tests/unit/t_kvs.c
 tests_unit_t_kvs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_kvs_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_shape
+endif
+tests_unit_t_shape_SOURCES = tests/unit/t_shape.c
+tests_unit_t_shape_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_shape_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

@@ -95,5 +95,26 @@ tests_unit_t_shape_SOURCES = tests/unit/t_shape.c
 tests_unit_t_shape_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_shape_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_rset
+endif
+tests_unit_t_rset_SOURCES = tests/unit/t_rset.c
+tests_unit_t_rset_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_rset_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_taskmap
+endif
+tests_unit_t_taskmap_SOURCES = tests/unit/t_taskmap.c
+tests_unit_t_taskmap_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_taskmap_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_strbuf
+endif
+tests_unit_t_strbuf_SOURCES = tests/unit/t_strbuf.c
+tests_unit_t_strbuf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_strbuf_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)

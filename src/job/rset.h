@@ -19,6 +19,7 @@ struct rset_node {
 struct rset {
     struct rset_node *nodes; /* ascending rank */
     size_t nnodes;
+    unsigned nslots;         /* of an allocation, in all; 0: unset */
     double starttime;        /* seconds since the epoch; 0: unset */
     double expiration;       /* 0: never */
     json_object *properties; /* {"name": "idset of ranks"}, or NULL */
@@ -29,12 +30,15 @@ struct rset *rset_create(void);
 void rset_destroy(struct rset *r); /* NULL is allowed */
 struct rset *rset_copy(const struct rset *r);
 
-/* Add a node (HOST copied; the bitmaps copied; GPUS may be NULL). Ranks stay sorted. */
+/* Add a node (HOST copied; the bitmaps copied; GPUS may be NULL). Ranks stay sorted. A rank
+ * that is there already gets the cores and GPUs added to its own. The pointer, and those
+ * given before, are valid until the next call. */
 struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
                            hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus);
 struct rset_node *rset_find(const struct rset *r, unsigned rank); /* or NULL */
 
-/* RFC 20 JSON in and out. Nodes with equal children are folded into one R_lite entry. */
+/* RFC 20 JSON in and out. Nodes with equal children are folded into one R_lite entry. Keys
+ * that the RFC does not know are ignored. */
 struct rset *rset_from_json(json_object *o, struct error *err);
 json_object *rset_to_json(const struct rset *r);
 
@@ -43,7 +47,7 @@ size_t rset_ngpus(const struct rset *r);
 /* Hosts in rank order as a hostlist text; ranks as an idset text. The caller frees. */
 char *rset_nodelist(const struct rset *r);
 char *rset_ranks(const struct rset *r);
-/* Short human form "rank0/core[0-3],gpu0 rank1/core0"; the caller frees. */
+/* Short human form "rank[0-1]/core[0-3],gpu0 rank2/core0"; the caller frees. */
 char *rset_dims(const struct rset *r);
 
 #endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/job/rset.h"
+
+#include <string.h>
+
+#include "src/common/hostlist.h"
+#include "src/common/idset.h"
+#include "src/common/strbuf.h"
+#include "src/common/util.h"
+#include "src/job/rset_groups.h"
+
+struct rset *rset_create(void)
+{
+    return xcalloc(1, sizeof(struct rset));
+}
+
+void rset_destroy(struct rset *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->nnodes; i++) {
+        free(r->nodes[i].host);
+        hwloc_bitmap_free(r->nodes[i].cores);
+        hwloc_bitmap_free(r->nodes[i].gpus);
+    }
+    free(r->nodes);
+    json_object_put(r->properties);
+    json_object_put(r->scheduling);
+    free(r);
+}
+
+static json_object *copy_json(json_object *o)
+{
+    json_object *copy = NULL;
+    if (o)
+        json_object_deep_copy(o, &copy, NULL);
+    return copy;
+}
+
+struct rset *rset_copy(const struct rset *r)
+{
+    struct rset *copy = rset_create();
+    for (size_t i = 0; i < r->nnodes; i++)
+        rset_add(copy, r->nodes[i].rank, r->nodes[i].host, r->nodes[i].cores,
+                 r->nodes[i].gpus);
+    copy->nslots = r->nslots;
+    copy->starttime = r->starttime;
+    copy->expiration = r->expiration;
+    copy->properties = copy_json(r->properties);
+    copy->scheduling = copy_json(r->scheduling);
+    return copy;
+}
+
+/* Index of the first node whose rank is RANK or more. */
+static size_t position(const struct rset *r, unsigned rank)
+{
+    size_t low = 0, high = r->nnodes;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->nodes[middle].rank < rank)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct rset_node *rset_find(const struct rset *r, unsigned rank)
+{
+    size_t i = position(r, rank);
+    return i < r->nnodes && r->nodes[i].rank == rank ? &r->nodes[i] : NULL;
+}
+
+struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
+                           hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus)
+{
+    bool last = r->nnodes == 0 || r->nodes[r->nnodes - 1].rank < rank; /* as a rule */
+    size_t i = last ? r->nnodes : position(r, rank);
+    struct rset_node *node;
+    if (!last && r->nodes[i].rank == rank) {
+        node = &r->nodes[i];
+        hwloc_bitmap_or(node->cores, node->cores, cores);
+        if (gpus)
+            hwloc_bitmap_or(node->gpus, node->gpus, gpus);
+        return node;
+    }
+    if ((r->nnodes & (r->nnodes - 1)) == 0) /* a full array has 0 or a power of two */
+        r->nodes = xrealloc(r->nodes, MAX(r->nnodes * 2, 1) * sizeof(*r->nodes));
+    node = &r->nodes[i];
+    memmove(node + 1, node, (r->nnodes - i) * sizeof(*node));
+    r->nnodes++;
+    node->rank = rank;
+    node->host = xstrdup(host);
+    node->cores = hwloc_bitmap_dup(cores);
+    node->gpus = gpus ? hwloc_bitmap_dup(gpus) : hwloc_bitmap_alloc();
+    return node;
+}
+
+size_t rset_ncores(const struct rset *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->nnodes; i++)
+        n += (size_t)hwloc_bitmap_weight(r->nodes[i].cores);
+    return n;
+}
+
+size_t rset_ngpus(const struct rset *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->nnodes; i++)
+        n += (size_t)hwloc_bitmap_weight(r->nodes[i].gpus);
+    return n;
+}
+
+char *rset_nodelist(const struct rset *r)
+{
+    struct hostlist *hl = hostlist_create();
+    for (size_t i = 0; i < r->nnodes; i++)
+        hostlist_append_name(hl, r->nodes[i].host);
+    char *text = hostlist_encode(hl);
+    hostlist_destroy(hl);
+    return text;
+}
+
+char *rset_ranks(const struct rset *r)
+{
+    cleanup_bitmap hwloc_bitmap_t ranks = hwloc_bitmap_alloc();
+    for (size_t i = 0; i < r->nnodes; i++)
+        hwloc_bitmap_set(ranks, r->nodes[i].rank);
+    return idset_encode(ranks, 0);
+}
+
+char *rset_dims(const struct rset *r)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct rset_groups g = rset_groups_create(r);
+    for (size_t i = 0; i < g.n; i++) {
+        const struct rset_node *node = g.at[i].node;
+        cleanup_free char *ranks = idset_encode(g.at[i].ranks, IDSET_BRACKETS);
+        cleanup_free char *cores = idset_encode(node->cores, IDSET_BRACKETS);
+        cleanup_free char *gpus = idset_encode(node->gpus, IDSET_BRACKETS);
+        strbuf_addf(&b, "%srank%s/core%s", i ? " " : "", ranks, cores);
+        if (*gpus)
+            strbuf_addf(&b, ",gpu%s", gpus);
+    }
+    rset_groups_clear(&g);
+    return strbuf_take(&b);
+}

@@ -12,13 +12,20 @@
  * carry them without looking inside:
  *   "x"        exchange.c: contribution to, or result of, a fence/barrier
  *   "modex"    pmix: direct modex request/reply
+ *   "map"      pmix: where the tasks of a job run, for jobs that have to do with it
+ *   "gone"     pmix: tasks died, or a job has left
+ *   "signal"   pmix: signal some tasks of a node
  *   "ns"       nameserv: publish/lookup/unpublish request and reply; the name service of the
  *              instance lives in the executor of rank 0
  *   "spawn"    to the leader: {"pmi":"spawn","token":T,"from":RANK,"parent":JOBID,
  *              "parent_rank":R,"apps":[{"argv":[...],"env":{...},"cwd":S|null,
  *              "maxprocs":N,"preput":{...}}],"info":{...strings...}}; answered by
  *              {"pmi":"spawned","token":T,"status":0,"id":JOBID} once the job has started
- *              on all its nodes, or with "status" an errno value and "error" a sentence
+ *              on all its nodes, or with "status" an errno value and "error" a sentence.
+ *              Each app may have "info" too; known in both: pmix.host (host names, comma
+ *              separated), pmix.timeout (seconds)
+ *   "unspawn"  to the leader: {"pmi":"unspawn","token":T,"from":RANK}: nobody waits for that
+ *              spawn any more; cancel it
  *   "event"    pmix: event notification for the processes of other nodes
  *   "end"      a namespace ended (sent by the executor to rank 0's when "published" was set)
  */
@@ -45,7 +52,7 @@ enum pmi_kind { /* which bootstraps a job's tasks are offered: a mask */
 /* A job as seen from one node.  The caller's; pmi_job_create copies what it keeps. */
 struct pmi_job_spec {
     uint64_t id;
-    const char *nspace; /* "hbatch.INSTANCE.ID", equal on all nodes */
+    const char *nspace; /* "hbatch.INSTANCE.ID" with ID in decimal, equal on all nodes */
     unsigned size;      /* tasks in all */
     unsigned nnodes;
     const char *const *hosts;    /* [nnodes] host names */
@@ -92,11 +99,17 @@ struct pmi_config {
     const struct pmi_ops *ops;
     void *arg;
     bool verbose; /* protocol trace on stderr */
+    bool
+        virtual_nodes; /* several nodes are on one machine: MPI talks over its loopback */
 };
 
 /* Cheap: the PMIx library is initialized at the first job that wants PMIx. */
 struct pmi *pmi_create(const struct pmi_config *config, struct error *err);
 void pmi_destroy(struct pmi *pmi); /* NULL is allowed; shuts the servers down */
+
+/* Start the PMIx library now (some ms, once) rather than at the first job that wants it: for an
+ * executor that is idle. Return 0, or -1 with err set. */
+int pmi_warm(struct pmi *pmi, struct error *err);
 
 /* Called when a job with kinds != PMI_NONE starts on this node, before its tasks. */
 struct pmi_job *pmi_job_create(struct pmi *pmi, const struct pmi_job_spec *spec,
@@ -105,7 +118,8 @@ struct pmi_job *pmi_job_create(struct pmi *pmi, const struct pmi_job_spec *spec,
  * takes milliseconds: it is done asynchronously. */
 void pmi_job_destroy(struct pmi_job *job);
 
-/* Environment and descriptors for task RANK: appends "K=V" strings (malloc'ed, the caller frees)
+/* Environment and descriptors for task RANK. What is added beyond PMIX_* and PMI_* are
+ * defaults (OMPI_MCA_*): the caller puts what the user has set himself over them. Appends "K=V" strings (malloc'ed, the caller frees)
  * with ENVADD(arg, string); *child_fd is an fd to be inherited by the task (for PMI_FD: the
  * number is put into the environment as *child_fd itself, the caller must keep that number in
  * the child and close it in the parent after the fork), or -1. */

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# MPI jobs over several virtual nodes: one executor and PMI server each, fences and modex between.
+. "${0%/*}/lib.sh"
+mpi_need openmpi
+inside --test-nodes=4 --test-topology="core:2"
+
+nodes_of() { grep -oE 'node [0-9]+' <<<"$1" | sort | uniq -c | awk '{printf "%s:%s ", $3, $1}'; }
+
+checks() { # FLAVOUR
+    local mpi=$1 hello n
+    program "$mpi" hello && hello=$program
+    ok "$mpi: 8 ranks on 4 nodes" hbatch run -N 4 -n 8 "$hello"
+    is "$(count "$out" '^rank [0-9]+ of 8 ')" 8 "$mpi: one line from each of 8 ranks"
+    is "$(nodes_of "$out")" "0:2 1:2 2:2 3:2 " "$mpi: two ranks on each node"
+    ok "$mpi: 4 ranks on 2 nodes" hbatch run -N 2 -n 4 "$hello"
+    is "$(nodes_of "$out")" "0:2 1:2 " "$mpi: two ranks on each of two nodes"
+    ok "$mpi: 3 ranks on 3 nodes" hbatch run -N 3 -n 3 "$hello"
+    is "$(nodes_of "$out")" "0:1 1:1 2:1 " "$mpi: one rank on each of three"
+    program "$mpi" ring && ok "$mpi: a ring over 4 nodes" hbatch run -N 4 -n 8 "$program"
+    is "$out" "ring of 8 ranks: 5 laps" "$mpi: it is closed"
+    program "$mpi" allreduce && ok "$mpi: allreduce over 4 nodes" hbatch run -N 4 -n 8 "$program"
+    like "$out" "^allreduce over 8 ranks: sum 28, nodes " "$mpi: its results"
+    program "$mpi" abort && nok "$mpi: MPI_Abort on the last node" hbatch run -N 4 -n 8 "$program" 37
+    is "$rc" 37 "$mpi: its exit code"
+    program "$mpi" early
+    nok "$mpi: the last rank is killed on another node" hbatch run -N 4 -n 4 "$program" signal 9
+    nok "$mpi: the last rank leaves before MPI_Init" hbatch run -N 4 -n 4 "$program" noinit 3
+    ok "$mpi: the nodes go on after that" hbatch run -N 4 -n 8 "$hello"
+}
+
+checks openmpi
+if command -v mpicc.mpich >/dev/null; then
+    checks mpich
+else
+    skip "MPICH over several nodes" "mpicc.mpich is not here: install the Debian package libmpich-dev"
+fi
+like "$(hbatch resource list)" "free +4 +8" "all cores are free again"
+done_testing

@@ -1,1 +1,26 @@
-# parts of src/instance
+# hbatch-instance lies beside hbatch: both are programs that users name.
+bin_PROGRAMS += bin/hbatch-instance
+bin_hbatch_instance_SOURCES = \
+	src/instance/main.c \
+	src/instance/options.c src/instance/options.h \
+	src/instance/node.c src/instance/node.h \
+	src/instance/execlink.c src/instance/execlink.h \
+	src/instance/server.c src/instance/server.h \
+	src/instance/router.c src/instance/router.h \
+	src/instance/program.c src/instance/program.h \
+	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/job.c src/instance/job.h \
+	src/instance/specs.c src/instance/specs.h \
+	src/instance/manager.c \
+	src/instance/launch.c \
+	src/instance/report.c \
+	src/instance/stream.c \
+	src/instance/spawn.c \
+	src/instance/rpc.c \
+	src/instance/rpc_job.c \
+	src/instance/rpc_list.c \
+	src/instance/rpc_resource.c \
+	src/instance/rpc_instance.c
+bin_hbatch_instance_LDADD = src/comm/libcomm.la src/store/libstore.la \
+	src/sched/libsched.la src/job/libjob.la src/common/libcommon.la \
+	$(SQLITE_LIBS) $(UV_LIBS) $(HWLOC_LIBS) $(JSON_LIBS) -ldl

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/job.h"
+
+#include "src/common/util.h"
+
+struct jobtable {
+    struct job **buckets;
+    size_t nbuckets, count; /* nbuckets: a power of 2 */
+    struct job *first, *last;
+};
+
+struct jobtable *jobtable_create(void)
+{
+    struct jobtable *t = xcalloc(1, sizeof(*t));
+    t->nbuckets = 256;
+    t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
+    return t;
+}
+
+void jobtable_destroy(struct jobtable *t)
+{
+    if (!t)
+        return;
+    while (t->first) {
+        struct job *job = t->first;
+        jobtable_remove(t, job);
+        job_free(job);
+    }
+    free(t->buckets);
+    free(t);
+}
+
+/* Ids of one array are consecutive in their low bits, or nearly so: fold the time in. */
+static size_t bucket(const struct jobtable *t, jobid_t id)
+{
+    return (size_t)((id ^ (id >> 20)) * 0x9e3779b97f4a7c15u >> 20) & (t->nbuckets - 1);
+}
+
+static void grow(struct jobtable *t)
+{
+    free(t->buckets);
+    t->nbuckets *= 2;
+    t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
+    for (struct job *job = t->first; job; job = job->next) {
+        size_t b = bucket(t, job->sj.id);
+        job->chain = t->buckets[b];
+        t->buckets[b] = job;
+    }
+}
+
+void jobtable_add(struct jobtable *t, struct job *job)
+{
+    size_t b = bucket(t, job->sj.id);
+    job->chain = t->buckets[b];
+    t->buckets[b] = job;
+    job->prev = t->last;
+    job->next = NULL;
+    if (t->last)
+        t->last->next = job;
+    else
+        t->first = job;
+    t->last = job;
+    if (++t->count > t->nbuckets)
+        grow(t);
+}
+
+struct job *jobtable_find(const struct jobtable *t, jobid_t id)
+{
+    struct job *job = t->buckets[bucket(t, id)];
+    while (job && job->sj.id != id)
+        job = job->chain;
+    return job;
+}
+
+void jobtable_remove(struct jobtable *t, struct job *job)
+{
+    struct job **p = &t->buckets[bucket(t, job->sj.id)];
+    while (*p != job)
+        p = &(*p)->chain;
+    *p = job->chain;
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        t->first = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    else
+        t->last = job->prev;
+    t->count--;
+}
+
+size_t jobtable_count(const struct jobtable *t)
+{
+    return t->count;
+}
+
+struct job *jobtable_first(const struct jobtable *t)
+{
+    return t->first;
+}
+
+struct job *jobtable_last(const struct jobtable *t)
+{
+    return t->last;
+}
+
+void submission_drop(struct submission *sub)
+{
+    if (!sub || --sub->refs > 0)
+        return;
+    jobspec_destroy(sub->spec);
+    constraint_destroy(sub->constraint);
+    json_object_put(sub->preput);
+    free(sub->cc);
+    free(sub);
+}
+
+void job_free(struct job *job)
+{
+    if (!job)
+        return;
+    placement_destroy(job->pl);
+    taskmap_destroy(job->map);
+    if (job->exception)
+        free(job->exception->note);
+    free(job->exception);
+    free(job->unmapped);
+    free(job->node_done);
+    json_object_put(job->output);
+    free(job->log.s);
+    submission_drop(job->sub);
+    free(job);
+}

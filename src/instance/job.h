@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job: a job that is not over, as the leader keeps it, and the table of them by id. */
+#ifndef HBATCH_INSTANCE_JOB_H
+#define HBATCH_INSTANCE_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "src/common/jobid.h"
+#include "src/common/strbuf.h"
+#include "src/job/jobspec.h"
+#include "src/job/state.h"
+#include "src/job/taskmap.h"
+#include "src/sched/sched.h"
+
+struct text; /* specs.h */
+struct stream;
+
+enum { JOB_FLAG_WAITABLE = 1, JOB_FLAG_DEBUG = 2 }; /* RFC 21 submit flags, a mask */
+
+/* What was submitted: shared by all elements of an array. */
+struct submission {
+    unsigned refs;
+    struct jobspec *spec;          /* its environment is the name of a text */
+    struct constraint *constraint; /* or NULL */
+    struct text *jobspec_text, *env_text;
+    jobid_t first;
+    uint64_t count; /* elements; 1: a job by itself */
+    uint64_t left;  /* elements not over */
+    unsigned flags;
+    char *cc;        /* the array's index set, or NULL */
+    uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
+    unsigned parent_rank;
+    json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
+    int spawn_from;      /* executor that waits for the answer, or -1 */
+    int64_t spawn_token;
+};
+
+struct job_exception {
+    char type[32];
+    int severity;
+    char *note;
+};
+
+struct job {
+    struct sched_job sj; /* sj.id: the job's id */
+    struct job *chain;   /* of the table's bucket */
+    struct job *prev, *next;
+    struct submission *sub;
+    int64_t cc; /* array index, -1: not an element */
+    enum job_state state;
+    int urgency;
+    int status;   /* greatest wait status of its nodes, -1: none yet */
+    bool ending;  /* its executors were told to end it */
+    bool started; /* the start event was given */
+    double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
+    struct placement *pl; /* from alloc to free */
+    struct taskmap *map;
+    char *unmapped; /* why the map that was asked for is not possible */
+    unsigned ntasks;
+    unsigned nodes_starting, nodes_running; /* reports still to come */
+    bool *node_done;                        /* [nnodes] finish was reported */
+    struct job_exception *exception;        /* the worst one */
+    json_object
+        *output; /* [[rank, report], ...] what finish reports said of captured output */
+    struct strbuf log;      /* RFC 18 lines */
+    struct stream *streams; /* that attach to it */
+};
+
+struct jobtable;
+
+struct jobtable *jobtable_create(void);
+void jobtable_destroy(struct jobtable *t); /* frees the jobs */
+void jobtable_add(struct jobtable *t, struct job *job);
+struct job *jobtable_find(const struct jobtable *t, jobid_t id); /* or NULL */
+void jobtable_remove(struct jobtable *t, struct job *job);
+size_t jobtable_count(const struct jobtable *t);
+struct job *jobtable_first(const struct jobtable *t); /* in order of submission */
+struct job *jobtable_last(const struct jobtable *t);
+
+void job_free(
+    struct job *job); /* drops its reference to the submission; NULL is allowed */
+void submission_drop(struct submission *sub); /* NULL is allowed */
+
+static inline struct job *job_of(struct sched_job *sj)
+{
+    return (struct job *)sj;
+}
+
+static inline const struct job_shape *job_shape_of(const struct job *job)
+{
+    return &job->sj.req.shape;
+}
+
+#endif

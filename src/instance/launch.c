@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* launch: what the leader tells executors: texts once, starts in batches, signals and ends. */
+#include "src/instance/leader_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "src/common/idset.h"
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+static void send_json(struct leader *ld, unsigned rank, json_object *o)
+{
+    size_t len;
+    const char *text = json_object_to_json_string_length(
+        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    ld->config.to_exec(ld->config.arg, rank, text, len);
+}
+
+static void flush_starts(struct leader *ld, unsigned rank)
+{
+    json_object *starts = take(ld->nodes[rank].starts);
+    if (!starts)
+        return;
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("start"));
+    json_object_object_add(o, "jobs", starts);
+    send_json(ld, rank, o);
+}
+
+void launch_flush(struct leader *ld)
+{
+    for (unsigned i = 0; i < ld->config.size; i++)
+        flush_starts(ld, i);
+}
+
+void exec_send(struct leader *ld, unsigned rank, json_object *msg)
+{
+    flush_starts(ld, rank); /* what concerns a job comes after its start */
+    send_json(ld, rank, msg);
+    json_object_put(msg);
+}
+
+void exec_send_job(struct leader *ld, const struct job *job, json_object *msg)
+{
+    for (size_t i = 0; i < job->pl->rset->nnodes; i++)
+        exec_send(ld, job->pl->rset->nodes[i].rank, json_object_get(msg));
+    json_object_put(msg);
+}
+
+/* The text's own line goes out as it is: it is kept serialized. */
+static void teach(struct leader *ld, unsigned rank, struct text *t)
+{
+    if (!t || hwloc_bitmap_isset(t->known, rank))
+        return;
+    hwloc_bitmap_set(t->known, rank);
+    bool env = t->kind == TEXT_ENV;
+    cleanup_strbuf struct strbuf line = {0};
+    strbuf_addf(&line, "{\"m\":\"%s\",\"h\":\"%s\",\"%s\":", env ? "env" : "spec",
+                t->name, env ? "env" : "jobspec");
+    strbuf_addn(&line, t->data, t->len);
+    strbuf_addc(&line, '}');
+    ld->config.to_exec(ld->config.arg, rank, line.s, line.len);
+}
+
+void specs_dropped(const struct text *t, void *arg)
+{
+    struct leader *ld = arg;
+    int rank;
+    hwloc_bitmap_foreach_begin(rank, t->known)
+    {
+        json_object *o = json_object_new_object();
+        json_object_object_add(
+            o, "m", json_object_new_string(t->kind == TEXT_ENV ? "unenv" : "unspec"));
+        json_object_object_add(o, "h", json_object_new_string(t->name));
+        exec_send(ld, (unsigned)rank, o);
+    }
+    hwloc_bitmap_foreach_end();
+}
+
+static void add_idset(json_object *o, const char *key, hwloc_const_bitmap_t set)
+{
+    cleanup_free char *text = set ? idset_encode(set, 0) : xstrdup("");
+    json_object_object_add(o, key, json_object_new_string(text));
+}
+
+/* What is the same for all nodes of a job. */
+static json_object *describe(const struct job *job)
+{
+    const struct job_shape *shape = job_shape_of(job);
+    const struct rset *r = job->pl->rset;
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(o, "h", json_object_new_string(job->sub->jobspec_text->name));
+    if (job->cc >= 0) {
+        char cc[16];
+        snprintf(cc, sizeof(cc), "%d", (int)job->cc);
+        json_object_object_add(o, "cc", json_object_new_string(cc));
+    }
+    json_object_object_add(o, "ntasks", json_object_new_int64(job->ntasks));
+    json_object *hosts = json_object_new_array_ext((int)r->nnodes);
+    json_object *ranks = json_object_new_array_ext((int)r->nnodes);
+    for (size_t i = 0; i < r->nnodes; i++) {
+        json_object_array_add(hosts, json_object_new_string(r->nodes[i].host));
+        json_object_array_add(ranks, json_object_new_int64(r->nodes[i].rank));
+    }
+    json_object_object_add(o, "hosts", hosts);
+    json_object_object_add(o, "ranks", ranks);
+    cleanup_free char *map = taskmap_encode(job->map);
+    json_object_object_add(o, "taskmap", json_object_new_string(map));
+    json_object_object_add(o, "cps", json_object_new_int64(shape->cores_per_slot));
+    json_object_object_add(o, "gps", json_object_new_int64(shape->gpus_per_slot));
+    json_object_object_add(o, "expiration", json_object_new_double(job->expiration));
+    if (job->sub->parent) {
+        json_object *parent = json_object_new_object();
+        json_object_object_add(parent, "id",
+                               json_object_new_int64((int64_t)job->sub->parent));
+        json_object_object_add(parent, "rank",
+                               json_object_new_int64(job->sub->parent_rank));
+        json_object_object_add(o, "parent", parent);
+    }
+    if (job->sub->preput)
+        json_object_object_add(o, "preput", json_object_get(job->sub->preput));
+    return o;
+}
+
+void launch_job(struct leader *ld, struct job *job)
+{
+    const struct rset *r = job->pl->rset;
+    cleanup_json json_object *common = describe(job);
+    for (size_t i = 0; i < r->nnodes; i++) {
+        unsigned rank = r->nodes[i].rank;
+        struct leader_node *node = &ld->nodes[rank];
+        teach(ld, rank, job->sub->env_text);
+        teach(ld, rank, job->sub->jobspec_text);
+        json_object *o;
+        if (i + 1 < r->nnodes) { /* the last node may have the original */
+            o = NULL;
+            json_object_deep_copy(common, &o, NULL);
+        } else
+            o = json_object_get(common);
+        json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
+        add_idset(o, "cores", r->nodes[i].cores);
+        add_idset(o, "gpus", r->nodes[i].gpus);
+        json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
+        if (!node->starts)
+            node->starts = json_object_new_array();
+        json_object_array_add(node->starts, o);
+    }
+    leader_wake(ld);
+}
+
+void launch_end(struct leader *ld, struct job *job, double grace, const char *note)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("end"));
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(o, "grace", json_object_new_double(grace));
+    if (note)
+        json_object_object_add(o, "note", json_object_new_string(note));
+    exec_send_job(ld, job, o);
+}
+
+void launch_signal(struct leader *ld, struct job *job, int signum)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("kill"));
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(o, "signal", json_object_new_int(signum));
+    exec_send_job(ld, job, o);
+}

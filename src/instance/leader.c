@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/leader_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+enum { FLUSH_RETRY_MS = 1000 };
+
+static void on_idle(uv_idle_t *h)
+{
+    (void)h; /* its being active keeps the loop from sleeping before the turn's work */
+}
+
+void leader_wake(struct leader *ld)
+{
+    if (ld->awake)
+        return;
+    ld->awake = true;
+    uv_idle_start(&ld->idle, on_idle);
+}
+
+static void on_timer(uv_timer_t *h)
+{
+    leader_wake(h->data);
+}
+
+/* The work of a turn, in an order that keeps promises: nothing is said to be accepted, and
+ * nothing is started, before the store has it. */
+static void on_check(uv_check_t *h)
+{
+    struct leader *ld = h->data;
+    struct error err;
+    if (!ld->awake)
+        return;
+    ld->awake = false;
+    uv_idle_stop(&ld->idle);
+
+    double now = time_now();
+    if (ld->config.expiration > 0 && now >= ld->config.expiration)
+        leader_shutdown(ld, "the instance's time limit was reached");
+    sched_run(ld->sched, now);
+    manager_end_unmapped(ld);
+    if (store_flush(ld->store, &err) < 0) {
+        log_error("%s; trying again", err.text);
+        uv_timer_start(&ld->timer, on_timer, FLUSH_RETRY_MS, 0);
+    } else
+        replies_flush(ld);
+    launch_flush(ld);
+    stream_flush(ld);
+    if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
+        ld->quiet_told = true;
+        ld->config.quiet(ld->config.arg);
+    }
+}
+
+/* R of the instance: every node with all its cores and GPUs, by logical id. */
+static struct rset *pool_resources(const struct leader_config *config)
+{
+    struct rset *r = rset_create();
+    for (unsigned i = 0; i < config->size; i++) {
+        json_object *node = config->nodes[i];
+        size_t ncores = json_object_array_length(json_object_object_get(node, "cores"));
+        size_t ngpus = json_object_array_length(json_object_object_get(node, "gpus"));
+        cleanup_bitmap hwloc_bitmap_t cores = hwloc_bitmap_alloc();
+        cleanup_bitmap hwloc_bitmap_t gpus = hwloc_bitmap_alloc();
+        if (ncores > 0)
+            hwloc_bitmap_set_range(cores, 0, (int)ncores - 1);
+        if (ngpus > 0)
+            hwloc_bitmap_set_range(gpus, 0, (int)ngpus - 1);
+        rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores,
+                 gpus);
+    }
+    return r;
+}
+
+struct leader *leader_create(const struct leader_config *config, struct error *err)
+{
+    const struct sched_policy *policy = sched_policy_find(config->policy);
+    if (!policy)
+        return error_null(err, EINVAL, "no such scheduling policy: %s", config->policy);
+    static const struct store_options options = {.sync = STORE_SYNC_OFF};
+    struct store *store = store_open(config->store, &options, err);
+    if (!store)
+        return NULL;
+    struct leader *ld = xcalloc(1, sizeof(*ld));
+    ld->config = *config;
+    ld->store = store;
+    ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
+    ld->jobs = jobtable_create();
+    ld->specs = specs_create(specs_dropped, ld);
+    ld->replies_end = &ld->replies;
+    ld->instance_id =
+        xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
+    struct rset *r = pool_resources(config);
+    ld->pool = pool_create(r);
+    ld->universe = (unsigned)rset_ncores(r);
+    rset_destroy(r);
+    ld->sched = sched_create(ld->pool, policy, manager_start, ld);
+    jobid_gen_init(&ld->gen, 0, (uint64_t)(time_now() * 1000));
+
+    uv_check_init(config->loop, &ld->check);
+    uv_idle_init(config->loop, &ld->idle);
+    uv_timer_init(config->loop, &ld->timer);
+    ld->check.data = ld->idle.data = ld->timer.data = ld;
+    uv_check_start(&ld->check, on_check);
+    if (config->expiration > 0) {
+        double left = MAX(config->expiration - time_now(), 0);
+        uv_timer_start(&ld->timer, on_timer, (uint64_t)(left * 1000) + 1, 0);
+    }
+    return ld;
+}
+
+/* The loop must have run once more after this before it is closed; the leader itself is freed
+ * here, its handles live in it and close first. */
+static void on_closed(uv_handle_t *h)
+{
+    struct leader *ld = h->data;
+    if (uv_is_closing((uv_handle_t *)&ld->check) &&
+        uv_is_closing((uv_handle_t *)&ld->idle) && h == (uv_handle_t *)&ld->timer)
+        free(ld);
+}
+
+void leader_destroy(struct leader *ld)
+{
+    if (!ld)
+        return;
+    stream_free_all(ld);
+    replies_forget(ld, NULL);
+    sched_destroy(ld->sched);
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
+        specs_put(ld->specs, take(job->sub->jobspec_text));
+        specs_put(ld->specs, take(job->sub->env_text));
+    }
+    jobtable_destroy(ld->jobs);
+    pool_destroy(ld->pool);
+    specs_destroy(ld->specs);
+    store_close(ld->store);
+    for (unsigned i = 0; i < ld->config.size; i++)
+        json_object_put(ld->nodes[i].starts);
+    free(ld->nodes);
+    free(ld->instance_id);
+    /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
+    uv_close((uv_handle_t *)&ld->timer, on_closed);
+    uv_close((uv_handle_t *)&ld->idle, NULL);
+    uv_close((uv_handle_t *)&ld->check, NULL);
+}
+
+void leader_shutdown(struct leader *ld, const char *reason)
+{
+    if (ld->shutdown)
+        return;
+    ld->shutdown = reason;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        manager_exception(ld, job, "cancel", 0, reason);
+    }
+    leader_wake(ld);
+}
+
+void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len)
+{
+    report_line(ld, rank, line, len);
+}
+
+void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted)
+{
+    report_lost(ld, rank, restarted);
+}
+
+void leader_client_gone(struct leader *ld, struct client *c)
+{
+    stream_client_gone(ld, c);
+    replies_forget(ld, c);
+}

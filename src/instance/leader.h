@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* leader: rank 0's job manager: requests of clients and reports of executors in, decisions
+ * out.  It owns the job table, the queue, the store, and the streams to clients.
+ *
+ * One turn of the loop does its work once for all that came in: one scheduling pass, one
+ * start message per node, one commit of the store, then the replies that waited for it.
+ *
+ *   job.c      the job table            specs.c    texts that go to executors once
+ *   manager.c  a job's life             launch.c   start, kill: messages to executors
+ *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
+ *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
+ */
+#ifndef HBATCH_INSTANCE_LEADER_H
+#define HBATCH_INSTANCE_LEADER_H
+
+#include <stdbool.h>
+#include <json-c/json.h>
+#include <uv.h>
+#include "src/common/error.h"
+#include "src/instance/server.h"
+
+struct leader;
+
+struct leader_config {
+    uv_loop_t *loop;
+    json_object *info;   /* instance.info's result, kept by reference */
+    json_object **nodes; /* [size] node_discover's result of each rank */
+    unsigned size;
+    const char *policy;
+    const char *store; /* path of the store */
+    double expiration; /* 0: never */
+    /* Carry LINE to the executor of RANK. */
+    void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
+    /* A shutdown was asked for, by a client or leader_shutdown, and no job is active any more. */
+    void (*quiet)(void *arg);
+    void *arg;
+};
+
+struct leader *leader_create(const struct leader_config *config, struct error *err);
+void leader_destroy(struct leader *ld); /* NULL is allowed */
+
+void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len);
+void leader_client_gone(struct leader *ld, struct client *c);
+void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
+void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
+
+/* Accept no more jobs; cancel what is queued and running; then config.quiet. */
+void leader_shutdown(struct leader *ld, const char *reason);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* leader_impl: what the files of the leader share; see leader.h for who does what. */
+#ifndef HBATCH_INSTANCE_LEADER_IMPL_H
+#define HBATCH_INSTANCE_LEADER_IMPL_H
+
+#include "src/instance/job.h"
+#include "src/instance/leader.h"
+#include "src/instance/specs.h"
+#include "src/store/store.h"
+
+struct leader_node {     /* an executor as the leader sees it */
+    json_object *starts; /* jobs to start, sent at the end of the turn; NULL: none */
+    bool lost;           /* could not be started again */
+};
+
+struct leader {
+    struct leader_config config;
+    char *policy;
+    struct pool *pool;
+    struct sched *sched;
+    struct store *store;
+    struct specs *specs;
+    struct jobtable *jobs;
+    struct jobid_gen gen;
+    struct leader_node *nodes; /* [config.size] */
+    unsigned universe;         /* cores in all */
+    char *instance_id;
+    uv_check_t check;
+    uv_idle_t idle;
+    uv_timer_t timer; /* the instance's expiration, and the retry of a failed flush */
+    bool awake;       /* a turn's work is due */
+    bool quiet_told, have_unmapped;
+    const char *shutdown;     /* reason, NULL: none */
+    struct stream *streams;   /* all */
+    struct stream *by_reader; /* hash chains are not worth it: few read at a time */
+    uint64_t last_reader;
+    struct reply *replies; /* that wait for the flush */
+    struct reply **replies_end;
+};
+
+/* --- leader.c */
+/* There is work to be done once for all at the end of the turn. */
+void leader_wake(struct leader *ld);
+
+/* --- rpc.c: replies. All take over RESULT. */
+struct request {
+    struct client *client;
+    int64_t id;
+};
+void reply_result(struct leader *ld, const struct request *rq, json_object *result);
+void reply_error(struct leader *ld, const struct request *rq, const struct error *err);
+/* After the next commit: what it says is then in the store. */
+void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result);
+void replies_flush(struct leader *ld);
+void replies_forget(struct leader *ld, struct client *c);
+/* {"jsonrpc","method":METHOD,"params":PARAMS}; PARAMS is taken over. */
+void notify(struct client *c, const char *method, json_object *params);
+
+/* A request's parameter checked; -1 with err set names it. */
+int param_id(json_object *params, const char *key, jobid_t *id, struct error *err);
+int param_int(json_object *params, const char *key, int64_t low, int64_t high,
+              int64_t missing, int64_t *v, struct error *err);
+
+struct rpc {
+    const char *method;
+    /* Answer now (reply_*), or later; return -1 with err set to have it answered with that. */
+    int (*call)(struct leader *ld, const struct request *rq, json_object *params,
+                struct error *err);
+};
+extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
+    rpc_instance_table[]; /* ended by a NULL method */
+
+/* --- manager.c: a job's life */
+struct submit_options {
+    int urgency;
+    unsigned flags;
+    const char *cc;  /* index set of an array, or NULL */
+    uint64_t parent; /* spawned by a task of this job, 0: no */
+    unsigned parent_rank;
+    json_object *preput;
+    int spawn_from; /* -1: no */
+    int64_t spawn_token;
+};
+/* Accept jobspec O (its environment is taken out of it). Return the submission, owned by its
+ * jobs, or NULL with err set and nothing changed. */
+struct submission *manager_submit(struct leader *ld, json_object *o,
+                                  const struct submit_options *opts, struct error *err);
+/* sched's callback. */
+void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
+/* End the jobs that a pass placed and whose task map turned out to be impossible. */
+void manager_end_unmapped(struct leader *ld);
+void manager_node_started(struct leader *ld, struct job *job, double when);
+/* Node INDEX of the job is done; REPORT: the finish event's context, or NULL. */
+void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
+                           json_object *report, double when);
+/* An exception (RFC 21); severity 0 ends the job. */
+void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
+                       const char *note);
+void manager_urgency(struct leader *ld, struct job *job, int urgency);
+/* Which node of the job's placement is RANK, or -1. */
+int job_node_index(const struct job *job, unsigned rank);
+enum job_result job_result_of(const struct job *job);
+/* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
+void job_event(struct leader *ld, struct job *job, double when, const char *name,
+               const char *context);
+
+/* --- launch.c: messages to executors */
+void launch_job(struct leader *ld, struct job *job);
+void launch_flush(struct leader *ld);
+void launch_end(struct leader *ld, struct job *job, double grace, const char *note);
+void launch_signal(struct leader *ld, struct job *job, int signum);
+void exec_send(struct leader *ld, unsigned rank, json_object *msg); /* takes MSG over */
+/* Send MSG (taken over) to all nodes of a job. */
+void exec_send_job(struct leader *ld, const struct job *job, json_object *msg);
+void specs_dropped(const struct text *t, void *arg);
+
+/* --- report.c */
+void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
+void report_lost(struct leader *ld, unsigned rank, bool restarted);
+
+/* --- stream.c */
+/* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */
+int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                  struct error *err);
+/* Follow the ends of COUNT jobs from FIRST; those already over are reported at once. */
+void stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
+                   uint64_t count);
+/* Reply to RQ when job ID is over. */
+int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
+                struct error *err);
+void stream_ack(struct leader *ld, struct client *c, int64_t sub, uint64_t bytes);
+void stream_event(struct leader *ld, struct job *job, const char *line, size_t len);
+void stream_launched(struct leader *ld, struct job *job); /* its nodes can be read from */
+void stream_output(struct leader *ld, unsigned rank, json_object *msg);
+void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);
+void stream_rank_lost(struct leader *ld, unsigned rank);
+void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
+void stream_flush(struct leader *ld);
+void stream_client_gone(struct leader *ld, struct client *c);
+void stream_free_all(struct leader *ld);
+
+/* --- spawn.c */
+void spawn_request(struct leader *ld, unsigned from, json_object *msg);
+/* The job runs on all its nodes, or ERROR (an errno value) with TEXT. */
+void spawn_answer(struct leader *ld, struct job *job, int status, const char *text);
+
+#endif

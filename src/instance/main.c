@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* hbatch-instance: one rank of an instance: pools its node with the others, serves clients, and
+ * carries messages between the leader and its executor.  Rank 0 is the leader, too. */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/path.h"
+#include "src/common/util.h"
+#include "src/instance/execlink.h"
+#include "src/instance/leader.h"
+#include "src/instance/node.h"
+#include "src/instance/options.h"
+#include "src/instance/program.h"
+#include "src/instance/router.h"
+#include "src/job/jsonutil.h"
+
+struct instance {
+    struct options options;
+    uv_loop_t loop;
+    uv_signal_t signals[4];
+    unsigned rank, size;
+    bool launched; /* by mpirun, mpiexec or srun */
+    char *rundir;
+    bool own_rundir;
+    char *uri;
+    json_object *info;           /* instance.info's result */
+    json_object **nodes;         /* [size] */
+    struct transport *transport; /* NULL: one rank */
+    struct execlink *exec;
+    struct server *server;
+    struct leader *leader; /* rank 0 */
+    struct router *router;
+    pid_t program; /* 0: none (yet, or any more) */
+    int status;    /* exit code */
+    bool leaving;
+};
+
+/* What launchers say of a rank in its environment: before MPI_Init, or without it. */
+static const struct {
+    const char *rank, *size;
+} launchers[] = {
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+    {"PMI_RANK", "PMI_SIZE"},
+    {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"},
+};
+
+static void find_rank(struct instance *in)
+{
+    in->rank = 0;
+    in->size = 1;
+    for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
+        const char *rank = getenv(launchers[i].rank), *size = getenv(launchers[i].size);
+        if (!rank || !size)
+            continue;
+        in->rank = (unsigned)strtoul(rank, NULL, 10);
+        in->size = (unsigned)strtoul(size, NULL, 10);
+        in->launched = true;
+        return;
+    }
+}
+
+static int make_rundir(struct instance *in, struct error *err)
+{
+    if (!in->options.rundir) {
+        in->rundir = path_make_tmpdir("hbatch-", err);
+        in->own_rundir = true;
+        return in->rundir ? 0 : -1;
+    }
+    if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
+        return error_set(err, errno, "cannot make the run directory %s: %s",
+                         in->options.rundir, strerror(errno));
+    char *real = realpath(in->options.rundir, NULL);
+    if (!real || access(real, R_OK | W_OK | X_OK) < 0) {
+        free(real);
+        return error_set(err, errno, "run directory %s: %s", in->options.rundir,
+                         strerror(errno));
+    }
+    in->rundir = real;
+    return 0;
+}
+
+/* Two ranks on one machine would each give out all of its cores. */
+static int check_nodes(const struct instance *in, struct error *err)
+{
+    for (unsigned i = 0; i < in->size; i++) {
+        const char *version =
+            json_object_get_string(json_object_object_get(in->nodes[i], "version"));
+        if (strcmp(version, VERSION) != 0)
+            return error_set(
+                err, EINVAL,
+                "rank %u runs hbatch %s, rank 0 runs %s: install one version "
+                "on all nodes",
+                i, version, VERSION);
+        if (in->options.isvirtual)
+            continue;
+        const char *host =
+            json_object_get_string(json_object_object_get(in->nodes[i], "host"));
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(host, json_object_get_string(
+                                 json_object_object_get(in->nodes[k], "host"))) == 0)
+                return error_set(
+                    err, EINVAL,
+                    "ranks %u and %u are both on %s: start one rank per node "
+                    "(mpirun -N 1), or ask for virtual nodes (--virtual)",
+                    k, i, host);
+    }
+    return 0;
+}
+
+/* Collectives: each rank's node to all, the leader's description of the instance to all. */
+static int pool_nodes(struct instance *in, json_object *node, struct error *err)
+{
+    in->nodes = xcalloc(in->size, sizeof(*in->nodes));
+    if (!in->transport) {
+        in->nodes[0] = node;
+        return check_nodes(in, err);
+    }
+    char **all = transport_allgather(in->transport, json_object_to_json_string(node));
+    json_object_put(node);
+    for (unsigned i = 0; i < in->size; i++)
+        in->nodes[i] = json_tokener_parse(all[i]);
+    transport_free_all(all);
+    return check_nodes(in, err);
+}
+
+static void add_str(json_object *o, const char *key, const char *s)
+{
+    if (s)
+        json_object_object_add(o, key, json_object_new_string(s));
+}
+
+static json_object *describe(const struct instance *in)
+{
+    char host[256] = "localhost", id[64];
+    gethostname(host, sizeof(host) - 1);
+    double now = time_now();
+    snprintf(id, sizeof(id), "%llx%x", (unsigned long long)(now * 1000),
+             (unsigned)getpid());
+    json_object *o = json_object_new_object();
+    add_str(o, "instance", id);
+    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "size", json_object_new_int64(in->size));
+    add_str(o, "uri", in->uri);
+    add_str(o, "rundir", in->rundir);
+    add_str(o, "version", VERSION);
+    json_object_object_add(o, "owner", json_object_new_int64(geteuid()));
+    add_str(o, "hostname", host);
+    json_object_object_add(o, "pid", json_object_new_int64(getpid()));
+    json_object_object_add(o, "starttime", json_object_new_double(now));
+    json_object_object_add(o, "expiration",
+                           json_object_new_double(in->options.time_limit > 0
+                                                      ? now + in->options.time_limit
+                                                      : 0));
+    add_str(o, "foreign", "none");
+    add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
+    add_str(o, "policy", in->options.policy);
+    json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
+    return o;
+}
+
+static void share_description(struct instance *in)
+{
+    if (in->rank == 0)
+        in->info = describe(in);
+    if (!in->transport)
+        return;
+    char *text = transport_bcast(
+        in->transport, in->rank == 0 ? json_object_to_json_string(in->info) : "", 0);
+    if (in->rank > 0)
+        in->info = json_tokener_parse(text);
+    free(text);
+}
+
+/* First message to the executor. */
+static json_object *exec_init(const struct instance *in)
+{
+    json_object *node = in->nodes[in->rank];
+    size_t universe = 0;
+    for (unsigned i = 0; i < in->size; i++)
+        universe +=
+            json_object_array_length(json_object_object_get(in->nodes[i], "cores"));
+    json_object *o = json_object_new_object();
+    add_str(o, "m", "init");
+    json_object_object_add(o, "instance",
+                           json_object_get(json_object_object_get(in->info, "instance")));
+    json_object_object_add(o, "rank", json_object_new_int64(in->rank));
+    json_object_object_add(o, "size", json_object_new_int64(in->size));
+    json_object_object_add(o, "host",
+                           json_object_get(json_object_object_get(node, "host")));
+    add_str(o, "uri", in->uri);
+    json_object_object_add(o, "level", json_object_new_int(0));
+    add_str(o, "rundir", in->rundir);
+    json_object_object_add(o, "bind",
+                           json_object_get(json_object_object_get(node, "bind")));
+    json_object_object_add(o, "virtual",
+                           json_object_get(json_object_object_get(node, "virtual")));
+    json_object_object_add(o, "universe", json_object_new_int64((int64_t)universe));
+    json_object_object_add(o, "cores",
+                           json_object_get(json_object_object_get(node, "cores")));
+    json_object_object_add(o, "gpus",
+                           json_object_get(json_object_object_get(node, "gpus")));
+    return o;
+}
+
+static void leave(struct instance *in)
+{
+    if (in->leaving)
+        return;
+    in->leaving = true;
+    uv_stop(&in->loop);
+}
+
+/* --- the initial program ---------------------------------------------------------------- */
+
+static void write_uri(const struct instance *in)
+{
+    FILE *f = fopen(in->options.uri_file, "we");
+    if (!f || fprintf(f, "%s\n", in->uri) < 0 || fclose(f) != 0)
+        log_error("cannot write %s: %s", in->options.uri_file, strerror(errno));
+}
+
+static void start_program(struct instance *in)
+{
+    struct error err;
+    if (in->options.uri_file)
+        write_uri(in);
+    in->program = program_start(in->options.program, in->uri, 0, &err);
+    if (in->program > 0)
+        return;
+    log_error("%s", err.text);
+    in->program = 0;
+    in->status = err.code == ENOENT ? 127 : 126;
+    leader_shutdown(in->leader, "the initial program could not be started");
+}
+
+static void reap_program(struct instance *in)
+{
+    int status;
+    if (in->program <= 0 || waitpid(in->program, &status, WNOHANG) != in->program)
+        return;
+    in->program = 0;
+    if (in->status == 0)
+        in->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    leader_shutdown(in->leader, "the instance's program has ended");
+}
+
+static void on_signal(uv_signal_t *h, int signum)
+{
+    struct instance *in = h->data;
+    if (signum == SIGCHLD) {
+        execlink_reap(in->exec);
+        if (in->rank == 0)
+            reap_program(in);
+    } else if (signum != SIGINT && in->rank == 0) { /* SIGINT is for the program */
+        in->status = 128 + signum;
+        if (in->program > 0)
+            kill(in->program, signum);
+        leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
+                                                     : "the instance was terminated");
+    }
+}
+
+static void start_signals(struct instance *in)
+{
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&in->loop, &in->signals[i]);
+        in->signals[i].data = in;
+        uv_signal_start(&in->signals[i], on_signal, numbers[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* --- quiet, and the end ----------------------------------------------------------------- */
+
+static void on_exec_gone(void *arg)
+{
+    leave(arg);
+}
+
+/* The router says so on each rank when the leader has no more work. */
+static void on_quit(void *arg)
+{
+    struct instance *in = arg;
+    if (in->program > 0)
+        kill(in->program, SIGHUP);
+    execlink_quit(in->exec, on_exec_gone, in);
+}
+
+static void on_quiet(void *arg)
+{
+    struct instance *in = arg;
+    router_quit_all(in->router);
+}
+
+static void to_exec(void *arg, unsigned rank, const char *line, size_t len)
+{
+    struct instance *in = arg;
+    router_to_exec(in->router, rank, line, len);
+}
+
+static int start_leader(struct instance *in, struct error *err)
+{
+    cleanup_free char *store = xasprintf("%s/store.sqlite", in->rundir);
+    struct leader_config config = {
+        .loop = &in->loop,
+        .info = in->info,
+        .nodes = in->nodes,
+        .size = in->size,
+        .policy = in->options.policy,
+        .store = store,
+        .expiration =
+            json_object_get_double(json_object_object_get(in->info, "expiration")),
+        .to_exec = to_exec,
+        .quiet = on_quiet,
+        .arg = in,
+    };
+    in->leader = leader_create(&config, err);
+    return in->leader ? 0 : -1;
+}
+
+static int bring_up(struct instance *in, struct error *err)
+{
+    find_rank(in);
+    if (make_rundir(in, err) < 0)
+        return -1;
+    cleanup_free char *sock = xasprintf("%s/sock-%u", in->rundir, in->rank);
+    in->uri = xasprintf("local://%s", sock);
+    bool unbind = in->launched && !getenv("SLURM_STEP_NUM_TASKS");
+    json_object *node = node_discover(&in->options, in->rank, unbind, err);
+    if (!node)
+        return -1;
+    in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);
+    if (!in->exec)
+        return -1;
+    if (in->size > 1) {
+        in->transport = transport_create(err);
+        if (!in->transport)
+            return -1;
+        if (transport_rank(in->transport) != in->rank ||
+            transport_size(in->transport) != in->size)
+            return error_set(err, EINVAL,
+                             "MPI has %u ranks, its launcher said %u: hbatch was built "
+                             "for %s; use its mpirun",
+                             transport_size(in->transport), in->size,
+                             transport_name(in->transport));
+    }
+    if (pool_nodes(in, node, err) < 0)
+        return -1;
+    share_description(in);
+    start_signals(in);
+    if (in->rank == 0 && start_leader(in, err) < 0)
+        return -1;
+    struct router_config config = {
+        .loop = &in->loop,
+        .rank = in->rank,
+        .size = in->size,
+        .transport = in->transport,
+        .exec = in->exec,
+        .leader = in->leader,
+        .socket = sock,
+        .init = exec_init(in),
+        .quit = on_quit,
+        .arg = in,
+    };
+    in->router = router_create(&config, err);
+    return in->router ? 0 : -1;
+}
+
+static void tear_down(struct instance *in)
+{
+    router_destroy(in->router);
+    leader_destroy(in->leader);
+    for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
+        if (in->signals[i].data)
+            uv_close((uv_handle_t *)&in->signals[i], NULL);
+    execlink_destroy(in->exec);
+    if (in->transport)
+        transport_stop(in->transport);
+    uv_run(&in->loop, UV_RUN_DEFAULT); /* the handles' close callbacks */
+    uv_loop_close(&in->loop);
+    if (in->own_rundir)
+        path_remove_tree(in->rundir);
+    transport_destroy(in->transport);
+    for (unsigned i = 0; in->nodes && i < in->size; i++)
+        json_object_put(in->nodes[i]);
+    free(in->nodes);
+    json_object_put(in->info);
+    json_object_put(in->options.attrs);
+    free(in->rundir);
+    free(in->uri);
+}
+
+int main(int argc, char **argv)
+{
+    static struct instance in;
+    struct error err;
+    log_init("hbatch-instance", LOG_L_WARNING);
+    options_parse(&in.options, argc, argv);
+    if (in.options.verbose)
+        log_init("hbatch-instance", LOG_L_DEBUG);
+    uv_loop_init(&in.loop);
+    if (bring_up(&in, &err) < 0) {
+        log_error("%s", err.text);
+        execlink_destroy(in.exec);
+        if (in.own_rundir && in.rundir)
+            path_remove_tree(in.rundir);
+        /* other ranks may be anywhere in their start: they are taken along by the launcher */
+        _exit(1);
+    }
+    if (in.rank == 0)
+        start_program(&in);
+    if (!in.leaving)
+        uv_run(&in.loop, UV_RUN_DEFAULT);
+    tear_down(&in);
+    return in.status;
+}

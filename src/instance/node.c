@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config.h"
+#include "src/instance/node.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <hwloc.h>
+#include "src/common/util.h"
+
+static void destroy_topology(hwloc_topology_t *t)
+{
+    if (*t)
+        hwloc_topology_destroy(*t);
+}
+
+/* Keep what tells cores apart; the rest costs start-up time. */
+static hwloc_topology_t load(const char *description, struct error *err)
+{
+    hwloc_topology_t t;
+    if (hwloc_topology_init(&t) < 0)
+        return error_null(err, ENOMEM, "hwloc cannot make a topology");
+    hwloc_topology_set_cache_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
+    hwloc_topology_set_io_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
+    hwloc_topology_set_type_filter(t, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
+    int rc = 0;
+    if (description && access(description, R_OK) == 0)
+        rc = hwloc_topology_set_xml(t, description);
+    else if (description)
+        rc = hwloc_topology_set_synthetic(t, description);
+    if (rc < 0 || hwloc_topology_load(t) < 0) {
+        hwloc_topology_destroy(t);
+        return error_null(err, EINVAL,
+                          "topology '%s': neither an hwloc synthetic description nor a "
+                          "readable XML file",
+                          description ? description : "this machine");
+    }
+    return t;
+}
+
+static json_object *list_cores(hwloc_topology_t t, hwloc_const_bitmap_t usable)
+{
+    json_object *cores = json_object_new_array();
+    /* a description may have PUs without cores around them */
+    hwloc_obj_type_t type =
+        hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
+    for (hwloc_obj_t o = NULL; (o = hwloc_get_next_obj_by_type(t, type, o));) {
+        cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_dup(o->cpuset);
+        if (usable)
+            hwloc_bitmap_and(set, set, usable);
+        if (hwloc_bitmap_iszero(set))
+            continue;
+        char *text;
+        hwloc_bitmap_list_asprintf(&text, set);
+        json_object_array_add(cores, json_object_new_string(text));
+        free(text);
+    }
+    return cores;
+}
+
+static void add_gpu(json_object *gpus, const char *vendor, const char *env,
+                    const char *value)
+{
+    json_object *g = json_object_new_object();
+    json_object_object_add(g, "id",
+                           json_object_new_int((int)json_object_array_length(gpus)));
+    json_object_object_add(g, "vendor", json_object_new_string(vendor));
+    json_object_object_add(g, "env", json_object_new_string(env));
+    json_object_object_add(g, "value", json_object_new_string(value));
+    json_object_array_add(gpus, g);
+}
+
+/* Devices by number in /dev, for those whose driver makes one file a device. */
+static unsigned count_devices(const char *dir, const char *prefix)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return 0;
+    unsigned n = 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *rest = e->d_name + strlen(prefix);
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 && isdigit(*rest) &&
+            strspn(rest, "0123456789") == strlen(rest))
+            n++;
+    }
+    closedir(d);
+    return n;
+}
+
+/* A foreign allocation's share of the GPUs is what its variable lists; without one, the
+ * devices that are there. */
+static json_object *list_gpus(const struct options *options)
+{
+    static const struct {
+        const char *vendor, *env, *dir, *prefix;
+    } vendors[] = {
+        {"nvidia", "CUDA_VISIBLE_DEVICES", "/dev", "nvidia"},
+        {"amd", "ROCR_VISIBLE_DEVICES", "/sys/class/drm/amdgpu", "card"},
+    };
+    json_object *gpus = json_object_new_array();
+    char number[16];
+    if (options->gpus || options->topology) {
+        for (unsigned i = 0; i < options->gpus; i++) {
+            snprintf(number, sizeof(number), "%u", i);
+            add_gpu(gpus, "virtual", "CUDA_VISIBLE_DEVICES", number);
+        }
+        return gpus;
+    }
+    for (size_t v = 0; v < ARRAY_SIZE(vendors); v++) {
+        const char *list = getenv(vendors[v].env);
+        if (list) {
+            cleanup_free char *copy = xstrdup(list);
+            char *save = NULL;
+            for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save))
+                if (strcmp(p, "-1") != 0 && strcmp(p, "NoDevFiles") != 0)
+                    add_gpu(gpus, vendors[v].vendor, vendors[v].env, p);
+            continue;
+        }
+        unsigned n = count_devices(vendors[v].dir, vendors[v].prefix);
+        for (unsigned i = 0; i < n; i++) {
+            snprintf(number, sizeof(number), "%u", i);
+            add_gpu(gpus, vendors[v].vendor, vendors[v].env, number);
+        }
+    }
+    return gpus;
+}
+
+json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
+                           struct error *err)
+{
+    __attribute__((cleanup(destroy_topology))) hwloc_topology_t t =
+        load(options->topology, err);
+    if (!t)
+        return NULL;
+    cleanup_bitmap hwloc_bitmap_t usable = NULL;
+    if (!options->topology) {
+        usable = hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(t));
+        if (unbind)
+            hwloc_set_cpubind(t, usable, HWLOC_CPUBIND_PROCESS);
+        cleanup_bitmap hwloc_bitmap_t bound = hwloc_bitmap_alloc();
+        if (hwloc_get_cpubind(t, bound, HWLOC_CPUBIND_PROCESS) == 0)
+            hwloc_bitmap_and(usable, usable, bound);
+    }
+    char host[256];
+    if (gethostname(host, sizeof(host)) < 0)
+        snprintf(host, sizeof(host), "localhost");
+    host[sizeof(host) - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+
+    json_object *node = json_object_new_object();
+    json_object_object_add(node, "machine", json_object_new_string(host));
+    if (options->isvirtual)
+        snprintf(host, sizeof(host), "vnode%u", rank);
+    json_object_object_add(node, "host", json_object_new_string(host));
+    json_object_object_add(node, "virtual", json_object_new_boolean(options->isvirtual));
+    json_object_object_add(node, "cores", list_cores(t, usable));
+    json_object_object_add(node, "gpus", list_gpus(options));
+    json_object_object_add(node, "bind", json_object_new_boolean(!options->topology));
+    json_object_object_add(node, "version", json_object_new_string(VERSION));
+    return node;
+}

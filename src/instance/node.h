@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* node: what this node has, by hwloc: the part of R that a rank brings along. */
+#ifndef HBATCH_INSTANCE_NODE_H
+#define HBATCH_INSTANCE_NODE_H
+
+#include <json-c/json.h>
+#include "src/common/error.h"
+#include "src/instance/options.h"
+
+/* Look at this node.  Cores are those that this process may use: of the node's allowed set,
+ * less what a binding excludes; the binding that an MPI launcher put on its rank is undone
+ * first (UNBIND).  With --topology the description is taken instead.
+ *
+ * Return {"host":S, "cores":[CPUSET of each logical core], "gpus":[{"id","vendor","env","value"}],
+ * "bind":bool, "version":S} (a new reference), or NULL with err set. */
+json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
+                           struct error *err);
+
+#endif

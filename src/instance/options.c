@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config.h"
+#include "src/instance/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "src/common/duration.h"
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/sched/sched.h"
+
+enum { O_TOPOLOGY = 256, O_VIRTUAL, O_GPUS, O_URI_FILE, O_RUNDIR, O_POLICY, O_SETATTR };
+
+/* One table gives the parser its options and --help its text. */
+static const struct {
+    struct option option;
+    const char *arg, *help;
+} table[] = {
+    {{"topology", required_argument, NULL, O_TOPOLOGY},
+     "TEXT|FILE",
+     "hwloc synthetic description (\"pack:2 core:8 pu:1\") or XML file\n"
+     "instead of this machine's own; tasks are then not bound"},
+    {{"virtual", no_argument, NULL, O_VIRTUAL},
+     NULL,
+     "each rank is a node of its own, several on one machine (testing)"},
+    {{"gpus", required_argument, NULL, O_GPUS}, "N", "a virtual node has N GPUs"},
+    {{"time-limit", required_argument, NULL, 't'},
+     "DURATION",
+     "end the instance after this time (RFC 23: 30m, 1.5h)"},
+    {{"policy", required_argument, NULL, O_POLICY}, "NAME", "scheduling policy (fcfs)"},
+    {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
+    {{"uri-file", required_argument, NULL, O_URI_FILE},
+     "FILE",
+     "write the instance's URI to FILE"},
+    {{"rundir", required_argument, NULL, O_RUNDIR},
+     "DIR",
+     "directory for sockets and captured output (default: a new one\n"
+     "in $TMPDIR, removed at the end)"},
+    {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
+    {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
+    {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
+};
+
+static void help(void)
+{
+    printf(
+        "Usage: [mpirun -N 1] hbatch-instance [OPTIONS] [PROGRAM [ARGS...]]\n\n"
+        "Make an instance of hbatch, one rank per node, and run PROGRAM in it (default: "
+        "a shell).\nThe instance ends with the program, and with its exit code.\n\n");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        char left[64];
+        bool letter = table[i].option.val < 256;
+        snprintf(left, sizeof(left), "%s%c%s--%s%s%s", letter ? "-" : " ",
+                 letter ? table[i].option.val : ' ', letter ? ", " : "  ",
+                 table[i].option.name, table[i].arg ? "=" : "",
+                 table[i].arg ? table[i].arg : "");
+        printf("  %-28s ", left);
+        for (const char *p = table[i].help; *p; p++) {
+            putchar(*p);
+            if (*p == '\n')
+                printf("%31s", "");
+        }
+        printf("\n");
+    }
+}
+
+static unsigned parse_count(const char *name, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*end || end == text || n > 4096)
+        log_exit(1, "--%s=%s: must be a number from 0 to 4096", name, text);
+    return (unsigned)n;
+}
+
+static void set_attr(json_object *attrs, const char *text)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq || eq == text)
+        log_exit(1, "--setattr=%s: must be KEY=VALUE", text);
+    cleanup_free char *key = xstrndup(text, (size_t)(eq - text));
+    json_object_object_add(attrs, key, json_object_new_string(eq + 1));
+}
+
+void options_parse(struct options *o, int argc, char **argv)
+{
+    struct option longs[ARRAY_SIZE(table) + 1];
+    struct error err;
+    memset(longs, 0, sizeof(longs));
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        longs[i] = table[i].option;
+    *o = (struct options){.policy = "fcfs", .attrs = json_object_new_object()};
+    opterr = 0;
+    int c;
+    while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
+        switch (c) {
+        case O_TOPOLOGY:
+            o->topology = optarg;
+            break;
+        case O_VIRTUAL:
+            o->isvirtual = true;
+            break;
+        case O_GPUS:
+            o->gpus = parse_count("gpus", optarg);
+            break;
+        case O_URI_FILE:
+            o->uri_file = optarg;
+            break;
+        case O_RUNDIR:
+            o->rundir = optarg;
+            break;
+        case O_POLICY:
+            if (!sched_policy_find(optarg))
+                log_exit(1, "--policy=%s: no such scheduling policy", optarg);
+            o->policy = optarg;
+            break;
+        case O_SETATTR:
+            set_attr(o->attrs, optarg);
+            break;
+        case 't':
+            if (duration_decode(optarg, &o->time_limit, &err) < 0)
+                log_exit(1, "--time-limit: %s", err.text);
+            break;
+        case 'v':
+            o->verbose = true;
+            break;
+        case 'V':
+            printf("hbatch-instance %s\n", VERSION);
+            exit(0);
+        case 'h':
+            help();
+            exit(0);
+        case ':':
+            log_exit(1, "%s needs a value; see hbatch-instance --help", argv[optind - 1]);
+        default:
+            log_exit(1, "%s: no such option; see hbatch-instance --help",
+                     argv[optind - 1]);
+        }
+    }
+    if (optind < argc)
+        o->program = argv + optind;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options: the command line of hbatch-instance. */
+#ifndef HBATCH_INSTANCE_OPTIONS_H
+#define HBATCH_INSTANCE_OPTIONS_H
+
+#include <stdbool.h>
+#include <json-c/json.h>
+
+struct options {
+    const char
+        *topology; /* hwloc synthetic description or XML file; NULL: this machine */
+    const char *uri_file; /* where the leader writes its URI, or NULL */
+    const char *rundir;   /* made if it does not exist; NULL: a new one in $TMPDIR */
+    const char *policy;   /* scheduling policy */
+    unsigned gpus;        /* GPUs of a virtual node */
+    bool isvirtual;       /* several ranks on one machine are nodes of their own */
+    bool verbose;
+    double time_limit;  /* seconds, 0: none */
+    json_object *attrs; /* --setattr, an object */
+    char **program;     /* NULL: the user's shell */
+};
+
+/* Parse; prints and exits for --help, --version and mistakes. */
+void options_parse(struct options *o, int argc, char **argv);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* program: the instance's initial program: a shell, or what was given; the instance ends with
+ * it, and with its exit code. */
+#ifndef HBATCH_INSTANCE_PROGRAM_H
+#define HBATCH_INSTANCE_PROGRAM_H
+
+#include <sys/types.h>
+#include "src/common/error.h"
+
+/* Start ARGV (NULL: the user's shell) with HBATCH_URI=URI and HBATCH_INSTANCE_LEVEL=LEVEL, hbatch in its PATH, and without
+ * what an MPI launcher left in the environment.  Return its pid; on error -1 with err set
+ * and its code ENOENT or EACCES for what a shell reports as 127 and 126. */
+pid_t program_start(char **argv, const char *uri, int level, struct error *err);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* report: what executors tell the leader: PROTOCOL, section 2, "From the executor". */
+#include "src/instance/leader_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+/* One entry of "ev": [ID, KIND, T, CONTEXT]. */
+static void one_event(struct leader *ld, unsigned rank, json_object *e)
+{
+    int64_t id, status = 0, severity = 0;
+    double when;
+    const char *kind = jsonutil_string(json_object_array_get_idx(e, 1));
+    if (!jsonutil_int(json_object_array_get_idx(e, 0), 1, INT64_MAX, &id) || !kind ||
+        !jsonutil_number(json_object_array_get_idx(e, 2), &when)) {
+        log_error("rank %u: an event is not [id, kind, time, ...]: %s", rank,
+                  jsonutil_show(e).text);
+        return;
+    }
+    json_object *context = json_object_array_get_idx(e, 3);
+    struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
+    int index = job ? job_node_index(job, rank) : -1;
+    if (index < 0) {
+        log_debug("rank %u: event %s of a job that is not there", rank, kind);
+        return;
+    }
+    if (strcmp(kind, "start") == 0)
+        manager_node_started(ld, job, when);
+    else if (strcmp(kind, "finish") == 0) {
+        jsonutil_int(jsonutil_get(context, "status"), 0, INT32_MAX, &status);
+        manager_node_finished(ld, job, (unsigned)index, (int)status, context, when);
+    } else if (strcmp(kind, "exception") == 0) {
+        const char *type = jsonutil_string(jsonutil_get(context, "type"));
+        const char *note = jsonutil_string(jsonutil_get(context, "note"));
+        jsonutil_int(jsonutil_get(context, "severity"), 0, 7, &severity);
+        manager_exception(ld, job, type ? type : "exec", (int)severity, note);
+    } else
+        log_debug("rank %u: unknown event %s", rank, kind);
+}
+
+static void on_ev(struct leader *ld, unsigned rank, json_object *msg)
+{
+    json_object *events = jsonutil_get(msg, "e");
+    int64_t seq;
+    size_t n = json_object_is_type(events, json_type_array)
+                   ? json_object_array_length(events)
+                   : 0;
+    for (size_t i = 0; i < n; i++)
+        one_event(ld, rank, json_object_array_get_idx(events, i));
+    if (jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq)) {
+        json_object *o = json_object_new_object();
+        json_object_object_add(o, "m", json_object_new_string("acked"));
+        json_object_object_add(o, "seq", json_object_new_int64(seq));
+        exec_send(ld, rank, o);
+    }
+    leader_wake(ld);
+}
+
+static void on_log(struct leader *ld, unsigned rank, json_object *msg)
+{
+    const char *level = jsonutil_string(jsonutil_get(msg, "level"));
+    const char *text = jsonutil_string(jsonutil_get(msg, "text"));
+    (void)ld;
+    if (!text)
+        return;
+    if (level && strcmp(level, "error") == 0)
+        log_error("rank %u: %s", rank, text);
+    else if (level && strcmp(level, "warning") == 0)
+        log_warning("rank %u: %s", rank, text);
+    else
+        log_info("rank %u: %s", rank, text);
+}
+
+static void on_pmi(struct leader *ld, unsigned rank, json_object *msg)
+{
+    json_object *pmi = jsonutil_get(msg, "msg");
+    const char *kind = jsonutil_string(jsonutil_get(pmi, "pmi"));
+    if (kind && strcmp(kind, "spawn") == 0)
+        spawn_request(ld, rank, pmi);
+    else
+        log_error("rank %u: unknown pmi message: %s", rank, jsonutil_show(pmi).text);
+}
+
+static void on_hello(struct leader *ld, unsigned rank, json_object *msg)
+{
+    (void)ld;
+    log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
+}
+
+static const struct {
+    const char *m;
+    void (*call)(struct leader *ld, unsigned rank, json_object *msg);
+} table[] = {
+    {"ev", on_ev},   {"out", stream_output}, {"outend", stream_output_end},
+    {"pmi", on_pmi}, {"log", on_log},        {"hello", on_hello},
+};
+
+void report_line(struct leader *ld, unsigned rank, char *line, size_t len)
+{
+    struct error err;
+    cleanup_json json_object *msg = jsonutil_decode(line, len, &err);
+    const char *m = jsonutil_string(jsonutil_get(msg, "m"));
+    for (size_t i = 0; m && i < ARRAY_SIZE(table); i++)
+        if (strcmp(table[i].m, m) == 0) {
+            table[i].call(ld, rank, msg);
+            return;
+        }
+    log_error("rank %u: the executor sent what is no message: %.100s", rank, line);
+}
+
+/* The tasks on that node died with their executor: the jobs that had any there end. */
+void report_lost(struct leader *ld, unsigned rank, bool restarted)
+{
+    double now = time_now();
+    specs_forget_rank(ld->specs, rank);
+    json_object_put(take(ld->nodes[rank].starts));
+    stream_rank_lost(ld, rank);
+    ld->nodes[rank].lost = !restarted;
+    if (!restarted)
+        pool_set_state(ld->pool, rank, POOL_DOWN,
+                       "its executor could not be started again");
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        int index = job_node_index(job, rank);
+        if (index < 0 || job->nodes_running == 0 || job->node_done[index])
+            continue;
+        cleanup_free char *note = xasprintf(
+            "the executor of rank %u died, and the job's tasks there with it", rank);
+        manager_exception(ld, job, "node-failure", 0, note);
+        manager_node_finished(ld, job, (unsigned)index, SIGKILL, NULL, now);
+    }
+    leader_wake(ld);
+}

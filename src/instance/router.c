@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/router.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/instance/server.h"
+
+/* The letters. */
+enum {
+    TO_EXEC = '>',     /* line for the executor of the receiving rank */
+    FROM_EXEC = '<',   /* line of the sending rank's executor, for the leader */
+    EXEC_LOST = 'L',   /* the sending rank's executor died; "1" if a new one runs */
+    CLIENT_LINE = 'C', /* "NUMBER LINE" of a client of the sending rank, for the leader */
+    CLIENT_GONE = 'G', /* "NUMBER" */
+    REPLY = 'R',       /* "NUMBER LINE" for a client of the receiving rank */
+    QUIT = 'Q',        /* the instance ends */
+};
+
+struct remote { /* leader: a client of another rank */
+    struct remote *next;
+    unsigned rank;
+    struct client *client;
+};
+
+struct router {
+    struct router_config config;
+    struct server *server;
+    struct remote *remotes;
+};
+
+static void send_rank(struct router *r, unsigned rank, char letter, const char *text,
+                      size_t len)
+{
+    cleanup_free char *line = xmalloc(len + 1);
+    line[0] = letter;
+    memcpy(line + 1, text, len);
+    transport_send(r->config.transport, rank, line, len + 1);
+}
+
+static void send_numbered(struct router *r, unsigned rank, char letter, uint64_t number,
+                          const char *text, size_t len)
+{
+    char head[32];
+    int n = snprintf(head, sizeof(head), "%llu ", (unsigned long long)number);
+    cleanup_free char *line = xmalloc((size_t)n + len);
+    memcpy(line, head, (size_t)n);
+    memcpy(line + n, text, len);
+    send_rank(r, rank, letter, line, (size_t)n + len);
+}
+
+/* --- executors -------------------------------------------------------------------------- */
+
+void router_to_exec(struct router *r, unsigned rank, const char *line, size_t len)
+{
+    if (rank == r->config.rank)
+        execlink_send(r->config.exec, line, len);
+    else
+        send_rank(r, rank, TO_EXEC, line, len);
+}
+
+/* Fences and the like go from executor to executor: {"m":"pmi","to":RANK,...}. */
+static bool passed_to_peer(struct router *r, const char *line, size_t len)
+{
+    static const char head[] = "{\"m\":\"pmi\",\"to\":";
+    if (strncmp(line, head, sizeof(head) - 1) != 0)
+        return false;
+    long rank = strtol(line + sizeof(head) - 1, NULL, 10);
+    if (rank < 0) /* the leader */
+        return false;
+    if ((unsigned)rank >= r->config.size)
+        log_error("the executor sent a message to rank %ld, which does not exist", rank);
+    else
+        router_to_exec(r, (unsigned)rank, line, len);
+    return true;
+}
+
+static void on_exec_line(char *line, size_t len, void *arg)
+{
+    struct router *r = arg;
+    if (passed_to_peer(r, line, len))
+        return;
+    if (r->config.leader)
+        leader_exec_line(r->config.leader, r->config.rank, line, len);
+    else
+        send_rank(r, 0, FROM_EXEC, line, len);
+}
+
+static void on_exec_lost(bool restarted, void *arg)
+{
+    struct router *r = arg;
+    if (r->config.leader)
+        leader_exec_lost(r->config.leader, r->config.rank, restarted);
+    else
+        send_rank(r, 0, EXEC_LOST, restarted ? "1" : "0", 1);
+}
+
+static const struct execlink_ops exec_ops = {.line = on_exec_line, .lost = on_exec_lost};
+
+/* --- clients ---------------------------------------------------------------------------- */
+
+static void on_client_line(struct client *c, char *line, size_t len, void *arg)
+{
+    struct router *r = arg;
+    if (r->config.leader)
+        leader_client_line(r->config.leader, c, line, len);
+    else
+        send_numbered(r, 0, CLIENT_LINE, client_number(c), line, len);
+}
+
+static void on_client_gone(struct client *c, void *arg)
+{
+    struct router *r = arg;
+    if (r->config.leader)
+        leader_client_gone(r->config.leader, c);
+    else
+        send_numbered(r, 0, CLIENT_GONE, client_number(c), "", 0);
+}
+
+static const struct server_ops server_ops = {.line = on_client_line,
+                                             .gone = on_client_gone};
+
+/* A line of the leader for a client of another rank. */
+static void reply_remote(void *arg, unsigned rank, uint64_t number, const char *line,
+                         size_t len)
+{
+    send_numbered(arg, rank, REPLY, number, line, len);
+}
+
+static struct client *find_remote(struct router *r, unsigned rank, uint64_t number)
+{
+    for (struct remote *m = r->remotes; m; m = m->next)
+        if (m->rank == rank && client_number(m->client) == number)
+            return m->client;
+    struct remote *m = xcalloc(1, sizeof(*m));
+    m->rank = rank;
+    m->client = client_remote(rank, number, reply_remote, r);
+    m->next = r->remotes;
+    r->remotes = m;
+    return m->client;
+}
+
+static void drop_remote(struct router *r, struct remote **p)
+{
+    struct remote *m = *p;
+    *p = m->next;
+    leader_client_gone(r->config.leader, m->client);
+    client_remote_free(m->client);
+    free(m);
+}
+
+static void remote_gone(struct router *r, unsigned rank, uint64_t number)
+{
+    for (struct remote **p = &r->remotes; *p; p = &(*p)->next)
+        if ((*p)->rank == rank && client_number((*p)->client) == number) {
+            drop_remote(r, p);
+            return;
+        }
+}
+
+/* --- between ranks ---------------------------------------------------------------------- */
+
+/* "NUMBER REST": the number, and in *REST what follows it. */
+static uint64_t take_number(char *text, char **rest)
+{
+    uint64_t number = strtoull(text, rest, 10);
+    if (**rest == ' ')
+        ++*rest;
+    return number;
+}
+
+static void on_transport(unsigned src, char *line, size_t len, void *arg)
+{
+    struct router *r = arg;
+    char *text = line + 1, *rest;
+    uint64_t number;
+    struct client *c;
+    if (len == 0)
+        return;
+    switch (line[0]) {
+    case TO_EXEC:
+        execlink_send(r->config.exec, text, len - 1);
+        break;
+    case FROM_EXEC:
+        leader_exec_line(r->config.leader, src, text, len - 1);
+        break;
+    case EXEC_LOST:
+        leader_exec_lost(r->config.leader, src, text[0] == '1');
+        break;
+    case CLIENT_LINE:
+        number = take_number(text, &rest);
+        leader_client_line(r->config.leader, find_remote(r, src, number), rest,
+                           len - (size_t)(rest - line));
+        break;
+    case CLIENT_GONE:
+        remote_gone(r, src, take_number(text, &rest));
+        break;
+    case REPLY:
+        number = take_number(text, &rest);
+        c = server_find(r->server, number);
+        if (c)
+            client_send(c, rest, len - (size_t)(rest - line));
+        break;
+    case QUIT:
+        r->config.quit(r->config.arg);
+        break;
+    default:
+        log_error("rank %u sent what is no message: %.100s", src, line);
+    }
+}
+
+void router_quit_all(struct router *r)
+{
+    for (unsigned i = 0; i < r->config.size; i++)
+        if (i != r->config.rank)
+            send_rank(r, i, QUIT, "", 0);
+    r->config.quit(r->config.arg);
+}
+
+struct router *router_create(const struct router_config *config, struct error *err)
+{
+    struct router *r = xcalloc(1, sizeof(*r));
+    r->config = *config;
+    if (execlink_connect(config->exec, config->loop, config->init, &exec_ops, r, err) <
+        0) {
+        free(r);
+        return NULL;
+    }
+    r->server = server_create(config->loop, config->socket, &server_ops, r, err);
+    if (!r->server) {
+        free(r);
+        return NULL;
+    }
+    if (config->transport)
+        transport_start(config->transport, config->loop, on_transport, r);
+    return r;
+}
+
+void router_destroy(struct router *r)
+{
+    if (!r)
+        return;
+    while (r->remotes)
+        drop_remote(r, &r->remotes);
+    server_destroy(r->server);
+    free(r);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* router: a rank's switch of messages between its clients, its executor, the leader and the
+ * other ranks.  Lines between ranks carry one letter in front that says whose they are
+ * (PROTOCOL, section 3), so that a rank that only passes a line on does not parse it. */
+#ifndef HBATCH_INSTANCE_ROUTER_H
+#define HBATCH_INSTANCE_ROUTER_H
+
+#include <json-c/json.h>
+#include <uv.h>
+#include "src/comm/transport.h"
+#include "src/common/error.h"
+#include "src/instance/execlink.h"
+#include "src/instance/leader.h"
+
+struct router;
+
+struct router_config {
+    uv_loop_t *loop;
+    unsigned rank, size;
+    struct transport *transport; /* NULL: this rank is alone */
+    struct execlink *exec;
+    struct leader *leader;   /* NULL: rank 0 has it */
+    const char *socket;      /* where clients of this rank connect */
+    json_object *init;       /* the executor's first message; taken over */
+    void (*quit)(void *arg); /* the leader told this rank to end */
+    void *arg;
+};
+
+/* Start to serve clients and to carry messages. */
+struct router *router_create(const struct router_config *config, struct error *err);
+/* Closes clients; handles close with the loop. NULL is allowed. */
+void router_destroy(struct router *r);
+
+/* On the leader's rank: carry LINE to the executor of RANK; tell all ranks to end. */
+void router_to_exec(struct router *r, unsigned rank, const char *line, size_t len);
+void router_quit_all(struct router *r);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rpc: JSON-RPC 2.0 requests of clients: dispatch, parameters, replies. */
+#include "src/instance/leader_impl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+struct reply { /* one that waits for the next commit */
+    struct reply *next;
+    struct request rq;
+    json_object *result;
+};
+
+static const struct rpc *const tables[] = {rpc_job_table, rpc_list_table,
+                                           rpc_resource_table, rpc_instance_table};
+
+static json_object *envelope(const struct request *rq)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
+    json_object_object_add(o, "id", json_object_new_int64(rq->id));
+    return o;
+}
+
+void reply_result(struct leader *ld, const struct request *rq, json_object *result)
+{
+    (void)ld;
+    cleanup_json json_object *o = envelope(rq);
+    json_object_object_add(o, "result", result);
+    client_send_json(rq->client, o);
+}
+
+void reply_error(struct leader *ld, const struct request *rq, const struct error *err)
+{
+    (void)ld;
+    cleanup_json json_object *o = envelope(rq);
+    json_object *e = json_object_new_object();
+    json_object_object_add(e, "code", json_object_new_int(err->code));
+    json_object_object_add(e, "message", json_object_new_string(err->text));
+    json_object_object_add(o, "error", e);
+    client_send_json(rq->client, o);
+}
+
+void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result)
+{
+    struct reply *r = xcalloc(1, sizeof(*r));
+    r->rq = *rq;
+    r->result = result;
+    *ld->replies_end = r;
+    ld->replies_end = &r->next;
+    leader_wake(ld);
+}
+
+/* What the reply promises to follow begins right after it. */
+static void open_stream(struct leader *ld, struct reply *r, const char *follow)
+{
+    struct error err;
+    jobid_t first =
+        (jobid_t)json_object_get_int64(json_object_object_get(r->result, "id"));
+    uint64_t count =
+        (uint64_t)json_object_get_int64(json_object_object_get(r->result, "count"));
+    if (strcmp(follow, "attach") == 0)
+        stream_attach(ld, &r->rq, first, true, &err);
+    else
+        stream_follow(ld, &r->rq, first, count);
+}
+
+void replies_flush(struct leader *ld)
+{
+    while (ld->replies) {
+        struct reply *r = ld->replies;
+        ld->replies = r->next;
+        if (!ld->replies)
+            ld->replies_end = &ld->replies;
+        /* "follow" is a note to ourselves, not part of the result */
+        json_object *note = json_object_get(json_object_object_get(r->result, "follow"));
+        json_object_object_del(r->result, "follow");
+        reply_result(ld, &r->rq, json_object_get(r->result));
+        if (note)
+            open_stream(ld, r, json_object_get_string(note));
+        json_object_put(note);
+        json_object_put(r->result);
+        free(r);
+    }
+}
+
+void replies_forget(struct leader *ld, struct client *c)
+{
+    ld->replies_end = &ld->replies;
+    for (struct reply **p = &ld->replies; *p;) {
+        struct reply *r = *p;
+        if (c && r->rq.client != c) {
+            p = &r->next;
+            ld->replies_end = p;
+            continue;
+        }
+        *p = r->next;
+        json_object_put(r->result);
+        free(r);
+    }
+}
+
+void notify(struct client *c, const char *method, json_object *params)
+{
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
+    json_object_object_add(o, "method", json_object_new_string(method));
+    json_object_object_add(o, "params", params);
+    client_send_json(c, o);
+}
+
+int param_int(json_object *params, const char *key, int64_t low, int64_t high,
+              int64_t missing, int64_t *v, struct error *err)
+{
+    json_object *o = jsonutil_get(params, key);
+    if (!o) {
+        *v = missing;
+        return 0;
+    }
+    if (!jsonutil_int(o, low, high, v))
+        return error_set(err, EINVAL,
+                         "request: %s must be an integer from %lld to %lld, not %s", key,
+                         (long long)low, (long long)high, jsonutil_show(o).text);
+    return 0;
+}
+
+int param_id(json_object *params, const char *key, jobid_t *id, struct error *err)
+{
+    int64_t v;
+    if (!jsonutil_get(params, key))
+        return error_set(err, EINVAL, "request: the parameter '%s' is missing", key);
+    if (param_int(params, key, 1, INT64_MAX, 0, &v, err) < 0)
+        return -1;
+    *id = (jobid_t)v;
+    return 0;
+}
+
+static const struct rpc *find(const char *method)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+        for (const struct rpc *r = tables[i]; r->method; r++)
+            if (strcmp(r->method, method) == 0)
+                return r;
+    return NULL;
+}
+
+void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len)
+{
+    struct error err;
+    struct request rq = {.client = c, .id = -1};
+    cleanup_json json_object *o = jsonutil_decode(line, len, &err);
+    if (!o) {
+        error_prefix(&err, "request");
+        reply_error(ld, &rq, &err);
+        return;
+    }
+    jsonutil_int(jsonutil_get(o, "id"), 0, INT64_MAX, &rq.id);
+    const char *method = jsonutil_string(jsonutil_get(o, "method"));
+    const struct rpc *rpc = method ? find(method) : NULL;
+    if (!rpc)
+        error_set(&err, ENOSYS, "request: no such method: %s",
+                  method ? method : "none given");
+    else if (rpc->call(ld, &rq, jsonutil_get(o, "params"), &err) == 0)
+        return;
+    if (rq.id >= 0)
+        reply_error(ld, &rq, &err);
+}

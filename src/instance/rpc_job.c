@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rpc_job: requests that change or watch jobs. */
+#include "src/instance/leader_impl.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+/* The active job that params.id names, or NULL with err set. */
+static struct job *active_job(struct leader *ld, json_object *params, struct error *err)
+{
+    jobid_t id;
+    char text[JOBID_BUFSIZE];
+    if (param_id(params, "id", &id, err) < 0)
+        return NULL;
+    struct job *job = jobtable_find(ld->jobs, id);
+    if (job)
+        return job;
+    jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text));
+    cleanup_free char *spec = store_job_info(ld->store, id, "jobspec", NULL);
+    if (spec)
+        return error_null(err, ENODATA, "job %s is over", text);
+    return error_null(err, ENOENT, "no such job: %s", text);
+}
+
+static int parse_flags(json_object *list, unsigned *flags, struct error *err)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } names[] = {{"waitable", JOB_FLAG_WAITABLE}, {"debug", JOB_FLAG_DEBUG}};
+    *flags = 0;
+    size_t n =
+        json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = jsonutil_string(json_object_array_get_idx(list, i));
+        size_t k = 0;
+        while (k < ARRAY_SIZE(names) && (!name || strcmp(names[k].name, name) != 0))
+            k++;
+        if (k == ARRAY_SIZE(names))
+            return error_set(err, EINVAL, "unknown flag %s: must be waitable or debug",
+                             jsonutil_show(json_object_array_get_idx(list, i)).text);
+        *flags |= names[k].flag;
+    }
+    return 0;
+}
+
+static int rpc_submit(struct leader *ld, const struct request *rq, json_object *params,
+                      struct error *err)
+{
+    int64_t urgency;
+    struct submit_options opts = {.spawn_from = -1};
+    json_object *spec = jsonutil_get(params, "jobspec");
+    json_object *cc = jsonutil_get(params, "cc");
+    const char *follow = jsonutil_string(jsonutil_get(params, "follow"));
+    if (!spec)
+        return error_set(err, EINVAL, "request: the parameter 'jobspec' is missing");
+    if (param_int(params, "urgency", 0, 31, 16, &urgency, err) < 0 ||
+        parse_flags(jsonutil_get(params, "flags"), &opts.flags, err) < 0)
+        return -1;
+    if (cc && !(opts.cc = jsonutil_string(cc)))
+        return error_set(err, EINVAL, "request: cc must be an index set, not %s",
+                         jsonutil_show(cc).text);
+    if (!follow)
+        follow = "none";
+    if (strcmp(follow, "none") != 0 && strcmp(follow, "status") != 0 &&
+        strcmp(follow, "attach") != 0)
+        return error_set(err, EINVAL,
+                         "request: follow must be none, status or attach, not %s",
+                         follow);
+    if (cc && strcmp(follow, "attach") == 0)
+        return error_set(err, EINVAL, "request: an array can be followed by status only");
+    opts.urgency = (int)urgency;
+    struct submission *sub = manager_submit(ld, spec, &opts, err);
+    if (!sub)
+        return -1;
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "id", json_object_new_int64((int64_t)sub->first));
+    json_object_object_add(result, "count", json_object_new_int64((int64_t)sub->count));
+    if (strcmp(follow, "none") != 0)
+        json_object_object_add(result, "follow", json_object_new_string(follow));
+    reply_when_stored(ld, rq, result);
+    return 0;
+}
+
+static int rpc_attach(struct leader *ld, const struct request *rq, json_object *params,
+                      struct error *err)
+{
+    jobid_t id;
+    if (param_id(params, "id", &id, err) < 0)
+        return -1;
+    json_object *output = jsonutil_get(params, "output");
+    const struct job *job = jobtable_find(ld->jobs, id);
+    cleanup_free char *spec = job ? NULL : store_job_info(ld->store, id, "jobspec", err);
+    if (!job && !spec) {
+        char text[JOBID_BUFSIZE];
+        return error_set(err, ENOENT, "no such job: %s",
+                         jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
+    }
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "id", json_object_new_int64((int64_t)id));
+    if (job)
+        json_object_object_add(result, "ntasks", json_object_new_int64(job->ntasks));
+    enum job_state state = job ? job->state : JOB_INACTIVE;
+    json_object_object_add(result, "state",
+                           json_object_new_string(job_state_name(state, false)));
+    reply_result(ld, rq, result);
+    return stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err);
+}
+
+static int rpc_follow(struct leader *ld, const struct request *rq, json_object *params,
+                      struct error *err)
+{
+    jobid_t first;
+    int64_t count;
+    if (param_id(params, "first", &first, err) < 0 ||
+        param_int(params, "count", 1, 1000000, 1, &count, err) < 0)
+        return -1;
+    reply_result(ld, rq, json_object_new_object());
+    stream_follow(ld, rq, first, (uint64_t)count);
+    return 0;
+}
+
+static int rpc_ack(struct leader *ld, const struct request *rq, json_object *params,
+                   struct error *err)
+{
+    int64_t sub, bytes;
+    if (param_int(params, "sub", 0, INT64_MAX, -1, &sub, err) < 0 ||
+        param_int(params, "bytes", 0, INT64_MAX, 0, &bytes, err) < 0)
+        return -1;
+    stream_ack(ld, rq->client, sub, (uint64_t)bytes);
+    return 0;
+}
+
+static int rpc_wait(struct leader *ld, const struct request *rq, json_object *params,
+                    struct error *err)
+{
+    jobid_t id;
+    if (param_id(params, "id", &id, err) < 0)
+        return -1;
+    return stream_wait(ld, rq, id, err);
+}
+
+/* To all nodes of the job: each executor picks its tasks. */
+static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *params,
+                     struct error *err)
+{
+    (void)rq;
+    struct job *job = active_job(ld, params, err);
+    if (!job)
+        return -1;
+    if (!job->pl || !job->map)
+        return error_set(err, EAGAIN,
+                         "the job has not started: its tasks cannot read yet");
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("stdin"));
+    json_object_object_foreach(params, key, value)
+    {
+        json_object_object_add(o, key, json_object_get(value));
+    }
+    exec_send_job(ld, job, o);
+    return 0;
+}
+
+static int cancel_one(struct leader *ld, json_object *id, const char *note,
+                      struct error *err)
+{
+    cleanup_json json_object *params = json_object_new_object();
+    json_object_object_add(params, "id", json_object_get(id));
+    struct job *job = active_job(ld, params, err);
+    if (!job)
+        return -1;
+    manager_exception(ld, job, "cancel", 0, note);
+    return 0;
+}
+
+static int64_t cancel_states(struct leader *ld, int states, const char *note)
+{
+    int64_t n = 0;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        if (job->state & states) {
+            manager_exception(ld, job, "cancel", 0, note);
+            n++;
+        }
+    }
+    return n;
+}
+
+static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *params,
+                      struct error *err)
+{
+    json_object *ids = jsonutil_get(params, "ids"),
+                *states = jsonutil_get(params, "states");
+    const char *note = jsonutil_string(jsonutil_get(params, "note"));
+    int64_t canceled = 0;
+    int mask = 0;
+    if (!json_object_is_type(ids, json_type_array) &&
+        !json_object_is_type(states, json_type_array))
+        return error_set(err, EINVAL, "request: job.cancel needs ids or states");
+    size_t n = states ? json_object_array_length(states) : 0;
+    for (size_t i = 0; i < n; i++) {
+        json_object *name = json_object_array_get_idx(states, i);
+        int one = jsonutil_string(name) ? job_state_decode(jsonutil_string(name)) : 0;
+        if (!one)
+            return error_set(err, EINVAL, "no such job state: %s",
+                             jsonutil_show(name).text);
+        mask |= one;
+    }
+    json_object *errors = json_object_new_array();
+    canceled += cancel_states(ld, mask, note);
+    n = ids ? json_object_array_length(ids) : 0;
+    for (size_t i = 0; i < n; i++) {
+        json_object *id = json_object_array_get_idx(ids, i);
+        struct error e;
+        if (cancel_one(ld, id, note, &e) == 0) {
+            canceled++;
+            continue;
+        }
+        json_object *o = json_object_new_object();
+        json_object_object_add(o, "id", json_object_get(id));
+        json_object_object_add(o, "code", json_object_new_int(e.code));
+        json_object_object_add(o, "message", json_object_new_string(e.text));
+        json_object_array_add(errors, o);
+    }
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "canceled", json_object_new_int64(canceled));
+    json_object_object_add(result, "errors", errors);
+    reply_result(ld, rq, result);
+    return 0;
+}
+
+static int rpc_kill(struct leader *ld, const struct request *rq, json_object *params,
+                    struct error *err)
+{
+    int64_t signum;
+    struct job *job = active_job(ld, params, err);
+    if (!job || param_int(params, "signal", 1, SIGRTMAX, SIGTERM, &signum, err) < 0)
+        return -1;
+    if (job->state != JOB_RUN || !job->map)
+        return error_set(err, EINVAL, "the job is not running: cancel it instead");
+    launch_signal(ld, job, (int)signum);
+    reply_result(ld, rq, json_object_new_object());
+    return 0;
+}
+
+static int rpc_raise(struct leader *ld, const struct request *rq, json_object *params,
+                     struct error *err)
+{
+    int64_t severity;
+    struct job *job = active_job(ld, params, err);
+    if (!job || param_int(params, "severity", 0, 7, 0, &severity, err) < 0)
+        return -1;
+    const char *type = jsonutil_string(jsonutil_get(params, "type"));
+    manager_exception(ld, job, type ? type : "cancel", (int)severity,
+                      jsonutil_string(jsonutil_get(params, "note")));
+    reply_result(ld, rq, json_object_new_object());
+    return 0;
+}
+
+static int rpc_urgency(struct leader *ld, const struct request *rq, json_object *params,
+                       struct error *err)
+{
+    int64_t urgency;
+    struct job *job = active_job(ld, params, err);
+    if (!job || param_int(params, "urgency", 0, 31, 16, &urgency, err) < 0)
+        return -1;
+    if (job->state >= JOB_RUN)
+        return error_set(err, EINVAL,
+                         "the job has started: its urgency no longer matters");
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "old", json_object_new_int(job->urgency));
+    manager_urgency(ld, job, (int)urgency);
+    reply_result(ld, rq, result);
+    return 0;
+}
+
+const struct rpc rpc_job_table[] = {
+    {"job.submit", rpc_submit},
+    {"job.attach", rpc_attach},
+    {"job.follow", rpc_follow},
+    {"job.ack", rpc_ack},
+    {"job.wait", rpc_wait},
+    {"job.stdin", rpc_stdin},
+    {"job.cancel", rpc_cancel},
+    {"job.kill", rpc_kill},
+    {"job.raise", rpc_raise},
+    {"job.urgency", rpc_urgency},
+    {NULL, NULL},
+};

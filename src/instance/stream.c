@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stream: what clients watch: attach (events and output of one job), follow (the ends of many),
+ * wait (the end of one).
+ *
+ * Output is read from the executors of a job's nodes, one *reader* each, and passed on.  An
+ * executor sends up to its credit beyond what was acknowledged; acknowledgements are held back
+ * while the client has not taken what it got, so neither side's memory grows with the
+ * output.  Jobs that the job's own tasks spawned are read as well: their output belongs to it as
+ * it would under mpirun. */
+#include "src/instance/leader_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+enum {
+    CREDIT = 1 << 20,      /* bytes a client may have unacknowledged */
+    ACK_EVERY = CREDIT / 4 /* and how often executors are told */
+};
+
+enum stream_kind { ATTACH, FOLLOW, WAIT };
+
+struct reader {
+    struct reader *next; /* of the stream */
+    uint64_t sub;        /* its name at the executor */
+    jobid_t id;
+    unsigned rank;
+    uint64_t received, acked;
+    bool ended;
+};
+
+struct stream {
+    struct stream *prev, *next; /* all */
+    struct stream *job_next;    /* those on one job */
+    enum stream_kind kind;
+    struct request rq;
+    bool output;
+    jobid_t first; /* the job, or the first of the followed block */
+    uint64_t count, left;
+    struct job *job;   /* NULL: over */
+    json_object *end;  /* params of job.end, when the job is over */
+    json_object *ends; /* FOLLOW: those of this turn */
+    struct reader *readers;
+    unsigned open_readers;
+    uint64_t sent, client_acked;
+};
+
+static struct stream *stream_create(struct leader *ld, enum stream_kind kind,
+                                    const struct request *rq, jobid_t first)
+{
+    struct stream *st = xcalloc(1, sizeof(*st));
+    st->kind = kind;
+    st->rq = *rq;
+    st->first = first;
+    st->next = ld->streams;
+    if (st->next)
+        st->next->prev = st;
+    ld->streams = st;
+    return st;
+}
+
+static void unlink_from_job(struct stream *st)
+{
+    if (!st->job)
+        return;
+    struct stream **p = &st->job->streams;
+    while (*p != st)
+        p = &(*p)->job_next;
+    *p = st->job_next;
+    st->job = NULL;
+}
+
+static void link_to_job(struct stream *st, struct job *job)
+{
+    st->job = job;
+    st->job_next = job->streams;
+    job->streams = st;
+}
+
+static void stream_destroy(struct leader *ld, struct stream *st)
+{
+    unlink_from_job(st);
+    if (st->prev)
+        st->prev->next = st->next;
+    else
+        ld->streams = st->next;
+    if (st->next)
+        st->next->prev = st->prev;
+    while (st->readers) {
+        struct reader *r = st->readers;
+        st->readers = r->next;
+        free(r);
+    }
+    json_object_put(st->end);
+    json_object_put(st->ends);
+    free(st);
+}
+
+/* --- readers ---------------------------------------------------------------------------- */
+
+static json_object *reader_message(const char *m, const struct reader *r)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string(m));
+    json_object_object_add(o, "sub", json_object_new_int64((int64_t)r->sub));
+    return o;
+}
+
+/* POSITION: where the output of a finished job is in its node's spool, NULL while it runs. */
+static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsigned rank,
+                        json_object *position)
+{
+    struct reader *r = xcalloc(1, sizeof(*r));
+    r->sub = ++ld->last_reader;
+    r->id = id;
+    r->rank = rank;
+    r->next = st->readers;
+    st->readers = r;
+    st->open_readers++;
+    json_object *o = reader_message("read", r);
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
+    json_object_object_add(o, "from", json_object_new_int(0));
+    if (position)
+        json_object_object_add(o, "pos", json_object_get(position));
+    exec_send(ld, rank, o);
+}
+
+static void open_readers(struct leader *ld, struct stream *st, const struct job *job)
+{
+    for (size_t i = 0; i < job->pl->rset->nnodes; i++)
+        open_reader(ld, st, job->sj.id, job->pl->rset->nodes[i].rank, NULL);
+}
+
+static void acknowledge(struct leader *ld, struct stream *st)
+{
+    if (st->sent - st->client_acked >= CREDIT)
+        return;
+    for (struct reader *r = st->readers; r; r = r->next) {
+        if (r->ended || r->received - r->acked < ACK_EVERY)
+            continue;
+        r->acked = r->received;
+        json_object *o = reader_message("ack", r);
+        json_object_object_add(o, "bytes", json_object_new_int64((int64_t)r->acked));
+        exec_send(ld, r->rank, o);
+    }
+}
+
+static void finish_if_complete(struct leader *ld, struct stream *st)
+{
+    if (!st->end || st->open_readers > 0)
+        return;
+    notify(st->rq.client, "job.end", take(st->end));
+    stream_destroy(ld, st);
+}
+
+static void reader_ended(struct leader *ld, struct stream *st, struct reader *r)
+{
+    if (r->ended)
+        return;
+    r->ended = true;
+    st->open_readers--;
+    finish_if_complete(ld, st);
+}
+
+static struct reader *find_reader(struct leader *ld, json_object *msg, struct stream **in)
+{
+    int64_t sub;
+    if (!jsonutil_int(jsonutil_get(msg, "sub"), 1, INT64_MAX, &sub))
+        return NULL;
+    for (struct stream *st = ld->streams; st; st = st->next)
+        for (struct reader *r = st->readers; r; r = r->next)
+            if (r->sub == (uint64_t)sub) {
+                *in = st;
+                return r;
+            }
+    return NULL; /* the client left while this was on its way */
+}
+
+static size_t decoded_size(json_object *io)
+{
+    json_object *data = jsonutil_get(io, "data");
+    size_t len = data ? (size_t)json_object_get_string_len(data) : 0;
+    if (!jsonutil_get(io, "encoding"))
+        return len;
+    const char *s = json_object_get_string(data);
+    size_t padding =
+        len && s[len - 1] == '=' ? (len > 1 && s[len - 2] == '=' ? 2 : 1) : 0;
+    return len / 4 * 3 - padding;
+}
+
+void stream_output(struct leader *ld, unsigned rank, json_object *msg)
+{
+    struct stream *st;
+    struct reader *r = find_reader(ld, msg, &st);
+    json_object *io = jsonutil_get(msg, "io");
+    if (!r || r->rank != rank || !io)
+        return;
+    size_t size = decoded_size(io);
+    r->received += size;
+    st->sent += size;
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
+    json_object_object_add(params, "id", json_object_new_int64((int64_t)r->id));
+    json_object_object_add(params, "io", json_object_get(io));
+    notify(st->rq.client, "job.output", params);
+    acknowledge(ld, st);
+}
+
+void stream_output_end(struct leader *ld, unsigned rank, json_object *msg)
+{
+    struct stream *st;
+    struct reader *r = find_reader(ld, msg, &st);
+    if (r && r->rank == rank)
+        reader_ended(ld, st, r);
+}
+
+void stream_ack(struct leader *ld, struct client *c, int64_t sub, uint64_t bytes)
+{
+    for (struct stream *st = ld->streams; st; st = st->next)
+        if (st->rq.client == c && st->rq.id == sub) {
+            st->client_acked = MAX(st->client_acked, MIN(bytes, st->sent));
+            acknowledge(ld, st);
+            return;
+        }
+}
+
+void stream_rank_lost(struct leader *ld, unsigned rank)
+{
+    for (struct stream *st = ld->streams, *next; st; st = next) {
+        next = st->next;
+        for (struct reader *r = st->readers, *after; r; r = after) {
+            after = r->next;
+            bool last = st->end && st->open_readers == 1 && !r->ended && r->rank == rank;
+            if (r->rank == rank)
+                reader_ended(ld, st, r);
+            if (last) /* the stream is gone with its last reader */
+                break;
+        }
+    }
+}
+
+/* --- events and ends ---------------------------------------------------------------------- */
+
+static void send_event(const struct stream *st, const char *line, size_t len)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b,
+                "{\"jsonrpc\":\"2.0\",\"method\":\"job.event\",\"params\":{\"sub\":%lld,"
+                "\"id\":%lld,\"event\":",
+                (long long)st->rq.id, (long long)st->first);
+    strbuf_addn(&b, line, len);
+    strbuf_add(&b, "}}");
+    client_send(st->rq.client, b.s, b.len);
+}
+
+static void send_log(const struct stream *st, const char *log, size_t len)
+{
+    for (const char *p = log, *end = log + len; p < end;) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        size_t n = newline ? (size_t)(newline - p) : (size_t)(end - p);
+        send_event(st, p, n);
+        p += n + 1;
+    }
+}
+
+void stream_event(struct leader *ld, struct job *job, const char *line, size_t len)
+{
+    (void)ld;
+    for (struct stream *st = job->streams; st; st = st->job_next)
+        if (st->kind == ATTACH)
+            send_event(st, line, len);
+}
+
+/* How a job ended: what job.end and job.wait tell. */
+static json_object *describe_end(jobid_t id, int status, enum job_result result,
+                                 const char *type, int severity, const char *note)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
+    json_object_object_add(o, "state", json_object_new_string("INACTIVE"));
+    json_object_object_add(o, "result",
+                           json_object_new_string(job_result_name(result, false)));
+    json_object_object_add(o, "status", json_object_new_int(status));
+    int code = status >= 0 ? job_exit_code(status) : 0;
+    if (code == 0 && result != JOB_COMPLETED)
+        code = 1;
+    json_object_object_add(o, "exit", json_object_new_int(code));
+    if (type) {
+        json_object *e = json_object_new_object();
+        json_object_object_add(e, "type", json_object_new_string(type));
+        json_object_object_add(e, "severity", json_object_new_int(severity));
+        json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
+        json_object_object_add(o, "exception", e);
+    }
+    return o;
+}
+
+static json_object *describe_job(const struct job *job)
+{
+    const struct job_exception *e = job->exception;
+    return describe_end(job->sj.id, job->status, job_result_of(job), e ? e->type : NULL,
+                        e ? e->severity : 0, e ? e->note : NULL);
+}
+
+static json_object *describe_stored(const struct store_run *run)
+{
+    return describe_end(run->id, run->status, (enum job_result)run->result,
+                        run->exception_type, run->exception_severity,
+                        run->exception_note);
+}
+
+static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status,
+                    enum job_result result)
+{
+    json_object *e = json_object_new_array_ext(3);
+    json_object_array_add(e, json_object_new_int64((int64_t)id));
+    json_object_array_add(e, json_object_new_int(status));
+    json_object_array_add(e, json_object_new_string(job_result_name(result, false)));
+    if (!st->ends)
+        st->ends = json_object_new_array();
+    json_object_array_add(st->ends, e);
+    leader_wake(ld);
+}
+
+void stream_job_over(struct leader *ld, struct job *job)
+{
+    while (job->streams) {
+        struct stream *st = job->streams;
+        unlink_from_job(st);
+        if (st->kind == WAIT) {
+            reply_result(ld, &st->rq, describe_job(job));
+            stream_destroy(ld, st);
+            continue;
+        }
+        st->end = describe_job(job);
+        json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
+        finish_if_complete(ld, st);
+    }
+    for (struct stream *st = ld->streams; st; st = st->next)
+        if (st->kind == FOLLOW && jobid_position(st->first, st->count, job->sj.id) >= 0) {
+            add_end(ld, st, job->sj.id, job->status, job_result_of(job));
+            st->left--;
+        }
+}
+
+void stream_flush(struct leader *ld)
+{
+    for (struct stream *st = ld->streams, *next; st; st = next) {
+        next = st->next;
+        if (st->kind != FOLLOW || (!st->ends && st->left > 0))
+            continue;
+        json_object *params = json_object_new_object();
+        json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
+        json_object *ends = take(st->ends);
+        json_object_object_add(params, "ends", ends ? ends : json_object_new_array());
+        json_object_object_add(params, "left", json_object_new_int64((int64_t)st->left));
+        notify(st->rq.client, "job.ends", params);
+        if (st->left == 0)
+            stream_destroy(ld, st);
+    }
+}
+
+/* --- opening ---------------------------------------------------------------------------- */
+
+/* Streams on a job read what its tasks spawn, too. */
+void stream_launched(struct leader *ld, struct job *job)
+{
+    for (struct stream *st = job->streams; st; st = st->job_next)
+        if (st->kind == ATTACH && st->output)
+            open_readers(ld, st, job);
+    struct job *parent =
+        job->sub->parent ? jobtable_find(ld->jobs, job->sub->parent) : NULL;
+    for (struct stream *st = parent ? parent->streams : NULL; st; st = st->job_next)
+        if (st->kind == ATTACH && st->output)
+            open_readers(ld, st, job);
+}
+
+struct finished {
+    struct leader *ld;
+    struct stream *st; /* FOLLOW: gets the ends; else NULL */
+    json_object *end;
+};
+
+static int on_finished(void *arg, const struct store_entry *entry)
+{
+    struct finished *f = arg;
+    if (!entry->run)
+        return 0;
+    if (f->st)
+        add_end(f->ld, f->st, entry->run->id, entry->run->status,
+                (enum job_result)entry->run->result);
+    else
+        f->end = describe_stored(entry->run);
+    return 0;
+}
+
+/* The end of job ID from the store, or NULL with err set: there is no such job. */
+static json_object *find_end(struct leader *ld, jobid_t id, struct error *err)
+{
+    struct finished f = {.ld = ld};
+    struct store_filter filter = {
+        .ids = &id, .nids = 1, .states = JOB_INACTIVE, .max = 1};
+    if (store_list(ld->store, &filter, on_finished, &f, err) < 0)
+        return NULL;
+    char text[JOBID_BUFSIZE];
+    if (!f.end)
+        return error_null(err, ENOENT, "no such job: %s",
+                          jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
+    return f.end;
+}
+
+static void open_stored_readers(struct leader *ld, struct stream *st, jobid_t id)
+{
+    cleanup_free char *text = store_job_info(ld->store, id, "output", NULL);
+    cleanup_json json_object *list = text ? json_tokener_parse(text) : NULL;
+    size_t n =
+        json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    for (size_t i = 0; i < n; i++) {
+        json_object *entry = json_object_array_get_idx(list, i);
+        json_object *pos = jsonutil_get(json_object_array_get_idx(entry, 1), "pos");
+        int64_t rank;
+        if (pos && jsonutil_int(json_object_array_get_idx(entry, 0), 0,
+                                ld->config.size - 1, &rank))
+            open_reader(ld, st, id, (unsigned)rank, pos);
+    }
+}
+
+int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                  struct error *err)
+{
+    struct job *job = jobtable_find(ld->jobs, id);
+    if (job) {
+        struct stream *st = stream_create(ld, ATTACH, rq, id);
+        st->output = output;
+        link_to_job(st, job);
+        send_log(st, job->log.s, job->log.len);
+        if (output && job->pl && job->map)
+            open_readers(ld, st, job);
+        return 0;
+    }
+    json_object *end = find_end(ld, id, err);
+    if (!end)
+        return -1;
+    struct stream *st = stream_create(ld, ATTACH, rq, id);
+    st->output = output;
+    cleanup_free char *log = store_job_info(ld->store, id, "eventlog", NULL);
+    if (log)
+        send_log(st, log, strlen(log));
+    if (output)
+        open_stored_readers(ld, st, id);
+    st->end = end;
+    json_object_object_add(st->end, "sub", json_object_new_int64(rq->id));
+    finish_if_complete(ld, st);
+    return 0;
+}
+
+void stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
+                   uint64_t count)
+{
+    struct stream *st = stream_create(ld, FOLLOW, rq, first);
+    jobid_t *over = xcalloc(count, sizeof(*over));
+    size_t nover = 0;
+    st->count = count;
+    for (uint64_t i = 0; i < count; i++) {
+        jobid_t id = jobid_nth(first, i);
+        if (jobtable_find(ld->jobs, id))
+            st->left++;
+        else
+            over[nover++] = id;
+    }
+    if (nover > 0) {
+        struct finished f = {.ld = ld, .st = st};
+        struct store_filter filter = {.ids = over, .nids = nover, .states = JOB_INACTIVE};
+        store_list(ld->store, &filter, on_finished, &f, NULL);
+    }
+    free(over);
+    leader_wake(ld);
+}
+
+int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
+                struct error *err)
+{
+    struct job *job = jobtable_find(ld->jobs, id);
+    if (job) {
+        link_to_job(stream_create(ld, WAIT, rq, id), job);
+        return 0;
+    }
+    json_object *end = find_end(ld, id, err);
+    if (!end)
+        return -1;
+    reply_result(ld, rq, end);
+    return 0;
+}
+
+void stream_client_gone(struct leader *ld, struct client *c)
+{
+    for (struct stream *st = ld->streams, *next; st; st = next) {
+        next = st->next;
+        if (st->rq.client != c)
+            continue;
+        for (struct reader *r = st->readers; r; r = r->next)
+            if (!r->ended)
+                exec_send(ld, r->rank, reader_message("unread", r));
+        stream_destroy(ld, st);
+    }
+}
+
+void stream_free_all(struct leader *ld)
+{
+    while (ld->streams)
+        stream_destroy(ld, ld->streams);
+}

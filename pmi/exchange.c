@@ -13,6 +13,7 @@ enum { ENDED_MAX = 1024, NODES_MAX = 1 << 20 };
 
 struct part { /* at the home: what one node gave */
     bool got;
+    bool waits; /* gave data: wants the result */
     unsigned rank;
     char *data;
     size_t len;
@@ -39,6 +40,7 @@ struct key {
     char *name;
     unsigned started; /* number of the next round of this node */
     int home;         /* -1: not known, not used here yet */
+    bool left;        /* the last that this node did was exchange_fail */
     struct round *rounds;
 };
 
@@ -255,7 +257,7 @@ static void home_fail(struct exchange *x, struct key *key, struct round *r, int 
     for (unsigned i = 0; i < r->n; i++) {
         struct part *part = &r->parts[i];
         free(take(part->data));
-        if (part->got && part->rank != x->self)
+        if (part->waits && part->rank != x->self)
             send_failed_result(x, key, r->number, part->rank, status);
     }
     r->ready = r->cb != NULL;
@@ -305,10 +307,11 @@ static void home_give(struct exchange *x, struct key *key, struct round *r, unsi
         return;
     }
     r->parts[i].got = true;
+    r->parts[i].waits = status == 0;
     r->parts[i].rank = rank;
     r->ngot++;
     if (r->status != 0) { /* failed before */
-        if (rank != x->self)
+        if (rank != x->self && status == 0)
             send_failed_result(x, key, r->number, rank, r->status);
         r->ready = r->cb != NULL;
     } else if (status != 0) {
@@ -348,6 +351,7 @@ static struct key *key_enter(struct exchange *x, const char *name, const unsigne
         key = key_get(x, name);
     }
     key->home = (int)ranks[0];
+    key->left = false;
     *index = 0;
     while (*index < n && ranks[*index] != x->self)
         ++*index;
@@ -385,6 +389,7 @@ void exchange_fail(struct exchange *x, const char *name, const unsigned *ranks,
     unsigned i;
     struct key *key = key_enter(x, name, ranks, n, &i);
     unsigned number = key->started++;
+    key->left = true;
     if (i == n)
         return;
     if (ranks[0] != x->self) {
@@ -446,7 +451,7 @@ void exchange_abort(struct exchange *x, const char *prefix, int status)
     while (gone) {
         struct key *key = gone;
         gone = key->next;
-        bool told = false;
+        bool told = key->left;
         for (struct round *r = key->rounds; r; r = r->next) {
             if (r->parts && r->ngot < r->n)
                 home_fail(x, key, r, status);

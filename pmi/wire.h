@@ -7,7 +7,8 @@
  * longer join, since it has ended, finalized or closed its socket, fails on all nodes.
  *
  * Everything here is called on the loop's thread.  ops->abort and ops->log may be called from
- * within wire_task_exited, as it reads what the task wrote last; otherwise from the loop. */
+ * within wire_task_exited, as it reads what the task wrote last; otherwise from the loop.
+ * They must not destroy the job from within the call. */
 #ifndef HBATCH_PMI_WIRE_H
 #define HBATCH_PMI_WIRE_H
 
@@ -22,9 +23,8 @@
 struct wire;
 struct wire_job;
 
-/* CONFIG is copied, the strings and ops in it are kept by reference, as are the three others:
- * destroy the name service and the spawner no later than before the loop runs again after
- * wire_destroy (it forgets what their callbacks would be called with). */
+/* CONFIG is copied, the strings and ops in it are kept by reference, as are the three others; the
+ * name service and the spawner are told of the jobs' ends and must outlive the wire. */
 struct wire *wire_create(const struct pmi_config *config, struct exchange *x,
                          struct nameserv *ns, struct spawner *spawner);
 void wire_destroy(struct wire *wire); /* NULL is allowed; ends its jobs too */

@@ -116,6 +116,46 @@ tests_unit_t_strbuf_SOURCES = tests/unit/t_strbuf.c
 tests_unit_t_strbuf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_strbuf_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_pool
+endif
+tests_unit_t_pool_SOURCES = tests/unit/t_pool.c
+tests_unit_t_pool_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_pool_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_poolmodel
+endif
+tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
+tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_sched
+endif
+tests_unit_t_sched_SOURCES = tests/unit/t_sched.c
+tests_unit_t_sched_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_sched_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+noinst_HEADERS += tests/unit/poolkit.h
+noinst_PROGRAMS += tests/bench/bench_sched
+tests_bench_bench_sched_SOURCES = tests/bench/bench_sched.c
+tests_bench_bench_sched_LDADD = src/sched/libsched.la src/job/libjob.la src/common/libcommon.la
+
+if HAVE_CHECK
+UNIT += tests/unit/t_pmi1
+endif
+tests_unit_t_pmi1_SOURCES = tests/unit/t_pmi1.c tests/unit/wirenet.h
+tests_unit_t_pmi1_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_pmi1_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_linebuf
+endif
+tests_unit_t_linebuf_SOURCES = tests/unit/t_linebuf.c
+tests_unit_t_linebuf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_linebuf_LDADD = src/comm/libwire.la src/common/libcommon.la $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
@@ -124,3 +164,5 @@ EXTRA_DIST += tests/system/lib.sh tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/m
 	tests/mpi/abort.c tests/mpi/allreduce.c tests/mpi/early.c tests/mpi/hello.c \
 	tests/mpi/nap.c tests/mpi/ring.c tests/mpi/apps.t tests/mpi/mpi4py.t tests/mpi/mpich.t \
 	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/two_jobs.t
+EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
+	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t

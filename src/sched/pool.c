@@ -264,6 +264,7 @@ struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
             gpus = w->gpus;
         }
         rset_add(pl->rset, n->rank, n->host, cores, gpus);
+        pl->rset->nslots += pl->nslots[i];
         change(p, w->found[i].node, cores, gpus, false);
     }
     return pl;

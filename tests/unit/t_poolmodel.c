@@ -144,9 +144,11 @@ static void check_placement(const struct model *m, const struct pool_request *re
 {
     const struct job_shape *s = &req->shape;
     size_t k = 0;
+    unsigned total = 0;
     for (int i = 0; i < NODES; i++) {
         if (slots[i] == 0)
             continue;
+        total += (unsigned)slots[i];
         ck_assert_uint_lt(k, pl->rset->nnodes);
         const struct rset_node *rn = &pl->rset->nodes[k];
         const struct model_node *n = &m->node[i];
@@ -162,6 +164,7 @@ static void check_placement(const struct model *m, const struct pool_request *re
         k++;
     }
     ck_assert_uint_eq(k, pl->rset->nnodes);
+    ck_assert_uint_eq(pl->rset->nslots, total);
 }
 
 /* The pool shows what the model says. */

@@ -156,6 +156,12 @@ tests_unit_t_linebuf_SOURCES = tests/unit/t_linebuf.c
 tests_unit_t_linebuf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_linebuf_LDADD = src/comm/libwire.la src/common/libcommon.la $(CHECK_LIBS)
 
+# A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
+noinst_PROGRAMS += tests/mpi/pmiharness
+tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
+tests_mpi_pmiharness_CFLAGS = $(AM_CFLAGS) $(PMIX_CFLAGS)
+tests_mpi_pmiharness_LDADD = pmi/libpmi.la src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

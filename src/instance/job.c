@@ -126,6 +126,7 @@ void job_free(struct job *job)
     free(job->exception);
     free(job->unmapped);
     free(job->node_done);
+    free(job->input_taken);
     json_object_put(job->output);
     free(job->log.s);
     submission_drop(job->sub);

@@ -62,6 +62,7 @@ struct job {
     struct job_exception *exception;        /* the worst one */
     json_object
         *output; /* [[rank, report], ...] what finish reports said of captured output */
+    int64_t *input_taken;   /* [nnodes] bytes of stdin, NULL: none yet */
     struct strbuf log;      /* RFC 18 lines */
     struct stream *streams; /* that attach to it */
 };

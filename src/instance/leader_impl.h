@@ -133,6 +133,9 @@ void stream_event(struct leader *ld, struct job *job, const char *line, size_t l
 void stream_launched(struct leader *ld, struct job *job); /* its nodes can be read from */
 void stream_output(struct leader *ld, unsigned rank, json_object *msg);
 void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);
+/* C sends stdin to a job that it attaches to. */
+void stream_input(struct job *job, const struct client *c);
+void stream_input_ack(struct leader *ld, unsigned rank, json_object *msg);
 void stream_rank_lost(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);

@@ -95,8 +95,13 @@ static const struct {
     const char *m;
     void (*call)(struct leader *ld, unsigned rank, json_object *msg);
 } table[] = {
-    {"ev", on_ev},   {"out", stream_output}, {"outend", stream_output_end},
-    {"pmi", on_pmi}, {"log", on_log},        {"hello", on_hello},
+    {"ev", on_ev},
+    {"out", stream_output},
+    {"outend", stream_output_end},
+    {"stdinack", stream_input_ack},
+    {"pmi", on_pmi},
+    {"log", on_log},
+    {"hello", on_hello},
 };
 
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len)

@@ -147,7 +147,6 @@ static int rpc_wait(struct leader *ld, const struct request *rq, json_object *pa
 static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *params,
                      struct error *err)
 {
-    (void)rq;
     struct job *job = active_job(ld, params, err);
     if (!job)
         return -1;
@@ -161,6 +160,7 @@ static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *p
         json_object_object_add(o, key, json_object_get(value));
     }
     exec_send_job(ld, job, o);
+    stream_input(job, rq->client);
     return 0;
 }
 

@@ -44,6 +44,7 @@ struct stream {
     struct reader *readers;
     unsigned open_readers;
     uint64_t sent, client_acked;
+    bool input; /* its client sends stdin, and hears how much was taken */
 };
 
 static struct stream *stream_create(struct leader *ld, enum stream_kind kind,
@@ -358,6 +359,43 @@ void stream_flush(struct leader *ld)
         notify(st->rq.client, "job.ends", params);
         if (st->left == 0)
             stream_destroy(ld, st);
+    }
+}
+
+/* --- input ------------------------------------------------------------------------------- */
+
+void stream_input(struct job *job, const struct client *c)
+{
+    for (struct stream *st = job->streams; st; st = st->job_next)
+        if (st->kind == ATTACH && st->rq.client == c)
+            st->input = true;
+}
+
+/* Each node of the job counts what its tasks took: all have taken what the slowest has. */
+void stream_input_ack(struct leader *ld, unsigned rank, json_object *msg)
+{
+    int64_t id, bytes = INT64_MAX; /* null: nobody reads there */
+    jsonutil_int(jsonutil_get(msg, "bytes"), 0, INT64_MAX, &bytes);
+    if (!jsonutil_int(jsonutil_get(msg, "id"), 1, INT64_MAX, &id))
+        return;
+    struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
+    int index = job ? job_node_index(job, rank) : -1;
+    if (index < 0)
+        return;
+    if (!job->input_taken)
+        job->input_taken = xcalloc(job->pl->rset->nnodes, sizeof(*job->input_taken));
+    job->input_taken[index] = bytes;
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < job->pl->rset->nnodes; i++)
+        least = MIN(least, job->input_taken[i]);
+    for (struct stream *st = job->streams; st; st = st->job_next) {
+        if (!st->input)
+            continue;
+        json_object *params = json_object_new_object();
+        json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
+        json_object_object_add(params, "id", json_object_new_int64(id));
+        json_object_object_add(params, "bytes", json_object_new_int64(least));
+        notify(st->rq.client, "job.stdinack", params);
     }
 }
 

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <unistd.h>
+#include "src/cli/attach.h"
+#include "src/cli/output.h"
+#include "src/lib/submit.h"
+
+#define STDIN_CHUNK (64 << 10)
+#define TWICE_WITHIN 2.0 /* seconds */
+
+struct attach {
+    struct cli *cli;
+    const struct attach_options *o;
+    uint64_t id;
+    struct output out;
+    double t0; /* time of the first event */
+    bool over;
+    bool fatal; /* an exception of severity 0 came */
+    int exit_code;
+    int signal_fd;
+    bool read_stdin;
+    double t_interrupt; /* of the last SIGINT, monotonic */
+};
+
+static const int forwarded[] = {SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2};
+
+void attach_print_event(const struct cli *cli, uint64_t id, double since_start,
+                        const char *name, const char *context)
+{
+    char buf[CLI_ID_SIZE];
+    if (strcmp(name, "exception") != 0) {
+        fprintf(stderr, "%.3fs: job.%s%s%s\n", since_start, name, context ? " " : "",
+                context ? context : "");
+        return;
+    }
+    cleanup_json json_object *o = json_tokener_parse(context ? context : "{}");
+    fprintf(stderr, "%.3fs: job.exception %s type=%s severity=%d %s\n", since_start,
+            cli_id(cli, id, buf), cli_get_string(o, "type", "?"),
+            (int)cli_get_number(o, "severity", 0), cli_get_string(o, "note", ""));
+}
+
+void attach_print_exit(const struct cli *cli, int exit_code)
+{
+    if (exit_code > 128 && exit_code < 128 + NSIG)
+        cli_error(cli, "task(s) %s", strsignal(exit_code - 128));
+    else
+        cli_error(cli, "task(s) exited with exit code %d", exit_code);
+}
+
+/* --- what the job tells ------------------------------------------------------------------ */
+
+static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
+                     void *arg)
+{
+    struct attach *a = arg;
+    bool exception = strcmp(name, "exception") == 0;
+    if (a->t0 == 0)
+        a->t0 = time;
+    if (exception || a->o->show_events) {
+        output_flush(&a->out, false);
+        attach_print_event(a->cli, id, time - a->t0, name, context);
+    }
+    if (exception && context) {
+        cleanup_json json_object *o = json_tokener_parse(context);
+        if (cli_get_number(o, "severity", 0) == 0)
+            a->fatal = true;
+    }
+    if (a->fatal || strcmp(name, "finish") == 0)
+        a->read_stdin = false;
+    if (a->o->wait_event && strcmp(name, a->o->wait_event) == 0) {
+        a->exit_code = 0;
+        a->over = true;
+    }
+}
+
+static void on_output(hbatch_jobid id, const char *stream, unsigned task,
+                      const void *data, size_t len, int eof, void *arg)
+{
+    struct attach *a = arg;
+    output_data(&a->out, id, stream, task, data, len, eof);
+}
+
+static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
+{
+    struct attach *a = arg;
+    (void)left;
+    output_flush(&a->out, true);
+    a->exit_code = result->exit_code;
+    if (a->exit_code == 0 && (a->fatal || strcmp(result->result, "COMPLETED") != 0))
+        a->exit_code = 1;
+    if (result->status > 0 && result->exit_code != 0 && !a->o->quiet)
+        attach_print_exit(a->cli, result->exit_code);
+    a->over = true;
+}
+
+static const struct hbatch_stream_ops ops = {
+    .event = on_event, .output = on_output, .end = on_end};
+
+/* --- signals ----------------------------------------------------------------------------- */
+
+static void note_reply(json_object *result, const struct error *err, void *arg)
+{
+    struct attach *a = arg;
+    (void)result;
+    if (err && !a->over && err->code != ENODATA)
+        cli_error(a->cli, "%s", err->text);
+}
+
+static void cancel(struct attach *a, const char *note)
+{
+    json_object *params = json_object_new_object(), *ids = json_object_new_array();
+    json_object_array_add(ids, json_object_new_uint64(a->id));
+    json_object_object_add(params, "ids", ids);
+    json_object_object_add(params, "note", json_object_new_string(note));
+    client_send(a->cli->h, "job.cancel", params, note_reply, NULL, a);
+}
+
+static void take_signal(struct attach *a, int sig)
+{
+    double now = time_mono();
+    if (sig == SIGINT && now - a->t_interrupt > TWICE_WITHIN) {
+        a->t_interrupt = now;
+        cli_error(a->cli, "one more ctrl-C within 2s to cancel or ctrl-Z to detach");
+    } else if (sig == SIGINT) {
+        cancel(a, "interrupted by ctrl-C");
+    } else if (sig == SIGTSTP && now - a->t_interrupt <= TWICE_WITHIN) {
+        cli_error(a->cli, "detaching...");
+        a->exit_code = 0;
+        a->over = true;
+    } else if (sig == SIGTSTP) {
+        raise(SIGSTOP); /* suspended like any program; goes on here with SIGCONT */
+    } else {
+        json_object *params = cli_id_params(a->id);
+        json_object_object_add(params, "signal", json_object_new_int(sig));
+        client_send(a->cli->h, "job.kill", params, note_reply, NULL, a);
+    }
+}
+
+static void catch_signals(struct attach *a)
+{
+    sigset_t set;
+    signal(SIGPIPE, SIG_IGN);
+    if (a->o->read_only)
+        return;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTSTP);
+    for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+        sigaddset(&set, forwarded[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void read_signals(struct attach *a)
+{
+    struct signalfd_siginfo si;
+    while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si))
+        take_signal(a, (int)si.ssi_signo);
+}
+
+/* --- standard input ---------------------------------------------------------------------- */
+
+static void end_stdin(struct attach *a)
+{
+    submit_stdin(a->cli->h, a->id, a->o->stdin_tasks, NULL, 0, true);
+    a->read_stdin = false;
+}
+
+/* Nothing to read, now and ever? Then one message says so, and nobody polls. */
+static void begin_stdin(struct attach *a)
+{
+    struct stat st;
+    if (a->o->read_only)
+        return;
+    a->read_stdin = true;
+    if (fstat(STDIN_FILENO, &st) < 0 ||
+        (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+        end_stdin(a);
+}
+
+/* In the background, a terminal's input is somebody else's. */
+static bool stdin_is_ours(void)
+{
+    pid_t front = tcgetpgrp(STDIN_FILENO);
+    return front < 0 || front == getpgrp();
+}
+
+static void read_stdin(struct attach *a)
+{
+    static char buf[STDIN_CHUNK];
+    ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
+    if (n > 0)
+        submit_stdin(a->cli->h, a->id, a->o->stdin_tasks, buf, (size_t)n, false);
+    else if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+        end_stdin(a);
+}
+
+/* --- the loop ---------------------------------------------------------------------------- */
+
+static void process(struct attach *a, int timeout_ms)
+{
+    struct error err;
+    if (client_process(a->cli->h, timeout_ms, &err) < 0 && !a->over) {
+        output_flush(&a->out, true);
+        cli_die(a->cli, "%s", err.text);
+    }
+    output_flush(&a->out, false);
+    if (!a->out.failed || a->over)
+        return;
+    if (a->out.failed != EPIPE)
+        cli_error(a->cli, "cannot write the job's output: %s", strerror(a->out.failed));
+    a->exit_code = a->out.failed == EPIPE ? 128 + SIGPIPE : 1;
+    if (a->o->owner) {
+        struct error ignored;
+        cancel(a, "nobody reads its output any more");
+        client_flush(a->cli->h, &ignored);
+    }
+    a->over = true;
+}
+
+static void loop(struct attach *a)
+{
+    while (!a->over) {
+        struct error err;
+        if (client_flush(a->cli->h, &err) < 0)
+            cli_die(a->cli, "%s", err.text);
+        bool unsent = client_unsent(a->cli->h);
+        /* What the instance has not taken yet holds back what would come after it. */
+        bool wants = a->read_stdin && !unsent, ours = wants && stdin_is_ours();
+        struct pollfd fds[] = {
+            {.fd = client_fd(a->cli->h),
+             .events = (short)(POLLIN | (unsent ? POLLOUT : 0))},
+            {.fd = a->signal_fd, .events = POLLIN},
+            {.fd = ours ? STDIN_FILENO : -1, .events = POLLIN},
+        };
+        if (poll(fds, ARRAY_SIZE(fds), wants && !ours ? 500 : -1) < 0)
+            continue;
+        if (fds[1].revents)
+            read_signals(a);
+        if (fds[2].revents && a->read_stdin)
+            read_stdin(a);
+        if (fds[0].revents)
+            process(a, 0);
+    }
+}
+
+static int run(struct attach *a)
+{
+    char buf[CLI_ID_SIZE];
+    if (a->o->show_id)
+        fprintf(stderr, "jobid: %s\n", cli_id(a->cli, a->id, buf));
+    if (!a->over) {
+        catch_signals(a);
+        begin_stdin(a);
+        process(a, 0); /* what came together with the reply */
+        loop(a);
+    }
+    output_fini(&a->out);
+    if (a->signal_fd >= 0)
+        close(a->signal_fd);
+    return a->exit_code;
+}
+
+static void init(struct attach *a, struct cli *cli, const struct attach_options *options)
+{
+    *a = (struct attach){
+        .cli = cli, .o = options, .exit_code = 1, .signal_fd = -1, .t_interrupt = -1e9};
+    output_init(&a->out, options->label);
+    a->out.ascii = cli->ascii;
+}
+
+int attach_job(struct cli *cli, const struct attach_options *options, uint64_t id)
+{
+    struct attach a;
+    struct hbatch_error err;
+    init(&a, cli, options);
+    a.id = id;
+    if (hbatch_attach(cli_connect(cli), id, &ops, &a, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    return run(&a);
+}
+
+int attach_submit(struct cli *cli, const struct attach_options *options,
+                  json_object *spec, const struct hbatch_submit *submit)
+{
+    struct attach a;
+    struct error err;
+    init(&a, cli, options);
+    if (submit_job(cli_connect(cli), spec, submit, &a.id, &ops, &a, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    return run(&a);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "src/cli/cli.h"
+#include "src/common/idset.h"
+#include "src/common/jobid.h"
+
+static void print_error(const struct cli *cli, const char *fmt, va_list ap)
+{
+    fflush(stdout);
+    char text[2048]; /* one write, so that lines of several processes do not mix */
+    int n =
+        snprintf(text, sizeof(text), "hbatch%s%s: ", *cli->verb ? " " : "", cli->verb);
+    vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);
+    size_t len = strlen(text);
+    text[len++] = '\n';
+    fwrite(text, 1, len, stderr);
+    fflush(stderr);
+}
+
+void cli_error(const struct cli *cli, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_error(cli, fmt, ap);
+    va_end(ap);
+}
+
+void cli_die(const struct cli *cli, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_error(cli, fmt, ap);
+    va_end(ap);
+    exit(EXIT_USAGE);
+}
+
+struct hbatch *cli_connect(struct cli *cli)
+{
+    struct error err;
+    if (!cli->h && !(cli->h = client_open(NULL, &err)))
+        cli_die(cli, "%s", err.text);
+    return cli->h;
+}
+
+json_object *cli_call(struct cli *cli, const char *method, json_object *params)
+{
+    struct error err;
+    json_object *result = client_call(cli_connect(cli), method, params, &err);
+    if (!result)
+        cli_die(cli, "%s", err.text);
+    return result;
+}
+
+/* --- job ids ----------------------------------------------------------------------------- */
+
+static uint64_t last_job(struct cli *cli)
+{
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "max", json_object_new_int(1));
+    json_object_object_add(params, "states", json_object_new_int(127));
+    cleanup_json json_object *result = cli_call(cli, "job.list", params);
+    json_object *jobs = cli_get(result, "jobs");
+    if (!jobs || json_object_array_length(jobs) == 0)
+        cli_die(cli, "this instance has had no job yet");
+    return json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, 0), "id"));
+}
+
+uint64_t cli_jobid(struct cli *cli, const char *text)
+{
+    jobid_t id;
+    struct error err;
+    if (strcmp(text, "last") == 0)
+        return last_job(cli);
+    if (jobid_decode(text, &id, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    return id;
+}
+
+const char *cli_id(const struct cli *cli, uint64_t id, char *buf)
+{
+    return jobid_encode(id, cli->ascii ? JOBID_F58_PLAIN : JOBID_F58, buf, CLI_ID_SIZE);
+}
+
+json_object *cli_id_params(uint64_t id)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_uint64(id));
+    return o;
+}
+
+/* --- arguments --------------------------------------------------------------------------- */
+
+long cli_number(const struct cli *cli, const char *what, const char *text, long least,
+                long most)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (errno || end == text || *end || v < least || v > most)
+        cli_die(cli, "%s: '%s' is not a whole number from %ld to %ld", what, text, least,
+                most);
+    return v;
+}
+
+const char *cli_operand(const struct cli *cli, const struct optparse *p, const char *what,
+                        bool may_be_missing)
+{
+    if (p->nargs > 1)
+        cli_die(cli, "unexpected argument '%s'", p->args[1]);
+    if (p->nargs == 0 && !may_be_missing)
+        cli_die(cli, "%s is missing; see hbatch %s --help", what, cli->verb);
+    return p->nargs ? p->args[0] : NULL;
+}
+
+int cli_finish(const struct cli *cli, int exit_code)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (errno != EPIPE)
+            cli_error(cli, "cannot write the output: %s", strerror(errno));
+        return EXIT_USAGE;
+    }
+    return exit_code;
+}
+
+/* --- JSON -------------------------------------------------------------------------------- */
+
+json_object *cli_get(json_object *o, const char *key)
+{
+    json_object *value = NULL;
+    if (json_object_is_type(o, json_type_object))
+        json_object_object_get_ex(o, key, &value);
+    return value;
+}
+
+const char *cli_get_string(json_object *o, const char *key, const char *absent)
+{
+    json_object *value = cli_get(o, key);
+    return value ? json_object_get_string(value) : absent;
+}
+
+double cli_get_number(json_object *o, const char *key, double absent)
+{
+    json_object *value = cli_get(o, key);
+    return value ? json_object_get_double(value) : absent;
+}
+
+unsigned cli_get_count(json_object *o, const char *key)
+{
+    json_object *value = cli_get(o, key);
+    if (!json_object_is_type(value, json_type_string))
+        return value ? (unsigned)json_object_get_int(value) : 0;
+    cleanup_bitmap hwloc_bitmap_t set = idset_decode(json_object_get_string(value), NULL);
+    int n = set ? hwloc_bitmap_weight(set) : 0;
+    return n < 0 ? 0 : (unsigned)n;
+}
+
+/* --- verbs ------------------------------------------------------------------------------- */
+
+void cli_list_verbs(const struct cmd *const *table, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf("  %-12s %s\n", table[i]->name, table[i]->help);
+}
+
+int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
+                 const char *prefix, int argc, char **argv)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct cmd *cmd = table[i];
+        if (strcmp(cmd->name, argv[0]) != 0 &&
+            (!cmd->alias || strcmp(cmd->alias, argv[0]) != 0))
+            continue;
+        cleanup_free char *verb = prefix ? xasprintf("%s %s", prefix, cmd->name) : NULL;
+        cli->verb = verb ? verb : cmd->name;
+        int rc = cmd->run(cli, cmd, argc, argv);
+        cli->verb = prefix ? prefix : "";
+        return rc;
+    }
+    const char *names[128];
+    for (size_t i = 0; i < n && i < ARRAY_SIZE(names); i++)
+        names[i] = table[i]->name;
+    const char *near = optparse_nearest(argv[0], names, n);
+    const char *space = prefix ? " " : "";
+    if (near)
+        cli_die(cli, "there is no verb '%s'; did you mean '%s'?", argv[0], near);
+    cli_die(cli, "there is no verb '%s'; see hbatch%s%s --help", argv[0], space,
+            prefix ? prefix : "");
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+#include "src/cli/launcher.h"
+#include "src/cli/verbs.h"
+#include "src/common/duration.h"
+
+/* In the order they are tried. A foreign batch system's launcher goes before mpirun. */
+static const struct launcher *const launchers[] = {&launch_standalone, &launch_mpirun};
+
+enum {
+    NODES,
+    GPUS,
+    TOPOLOGY,
+    HOSTFILE,
+    HOSTS,
+    MPIRUN,
+    MPI_OPTIONS,
+    DRY_RUN,
+    URI_FILE,
+    LIMIT
+};
+
+static const struct opt opts[] = {
+    {HOSTFILE, 0, "hostfile", "FILE", "One node for each host named in FILE"},
+    {HOSTS, 0, "hosts", "LIST", "One node for each of these hosts: a,b[1-4]"},
+    {LIMIT, 't', "time-limit", "MIN|FSD", "End the instance after this time"},
+    {URI_FILE, 0, "uri-file", "FILE", "Write the instance's URI to FILE"},
+    {MPIRUN, 0, "mpirun", "PATH", "Start ranks with this mpirun"},
+    {MPI_OPTIONS, 'o', "mpirun-options", "WORDS",
+     "More options for mpirun (may be repeated)"},
+    {DRY_RUN, 0, "dry-run", NULL, "Print the command line and do nothing"},
+};
+static const struct opt test_opts[] = {
+    {NODES, 's', "test-nodes", "N", "N virtual nodes on this machine"},
+    {TOPOLOGY, 0, "test-topology", "TEXT|FILE",
+     "What a node is made of: hwloc synthetic (\"pack:2 core:8 pu:1\") or XML"},
+    {GPUS, 0, "test-gpus", "N", "GPUs of a virtual node"},
+    {NODES, 0, "test-size", "N", NULL},
+};
+static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS("Testing", test_opts),
+                                          OPTS_END};
+
+/* --- words ------------------------------------------------------------------------------- */
+
+void words_add(struct words *w, const char *fmt, ...)
+{
+    va_list ap;
+    char *word;
+    va_start(ap, fmt);
+    if (vasprintf(&word, fmt, ap) < 0)
+        abort();
+    va_end(ap);
+    w->v = xrealloc(w->v, (w->n + 2) * sizeof(*w->v));
+    w->v[w->n++] = word;
+    w->v[w->n] = NULL;
+}
+
+void words_fini(struct words *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        free(w->v[i]);
+    free(w->v);
+}
+
+static void quote_word(struct strbuf *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-_=+./:,@%^";
+    if (*word && !word[strspn(word, plain)]) {
+        strbuf_add(out, word);
+        return;
+    }
+    strbuf_addc(out, '\'');
+    for (; *word; word++) {
+        if (*word == '\'')
+            strbuf_add(out, "'\\''");
+        else
+            strbuf_addc(out, *word);
+    }
+    strbuf_addc(out, '\'');
+}
+
+char *words_quote(const struct words *w)
+{
+    struct strbuf out = {0};
+    for (size_t i = 0; i < w->n; i++) {
+        if (i)
+            strbuf_addc(&out, ' ');
+        quote_word(&out, w->v[i]);
+    }
+    return strbuf_take(&out);
+}
+
+/* --- where hbatch-instance is ------------------------------------------------------------ */
+
+static char *find_instance(struct cli *cli)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    const char *const dirs[] = {self, PKGLIBEXECDIR, BINDIR};
+    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+        char *path = xasprintf("%s/hbatch-instance", dirs[i]);
+        if (*dirs[i] && access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    cli_die(cli,
+            "cannot find hbatch-instance in %s, %s or %s: is hbatch installed whole?",
+            self, PKGLIBEXECDIR, BINDIR);
+}
+
+void start_instance(const struct start *s, struct words *w)
+{
+    words_add(w, "%s", s->instance);
+    if (s->test_nodes > 1)
+        words_add(w, "--virtual");
+    if (s->topology)
+        words_add(w, "--topology=%s", s->topology);
+    if (s->test_gpus)
+        words_add(w, "--gpus=%u", s->test_gpus);
+    if (s->time_limit > 0)
+        words_add(w, "--time-limit=%.10gs", s->time_limit);
+    if (s->uri_file)
+        words_add(w, "--uri-file=%s", s->uri_file);
+    for (int i = 0; i < s->argc; i++)
+        words_add(w, "%s", s->argv[i]);
+}
+
+/* --- the verb ---------------------------------------------------------------------------- */
+
+static double parse_limit(struct cli *cli, const char *text)
+{
+    struct error err;
+    char *end;
+    double t = strtod(text, &end);
+    if (end != text && !*end && !text[strspn(text, "0123456789.")])
+        return t * 60;
+    if (duration_decode(text, &t, &err) < 0)
+        cli_die(cli, "--time-limit: %s", err.text);
+    return t > 1e10 ? 0 : t;
+}
+
+static void add_mpi_options(struct start *s, const char *text)
+{
+    cleanup_free char *copy = xstrdup(text);
+    char *save = NULL;
+    for (char *w = strtok_r(copy, " \t", &save); w; w = strtok_r(NULL, " \t", &save))
+        words_add(&s->mpi_args, "%s", w);
+}
+
+static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
+                  bool *dry)
+{
+    struct optparse p;
+    optparse_init(&p, s->cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        switch (o->id) {
+        case NODES:
+            s->test_nodes =
+                (unsigned)cli_number(s->cli, "--test-nodes", p.value, 1, 4096);
+            break;
+        case GPUS:
+            s->test_gpus = (unsigned)cli_number(s->cli, "--test-gpus", p.value, 0, 4096);
+            break;
+        case TOPOLOGY:
+            s->topology = p.value;
+            break;
+        case HOSTFILE:
+            s->hostfile = p.value;
+            break;
+        case HOSTS:
+            s->hosts = p.value;
+            break;
+        case MPIRUN:
+            s->mpirun = p.value;
+            break;
+        case MPI_OPTIONS:
+            add_mpi_options(s, p.value);
+            break;
+        case DRY_RUN:
+            *dry = true;
+            break;
+        case URI_FILE:
+            s->uri_file = p.value;
+            break;
+        case LIMIT:
+            s->time_limit = parse_limit(s->cli, p.value);
+            break;
+        }
+    }
+    s->argc = p.nargs;
+    s->argv = p.args;
+    if (s->hosts && s->hostfile)
+        cli_die(s->cli, "--hosts and --hostfile cannot be used together");
+    if (s->test_nodes && (s->hosts || s->hostfile))
+        cli_die(s->cli,
+                "--test-nodes are virtual, --hosts and --hostfile real: they cannot be "
+                "used together");
+}
+
+static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct start s = {.cli = cli};
+    struct words w = {0};
+    bool dry = false;
+    parse(&s, cmd, argc, argv, &dry);
+    s.instance = find_instance(cli);
+    for (size_t i = 0; i < ARRAY_SIZE(launchers) && w.n == 0; i++) {
+        if (launchers[i]->usable(&s))
+            launchers[i]->command(&s, &w);
+    }
+    if (dry) {
+        cleanup_free char *text = words_quote(&w);
+        puts(text);
+    } else {
+        execvp(w.v[0], w.v);
+        cli_die(cli, "cannot run %s: %s", w.v[0], strerror(errno));
+    }
+    words_fini(&s.mpi_args);
+    words_fini(&w);
+    free(s.instance);
+    return 0;
+}
+
+const struct cmd cmd_start = {
+    .name = "start",
+    .args = "[COMMAND [ARG...]]",
+    .help = "Start an instance and run COMMAND (default: a shell) in it",
+    .more =
+        "The instance ends with COMMAND, and hbatch start has its exit code. On one node "
+        "hbatch-instance is run directly, on several by mpirun.",
+    .flags = CMD_POSIX,
+    .groups = groups,
+    .run = run,
+};

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include "src/cli/specopts.h"
+#include "src/lib/build.h"
+
+#define J SPECOPT_JOB
+
+const struct opt specopts_common[7] = {
+    {J, 'N', "nodes", "N[-M]", "Number of nodes, or a range of numbers: 2-4, 2+"},
+    {J, 'x', "exclusive", NULL, "With -N, take whole nodes"},
+    {J, 0, "resources", "SHAPE",
+     "Resources as an RFC 46 shape: node=2/slot=4/[core=2;gpu]"},
+    {J, 't', "time-limit", "MIN|FSD",
+     "Time limit in minutes, or with a unit: 30s, 1.5h, 2d"},
+    {J, 'q', "queue", "NAME", "Submit to this queue"},
+    {J, 'B', "bank", "NAME", "Account the job to this bank"},
+    {J, 0, "requires", "CONSTRAINT",
+     "Constraint on nodes in RFC 35 syntax: 'host:n[1-4] and -gpu' (may be repeated)"},
+};
+
+const struct opt specopts_per_task[3] = {
+    {J, 'n', "ntasks", "N", "Number of tasks (default 1, or one a node with -N)"},
+    {J, 'c', "cores-per-task", "N", "Cores for each task (default 1)"},
+    {J, 'g', "gpus-per-task", "N", "GPUs for each task (default none)"},
+};
+
+const struct opt specopts_per_resource[4] = {
+    {J, 0, "cores", "N", "Cores in all"},
+    {J, 0, "tasks-per-node", "N", "Tasks on each node"},
+    {J, 0, "tasks-per-core", "N", "Tasks on each core"},
+    {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
+};
+
+const struct opt specopts_job[11] = {
+    {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
+    {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
+    {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
+    {J, 0, "cwd", "DIRECTORY", "Working directory (default: this one)"},
+    {J, 0, "signal", "[SIG][@TIME]",
+     "Send SIG (default USR1) TIME (default 60s) before the time limit"},
+    {J, 0, "taskmap", "SCHEME[:VALUE]",
+     "How tasks are put on nodes: block, cyclic, cyclic:N, manual:TASKMAP"},
+    {J, 'o', "setopt", "KEY[=VAL]", "Set a launch option (may be repeated)"},
+    {J, 'S', "setattr", "KEY[=VAL]",
+     "Set a job attribute; ^KEY=FILE reads JSON from a file (may be repeated)"},
+    {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
+    {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
+    {J, 0, "require", "CONSTRAINT", NULL},
+};
+
+const struct opt specopts_env[4] = {
+    {J, 0, "env", "RULE",
+     "VAR=VAL sets, PATTERN takes from here, -PATTERN removes, ^FILE reads rules (may be "
+     "repeated; rules apply in their order)"},
+    {J, 0, "env-remove", "PATTERN", "The same as --env=-PATTERN; /REGEX or a glob"},
+    {J, 0, "env-file", "FILE", "The same as --env=^FILE"},
+    {J, 0, "rlimit", "RULE",
+     "Resource limits to take along: NAME, NAME=VALUE, -PATTERN (may be repeated)"},
+};
+
+const struct opt specopts_io[5] = {
+    {J, 0, "input", "FILE|TASKS",
+     "Standard input from FILE; run: to these TASKS (0 or 0-3)"},
+    {J, 0, "output", "TEMPLATE", "Standard output to a file, as in job_{{id}}.out"},
+    {J, 0, "error", "TEMPLATE", "Standard error to a file"},
+    {J, 'u', "unbuffered", NULL, "Do not gather output"},
+    {SPECOPT_LABEL_IO, 'l', "label-io", NULL, "Put the task's rank before each line"},
+};
+
+const struct opt specopts_other[4] = {
+    {SPECOPT_DRY_RUN, 0, "dry-run", NULL,
+     "Print the job specification and do not submit"},
+    {SPECOPT_DRY_RUN, 0, "dry", NULL, NULL},
+    {SPECOPT_QUIET, 0, "quiet", NULL, "Do not print job ids"},
+    {SPECOPT_VERBOSE, 'v', "verbose", NULL, "Say more on stderr (may be repeated)"},
+};
+
+#undef J
+
+const char specopts_more[] =
+    "Options end at the command; all after it belongs to the command. A ':' between "
+    "commands "
+    "starts several programs as one job: 'hbatch run -n1 ./a : -n2 ./b'; after a ':' the "
+    "options -n, --env, --env-remove, --env-file and --cwd are for that program alone.";
+
+static int parse_urgency(const struct cli *cli, const char *text)
+{
+    static const struct {
+        const char *name;
+        int value;
+    } names[] = {{"hold", 0}, {"default", 16}, {"expedite", 31}};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i].name, text) == 0)
+            return names[i].value;
+    }
+    return (int)cli_number(cli, "--urgency", text, 0, 31);
+}
+
+static void add_flags(struct specopts *s, const struct cli *cli, const char *text)
+{
+    static const char *const known[] = {"debug", "waitable", "novalidate"};
+    for (const char *at = text; *at; at += *at == ',') {
+        size_t n = strcspn(at, ","), i = 0;
+        while (i < ARRAY_SIZE(known) &&
+               (strlen(known[i]) != n || strncmp(at, known[i], n) != 0))
+            i++;
+        if (n && i == ARRAY_SIZE(known))
+            cli_die(cli,
+                    "--flags: '%.*s' is not a flag; there are debug, waitable and "
+                    "novalidate",
+                    (int)n, at);
+        at += n;
+    }
+    char *all = s->flags ? xasprintf("%s,%s", s->flags, text) : xstrdup(text);
+    free(s->flags);
+    s->flags = all;
+}
+
+bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
+                   const char *value)
+{
+    const char *name = o->name;
+    switch (o->id) {
+    case SPECOPT_DRY_RUN:
+        s->dry_run = true;
+        return true;
+    case SPECOPT_QUIET:
+        s->quiet = true;
+        return true;
+    case SPECOPT_VERBOSE:
+        s->verbose++;
+        return true;
+    case SPECOPT_URGENCY:
+        s->urgency = parse_urgency(cli, value);
+        return true;
+    case SPECOPT_FLAGS:
+        add_flags(s, cli, value);
+        return true;
+    case SPECOPT_LABEL_IO:
+        s->label_io = true;
+        break;
+    case SPECOPT_JOB:
+        break;
+    default:
+        return false;
+    }
+    if (strcmp(name, "require") == 0)
+        name = "requires";
+    if (strcmp(name, "input") == 0)
+        s->input = value;
+    s->names = xrealloc(s->names, (s->n + 1) * sizeof(*s->names));
+    s->values = xrealloc(s->values, (s->n + 1) * sizeof(*s->values));
+    s->names[s->n] = name;
+    s->values[s->n++] = value;
+    return true;
+}
+
+void specopts_fini(struct specopts *s)
+{
+    free(s->names);
+    free(s->values);
+    free(s->flags);
+}
+
+/* --- {cc} -------------------------------------------------------------------------------- */
+
+static const char *find_cc(const char *text)
+{
+    for (const char *at = text; (at = strstr(at, "{cc}")); at += 4) {
+        if (at == text || at[-1] != '{')
+            return at;
+    }
+    return NULL;
+}
+
+char *specopts_replace_cc(const char *text, const char *cc)
+{
+    const char *at = cc ? find_cc(text) : NULL;
+    if (!at)
+        return xstrdup(text);
+    cleanup_free char *rest = specopts_replace_cc(at + 4, cc);
+    return xasprintf("%.*s%s%s", (int)(at - text), text, cc, rest);
+}
+
+bool specopts_has_cc(const struct specopts *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->values[i] && find_cc(s->values[i]))
+            return true;
+    }
+    for (int i = 0; i < s->argc; i++) {
+        if (find_cc(s->argv[i]))
+            return true;
+    }
+    return false;
+}
+
+/* --- the specification ------------------------------------------------------------------- */
+
+static int words_until_colon(int argc, char **argv)
+{
+    int n = 0;
+    while (n < argc && strcmp(argv[n], ":") != 0)
+        n++;
+    return n;
+}
+
+/* One more program: ARGV[0] is the ':' before it. */
+static void add_program(struct hbatch_jobspec *js, struct cli *cli, const struct cmd *cmd,
+                        int argc, char **argv)
+{
+    struct optparse p;
+    struct error err;
+    unsigned ntasks = 1;
+    const char *cwd = NULL;
+    char **rules = NULL;
+    size_t n = 0;
+    /* The parser moves words about; a job of several elements comes here several times. */
+    cleanup_free char **words = xmalloc((size_t)(argc + 1) * sizeof(*words));
+    memcpy(words, argv, (size_t)argc * sizeof(*words));
+    words[argc] = NULL;
+    optparse_init(&p, cli, cmd, argc, words);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        const char *name = o->name ? o->name : "";
+        const char *prefix = strcmp(name, "env-remove") == 0 ? "-"
+                             : strcmp(name, "env-file") == 0 ? "^"
+                                                             : "";
+        if (strcmp(name, "ntasks") == 0) {
+            ntasks = (unsigned)cli_number(cli, "--ntasks", p.value, 1, INT32_MAX);
+        } else if (strcmp(name, "cwd") == 0) {
+            cwd = p.value;
+        } else if (strncmp(name, "env", 3) == 0) {
+            rules = xrealloc(rules, (n + 2) * sizeof(*rules));
+            rules[n++] = xasprintf("%s%s", prefix, p.value);
+            rules[n] = NULL;
+        } else {
+            cli_die(cli,
+                    "--%s cannot differ between the programs of a job: give it before "
+                    "the first one",
+                    name);
+        }
+    }
+    if (p.nargs == 0)
+        cli_die(cli, "there is no program after ':'");
+    if (build_add_program(js, p.nargs, (const char *const *)p.args, ntasks,
+                          (const char *const *)rules, cwd, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    for (size_t i = 0; i < n; i++)
+        free(rules[i]);
+    free(rules);
+}
+
+json_object *specopts_encode(const struct specopts *s, struct cli *cli,
+                             const struct cmd *cmd, const char *cc)
+{
+    struct error err;
+    char **words = xmalloc((size_t)(s->argc + 1) * sizeof(*words));
+    for (int i = 0; i < s->argc; i++)
+        words[i] = specopts_replace_cc(s->argv[i], cc);
+    words[s->argc] = NULL;
+    int n = words_until_colon(s->argc, words);
+    if (n == 0)
+        cli_die(cli, "there is no command to run; see hbatch %s --help", cli->verb);
+    struct hbatch_jobspec *js = hbatch_jobspec_create(n, (const char *const *)words);
+    for (size_t i = 0; i < s->n; i++) {
+        cleanup_free char *value =
+            s->values[i] ? specopts_replace_cc(s->values[i], cc) : NULL;
+        if (build_set(js, s->names[i], value, &err) < 0)
+            cli_die(cli, "--%s", err.text);
+    }
+    for (int at = n; at < s->argc;) {
+        n = words_until_colon(s->argc - at - 1, words + at + 1);
+        add_program(js, cli, cmd, n + 1, words + at);
+        at += n + 1;
+    }
+    json_object *spec = build_encode(js, &err);
+    if (!spec)
+        cli_die(cli, "%s", err.text);
+    hbatch_jobspec_destroy(js);
+    for (int i = 0; i < s->argc; i++)
+        free(words[i]);
+    free(words);
+    return spec;
+}

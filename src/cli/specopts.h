@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* specopts: the options of run and submit that describe the job, and from them and the
+ * command line's "COMMAND [: OPTIONS COMMAND]..." the job specification. */
+#ifndef HBATCH_CLI_SPECOPTS_H
+#define HBATCH_CLI_SPECOPTS_H
+
+#include "src/cli/cli.h"
+
+enum {              /* ids of the options here; a verb's own start at SPECOPT_END */
+       SPECOPT_JOB, /* any that hbatch_jobspec_set knows by its long name */
+       SPECOPT_DRY_RUN,
+       SPECOPT_URGENCY,
+       SPECOPT_FLAGS,
+       SPECOPT_VERBOSE,
+       SPECOPT_QUIET,
+       SPECOPT_LABEL_IO,
+       SPECOPT_END,
+};
+
+/* For a verb's .groups. */
+extern const struct opt specopts_common[7], specopts_per_task[3],
+    specopts_per_resource[4], specopts_job[11], specopts_env[4], specopts_io[5],
+    specopts_other[4];
+extern const char specopts_more[];
+
+struct specopts {
+    const char **names, **values; /* of the options that describe the job, in order */
+    size_t n;
+    bool dry_run, quiet, label_io;
+    int verbose;
+    int urgency;       /* -1: default */
+    char *flags;       /* comma separated, or NULL */
+    const char *input; /* --input, or NULL */
+    int argc;          /* the command */
+    char **argv;
+};
+
+/* Take option O with VALUE if it is one of these. */
+bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
+                   const char *value);
+void specopts_fini(struct specopts *s);
+/* The job specification; "{cc}" in values and command is replaced by CC unless it is NULL. */
+json_object *specopts_encode(const struct specopts *s, struct cli *cli,
+                             const struct cmd *cmd, const char *cc);
+/* Whether anything in it has "{cc}". */
+bool specopts_has_cc(const struct specopts *s);
+/* TEXT with "{cc}" (but not "{{cc}}") replaced; new. */
+char *specopts_replace_cc(const char *text, const char *cc);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* verbs: the verbs that main.c's table and that of 'hbatch job' name, each defined in its file
+ * cmd_VERB.c or job_*.c. */
+#ifndef HBATCH_CLI_VERBS_H
+#define HBATCH_CLI_VERBS_H
+
+#include "src/cli/cli.h"
+
+extern const struct cmd cmd_attach, cmd_cancel, cmd_getattr, cmd_help, cmd_info, cmd_job,
+    cmd_jobs, cmd_resource, cmd_run, cmd_shutdown, cmd_start, cmd_submit, cmd_uptime,
+    cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
+
+extern const struct cmd job_cancel, job_eventlog, job_id, job_info, job_kill, job_last,
+    job_list, job_raise, job_stats, job_status, job_taskmap, job_timeleft, job_urgency,
+    job_wait;
+
+int cmd_help_all(void);
+int cmd_help_verb(struct cli *cli, const char *verb);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* build: the inside of struct hbatch_jobspec: what jobspec_build.c collects, jobspec_encode.c
+ * makes the specification of, and build_parse.c understands of single options. */
+#ifndef HBATCH_LIB_BUILD_H
+#define HBATCH_LIB_BUILD_H
+
+#include <stdbool.h>
+#include <json-c/json.h>
+#include "src/common/error.h"
+#include "src/job/count.h"
+#include "src/lib/hbatch.h"
+
+struct hbatch_jobspec {
+    json_object *command;
+    struct count nodes;
+    unsigned ntasks, cores_per_task, gpus_per_task;
+    unsigned cores, tasks_per_node, tasks_per_core, gpus_per_node;
+    bool have_nodes, have_ntasks, have_cores_per_task, have_gpus_per_task;
+    bool have_cores, have_tasks_per_node, have_tasks_per_core, have_gpus_per_node;
+    bool exclusive, label_io, unbuffered;
+    double duration;
+    char *name, *queue, *bank, *cwd, *input, *output, *error;
+    json_object *resources;                    /* of --resources, or NULL */
+    json_object *shell;                        /* shell options that are known already */
+    json_object *dependencies;                 /* RFC 26 array, or NULL */
+    json_object *requires;                     /* array of RFC 31 constraints, or NULL */
+    json_object *rlimits;                      /* NULL: the default ones */
+    json_object *env_rules, *setopt, *setattr; /* arrays of texts, or NULL */
+    json_object *programs;                     /* of an MPMD job but the first, or NULL */
+};
+
+/* As the functions of hbatch.h. */
+int build_set(struct hbatch_jobspec *b, const char *option, const char *value,
+              struct error *err);
+int build_add_program(struct hbatch_jobspec *b, int argc, const char *const *argv,
+                      unsigned ntasks, const char *const *env_rules, const char *cwd,
+                      struct error *err);
+/* The specification as a new object. */
+json_object *build_encode(struct hbatch_jobspec *b, struct error *err);
+
+/* ROOT.a.b.c = VALUE, which is taken over; objects between are made. */
+int build_path_set(json_object *root, const char *path, json_object *value,
+                   struct error *err);
+/* "KEY", "KEY=VALUE" or "^KEY=FILE" to a new key and value: JSON where VALUE is JSON, else a
+ * string; 1 without one. */
+int build_keyval(const char *text, char **key, json_object **value, struct error *err);
+/* "SCHEME:VALUE?KEY=VAL&..." to RFC 26. */
+json_object *build_dependency(const char *text, struct error *err);
+/* "[SIG][@TIME]" to {"signum","timeleft"}. */
+json_object *build_signal(const char *text, struct error *err);
+/* "+DURATION", "YYYY-MM-DD[ HH:MM[:SS]]", "HH:MM[:SS]" (the next one) or seconds since the
+ * epoch; NOW likewise. */
+int build_begin_time(const char *text, double now, double *t, struct error *err);
+/* RFC 46 shape, its slot labelled "task" when it has no label. */
+json_object *build_shape(const char *text, struct error *err);
+/* Signal number of "10", "USR1" or "SIGUSR1"; -1 with err. */
+int build_signal_number(const char *text, struct error *err);
+
+#endif

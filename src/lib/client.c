@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "src/comm/linebuf.h"
+#include "src/comm/lines.h"
+#include "src/common/strbuf.h"
+#include "src/common/util.h"
+#include "src/lib/client.h"
+
+struct pending {
+    struct pending *next;
+    int id;
+    bool replied, forgotten;
+    client_reply_f reply;
+    client_note_f note;
+    void *arg;
+    void (*free_arg)(void *arg);
+};
+
+struct hbatch {
+    int fd;
+    char *uri;
+    int last_id;
+    int depth;             /* callbacks that run now: entries are removed at depth 0 */
+    struct pending *first; /* in the order of their ids */
+    struct pending **last;
+    struct linebuf in;
+    struct strbuf out;
+    size_t out_done; /* bytes of out that are sent */
+    json_tokener *tok;
+    json_object *kept; /* what a caller was given a view of */
+    struct error lost; /* code != 0: the connection is gone, and why */
+};
+
+#define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define HOW_TO_START "start one with 'hbatch start' or 'mpirun -N 1 hbatch-instance'"
+
+static const char *uri_path(const char *uri, struct error *err)
+{
+    if (strncmp(uri, "local://", 8) != 0 || uri[8] != '/')
+        return error_null(err, EINVAL,
+                          "'%s' is not an instance's URI: it must be local:// and the "
+                          "absolute path of a socket",
+                          uri);
+    return uri + 8;
+}
+
+static void pending_free(struct pending *p)
+{
+    if (p->free_arg)
+        p->free_arg(p->arg);
+    free(p);
+}
+
+struct hbatch *client_open(const char *uri, struct error *err)
+{
+    if (!uri) {
+        uri = getenv("HBATCH_URI");
+        if (!uri || !*uri)
+            return error_null(err, ENOENT,
+                              "no instance here: HBATCH_URI is not set; " HOW_TO_START);
+    }
+    const char *path = uri_path(uri, err);
+    if (!path)
+        return NULL;
+    struct error why;
+    int fd = lines_connect(path, &why);
+    if (fd < 0 && (why.code == ECONNREFUSED || why.code == ENOENT))
+        return error_null(err, why.code, "the instance at %s is gone (%s); %s", uri,
+                          why.code == ENOENT ? "its socket does not exist"
+                                             : "its socket refuses connections",
+                          HOW_TO_START);
+    if (fd < 0)
+        return error_null(err, why.code, "instance %s: %s", uri, why.text);
+    struct hbatch *h = xcalloc(1, sizeof(*h));
+    h->fd = fd;
+    h->uri = xstrdup(uri);
+    h->last = &h->first;
+    linebuf_init(&h->in);
+    h->tok = json_tokener_new();
+    return h;
+}
+
+void client_close(struct hbatch *h)
+{
+    if (!h)
+        return;
+    close(h->fd);
+    for (struct pending *p = h->first, *next; p; p = next) {
+        next = p->next;
+        pending_free(p);
+    }
+    linebuf_fini(&h->in);
+    free(h->out.s);
+    json_tokener_free(h->tok);
+    json_object_put(h->kept);
+    free(h->uri);
+    free(h);
+}
+
+int client_fd(const struct hbatch *h)
+{
+    return h->fd;
+}
+
+const char *client_uri(const struct hbatch *h)
+{
+    return h->uri;
+}
+
+void client_keep(struct hbatch *h, json_object *o)
+{
+    json_object_put(h->kept);
+    h->kept = o;
+}
+
+bool client_unsent(const struct hbatch *h)
+{
+    return h->out_done < h->out.len;
+}
+
+static int lost(struct hbatch *h, struct error *err, int code, const char *why)
+{
+    error_set(&h->lost, code, "the connection to the instance at %s is lost: %s", h->uri,
+              why);
+    if (err)
+        *err = h->lost;
+    return -1;
+}
+
+/* --- out --------------------------------------------------------------------------------- */
+
+static void queue(struct hbatch *h, int id, const char *method, json_object *params)
+{
+    strbuf_addf(&h->out, "{\"jsonrpc\":\"2.0\",");
+    if (id)
+        strbuf_addf(&h->out, "\"id\":%d,", id);
+    strbuf_addf(&h->out, "\"method\":\"%s\",\"params\":", method);
+    if (params) {
+        size_t len;
+        const char *text = json_object_to_json_string_length(params, PLAIN, &len);
+        strbuf_addn(&h->out, text, len);
+        json_object_put(params);
+    } else {
+        strbuf_add(&h->out, "{}");
+    }
+    strbuf_add(&h->out, "}\n");
+}
+
+int client_send(struct hbatch *h, const char *method, json_object *params,
+                client_reply_f reply, client_note_f note, void *arg)
+{
+    struct pending *p = xcalloc(1, sizeof(*p));
+    p->id = ++h->last_id;
+    p->reply = reply;
+    p->note = note;
+    p->arg = arg;
+    *h->last = p;
+    h->last = &p->next;
+    queue(h, p->id, method, params);
+    return p->id;
+}
+
+void client_notify(struct hbatch *h, const char *method, json_object *params)
+{
+    queue(h, 0, method, params);
+}
+
+int client_flush(struct hbatch *h, struct error *err)
+{
+    if (h->lost.code) {
+        if (err)
+            *err = h->lost;
+        return -1;
+    }
+    while (client_unsent(h)) {
+        ssize_t n = send(h->fd, h->out.s + h->out_done, h->out.len - h->out_done,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return 0;
+        /* A peer that has hung up may have said why before: what it sent is still read. */
+        if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return 0;
+        if (n < 0)
+            return lost(h, err, errno, strerror(errno));
+        h->out_done += (size_t)n;
+    }
+    h->out.len = h->out_done = 0;
+    return 0;
+}
+
+/* --- in ---------------------------------------------------------------------------------- */
+
+static void sweep(struct hbatch *h)
+{
+    if (h->depth)
+        return;
+    for (struct pending **at = &h->first; *at;) {
+        struct pending *p = *at;
+        if (p->forgotten || (p->replied && !p->note)) {
+            *at = p->next;
+            pending_free(p);
+        } else {
+            at = &p->next;
+        }
+    }
+    h->last = &h->first;
+    while (*h->last)
+        h->last = &(*h->last)->next;
+}
+
+static struct pending *find(struct hbatch *h, int64_t id)
+{
+    for (struct pending *p = h->first; p && p->id <= id; p = p->next) {
+        if (p->id == id && !p->forgotten)
+            return p;
+    }
+    return NULL;
+}
+
+void client_own(struct hbatch *h, int id, void (*free_arg)(void *arg))
+{
+    struct pending *p = find(h, id);
+    if (p)
+        p->free_arg = free_arg;
+}
+
+void client_forget(struct hbatch *h, int id)
+{
+    struct pending *p = find(h, id);
+    if (!p)
+        return;
+    p->forgotten = true;
+    sweep(h);
+}
+
+/* An entry that is done with is unlinked here when it is the first: a long row of replies in
+ * order then costs no walk. */
+static void finish(struct hbatch *h, struct pending *p)
+{
+    if (h->depth || !(p->forgotten || (p->replied && !p->note)))
+        return;
+    if (h->first != p) {
+        sweep(h);
+        return;
+    }
+    h->first = p->next;
+    if (!h->first)
+        h->last = &h->first;
+    pending_free(p);
+}
+
+static void receive_reply(struct hbatch *h, struct pending *p, json_object *msg)
+{
+    json_object *result = NULL, *error = NULL, *o;
+    struct error err = {0};
+    json_object_object_get_ex(msg, "result", &result);
+    if (json_object_object_get_ex(msg, "error", &error)) {
+        int code =
+            json_object_object_get_ex(error, "code", &o) ? json_object_get_int(o) : 0;
+        const char *text = json_object_object_get_ex(error, "message", &o)
+                               ? json_object_get_string(o)
+                               : NULL;
+        error_set(&err, code ? code : EPROTO, "%s",
+                  text ? text : "failed without a reason");
+        p->note = NULL; /* no stream was opened */
+    }
+    p->replied = true;
+    h->depth++;
+    if (p->reply && !p->forgotten)
+        p->reply(error ? NULL : result, error ? &err : NULL, p->arg);
+    h->depth--;
+    finish(h, p);
+}
+
+static void receive(struct hbatch *h, json_object *msg)
+{
+    json_object *o, *params;
+    if (json_object_object_get_ex(msg, "id", &o)) {
+        struct pending *p = find(h, json_object_get_int64(o));
+        if (p)
+            receive_reply(h, p, msg);
+        return;
+    }
+    if (!json_object_object_get_ex(msg, "method", &o) ||
+        !json_object_object_get_ex(msg, "params", &params))
+        return;
+    const char *method = json_object_get_string(o);
+    if (!json_object_object_get_ex(params, "sub", &o))
+        return;
+    struct pending *p = find(h, json_object_get_int64(o));
+    if (!p || !p->note)
+        return;
+    h->depth++;
+    p->note(method, params, p->arg);
+    h->depth--;
+    finish(h, p);
+}
+
+/* Run the callbacks of the lines that are there. 1: some, 0: none, -1: not our protocol. */
+static int receive_lines(struct hbatch *h, struct error *err)
+{
+    size_t len;
+    int any = 0;
+    for (char *line; (line = linebuf_next(&h->in, &len)); any = 1) {
+        json_tokener_reset(h->tok);
+        cleanup_json json_object *msg = json_tokener_parse_ex(h->tok, line, (int)len + 1);
+        if (!json_object_is_type(msg, json_type_object))
+            return lost(h, err, EPROTO, "it sent what is not a JSON object");
+        receive(h, msg);
+    }
+    if (linebuf_overflow(&h->in))
+        return lost(h, err, EPROTO, "it sent a line that is too long");
+    return any;
+}
+
+int client_process(struct hbatch *h, int timeout_ms, struct error *err)
+{
+    if (client_flush(h, err) < 0)
+        return -1;
+    for (;;) {
+        size_t room;
+        char *at = linebuf_reserve(&h->in, &room);
+        ssize_t n = recv(h->fd, at, room, MSG_DONTWAIT);
+        if (n > 0) {
+            linebuf_commit(&h->in, (size_t)n);
+            int rc = receive_lines(h, err);
+            if (rc == 0) /* the rest of the line is on its way */
+                continue;
+            if (rc > 0 && client_flush(h, err) < 0)
+                return -1;
+            return rc;
+        }
+        if (n == 0)
+            return lost(h, err, ECONNRESET, "it closed the connection");
+        if (errno == EINTR)
+            return 0;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return lost(h, err, errno, strerror(errno));
+        struct pollfd pfd = {
+            .fd = h->fd, .events = (short)(POLLIN | (client_unsent(h) ? POLLOUT : 0))};
+        int rc = timeout_ms == 0 ? 0 : poll(&pfd, 1, timeout_ms);
+        if (rc <= 0)
+            return 0;
+        if ((pfd.revents & POLLOUT) && client_flush(h, err) < 0)
+            return -1;
+    }
+}
+
+struct call {
+    bool done;
+    json_object *result;
+    struct error err;
+};
+
+static void call_reply(json_object *result, const struct error *err, void *arg)
+{
+    struct call *c = arg;
+    c->done = true;
+    c->result = json_object_get(result);
+    if (err)
+        c->err = *err;
+    else if (!c->result) /* JSON null */
+        c->result = json_object_new_object();
+}
+
+json_object *client_call(struct hbatch *h, const char *method, json_object *params,
+                         struct error *err)
+{
+    struct call call = {0};
+    int id = client_send(h, method, params, call_reply, NULL, &call);
+    while (!call.done) {
+        if (client_process(h, -1, err) < 0) {
+            if (!call.done)
+                client_forget(h, id);
+            json_object_put(call.result);
+            return NULL;
+        }
+    }
+    if (!call.result && err)
+        *err = call.err;
+    return call.result;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* hbatch.h: the C client library of hbatch.  cc prog.c $(pkg-config --cflags --libs hbatch)
+ *
+ *     struct hbatch_error err;
+ *     struct hbatch *h = hbatch_open(NULL, &err);
+ *     struct hbatch_jobspec *js = hbatch_jobspec_create(argc, argv);
+ *     hbatch_jobspec_set(js, "ntasks", "4", &err);
+ *     hbatch_submit(h, js, NULL, &id, &err);
+ *     hbatch_wait(h, id, &result, &err);
+ *
+ * Errors.  A function that can fail takes a struct hbatch_error as its last argument (NULL:
+ * not interested), returns -1 or NULL, and leaves there an errno value and one sentence.
+ * Codes of the instance's own answers: ENOENT (no such job), EINVAL (bad request), ENOSPC and
+ * EOVERFLOW (what was asked for can never be had here), ENODATA (no such data), ENOSYS
+ * (unknown method).  ECONNRESET and EPROTO: the connection is lost; only hbatch_close is left.
+ *
+ * Ownership.  char * results are the caller's, to be given to free().  const char * results
+ * and arguments of callbacks belong to the library and last until the callback returns or the
+ * object changes.  Arguments are copied where they are kept.
+ *
+ * Blocking and callbacks.  A call that talks to the instance waits for its answer.  Streams
+ * (attach, follow) run their callbacks inside hbatch_dispatch, and also inside any other call
+ * on the same connection that waits.  A callback may make calls on its connection, but not
+ * close it.  For an event loop: wait until hbatch_fd is readable (or writable, while
+ * hbatch_want_write says so), then hbatch_dispatch(h, 0, &err) until it returns 0.
+ *
+ * Threads.  A connection, and what was made with it, is used by one thread at a time.
+ * Different connections are independent.  No function changes the process: no signal
+ * handlers, no chdir, no locale; SIGPIPE is not raised.
+ *
+ * JSON.  Job specifications are RFC 14/25 text, resource sets RFC 20, event logs RFC 18. */
+#ifndef HBATCH_H
+#define HBATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hbatch;         /* a connection */
+struct hbatch_jobspec; /* a job specification under construction */
+
+typedef uint64_t hbatch_jobid; /* RFC 19 */
+
+struct hbatch_error {
+    int code;       /* errno value, never 0 after a failure */
+    char text[512]; /* one sentence, without a newline */
+};
+
+const char *hbatch_version(void);
+
+/* --- connection -------------------------------------------------------------------------- */
+
+/* Connect to the instance at URI; NULL: the one that the environment variable HBATCH_URI
+ * names. */
+struct hbatch *hbatch_open(const char *uri, struct hbatch_error *err);
+void hbatch_close(struct hbatch *h); /* NULL is allowed */
+
+int hbatch_fd(const struct hbatch *h);
+int hbatch_want_write(const struct hbatch *h);
+/* Wait at most TIMEOUT_MS (-1: forever, 0: not at all) and run the callbacks of what arrived.
+ * 1: something arrived, 0: nothing did (or a signal came), -1: the connection is lost. */
+int hbatch_dispatch(struct hbatch *h, int timeout_ms, struct hbatch_error *err);
+
+/* Any method of the protocol: PARAMS is a JSON object's text or NULL; the result's text. */
+char *hbatch_call(struct hbatch *h, const char *method, const char *params,
+                  struct hbatch_error *err);
+
+/* --- job ids ----------------------------------------------------------------------------- */
+
+/* Decode any RFC 19 form ("f58" with or without its florin sign, decimal, hex, ...). */
+int hbatch_jobid_decode(const char *text, hbatch_jobid *id, struct hbatch_error *err);
+/* Encode as "f58", "f58plain", "dec", "hex", "dothex", "kvs", "words" or "emoji" (NULL: f58). */
+char *hbatch_jobid_encode(hbatch_jobid id, const char *form, struct hbatch_error *err);
+/* The Ith job (0: FIRST itself) of an array whose first job is FIRST. */
+hbatch_jobid hbatch_jobid_nth(hbatch_jobid first, uint64_t i);
+
+/* --- job specifications ------------------------------------------------------------------ */
+
+/* A job that runs one task of the command ARGV (ARGC strings), in the current directory, with
+ * this process's environment and resource limits, all taken when the specification is
+ * finished. */
+struct hbatch_jobspec *hbatch_jobspec_create(int argc, const char *const *argv);
+void hbatch_jobspec_destroy(struct hbatch_jobspec *js); /* NULL is allowed */
+
+/* Set an option, named and with a value as on the command line of hbatch-submit(1):
+ *   sizes         nodes ntasks cores-per-task gpus-per-task cores tasks-per-node
+ *                 tasks-per-core gpus-per-node exclusive resources
+ *   job           job-name time-limit queue bank dependency begin-time requires cwd
+ *                 signal taskmap setopt setattr
+ *   environment   env env-remove env-file rlimit
+ *   I/O           input output error label-io unbuffered
+ * Options without a value (exclusive, label-io, unbuffered) take NULL.  env*, rlimit,
+ * dependency, requires, setopt and setattr add up; the last value of the others counts. */
+int hbatch_jobspec_set(struct hbatch_jobspec *js, const char *option, const char *value,
+                       struct hbatch_error *err);
+/* Add a program to a job of several (MPMD): NTASKS more tasks, which run ARGV; task ranks go
+ * on from the programs before.  ENV_RULES: NULL, or rules on top of the job's environment,
+ * NULL terminated.  CWD: NULL, the job's. */
+int hbatch_jobspec_add_program(struct hbatch_jobspec *js, int argc,
+                               const char *const *argv, unsigned ntasks,
+                               const char *const *env_rules, const char *cwd,
+                               struct hbatch_error *err);
+/* Check the options against each other; the job specification's JSON text. */
+char *hbatch_jobspec_encode(struct hbatch_jobspec *js, struct hbatch_error *err);
+
+/* --- submit ------------------------------------------------------------------------------ */
+
+struct hbatch_submit {
+    int urgency;       /* 0 (held) .. 31; -1: the default, 16 */
+    const char *flags; /* comma separated: "waitable", "debug"; NULL: none */
+    const char *cc;    /* ids of an array of jobs (RFC 22), NULL: one job */
+    uint64_t *count;   /* set to the number of jobs, unless NULL */
+};
+
+/* Submit; OPTIONS may be NULL.  Return 0 and the (first) job's id once the instance has
+ * accepted and stored it. */
+int hbatch_submit(struct hbatch *h, struct hbatch_jobspec *js,
+                  const struct hbatch_submit *options, hbatch_jobid *id,
+                  struct hbatch_error *err);
+/* The same with a job specification's text. */
+int hbatch_submit_text(struct hbatch *h, const char *jobspec,
+                       const struct hbatch_submit *options, hbatch_jobid *id,
+                       struct hbatch_error *err);
+
+/* --- streams ----------------------------------------------------------------------------- */
+
+struct hbatch_result {
+    hbatch_jobid id;
+    const char *result; /* "COMPLETED", "FAILED", "CANCELED", "TIMEOUT" */
+    int status; /* wait status as of waitpid(2), the greatest of the tasks; -1: never ran */
+    int exit_code;              /* exit code, or 128 + signal */
+    const char *exception_type; /* NULL: there was no exception */
+    int exception_severity;
+    const char *exception_note;
+};
+
+/* What a stream tells; members may be NULL. */
+struct hbatch_stream_ops {
+    /* An event (RFC 21), from the first one on.  CONTEXT: JSON text or NULL. */
+    void (*event)(hbatch_jobid id, double time, const char *name, const char *context,
+                  void *arg);
+    /* Output of task TASK on STREAM ("stdout" or "stderr"); LEN 0 and EOF at its end. */
+    void (*output)(hbatch_jobid id, const char *stream, unsigned task, const void *data,
+                   size_t len, int eof, void *arg);
+    /* A job has ended; LEFT jobs of the stream have not.  0: this was the stream's last. */
+    void (*end)(const struct hbatch_result *result, uint64_t left, void *arg);
+};
+
+/* Follow job ID: events, output (unless there is no output callback), end.  OPS is copied.
+ * Return the stream's number, > 0. */
+int hbatch_attach(struct hbatch *h, hbatch_jobid id, const struct hbatch_stream_ops *ops,
+                  void *arg, struct hbatch_error *err);
+/* Follow COUNT jobs of an array from FIRST on: ends only. */
+int hbatch_follow(struct hbatch *h, hbatch_jobid first, uint64_t count,
+                  const struct hbatch_stream_ops *ops, void *arg,
+                  struct hbatch_error *err);
+/* Submit and follow in one message: with an output or event callback as hbatch_attach, else
+ * as hbatch_follow. *ID is set before the first callback runs. */
+int hbatch_submit_stream(struct hbatch *h, const char *jobspec,
+                         const struct hbatch_submit *options, hbatch_jobid *id,
+                         const struct hbatch_stream_ops *ops, void *arg,
+                         struct hbatch_error *err);
+/* No more callbacks of stream STREAM (the job goes on). */
+void hbatch_unfollow(struct hbatch *h, int stream);
+
+/* Send LEN bytes to the standard input of the tasks TASKS (RFC 22; NULL: as the job says,
+ * which is task 0 by default); END: nothing comes after this. */
+int hbatch_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const void *data,
+                 size_t len, int end, struct hbatch_error *err);
+
+/* --- jobs -------------------------------------------------------------------------------- */
+
+/* Wait until job ID has ended.  RESULT's strings last until the next call on H. */
+int hbatch_wait(struct hbatch *h, hbatch_jobid id, struct hbatch_result *result,
+                struct hbatch_error *err);
+int hbatch_cancel(struct hbatch *h, hbatch_jobid id, const char *note,
+                  struct hbatch_error *err);
+int hbatch_kill(struct hbatch *h, hbatch_jobid id, int signal, struct hbatch_error *err);
+int hbatch_raise(struct hbatch *h, hbatch_jobid id, const char *type, int severity,
+                 const char *note, struct hbatch_error *err);
+/* Return the old urgency, or -1. */
+int hbatch_urgency(struct hbatch *h, hbatch_jobid id, int urgency,
+                   struct hbatch_error *err);
+/* {"jobs":[...],"more":bool}.  QUERY: NULL (active jobs), or a JSON object's text with
+ * "states" and "results" (RFC 21 masks), "ids", "name", "queue", "since", "max". */
+char *hbatch_list(struct hbatch *h, const char *query, struct hbatch_error *err);
+/* KEY: "jobspec", "R", "eventlog" or "taskmap". */
+char *hbatch_info(struct hbatch *h, hbatch_jobid id, const char *key,
+                  struct hbatch_error *err);
+
+/* --- instance ---------------------------------------------------------------------------- */
+
+/* {"nodes":[{"rank","host","cores","gpus",...}]} */
+char *hbatch_resources(struct hbatch *h, struct hbatch_error *err);
+/* {"instance","level","size","uri",...} */
+char *hbatch_instance(struct hbatch *h, struct hbatch_error *err);
+/* Cancel what runs and end the instance. */
+int hbatch_shutdown(struct hbatch *h, const char *reason, struct hbatch_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

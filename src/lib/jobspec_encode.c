@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "src/common/idset.h"
+#include "src/common/utf8.h"
+#include "src/common/util.h"
+#include "src/lib/build.h"
+#include "src/lib/envrules.h"
+#include "src/lib/rlimits.h"
+
+extern char **environ;
+
+static void add_string(json_object *o, const char *key, const char *value)
+{
+    if (value)
+        json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static json_object *single(const char *key, json_object *value)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, key, value);
+    return o;
+}
+
+/* --- resources --------------------------------------------------------------------------- */
+
+static json_object *vertex(const char *type, json_object *count, json_object *with)
+{
+    json_object *o = json_object_new_object();
+    add_string(o, "type", type);
+    json_object_object_add(o, "count", count);
+    if (with)
+        json_object_object_add(o, "with", with);
+    return o;
+}
+
+static json_object *array_of(json_object *o)
+{
+    json_object *array = json_object_new_array_ext(1);
+    json_object_array_add(array, o);
+    return array;
+}
+
+static json_object *slot(unsigned count, unsigned cores, unsigned gpus)
+{
+    json_object *with = array_of(vertex("core", json_object_new_int64(cores), NULL));
+    if (gpus)
+        json_object_array_add(with, vertex("gpu", json_object_new_int64(gpus), NULL));
+    json_object *o = vertex("slot", json_object_new_int64(count), with);
+    add_string(o, "label", "task");
+    return o;
+}
+
+static json_object *nodes(const struct hbatch_jobspec *b, bool exclusive,
+                          json_object *with)
+{
+    json_object *count = b->nodes.min == b->nodes.max
+                             ? json_object_new_int64(b->nodes.min)
+                             : count_to_json(&b->nodes);
+    json_object *o = vertex("node", count, array_of(with));
+    if (exclusive)
+        json_object_object_add(o, "exclusive", json_object_new_boolean(true));
+    return array_of(o);
+}
+
+struct shape_request {
+    json_object *resources;
+    json_object *count;        /* of the tasks */
+    json_object *per_resource; /* shell option, or NULL */
+};
+
+static int per_task(const struct hbatch_jobspec *b, struct shape_request *r,
+                    struct error *err)
+{
+    unsigned ntasks = b->have_ntasks ? b->ntasks : b->have_nodes ? b->nodes.min : 1;
+    unsigned cores = b->have_cores_per_task ? b->cores_per_task : 1;
+    unsigned gpus = b->have_gpus_per_task ? b->gpus_per_task : 0;
+    if (!b->have_nodes) {
+        if (b->exclusive)
+            return error_set(err, EINVAL,
+                             "exclusive can only be set together with nodes");
+        r->resources = array_of(slot(ntasks, cores, gpus));
+        r->count = single("per_slot", json_object_new_int(1));
+        return 0;
+    }
+    if (b->nodes.min > ntasks)
+        return error_set(err, EINVAL, "%u nodes are more than there are tasks (%u)",
+                         b->nodes.min, ntasks);
+    bool whole = b->exclusive || !b->have_ntasks;
+    unsigned slots = (ntasks + b->nodes.min - 1) / b->nodes.min;
+    bool even =
+        b->nodes.min == b->nodes.max ? ntasks % b->nodes.min == 0 : !b->have_ntasks;
+    r->resources = nodes(b, whole, slot(slots, cores, gpus));
+    r->count = even ? single("per_slot", json_object_new_int(1))
+                    : single("total", json_object_new_int64(ntasks));
+    return 0;
+}
+
+static void set_per_resource(struct shape_request *r, const char *type, unsigned count)
+{
+    r->per_resource = json_object_new_object();
+    add_string(r->per_resource, "type", type);
+    json_object_object_add(r->per_resource, "count", json_object_new_int64(count));
+}
+
+static int per_resource(const struct hbatch_jobspec *b, struct shape_request *r,
+                        struct error *err)
+{
+    if (b->have_ntasks || b->have_cores_per_task || b->have_gpus_per_task)
+        return error_set(
+            err, EINVAL,
+            "cores, tasks-per-node, tasks-per-core and gpus-per-node cannot be "
+            "used together with ntasks, cores-per-task and gpus-per-task");
+    if (b->have_tasks_per_node && b->have_tasks_per_core)
+        return error_set(err, EINVAL,
+                         "tasks-per-node and tasks-per-core cannot be used together");
+    if (b->have_gpus_per_node && !b->have_nodes)
+        return error_set(err, EINVAL, "gpus-per-node needs nodes");
+    if (!b->have_nodes && !b->have_cores)
+        return error_set(err, EINVAL, "%s needs nodes or cores",
+                         b->have_tasks_per_node ? "tasks-per-node" : "tasks-per-core");
+    if (!b->have_nodes && b->exclusive)
+        return error_set(err, EINVAL, "exclusive can only be set together with nodes");
+
+    unsigned per_slot = 1;
+    if (b->have_nodes) {
+        unsigned size = 1;
+        if (b->have_cores && b->cores % b->nodes.min != 0)
+            return error_set(err, EINVAL,
+                             "%u cores cannot be divided evenly among %u nodes", b->cores,
+                             b->nodes.min);
+        if (b->have_cores)
+            size = b->cores / b->nodes.min;
+        /* One slot a node: tasks of a node are tasks of a slot. */
+        if (b->have_tasks_per_node)
+            per_slot = b->tasks_per_node;
+        else if (b->have_tasks_per_core && b->have_cores && !b->exclusive)
+            per_slot = b->tasks_per_core * size;
+        else if (b->have_tasks_per_core)
+            set_per_resource(r, "core", b->tasks_per_core);
+        r->resources = nodes(b, b->exclusive || !b->have_cores,
+                             slot(1, size, b->have_gpus_per_node ? b->gpus_per_node : 0));
+    } else {
+        r->resources = array_of(slot(b->cores, 1, 0));
+        if (b->have_tasks_per_core)
+            per_slot = b->tasks_per_core;
+        else if (b->have_tasks_per_node)
+            set_per_resource(r, "node", b->tasks_per_node);
+    }
+    r->count = single("per_slot", json_object_new_int64(per_slot));
+    return 0;
+}
+
+static int of_shape(const struct hbatch_jobspec *b, struct shape_request *r,
+                    struct error *err)
+{
+    if (b->have_nodes || b->have_cores || b->have_cores_per_task ||
+        b->have_gpus_per_task || b->have_tasks_per_node || b->have_tasks_per_core ||
+        b->have_gpus_per_node || b->exclusive)
+        return error_set(
+            err, EINVAL,
+            "resources says all: of the other sizes only ntasks goes with it");
+    r->resources = json_object_get(b->resources);
+    r->count = b->have_ntasks ? single("total", json_object_new_int64(b->ntasks))
+                              : single("per_slot", json_object_new_int(1));
+    return 0;
+}
+
+static int make_shape(const struct hbatch_jobspec *b, struct shape_request *r,
+                      struct error *err)
+{
+    if (b->resources)
+        return of_shape(b, r, err);
+    if (b->have_cores || b->have_tasks_per_node || b->have_tasks_per_core ||
+        b->have_gpus_per_node)
+        return per_resource(b, r, err);
+    return per_task(b, r, err);
+}
+
+/* --- environment, I/O -------------------------------------------------------------------- */
+
+static int apply_rules(struct envrules *e, json_object *rules, struct error *err)
+{
+    size_t n = rules ? json_object_array_length(rules) : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (envrules_apply(e, json_object_get_string(json_object_array_get_idx(rules, i)),
+                           err) < 0)
+            return error_prefix(err, "env");
+    }
+    return 0;
+}
+
+static int add_environment(const struct hbatch_jobspec *b, json_object *system,
+                           json_object *shell, struct error *err)
+{
+    struct envrules e;
+    envrules_init(&e, environ);
+    int rc = apply_rules(&e, b->env_rules, err);
+    if (rc == 0) {
+        json_object_object_add(system, "environment", json_object_get(e.env));
+        if (json_object_object_length(e.expand))
+            json_object_object_add(shell, "env-expand", json_object_get(e.expand));
+    }
+    envrules_fini(&e);
+    return rc;
+}
+
+/* --input=0,3 names tasks, all else a file. */
+static bool names_tasks(const char *input)
+{
+    if (strcmp(input, "all") == 0)
+        return true;
+    if (!*input || input[strspn(input, "0123456789,-[]")])
+        return false;
+    hwloc_bitmap_t set = idset_decode(input, NULL);
+    bool yes = set != NULL;
+    if (set)
+        hwloc_bitmap_free(set);
+    return yes;
+}
+
+static void add_io(const struct hbatch_jobspec *b, json_object *shell)
+{
+    const struct {
+        const char *path, *what;
+    } files[] = {{b->output, "stdout"}, {b->error, "stderr"}};
+    char key[64];
+#define SET(VALUE, ...)                                                                  \
+    (snprintf(key, sizeof(key), __VA_ARGS__), build_path_set(shell, key, (VALUE), NULL))
+    if (b->input && names_tasks(b->input)) {
+        SET(json_object_new_string(b->input), "input.stdin.ranks");
+    } else if (b->input) {
+        SET(json_object_new_string("file"), "input.stdin.type");
+        SET(json_object_new_string(b->input), "input.stdin.path");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        const char *what = files[i].what;
+        if (files[i].path && strcmp(files[i].path, "none") != 0 &&
+            strcmp(files[i].path, "kvs") != 0) {
+            SET(json_object_new_string("file"), "output.%s.type", what);
+            SET(json_object_new_string(files[i].path), "output.%s.path", what);
+            if (b->label_io)
+                SET(json_object_new_boolean(true), "output.%s.label", what);
+        }
+        if (b->unbuffered)
+            SET(json_object_new_string("none"), "output.%s.buffer.type", what);
+    }
+    if (b->unbuffered) {
+        SET(json_object_new_double(0.05), "output.batch-timeout");
+        SET(json_object_new_double(0), "input.batch-timeout");
+    }
+#undef SET
+}
+
+static int add_keyvals(json_object *list, json_object *root, const char *what,
+                       struct error *err)
+{
+    size_t n = list ? json_object_array_length(list) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_object_get_string(json_object_array_get_idx(list, i));
+        cleanup_free char *key = NULL;
+        json_object *value;
+        if (build_keyval(text, &key, &value, err) < 0)
+            return error_prefix(err, "%s", what);
+        const char *path = key;
+        cleanup_free char *full = NULL;
+        if (strcmp(what, "setattr") == 0) {
+            if (*key == '.')
+                path = key + 1;
+            else if (strncmp(key, "system.", 7) != 0 && strncmp(key, "user.", 5) != 0)
+                path = full = xasprintf("system.%s", key);
+        }
+        if (build_path_set(root, path, value, err) < 0)
+            return error_prefix(err, "%s '%s'", what, text);
+    }
+    return 0;
+}
+
+static int add_programs(struct hbatch_jobspec *b, json_object *system, json_object *shell,
+                        unsigned *first_ntasks, struct error *err)
+{
+    size_t n = json_object_array_length(b->programs);
+    json_object *env, *o, *apps = json_object_new_array();
+    unsigned first = b->have_ntasks ? b->ntasks : 1, all = first;
+    json_object_object_add(shell, "apps", apps);
+    json_object_object_get_ex(system, "environment", &env);
+    json_object *app = single("command", json_object_get(b->command));
+    json_object_object_add(app, "ntasks", json_object_new_int64(first));
+    json_object_array_add(apps, app);
+    for (size_t i = 0; i < n; i++) {
+        json_object *program = json_object_array_get_idx(b->programs, i);
+        app = json_object_new_object();
+        json_object_array_add(apps, app);
+        json_object_object_get_ex(program, "command", &o);
+        json_object_object_add(app, "command", json_object_get(o));
+        json_object_object_get_ex(program, "ntasks", &o);
+        json_object_object_add(app, "ntasks", json_object_get(o));
+        all += (unsigned)json_object_get_int64(o);
+        if (json_object_object_get_ex(program, "cwd", &o))
+            json_object_object_add(app, "cwd", json_object_get(o));
+        if (!json_object_object_get_ex(program, "environment", &o))
+            continue;
+        struct envrules e;
+        envrules_init_json(&e, env);
+        int rc = apply_rules(&e, o, err);
+        if (rc == 0 && json_object_object_length(e.expand))
+            rc = error_set(
+                err, EINVAL,
+                "env: templates ({{...}}) can only be set for the first program");
+        json_object_object_add(app, "environment", json_object_get(e.env));
+        envrules_fini(&e);
+        if (rc < 0)
+            return -1;
+    }
+    *first_ntasks = first;
+    b->ntasks = all;
+    b->have_ntasks = true;
+    return 0;
+}
+
+/* --- all of it --------------------------------------------------------------------------- */
+
+static int check_command(json_object *command, struct error *err)
+{
+    size_t n = json_object_array_length(command);
+    if (n == 0)
+        return error_set(err, EINVAL, "there is no command to run");
+    for (size_t i = 0; i < n; i++) {
+        json_object *o = json_object_array_get_idx(command, i);
+        if (!utf8_valid(json_object_get_string(o), (size_t)json_object_get_string_len(o)))
+            return error_set(err, EILSEQ,
+                             "argument %zu of the command is not UTF-8, which job "
+                             "specifications are written in",
+                             i);
+    }
+    return 0;
+}
+
+static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
+{
+    json_object *attributes = json_object_new_object(),
+                *system = json_object_new_object();
+    json_object *shell = json_object_new_object(), *tasks, *task;
+    json_object_object_add(spec, "attributes", attributes);
+    json_object_object_add(attributes, "system", system);
+    json_object_object_add(system, "duration", json_object_new_double(b->duration));
+    if (b->duration == (double)(int64_t)b->duration)
+        json_object_object_add(system, "duration",
+                               json_object_new_int64((int64_t)b->duration));
+    json_object_object_foreach(b->shell, key, value)
+    {
+        json_object_object_add(shell, key, json_object_get(value));
+    }
+    cleanup_json json_object *shell_ref = json_object_get(shell);
+    build_path_set(system, "shell.options", shell, NULL);
+
+    if (add_environment(b, system, shell, err) < 0)
+        return -1;
+    bool had_ntasks = b->have_ntasks;
+    unsigned ntasks = b->ntasks;
+    if (b->programs && add_programs(b, system, shell, &ntasks, err) < 0)
+        return -1;
+    struct shape_request shape = {0};
+    int rc = make_shape(b, &shape, err);
+    b->ntasks = ntasks;
+    b->have_ntasks = had_ntasks;
+    if (rc < 0)
+        return -1;
+    json_object_object_add(spec, "resources", shape.resources);
+    task = json_object_new_object();
+    json_object_object_add(task, "command", json_object_get(b->command));
+    add_string(task, "slot", "task");
+    json_object_object_add(task, "count", shape.count);
+    tasks = array_of(task);
+    json_object_object_add(spec, "tasks", tasks);
+    json_object_object_add(spec, "version", json_object_new_int(1));
+    if (shape.per_resource)
+        json_object_object_add(shell, "per-resource", shape.per_resource);
+
+    cleanup_free char *here = b->cwd ? xstrdup(b->cwd) : getcwd(NULL, 0);
+    if (!here)
+        return error_set(err, errno, "the current directory has no name: %s",
+                         strerror(errno));
+    if (!utf8_valid(here, strlen(here)))
+        return error_set(err, EILSEQ, "the name of the working directory is not UTF-8");
+    add_string(system, "cwd", here);
+    if (b->name)
+        build_path_set(system, "job.name", json_object_new_string(b->name), NULL);
+    add_string(system, "queue", b->queue);
+    add_string(system, "bank", b->bank);
+    add_io(b, shell);
+    json_object_object_add(shell, "rlimit",
+                           b->rlimits ? json_object_get(b->rlimits) : rlimits_default());
+    if (b->dependencies)
+        json_object_object_add(system, "dependencies", json_object_get(b->dependencies));
+    if (b->requires) {
+        size_t n = json_object_array_length(b->requires);
+        json_object *c = n == 1
+                             ? json_object_get(json_object_array_get_idx(b->requires, 0))
+                             : single("and", json_object_get(b->requires));
+        json_object_object_add(system, "constraints", c);
+    }
+    if (add_keyvals(b->setopt, shell, "setopt", err) < 0)
+        return -1;
+    return add_keyvals(b->setattr, attributes, "setattr", err);
+}
+
+json_object *build_encode(struct hbatch_jobspec *b, struct error *err)
+{
+    if (check_command(b->command, err) < 0)
+        return NULL;
+    size_t n = b->programs ? json_object_array_length(b->programs) : 0;
+    for (size_t i = 0; i < n; i++) {
+        json_object *command;
+        json_object_object_get_ex(json_object_array_get_idx(b->programs, i), "command",
+                                  &command);
+        if (check_command(command, err) < 0)
+            return NULL;
+    }
+    json_object *spec = json_object_new_object();
+    if (fill(b, spec, err) == 0)
+        return spec;
+    json_object_put(spec);
+    return NULL;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include "src/common/base64.h"
+#include "src/common/util.h"
+#include "src/lib/client.h"
+#include "src/lib/stream.h"
+
+/* Acknowledged at the latest every so many bytes: a quarter of the instance's credit. */
+#define ACK_EVERY (256 << 10)
+
+struct stream {
+    struct hbatch *h;
+    struct hbatch_stream_ops ops;
+    void *arg;
+    int number;
+    uint64_t left;            /* jobs that have not ended */
+    uint64_t consumed, acked; /* bytes of output */
+    struct opening *opening;  /* who waits for the reply; NULL after it */
+};
+
+/* Lives on the stack of stream_open: the stream may end, and be freed, in the very turn that
+ * its reply comes in. */
+struct opening {
+    bool done;
+    json_object *reply;
+    hbatch_jobid *id;
+    struct error err;
+};
+
+static json_object *get(json_object *o, const char *key)
+{
+    json_object *value = NULL;
+    json_object_object_get_ex(o, key, &value);
+    return value;
+}
+
+static int get_int(json_object *o, const char *key, int absent)
+{
+    json_object *value = get(o, key);
+    return value ? json_object_get_int(value) : absent;
+}
+
+void stream_result(json_object *o, struct hbatch_result *result)
+{
+    json_object *e = get(o, "exception");
+    *result = (struct hbatch_result){
+        .id = json_object_get_uint64(get(o, "id")),
+        .result = json_object_get_string(get(o, "result")),
+        .status = get_int(o, "status", -1),
+        .exit_code = get_int(o, "exit", 1),
+    };
+    if (!result->result)
+        result->result = "";
+    if (!e)
+        return;
+    result->exception_type = json_object_get_string(get(e, "type"));
+    result->exception_severity = get_int(e, "severity", 0);
+    result->exception_note = json_object_get_string(get(e, "note"));
+}
+
+static void take_output(struct stream *s, hbatch_jobid id, json_object *io)
+{
+    json_object *data = get(io, "data"), *encoding = get(io, "encoding");
+    const char *text = data ? json_object_get_string(data) : "";
+    size_t len = data ? (size_t)json_object_get_string_len(data) : 0;
+    cleanup_free void *decoded = NULL;
+    if (encoding && strcmp(json_object_get_string(encoding), "base64") == 0) {
+        decoded = base64_decode(text, len, &len, NULL);
+        text = decoded;
+        if (!decoded)
+            len = 0;
+    }
+    const char *name = json_object_get_string(get(io, "stream"));
+    const char *rank = json_object_get_string(get(io, "rank"));
+    int eof = json_object_get_boolean(get(io, "eof"));
+    if (s->ops.output && name && rank && (len || eof))
+        s->ops.output(id, name, (unsigned)strtoul(rank, NULL, 10), text, len, eof,
+                      s->arg);
+    s->consumed += len;
+    if (s->consumed - s->acked < ACK_EVERY)
+        return;
+    s->acked = s->consumed;
+    json_object *ack = json_object_new_object();
+    json_object_object_add(ack, "sub", json_object_new_int(s->number));
+    json_object_object_add(ack, "bytes", json_object_new_int64((int64_t)s->consumed));
+    client_notify(s->h, "job.ack", ack);
+}
+
+static void take_event(struct stream *s, hbatch_jobid id, json_object *event)
+{
+    json_object *context = get(event, "context");
+    const char *name = json_object_get_string(get(event, "name"));
+    if (!s->ops.event || !name)
+        return;
+    s->ops.event(
+        id, json_object_get_double(get(event, "timestamp")), name,
+        context ? json_object_to_json_string_ext(
+                      context, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+                : NULL,
+        s->arg);
+}
+
+/* Wait status to what a shell would report. */
+static int exit_code(int status)
+{
+    if ((status & 0x7f) == 0)
+        return (status >> 8) & 0xff;
+    return 128 + (status & 0x7f);
+}
+
+static void take_ends(struct stream *s, json_object *params)
+{
+    json_object *ends = get(params, "ends");
+    size_t n = ends ? json_object_array_length(ends) : 0;
+    uint64_t left = json_object_get_uint64(get(params, "left"));
+    s->left = left;
+    for (size_t i = 0; i < n; i++) {
+        json_object *e = json_object_array_get_idx(ends, i);
+        if (!json_object_is_type(e, json_type_array) || json_object_array_length(e) < 3)
+            continue;
+        const char *name = json_object_get_string(json_object_array_get_idx(e, 2));
+        struct hbatch_result result = {
+            .id = json_object_get_uint64(json_object_array_get_idx(e, 0)),
+            .status = json_object_get_int(json_object_array_get_idx(e, 1)),
+            .result = name ? name : "",
+        };
+        bool ok = strcmp(result.result, "COMPLETED") == 0;
+        result.exit_code = result.status >= 0 ? exit_code(result.status) : !ok;
+        if (result.exit_code == 0 && !ok)
+            result.exit_code = 1;
+        if (s->ops.end)
+            s->ops.end(&result, left + (n - 1 - i), s->arg);
+    }
+    if (left == 0)
+        client_forget(s->h, s->number);
+}
+
+static void take_note(const char *method, json_object *params, void *arg)
+{
+    struct stream *s = arg;
+    hbatch_jobid id = json_object_get_uint64(get(params, "id"));
+    if (strcmp(method, "job.output") == 0) {
+        json_object *io = get(params, "io");
+        if (io)
+            take_output(s, id, io);
+    } else if (strcmp(method, "job.event") == 0) {
+        json_object *event = get(params, "event");
+        if (event)
+            take_event(s, id, event);
+    } else if (strcmp(method, "job.ends") == 0) {
+        take_ends(s, params);
+    } else if (strcmp(method, "job.end") == 0) {
+        struct hbatch_result result;
+        stream_result(params, &result);
+        if (s->left)
+            s->left--;
+        if (s->ops.end)
+            s->ops.end(&result, s->left, s->arg);
+        if (s->left == 0)
+            client_forget(s->h, s->number);
+    }
+}
+
+static void take_reply(json_object *result, const struct error *err, void *arg)
+{
+    struct stream *s = arg;
+    struct opening *o = take(s->opening);
+    o->done = true;
+    if (err) {
+        o->err = *err;
+        return;
+    }
+    o->reply = result ? json_object_get(result) : json_object_new_object();
+    json_object *count = get(result, "count");
+    if (count)
+        s->left = json_object_get_uint64(count);
+    if (o->id)
+        *o->id = json_object_get_uint64(get(result, "id"));
+}
+
+json_object *stream_open(struct hbatch *h, const char *method, json_object *params,
+                         const struct hbatch_stream_ops *ops, void *arg, int *number,
+                         hbatch_jobid *id, struct error *err)
+{
+    struct opening opening = {.id = id};
+    struct stream *s = xcalloc(1, sizeof(*s));
+    s->h = h;
+    s->ops = *ops;
+    s->arg = arg;
+    s->left = 1;
+    s->opening = &opening;
+    int n = client_send(h, method, params, take_reply, take_note, s);
+    s->number = n;
+    client_own(h, n, free);
+    if (number)
+        *number = n;
+    while (!opening.done) {
+        if (client_process(h, -1, err) < 0) {
+            if (opening.done)
+                break;
+            client_forget(h, n);
+            return NULL;
+        }
+    }
+    if (!opening.reply && err)
+        *err = opening.err;
+    return opening.reply;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* submit: job.submit and job.stdin with json-c objects. */
+#ifndef HBATCH_LIB_SUBMIT_H
+#define HBATCH_LIB_SUBMIT_H
+
+#include <stdbool.h>
+#include <json-c/json.h>
+#include "src/common/error.h"
+#include "src/lib/client.h"
+#include "src/lib/hbatch.h"
+
+/* A JSON object from TEXT; WHAT names it in the error. */
+json_object *submit_parse(const char *text, const char *what, struct error *err);
+/* The parameters of job.submit; SPEC is taken over. FOLLOW: NULL, "status", "attach". */
+json_object *submit_params(json_object *spec, const struct hbatch_submit *options,
+                           const char *follow);
+/* Submit SPEC (taken over, NULL fails with err as it is); with OPS, follow what it becomes.
+ * Return the stream's number (0 without OPS), or -1 with err set. */
+int submit_job(struct hbatch *h, json_object *spec, const struct hbatch_submit *options,
+               hbatch_jobid *id, const struct hbatch_stream_ops *ops, void *arg,
+               struct error *err);
+/* Queue input for job ID's tasks. */
+void submit_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const void *data,
+                  size_t len, bool eof);
+
+#endif

@@ -390,6 +390,16 @@ static void on_spawn_line(struct conn *c, const char *line)
                    c->pending ? "before the answer to the last one" : "after 'finalize'");
         return;
     }
+    static const char end[] = "\nendcmd\n";
+    size_t n = sizeof(end) - 1;
+    if (c->mcmd.len >= n && memcmp(c->mcmd.s + c->mcmd.len - n, end, n) == 0 &&
+        strcmp(line, "mcmd=spawn") != 0) {
+        conn_error(c,
+                   "sent a PMI-1 spawn command with '%.40s' outside of 'mcmd=spawn' and "
+                   "'endcmd'",
+                   line);
+        return;
+    }
     strbuf_add(&c->mcmd, line);
     strbuf_addc(&c->mcmd, '\n');
     if (strcmp(line, "endcmd") != 0)

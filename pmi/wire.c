@@ -317,17 +317,17 @@ static size_t first_line(struct conn *c, char *data, size_t len)
         if (strlen(line) == n &&
             sscanf(line, "cmd=init pmi_version=%9u pmi_subversion=%9u %n", &version,
                    &subversion, &used) == 2 &&
-            used != (int)n)
+            used != (int)n && line[used - 1] != ' ') /* more words are allowed */
             used = -1;
     }
     if (used < 0) {
-        for (size_t i = 0; i < MIN(n, 40); i++)
+        for (size_t i = 0; i < MIN(n, 60); i++)
             line[i] = data[i] >= ' ' && data[i] <= '~' ? data[i] : '?';
-        line[MIN(n, 40)] = '\0';
+        line[MIN(n, 60)] = '\0';
         conn_error(c,
                    "said '%s%s' on its PMI socket where 'cmd=init pmi_version=...' "
                    "was expected",
-                   line, n > 40 ? "..." : "");
+                   line, n > 60 ? "..." : "");
         return len;
     }
     c->protocol = version == 2 ? &wire_pmi2 : version == 1 ? &wire_pmi1 : NULL;

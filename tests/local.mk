@@ -162,6 +162,27 @@ tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
 tests_mpi_pmiharness_CFLAGS = $(AM_CFLAGS) $(PMIX_CFLAGS)
 tests_mpi_pmiharness_LDADD = pmi/libpmi.la src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_pmi2
+endif
+tests_unit_t_pmi2_SOURCES = tests/unit/t_pmi2.c tests/unit/wirenet.h
+tests_unit_t_pmi2_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_pmi2_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_state
+endif
+tests_unit_t_state_SOURCES = tests/unit/t_state.c
+tests_unit_t_state_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_state_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_eventlog
+endif
+tests_unit_t_eventlog_SOURCES = tests/unit/t_eventlog.c
+tests_unit_t_eventlog_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_eventlog_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

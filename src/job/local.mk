@@ -6,9 +6,11 @@ src_job_libjob_la_SOURCES = \
 	src/job/constraint.c src/job/constraint.h src/job/constraint_query.c \
 	src/job/jobspec.c src/job/jobspec.h src/job/jobspec_impl.h \
 	src/job/jobspec_attributes.c src/job/jobspec_resources.c \
+	src/job/eventlog.c src/job/eventlog.h \
 	src/job/jsonutil.c src/job/jsonutil.h \
 	src/job/rset.c src/job/rset.h src/job/rset_json.c \
 	src/job/rset_groups.c src/job/rset_groups.h \
+	src/job/state.c src/job/state.h src/job/replay.c \
 	src/job/taskmap.c src/job/taskmap.h src/job/taskmap_decode.c \
 	src/job/taskmap_impl.h
 src_job_libjob_la_LIBADD = src/common/libcommon.la

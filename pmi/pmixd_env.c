@@ -40,5 +40,10 @@ void pmixd_env(struct pmixd *d, const struct pmixd_job *job,
     envadd(arg, xstrdup("OMPI_MCA_orte_local_daemon_uri=1234.0;tcp://127.0.0.1:1"));
     if (d->env_missing & NO_FABRIC)
         envadd(arg, xstrdup("OMPI_MCA_mtl=^psm2,psm,ofi"));
-    (void)job;
+    if (!d->config->virtual_nodes)
+        return;
+    /* nodes on one machine: its loopback connects them, and shared memory files, which are
+     * named for host and local rank, must be each node's own */
+    envadd(arg, xstrdup("OMPI_MCA_btl_tcp_if_include=lo"));
+    envadd(arg, xasprintf("OMPI_MCA_btl_vader_backing_directory=%s", job->tmpdir));
 }

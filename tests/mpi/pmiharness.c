@@ -60,6 +60,13 @@ static void send_away(struct lines *l, json_object *o)
     json_object_put(o);
 }
 
+/* The PMIx library leaks a little per job. Known to the leak sanitizer by this name. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpmix.so\n";
+}
+
 /* ======================================================================== a node */
 
 struct node_task {

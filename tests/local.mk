@@ -183,6 +183,13 @@ tests_unit_t_eventlog_SOURCES = tests/unit/t_eventlog.c
 tests_unit_t_eventlog_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_eventlog_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_constraint
+endif
+tests_unit_t_constraint_SOURCES = tests/unit/t_constraint.c
+tests_unit_t_constraint_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_constraint_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

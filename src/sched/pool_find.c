@@ -210,6 +210,50 @@ static bool search_slots_wide(const struct query *q)
     return true;
 }
 
+/* Most slots that a node has by the index, or 0 where the index does not tell. */
+static unsigned most_slots(const struct query *q)
+{
+    const struct pool_index *ix = &q->p->work->index[q->view];
+    unsigned most = 0;
+    if (q->gpus > 0 && ix->width > POOL_INDEX_GPUS)
+        return 0;
+    for (unsigned g = 0; g < ix->width; g++) {
+        unsigned k = slots_of(q, (struct capacity){pool_index_most(ix, g), g});
+        most = MAX(most, k);
+    }
+    return most;
+}
+
+/* As search_slots_wide, without looking at each node: works while there are enough of the
+ * roomiest nodes, as in a pool of equal nodes. */
+static bool search_slots_alike(const struct query *q)
+{
+    struct pool_work *w = q->p->work;
+    unsigned most = most_slots(q), left = q->slots;
+    size_t i = 0, k = 0;
+    for (; most > 0 && left > most; left -= most, i++) {
+        i = next_node(q, i, most);
+        if (i == POOL_INDEX_NONE)
+            break;
+        found_add(w, i, most);
+    }
+    if (most > 0 && left <= most) {
+        /* The first that holds the rest and is not among those found. */
+        i = next_node(q, 0, left);
+        for (; k < w->nfound && i == w->found[k].node; k++)
+            i = next_node(q, i + 1, left);
+        if (i != POOL_INDEX_NONE) {
+            found_add(w, i, left);
+            memmove(w->found + k + 1, w->found + k,
+                    (w->nfound - 1 - k) * sizeof(*w->found));
+            w->found[k] = (struct found){i, left};
+            return true;
+        }
+    }
+    w->nfound = 0;
+    return false;
+}
+
 static bool search_slots(const struct query *q)
 {
     size_t i = next_node(q, 0, q->slots);
@@ -217,7 +261,8 @@ static bool search_slots(const struct query *q)
         found_add(q->p->work, i, q->slots);
         return true;
     }
-    return q->p->nnodes > 1 && q->slots > 1 && search_slots_wide(q);
+    return q->p->nnodes > 1 && q->slots > 1 &&
+           (search_slots_alike(q) || search_slots_wide(q));
 }
 
 bool pool_search(const struct pool *p, const struct pool_request *req, enum view view,

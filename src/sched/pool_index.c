@@ -46,6 +46,11 @@ void pool_index_set(struct pool_index *ix, size_t i, unsigned cores, unsigned gp
     }
 }
 
+unsigned pool_index_most(const struct pool_index *ix, unsigned gpus)
+{
+    return at(ix, 1)[gpus];
+}
+
 size_t pool_index_next(const struct pool_index *ix, size_t from, unsigned cores,
                        unsigned gpus)
 {

@@ -27,6 +27,9 @@ void pool_index_clear(struct pool_index *ix);
 /* Node I has CORES and GPUS. */
 void pool_index_set(struct pool_index *ix, size_t i, unsigned cores, unsigned gpus);
 
+/* The greatest number of cores on a node with at least GPUS GPUs; GPUS < ix->width. */
+unsigned pool_index_most(const struct pool_index *ix, unsigned gpus);
+
 /* First node at or after FROM that has CORES (>= 1) and GPUS, or POOL_INDEX_NONE. */
 size_t pool_index_next(const struct pool_index *ix, size_t from, unsigned cores,
                        unsigned gpus);

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the figures are measured with: an instance, its processes' use of the CPU and of memory,
+commands in turns."""
+import glob
+import json
+import os
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+
+
+class Failure(Exception):
+    """A figure could not be measured: a command that must work failed."""
+
+
+class Skip(Exception):
+    """A figure cannot be measured here; the text says what is missing."""
+
+
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
+def run(argv, env=None, limit=120):
+    """Run a command to its end; its standard output, or Failure with what it said."""
+    try:
+        done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=limit, text=True, errors="replace")
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{shlex.join(argv)}: took more than {limit} s") from None
+    except OSError as error:
+        raise Failure(f"{argv[0]}: {error.strerror}") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()
+        raise Failure(f"{shlex.join(argv)}: exit status {done.returncode}: {said[-1]}")
+    return done.stdout
+
+
+# --- processes -------------------------------------------------------------------------------
+
+def threads_of(pid, name):
+    for path in glob.glob(f"/proc/{pid}/task/*/{name}"):
+        try:
+            with open(path, encoding="ascii") as file:
+                yield file.read()
+        except OSError:
+            pass  # that thread has just ended
+
+
+def cpu_seconds(pid):
+    """CPU time of a process's living threads: in nanoseconds where the kernel tells, else in
+    clock ticks."""
+    exact = [int(text.split()[0]) for text in threads_of(pid, "schedstat")]
+    if exact:
+        return sum(exact) / 1e9
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def status_field(pid, name):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+    return 0
+
+
+def wakeups(pid):
+    """How often a process has begun to wait."""
+    n = 0
+    for text in threads_of(pid, "status"):
+        n += int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    return n
+
+
+def resident_kb(pid):
+    return status_field(pid, "VmRSS")
+
+
+def children(pid):
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        if int(text.rsplit(")", 1)[1].split()[1]) == pid:
+            found.append((int(text.split()[0]), text[text.index("(") + 1:text.rindex(")")]))
+    return found
+
+
+# --- an instance --------------------------------------------------------------------------------
+
+class Instance:
+    """A warm instance of one node, for as long as a `with` lasts."""
+
+    def __init__(self, hbatch):
+        self.hbatch = hbatch
+        self.pids = {}
+        self.env = None
+        self.rundir = None
+        self.process = None
+
+    def __enter__(self):
+        # The program of the instance tells where it is, and ends when its stdin does.
+        argv = [self.hbatch, "start", "/bin/sh", "-c", 'echo "$HBATCH_URI"; read end; true']
+        env = {k: v for k, v in os.environ.items() if not k.startswith("HBATCH_")}
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, text=True,
+                                        stdout=subprocess.PIPE, stderr=self.errors)
+        uri = self.process.stdout.readline().strip()
+        if not uri.startswith("local://"):
+            self.__exit__()
+            self.errors.seek(0)
+            said = (self.errors.read().strip().splitlines() or ["said nothing"])[-1]
+            raise Failure(f"hbatch start: exit status {self.process.returncode}: {said}")
+        self.env = dict(env, HBATCH_URI=uri)
+        self.rundir = os.path.dirname(uri[len("local://"):])
+        # hbatch start becomes the rank; beside it is the executor
+        self.pids = {"rank": self.process.pid}
+        for pid, name in children(self.process.pid):
+            if name.startswith("hbatch-exec"):
+                self.pids["executor"] = pid
+        if "executor" not in self.pids:
+            self.__exit__()
+            raise Failure("the instance has no process named hbatch-exec")
+        run([self.hbatch, "run", "true"], self.env)
+        return self
+
+    def __exit__(self, *unused):
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass
+        for sig in (None, signal.SIGTERM, signal.SIGKILL):
+            if sig is not None:
+                self.process.send_signal(sig)
+            try:
+                self.process.wait(20)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.stdout.close()
+
+    def cpu(self):
+        return {who: cpu_seconds(pid) for who, pid in self.pids.items()}
+
+    def wakeups(self):
+        return sum(wakeups(pid) for pid in self.pids.values())
+
+    def store_bytes(self):
+        """What the store holds, in whole pages less the free ones. Of a copy, since the leader has
+        it locked; what is still in the log counts."""
+        with tempfile.TemporaryDirectory(prefix="hbatch-bench.") as to:
+            for path in glob.glob(os.path.join(glob.escape(self.rundir), "store.sqlite*")):
+                shutil.copy(path, to)
+            db = sqlite3.connect(os.path.join(to, "store.sqlite"))
+            try:
+                pages, free, size = (db.execute(f"PRAGMA {name}").fetchone()[0]
+                                     for name in ("page_count", "freelist_count", "page_size"))
+            finally:
+                db.close()
+            return (pages - free) * size
+
+    def quiet(self):
+        """Wait until it does nothing any more."""
+        for _ in range(50):
+            before = sum(self.cpu().values())
+            time.sleep(0.2)
+            if sum(self.cpu().values()) - before < 0.004:
+                return
+
+
+# --- commands in turns ---------------------------------------------------------------------------
+
+class Timer:
+    """tests/bench/timeit, see there."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def __call__(self, commands, rounds, env=None, warmup=2, limit=60):
+        argv = [self.program, "-r", str(rounds), "-w", str(warmup), "-t", str(limit)]
+        for i, command in enumerate(commands):
+            argv += ([":::"] if i else []) + command
+        try:
+            done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, check=False)
+        except OSError as error:
+            raise Failure(f"{self.program}: {error.strerror}: make bench builds it") from None
+        if not done.stdout:
+            raise Failure(done.stderr.strip() or f"{self.program} said nothing")
+        results = json.loads(done.stdout)["commands"]
+        for command, result in zip(commands, results):
+            if result["failures"]:
+                run(command, env, limit)  # says more, if it fails again
+                raise Failure(f"{shlex.join(command)} failed {result['failures']} times in "
+                              f"{rounds + warmup}, with wait status {result['status']}")
+        return results

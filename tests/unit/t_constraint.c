@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/job/constraint.h"
 #include "src/common/util.h"
+#include "src/job/jsonutil.h"
 #include "tests/unit/mutate_json.h"
 #include "tests/unit/unit.h"
 
@@ -155,6 +156,31 @@ START_TEST(parses_queries)
 }
 END_TEST
 
+/* What a query became can be read from its text, within a jobspec's depth, and compiled. */
+static void check_text(json_object *o, const char *query)
+{
+    struct error err = {0};
+    const char *text = json_object_to_json_string(o);
+    cleanup_json json_object *again = jsonutil_decode(text, strlen(text), &err);
+    ck_assert_msg(again != NULL, "%s: %s", query, err.text);
+    struct constraint *c = constraint_from_json(again, &err);
+    ck_assert_msg(c != NULL, "%s: %s", query, err.text);
+    constraint_destroy(c);
+}
+
+START_TEST(nests_as_deep_as_json_may)
+{
+    char query[256] = "";
+    for (int i = 0; i < 16; i++)
+        strcat(query, "(a|-b&");
+    strcat(query, "-c))))))))))))))))");
+    struct error err = {0};
+    cleanup_json json_object *o = constraint_parse(query, &err);
+    ck_assert_msg(o != NULL, "%s", err.text);
+    check_text(o, query);
+}
+END_TEST
+
 START_TEST(survives_spoiled_input)
 {
     uint32_t seed = 31;
@@ -183,10 +209,8 @@ START_TEST(survives_spoiled_input)
                 ck_assert_int_ne(err.code, 0);
                 continue;
             }
-            parsed++; /* what is parsed can be compiled, and read again from its text */
-            struct constraint *c = constraint_from_json(o, &err);
-            ck_assert_msg(c != NULL, "%s: %s", text, err.text);
-            constraint_destroy(c);
+            parsed++;
+            check_text(o, text);
         }
     }
     ck_assert_uint_gt(accepted, 100);
@@ -299,5 +323,6 @@ START_TEST(rejects_bad_queries)
 }
 END_TEST
 
-UNIT_MAIN("constraint", matches_as_the_rfc_says, parses_queries, survives_spoiled_input,
-          rejects_bad_constraints, rejects_bad_queries)
+UNIT_MAIN("constraint", matches_as_the_rfc_says, parses_queries,
+          nests_as_deep_as_json_may, survives_spoiled_input, rejects_bad_constraints,
+          rejects_bad_queries)

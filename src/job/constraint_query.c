@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "src/common/utf8.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
@@ -266,6 +267,9 @@ static json_object *parse_or(struct query *q)
 
 json_object *constraint_parse(const char *query, struct error *err)
 {
+    /* JSON cannot carry anything else, nor can the reply that would quote it. */
+    if (!utf8_valid(query, strlen(query)))
+        return error_null(err, EINVAL, "constraint: the query is not valid UTF-8");
     struct query q = {.text = query, .next = query, .err = err};
     advance(&q);
     json_object *o = parse_or(&q);

@@ -320,6 +320,9 @@ START_TEST(rejects_bad_queries)
         ck_error_names(err, bad_queries[i].in);
         ck_assert_ptr_null(constraint_parse(bad_queries[i].in, NULL));
     }
+    struct error err = {0};
+    ck_assert_ptr_null(constraint_parse("caf\xe9", &err));
+    ck_error_names(err, "not valid UTF-8");
 }
 END_TEST
 

@@ -35,5 +35,20 @@ if command -v mpicc.mpich >/dev/null; then
 else
     skip "MPICH over several nodes" "mpicc.mpich is not here: install the Debian package libmpich-dev"
 fi
+for name in spawn spawn_multiple publish; do
+    program openmpi $name && declare "$name=$program"
+done
+ok "spawn from several nodes onto several nodes" hbatch run -N 2 -n 2 "$spawn" 5
+is "$out" "spawn: 2 parents, 5 children, 2 rounds : good" "what parents and children computed"
+ok "spawn of several commands over nodes" hbatch run -N 1 -n 1 "$spawn_multiple"
+is "$out" "spawn_multiple: 3 children: good" "each child knows its command"
+timeout 60 hbatch run -N 2 -n 4 "$publish" server a.name >"$tmp/server" 2>&1 &
+server=$!
+background+=("$server")
+ok "a name that was published on one node is found on another" hbatch run -N 2 -n 2 "$publish" client a.name
+is "$out" "publish: client: 2 and 4 tasks: good" "the client"
+wait "$server"
+is $? 0 "the server ends well"
+ok "no job is left" wait_until 20 no_job_is_left
 like "$(hbatch resource list)" "free +4 +8" "all cores are free again"
 done_testing

@@ -537,7 +537,7 @@ struct job {
     char *error;
     json_object *token; /* of the spawn request, to be answered to FROM */
     unsigned from;
-    bool ended;
+    bool ended, aborted;
     int status;
 };
 
@@ -679,7 +679,8 @@ static void on_started(struct leader *lead, struct job *job, json_object *msg)
 
 static void on_finish(struct leader *lead, struct job *job, json_object *msg)
 {
-    job->status = MAX(job->status, json_object_get_int(get(msg, "status")));
+    if (!job->aborted)
+        job->status = MAX(job->status, json_object_get_int(get(msg, "status")));
     if (--job->running > 0)
         return;
     job->ended = true;
@@ -726,7 +727,8 @@ static void leader_line(struct lines *l, char *line, size_t len, void *arg)
         fprintf(stderr, "pmiharness: job %llu: task %u called abort(%d): %s\n",
                 (unsigned long long)job->id, get_unsigned(msg, "task"),
                 json_object_get_int(get(msg, "status")), get_string(msg, "text"));
-        job->status = MAX(job->status, json_object_get_int(get(msg, "status")) & 255);
+        job->aborted = true; /* its exit code is the one that counts */
+        job->status = json_object_get_int(get(msg, "status")) & 255;
         job_signal(lead, job, SIGKILL);
     } else if (strcmp(m, "failed") == 0) {
         if (lead->verbose || json_object_get_boolean(get(msg, "unclean")))

@@ -8,7 +8,7 @@ cluster=$srcdir/tests/cluster/cluster
 reason=$("$cluster" check 2>&1) || skip_all "$reason"
 mpi_need openmpi
 export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp
-before=$(cat /proc/self/mountinfo | wc -l)
+before=$(wc -l </proc/self/mountinfo)
 links=$(ip -o link | wc -l)
 
 leave() {

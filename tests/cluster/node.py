@@ -105,31 +105,32 @@ class Host:
 
     def accept(self):
         conn, _ = self.listener.accept()
-        fds = []
+        fds, pid = [], 0
         try:
             conn.settimeout(10)
             head, fds, _, _ = socket.recv_fds(conn, 4, 3)
             head += receive(conn, 4 - len(head))
             request = json.loads(receive(conn, struct.unpack("!I", head)[0]))
             pid = os.fork()
+            if pid == 0:
+                self.child(request, fds)
         except (OSError, EOFError, ValueError) as e:
             print("request refused:", e, flush=True)
-            conn.close()
-            return
-        finally:
-            if fds and "pid" not in locals():
-                for f in fds:
-                    os.close(f)
-        if pid == 0:
-            try:
-                become(self.state, request, fds)
-            except BaseException as e:
-                os.write(2, ("%s: %s\n" % (request["argv"][0], e)).encode())
-            os._exit(127)
         for f in fds:
             os.close(f)
-        self.clients[conn.fileno()] = (conn, pid)
-        self.poll.register(conn, select.POLLIN)
+        if pid:
+            self.clients[conn.fileno()] = (conn, pid)
+            self.poll.register(conn, select.POLLIN)
+        else:
+            conn.close()
+
+    def child(self, request, fds):
+        try:
+            become(self.state, request, fds)
+        except BaseException as e:
+            os.write(2, ("%s: %s\n" % (request["argv"][0], e)).encode())
+        finally:
+            os._exit(127)
 
     def forget(self, fd):
         self.poll.unregister(fd)

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "config.h"
+#include "src/comm/lines.h"
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/exec/exec.h"
+#include "src/exec/job.h"
+#include "src/job/jsonutil.h"
+
+struct batch { /* sent, not yet acknowledged */
+    struct batch *next;
+    uint64_t seq;
+    size_t len;
+    char text[];
+};
+
+struct conn {
+    struct exec *x;
+    struct io_watch listener;
+    struct lines *lines; /* NULL: no rank is attached */
+    uint64_t seq, acked;
+    struct batch *first, *last;
+    struct strbuf events; /* gathered in this turn */
+    bool in_log;
+};
+
+static void on_line(struct lines *l, char *line, size_t len, void *arg)
+{
+    struct conn *c = arg;
+    struct error err;
+    (void)l;
+    cleanup_json json_object *o = jsonutil_decode(line, len, &err);
+    if (!o)
+        log_error("message from the rank: %s", err.text);
+    else if (!json_object_is_type(o, json_type_object))
+        log_error("message from the rank: %s is not an object", jsonutil_show(o).text);
+    else
+        exec_message(c->x, o);
+}
+
+static void drop_lines(struct conn *c)
+{
+    lines_close(take(c->lines));
+    exec_detached(c->x);
+}
+
+static void on_closed(struct lines *l, int status, void *arg)
+{
+    struct conn *c = arg;
+    (void)l;
+    if (status < 0)
+        log_warning("connection to the rank: %s", strerror(-status));
+    drop_lines(c);
+}
+
+static const struct lines_ops ops = {.line = on_line, .closed = on_closed};
+
+static void greet(struct conn *c)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"jobs\":[",
+                PACKAGE_VERSION, (int)getpid());
+    const char *comma = "";
+    size_t i = 0;
+    for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); comma = ",")
+        strbuf_addf(&b, "%s%llu", comma, (unsigned long long)job_id(job));
+    strbuf_addf(&b, "],\"seq\":%llu}", (unsigned long long)c->acked);
+    lines_send(c->lines, b.s, b.len);
+    for (struct batch *e = c->first; e; e = e->next)
+        lines_send(c->lines, e->text, e->len);
+}
+
+static void on_listener(struct io_watch *w, uint32_t events)
+{
+    struct conn *c = (struct conn *)((char *)w - offsetof(struct conn, listener));
+    (void)events;
+    int fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            log_error("accept: %s", strerror(errno));
+        return;
+    }
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+        (peer.uid != geteuid() && peer.uid != 0)) {
+        log_error("a connection of another user was refused");
+        close(fd);
+        return;
+    }
+    if (c->lines)
+        drop_lines(c);
+    c->lines = lines_create(c->x->loop, fd, &ops, c);
+    greet(c);
+    exec_attached(c->x);
+}
+
+/* What is logged goes to the rank as well. */
+static void on_log(enum log_level level, const char *text, void *arg)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    struct conn *c = arg;
+    if (!c->lines || c->in_log)
+        return;
+    c->in_log = true;
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("log"));
+    json_object_object_add(o, "level", json_object_new_string(names[level]));
+    json_object_object_add(o, "text", json_object_new_string(text));
+    lines_send_json(c->lines, o);
+    c->in_log = false;
+}
+
+struct conn *conn_create(struct exec *x, int listen_fd, struct error *err)
+{
+    struct conn *c = xcalloc(1, sizeof(*c));
+    c->x = x;
+    c->listener = (struct io_watch){listen_fd, on_listener};
+    if (io_add(x->io, &c->listener, EPOLLIN, err) < 0) {
+        free(c);
+        return NULL;
+    }
+    log_hook(on_log, c);
+    return c;
+}
+
+void conn_destroy(struct conn *c)
+{
+    if (!c)
+        return;
+    log_hook(NULL, NULL);
+    lines_close(c->lines);
+    io_close(c->x->io, &c->listener);
+    for (struct batch *e = c->first, *next; e; e = next) {
+        next = e->next;
+        free(e);
+    }
+    free(c->events.s);
+    free(c);
+}
+
+bool conn_attached(const struct conn *c)
+{
+    return c->lines != NULL;
+}
+
+struct strbuf *conn_event_begin(struct conn *c, uint64_t id, const char *name)
+{
+    strbuf_addf(&c->events, "%s[%llu,\"%s\",%.6f,{", c->events.len ? "," : "",
+                (unsigned long long)id, name, time_now());
+    return &c->events;
+}
+
+void conn_event_end(struct conn *c)
+{
+    strbuf_add(&c->events, "}]");
+}
+
+void conn_flush(struct conn *c)
+{
+    if (c->events.len > 0) {
+        char head[64];
+        int n = snprintf(head, sizeof(head), "{\"m\":\"ev\",\"seq\":%llu,\"e\":[",
+                         (unsigned long long)++c->seq);
+        size_t len = (size_t)n + c->events.len + 2;
+        struct batch *e = xmalloc(sizeof(*e) + len);
+        e->next = NULL;
+        e->seq = c->seq;
+        e->len = len;
+        memcpy(e->text, head, (size_t)n);
+        memcpy(e->text + n, c->events.s, c->events.len);
+        memcpy(e->text + len - 2, "]}", 2);
+        c->events.len = 0;
+        if (c->last)
+            c->last->next = e;
+        else
+            c->first = e;
+        c->last = e;
+        if (c->lines)
+            lines_send(c->lines, e->text, e->len);
+    }
+    if (c->lines && lines_queued(c->lines) > 0)
+        lines_flush(c->lines);
+}
+
+void conn_acked(struct conn *c, uint64_t seq)
+{
+    while (c->first && c->first->seq <= seq) {
+        struct batch *e = c->first;
+        c->acked = e->seq;
+        c->first = e->next;
+        if (!c->first)
+            c->last = NULL;
+        free(e);
+    }
+}
+
+uint64_t conn_next_seq(const struct conn *c)
+{
+    return c->seq + 1;
+}
+
+void conn_tell(struct conn *c, const char *text, size_t len)
+{
+    if (c->lines)
+        lines_send(c->lines, text, len);
+}
+
+void conn_tell_json(struct conn *c, json_object *o)
+{
+    if (c->lines)
+        lines_send_json(c->lines, o);
+}
+
+void conn_quote(struct strbuf *b, const char *s, size_t len)
+{
+    strbuf_addc(b, '"');
+    size_t from = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char ch = (unsigned char)s[i];
+        if (ch >= 0x20 && ch != '"' && ch != '\\' && ch != 0x7f)
+            continue;
+        strbuf_addn(b, s + from, i - from);
+        from = i + 1;
+        if (ch == '\n')
+            strbuf_addn(b, "\\n", 2);
+        else if (ch == '"' || ch == '\\') {
+            strbuf_addc(b, '\\');
+            strbuf_addc(b, (char)ch);
+        } else {
+            strbuf_addf(b, "\\u%04x", ch);
+        }
+    }
+    strbuf_addn(b, s + from, len - from);
+    strbuf_addc(b, '"');
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* conn: the connection to the rank: one at a time, a new one replaces the old.
+ *
+ * Events are gathered within a turn of the loop, sent as one numbered batch, and kept until the
+ * rank says that they are safe; a rank that attaches anew gets those that were not. */
+#ifndef HBATCH_EXEC_CONN_H
+#define HBATCH_EXEC_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <json-c/json.h>
+#include "src/common/error.h"
+#include "src/common/strbuf.h"
+
+struct exec;
+struct conn;
+
+/* Serve the listening socket LISTEN (taken over). */
+struct conn *conn_create(struct exec *x, int listen, struct error *err);
+void conn_destroy(struct conn *c); /* NULL is allowed */
+bool conn_attached(const struct conn *c);
+
+/* Event [ID,"NAME",T,{...}]: begin it, add members to the buffer, end it. */
+struct strbuf *conn_event_begin(struct conn *c, uint64_t id, const char *name);
+void conn_event_end(struct conn *c);
+/* Send what was gathered (at the end of a turn). */
+void conn_flush(struct conn *c);
+/* Events up to SEQ are safe. */
+void conn_acked(struct conn *c, uint64_t seq);
+/* The number that the events gathered now will have. */
+uint64_t conn_next_seq(const struct conn *c);
+
+/* Send one message that is not kept; lost when no rank is attached. */
+void conn_tell(struct conn *c, const char *text, size_t len);
+void conn_tell_json(struct conn *c, json_object *o);
+
+/* Append S as a JSON string, with quotes. The bytes must be valid UTF-8. */
+void conn_quote(struct strbuf *b, const char *s, size_t len);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/env.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "src/common/util.h"
+
+/* The first entry that matches decides.  A name ending in '*' is a prefix. */
+static const struct rule {
+    const char *name;
+    bool drop;
+} rules[] = {
+    /* Open MPI: settings of users, then all that mpirun leaves. */
+    {"OMPI_ALLOW_RUN_AS_ROOT*", false},
+    {"OMPI_CC", false},
+    {"OMPI_CXX", false},
+    {"OMPI_FC", false},
+    {"OMPI_CFLAGS", false},
+    {"OMPI_CXXFLAGS", false},
+    {"OMPI_CPPFLAGS", false},
+    {"OMPI_FCFLAGS", false},
+    {"OMPI_LDFLAGS", false},
+    {"OMPI_LIBS", false},
+    {"OMPI_MCA_btl*", false},
+    {"OMPI_MCA_mtl*", false},
+    {"OMPI_MCA_pml*", false},
+    {"OMPI_MCA_bml*", false},
+    {"OMPI_MCA_coll*", false},
+    {"OMPI_MCA_osc*", false},
+    {"OMPI_MCA_io*", false},
+    {"OMPI_MCA_fbtl*", false},
+    {"OMPI_MCA_fcoll*", false},
+    {"OMPI_MCA_fs*", false},
+    {"OMPI_MCA_sharedfp*", false},
+    {"OMPI_MCA_topo*", false},
+    {"OMPI_MCA_op", false},
+    {"OMPI_MCA_op_*", false},
+    {"OMPI_MCA_opal_*", false},
+    {"OMPI_MCA_mpool*", false},
+    {"OMPI_MCA_rcache*", false},
+    {"OMPI_MCA_accelerator*", false},
+    {"OMPI_MCA_mpi_oversubscribe", true},
+    {"OMPI_MCA_mpi_yield_when_idle", true},
+    {"OMPI_MCA_mpi_*", false},
+    {"OMPI_*", true},
+    {"ORTE_*", true},
+    {"OPAL_*", true},
+    {"PMIX_*", true},
+    {"PMIx_*", true},
+    {"PRTE_*", true},
+    {"HFI_NO_BACKTRACE", true},
+    {"IPATH_NO_BACKTRACE", true},
+    /* MPICH: MPIR_CVAR_* are its users' settings; hydra sets one of them itself. */
+    {"MPIR_CVAR_CH3_INTERFACE_HOSTNAME", true},
+    {"MPIR_CVAR_*", false},
+    {"MPIR_*", true},
+    {"PMI_*", true},
+    {"PMI2_*", true},
+    {"PMIEXEC_*", true},
+    {"HYDRA_*", true},
+    {"HYDI_*", true},
+    {"MPI_LOCALRANKID", true},
+    {"MPI_LOCALNRANKS", true},
+    {"GFORTRAN_UNBUFFERED_PRECONNECTED", true},
+    {"PALS_RANKID", true},
+    {"PALS_NODEID", true},
+    {"PALS_LOCAL_RANKID", true},
+    {"PALS_APP*", true},
+    {"ALPS_APP_*", true},
+    /* Slurm: of the step, not of the allocation. */
+    {"SLURM_STEP*", true},
+    {"SLURM_PROCID", true},
+    {"SLURM_LOCALID", true},
+    {"SLURM_NODEID", true},
+    {"SLURM_GTIDS", true},
+    {"SLURM_TASK_PID", true},
+    {"SLURM_SRUN_COMM_*", true},
+    {"SLURM_LAUNCH_NODE_IPADDR", true},
+    {"SLURM_PMI*", true},
+    {"SLURM_MPI_TYPE", true},
+    {"SLURM_CPU_BIND*", true},
+    {"SLURM_MEM_BIND*", true},
+    {"SLURM_GPU_BIND", true},
+    {"SLURM_DISTRIBUTION", true},
+    {"SLURM_TOPOLOGY_ADDR*", true},
+    {"SLURM_UMASK", true},
+    {"SLURM_PTY_*", true},
+    /* Flux: of the job's task. */
+    {"FLUX_TASK_*", true},
+    {"FLUX_PMI_*", true},
+    {"FLUX_PROXY_*", true},
+    /* LSF's and SGE's task variables. */
+    {"LS_JOBPID", true},
+    {"JSM_*", true},
+    /* hbatch: of an outer job. */
+    {"HBATCH_JOB_*", true},
+    {"HBATCH_TASK_*", true},
+    {"HBATCH_NODE_*", true},
+    {"HBATCH_INSTANCE_*", true},
+    {"HBATCH_URI", true},
+    {"HBATCH_PARENT_URI", true},
+};
+
+static const char *const spawn_keeps[] = {"OMPI_PARENT_PORT", "PMI_SPAWNED",
+                                          "PMIX_PARENT_ID", "PMIX_SPAWNED"};
+
+static size_t name_len(const char *name)
+{
+    return strcspn(name, "=");
+}
+
+static bool matches(const char *rule, const char *name, size_t len)
+{
+    size_t n = strlen(rule);
+    if (rule[n - 1] == '*')
+        return len >= n - 1 && memcmp(rule, name, n - 1) == 0;
+    return len == n && memcmp(rule, name, n) == 0;
+}
+
+bool env_is_launchers(const char *name)
+{
+    size_t len = name_len(name);
+    if (!len || !strchr("OPHIMGASFLJ", name[0]))
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+        if (matches(rules[i].name, name, len))
+            return rules[i].drop;
+    return false;
+}
+
+void env_clean_own(void)
+{
+    for (size_t i = 0; environ && environ[i];) {
+        if (env_is_launchers(environ[i])) {
+            cleanup_free char *name = xstrndup(environ[i], name_len(environ[i]));
+            unsetenv(name);
+        } else {
+            i++;
+        }
+    }
+}
+
+static bool keep(const char *name, bool spawned)
+{
+    if (!*name || strchr(name, '='))
+        return false;
+    if (spawned)
+        for (size_t i = 0; i < ARRAY_SIZE(spawn_keeps); i++)
+            if (strcmp(name, spawn_keeps[i]) == 0)
+                return true;
+    return !env_is_launchers(name);
+}
+
+struct fill {
+    struct envset *set;
+    char *p;
+    size_t bytes;
+    bool spawned;
+};
+
+/* First round (no block): count; second: lay out. */
+static void visit(struct fill *f, json_object *env, json_object *hides)
+{
+    if (!env)
+        return;
+    json_object_object_foreach(env, name, value)
+    {
+        if (!json_object_is_type(value, json_type_string) || !keep(name, f->spawned) ||
+            (hides && json_object_object_get_ex(hides, name, NULL)))
+            continue;
+        const char *text = json_object_get_string(value);
+        size_t n = strlen(name), m = strlen(text);
+        if (f->p) {
+            if (strstr(text, "{cc}"))
+                f->set->templated[f->set->ntemplated++] = f->set->n;
+            f->set->v[f->set->n] = f->p;
+            memcpy(f->p, name, n);
+            f->p[n] = '=';
+            memcpy(f->p + n + 1, text, m + 1);
+            f->p += n + m + 2;
+        }
+        f->set->n++;
+        f->bytes += n + m + 2;
+    }
+}
+
+struct envset *envset_create(json_object *env, json_object *overlay, bool spawned)
+{
+    struct envset *set = xcalloc(1, sizeof(*set));
+    struct fill f = {.set = set, .spawned = spawned};
+    visit(&f, env, overlay);
+    visit(&f, overlay, NULL);
+    set->v = xcalloc(set->n + 1u, sizeof(*set->v));
+    set->templated = xcalloc(set->n, sizeof(*set->templated));
+    set->block = f.p = xmalloc(f.bytes);
+    set->n = 0;
+    visit(&f, env, overlay);
+    visit(&f, overlay, NULL);
+    return set;
+}
+
+void envset_destroy(struct envset *set)
+{
+    if (!set)
+        return;
+    free(set->v);
+    free(set->templated);
+    free(set->block);
+    free(set);
+}
+
+static int find(char *const *v, unsigned n, const char *name)
+{
+    size_t len = name_len(name);
+    for (unsigned i = 0; i < n; i++)
+        if (strncmp(v[i], name, len) == 0 && v[i][len] == '=')
+            return (int)i;
+    return -1;
+}
+
+const char *envset_get(const struct envset *set, const char *name)
+{
+    int i = find(set->v, set->n, name);
+    return i < 0 ? NULL : set->v[i] + strlen(name) + 1;
+}
+
+/* Strings of the task at hand: memory that is reused, in chunks so that none ever moves. */
+struct env_chunk {
+    struct env_chunk *next;
+    size_t used, size;
+    char data[];
+};
+
+static char *get_memory(struct envbuf *b, size_t n)
+{
+    struct env_chunk *c = b->chunks;
+    if (!c || c->size - c->used < n) {
+        c = b->spare;
+        if (c && c->size >= n) {
+            b->spare = c->next;
+        } else {
+            size_t size = MAX(n, (size_t)16384);
+            c = xmalloc(sizeof(*c) + size);
+            c->size = size;
+        }
+        c->used = 0;
+        c->next = b->chunks;
+        b->chunks = c;
+    }
+    char *p = c->data + c->used;
+    c->used += n;
+    return p;
+}
+
+static void free_chunks(struct env_chunk *c)
+{
+    while (c) {
+        struct env_chunk *next = c->next;
+        free(c);
+        c = next;
+    }
+}
+
+void envbuf_fini(struct envbuf *b)
+{
+    free_chunks(b->chunks);
+    free_chunks(b->spare);
+    free(b->v);
+    *b = (struct envbuf){0};
+}
+
+void envbuf_begin(struct envbuf *b, const struct envset *set)
+{
+    while (b->chunks) {
+        struct env_chunk *c = b->chunks;
+        b->chunks = c->next;
+        c->next = b->spare;
+        b->spare = c;
+    }
+    if (b->size < set->n + 64) {
+        b->size = set->n + 128;
+        free(b->v);
+        b->v = xmalloc(b->size * sizeof(*b->v));
+    }
+    if (set->n > 0)
+        memcpy(b->v, set->v, set->n * sizeof(*b->v));
+    b->n = set->n;
+}
+
+static void push(struct envbuf *b, char *kv)
+{
+    if (b->n + 2 > b->size) {
+        b->size *= 2;
+        b->v = xrealloc(b->v, b->size * sizeof(*b->v));
+    }
+    b->v[b->n++] = kv;
+}
+
+void envbuf_add(struct envbuf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char small[256];
+    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    char *kv = get_memory(b, (size_t)n + 1);
+    if ((size_t)n < sizeof(small)) {
+        memcpy(kv, small, (size_t)n + 1);
+    } else {
+        va_start(ap, fmt);
+        vsnprintf(kv, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    push(b, kv);
+}
+
+void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace)
+{
+    int i = replace ? find(b->v, b->n, name) : -1;
+    envbuf_add(b, "%s=%s", name, value);
+    if (i >= 0)
+        b->v[i] = b->v[--b->n];
+}
+
+bool envbuf_has(const struct envbuf *b, const char *name)
+{
+    return find(b->v, b->n, name) >= 0;
+}
+
+char **envbuf_end(struct envbuf *b)
+{
+    b->v[b->n] = NULL;
+    return b->v;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* env: the environment of a task.
+ *
+ * Most of it is the same for all tasks of all jobs that came with one environment object: a
+ * struct envset, filtered and laid out once.  Per task a struct envbuf takes these pointers
+ * over and adds a few strings in memory that is used again for the next task. */
+#ifndef HBATCH_EXEC_ENV_H
+#define HBATCH_EXEC_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <json-c/json.h>
+
+/* Whether variable NAME (ends at its '=' or terminator) was left by a launcher and must not
+ * reach a task: OMPI_COMM_*, PMIX_*, HBATCH_JOB_ID...  What users set to tune MPI stays. */
+bool env_is_launchers(const char *name);
+/* Remove such variables from this process's own environment. */
+void env_clean_own(void);
+
+struct envset {
+    char **v; /* "NAME=VALUE", n of them */
+    unsigned n;
+    unsigned *templated; /* indices of values that hold {cc} or {{cc}} */
+    unsigned ntemplated;
+    char *block;
+};
+
+/* From {"NAME":"VALUE",...} and OVERLAY (or NULL), whose values win.  Both may be NULL.
+ * SPAWNED: keep what MPI_Comm_spawn left for its children. */
+struct envset *envset_create(json_object *env, json_object *overlay, bool spawned);
+void envset_destroy(struct envset *set); /* NULL is allowed */
+/* Value of NAME, or NULL. */
+const char *envset_get(const struct envset *set, const char *name);
+
+struct envbuf {
+    char **v; /* the array for execve, NULL ended after envbuf_end */
+    unsigned n, size;
+    struct env_chunk *chunks, *spare;
+};
+
+void envbuf_fini(struct envbuf *b);
+/* Start anew with the variables of SET. */
+void envbuf_begin(struct envbuf *b, const struct envset *set);
+/* Set NAME to what the format gives; replaces one that is there when REPLACE, else adds it without
+ * looking (for names that env_is_launchers kept out). */
+void envbuf_add(struct envbuf *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace);
+/* Whether NAME (ends at '=' or terminator) is there. */
+bool envbuf_has(const struct envbuf *b, const char *name);
+char **envbuf_end(struct envbuf *b);
+
+#endif

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/exec.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/exec/detect.h"
+#include "src/exec/job.h"
+#include "src/exec/job_doom.h"
+#include "src/exec/reader.h"
+#include "src/exec/sweep.h"
+#include "src/job/jsonutil.h"
+
+#define ORPHAN_TIMEOUT 600.0 /* seconds without a rank; HBATCH_EXEC_ORPHAN_TIMEOUT */
+#define WATCHDOG_MS 5000     /* between looks whether the rundir is there */
+#define QUIT_SECONDS 5.0     /* for killed processes to be gone */
+
+/* --- messages from the rank ---------------------------------------------------------------- */
+
+/* Of executor and tasks: what mpirun bound the rank to is not what jobs may use. */
+static void unbind(const struct node *node)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (unsigned i = 0; i < node->ncores; i++) {
+        unsigned pu;
+        hwloc_bitmap_foreach_begin(pu, node->pus[i])
+        {
+            if (pu < CPU_SETSIZE)
+                CPU_SET(pu, &set);
+        }
+        hwloc_bitmap_foreach_end();
+    }
+    if (node->bind && CPU_COUNT(&set) > 0 && sched_setaffinity(0, sizeof(set), &set) < 0)
+        log_warning("sched_setaffinity: %s", strerror(errno));
+}
+
+static void on_init(struct exec *x, json_object *msg)
+{
+    struct error err;
+    struct node *node = node_decode(msg, &err);
+    if (!node) {
+        log_error("%s", err.text);
+        return;
+    }
+    if (node->rank != x->rank)
+        log_warning("init: this is the executor of rank %u, not %u", x->rank, node->rank);
+    node_destroy(x->node);
+    x->node = node;
+    unbind(node);
+}
+
+static void on_spec(struct exec *x, json_object *msg)
+{
+    struct error err;
+    const char *hash = jsonutil_string(jsonutil_get(msg, "h"));
+    json_object *js = jsonutil_get(msg, "jobspec");
+    if (!hash || !js)
+        log_error("spec: \"h\" or \"jobspec\" is missing");
+    else if (specs_add(x->specs, hash, js, &err) < 0)
+        log_error("spec %s: %s", hash, err.text);
+}
+
+static void on_env(struct exec *x, json_object *msg)
+{
+    struct error err;
+    const char *hash = jsonutil_string(jsonutil_get(msg, "h"));
+    json_object *env = jsonutil_get(msg, "env");
+    if (!hash || !env)
+        log_error("env: \"h\" or \"env\" is missing");
+    else if (specs_add_env(x->specs, hash, env, &err) < 0)
+        log_error("%s", err.text);
+}
+
+static void on_unspec(struct exec *x, json_object *msg)
+{
+    const char *hash = jsonutil_string(jsonutil_get(msg, "h"));
+    if (hash)
+        specs_forget(x->specs, hash);
+}
+
+static void on_start(struct exec *x, json_object *msg)
+{
+    json_object *jobs = jsonutil_get(msg, "jobs");
+    if (!json_object_is_type(jobs, json_type_array)) {
+        log_error("start: \"jobs\" is not an array");
+        return;
+    }
+    for (size_t i = 0; i < json_object_array_length(jobs) && !x->quitting; i++)
+        job_start(x, json_object_array_get_idx(jobs, i));
+}
+
+/* The job that a message is about; NULL: it has ended, or never was. */
+static struct job *message_job(struct exec *x, json_object *msg, uint64_t *id)
+{
+    int64_t n = 0;
+    jsonutil_int(jsonutil_get(msg, "id"), 0, INT64_MAX, &n);
+    if (id)
+        *id = (uint64_t)n;
+    return job_find(x, (uint64_t)n);
+}
+
+static void on_kill(struct exec *x, json_object *msg)
+{
+    struct job *job = message_job(x, msg, NULL);
+    int64_t signum;
+    if (!jsonutil_int(jsonutil_get(msg, "signal"), 1, 64, &signum))
+        log_error("kill: %s is not a signal number",
+                  jsonutil_show(jsonutil_get(msg, "signal")).text);
+    else if (job)
+        job_signal(job, (int)signum);
+}
+
+static void on_end(struct exec *x, json_object *msg)
+{
+    struct job *job = message_job(x, msg, NULL);
+    double grace = 5;
+    jsonutil_number(jsonutil_get(msg, "grace"), &grace);
+    if (job)
+        job_end(job, grace);
+}
+
+static void on_stdin(struct exec *x, json_object *msg)
+{
+    struct job *job = message_job(x, msg, NULL);
+    if (job)
+        input_message(job, msg);
+}
+
+static void on_read(struct exec *x, json_object *msg)
+{
+    uint64_t id;
+    int64_t sub = 0, pos = 0;
+    struct job *job = message_job(x, msg, &id);
+    if (!jsonutil_int(jsonutil_get(msg, "sub"), 0, INT64_MAX, &sub)) {
+        log_error("read: \"sub\" is not a number");
+        return;
+    }
+    jsonutil_int(jsonutil_get(msg, "pos"), 0, INT64_MAX, &pos);
+    uint64_t first = job ? job->spool.first : pos ? (uint64_t)pos : reader_recall(x, id);
+    reader_create(x, id, sub, job, first);
+}
+
+static void on_ack(struct exec *x, json_object *msg)
+{
+    int64_t sub = 0, bytes = 0;
+    uint64_t id;
+    message_job(x, msg, &id);
+    jsonutil_int(jsonutil_get(msg, "sub"), 0, INT64_MAX, &sub);
+    jsonutil_int(jsonutil_get(msg, "bytes"), 0, INT64_MAX, &bytes);
+    reader_ack(x, id, sub, (uint64_t)bytes);
+}
+
+static void on_unread(struct exec *x, json_object *msg)
+{
+    int64_t sub = 0;
+    uint64_t id;
+    message_job(x, msg, &id);
+    jsonutil_int(jsonutil_get(msg, "sub"), 0, INT64_MAX, &sub);
+    reader_close(x, id, sub);
+}
+
+static void on_pmi(struct exec *x, json_object *msg)
+{
+    struct error err;
+    json_object *inner = jsonutil_get(msg, "msg");
+    struct pmi *pmi = exec_pmi(x, &err);
+    if (!pmi)
+        log_error("pmi: %s", err.text);
+    else if (inner)
+        pmi_deliver(pmi, inner);
+}
+
+static void on_acked(struct exec *x, json_object *msg)
+{
+    int64_t seq = 0;
+    jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq);
+    conn_acked(x->conn, (uint64_t)seq);
+    reader_forget(x, (uint64_t)seq);
+}
+
+static void on_quit(struct exec *x, json_object *msg)
+{
+    (void)msg;
+    exec_quit(x, "the rank asked for it");
+}
+
+static const struct {
+    const char *name;
+    void (*f)(struct exec *x, json_object *msg);
+} messages[] = {
+    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec}, {"unspec", on_unspec},
+    {"env", on_env},     {"kill", on_kill},   {"end", on_end},   {"stdin", on_stdin},
+    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},   {"unread", on_unread},
+    {"init", on_init},   {"quit", on_quit},
+};
+
+void exec_message(struct exec *x, json_object *msg)
+{
+    const char *m = jsonutil_string(jsonutil_get(msg, "m"));
+    for (size_t i = 0; m && i < ARRAY_SIZE(messages); i++)
+        if (strcmp(m, messages[i].name) == 0) {
+            messages[i].f(x, msg);
+            return;
+        }
+    log_error("message from the rank: there is no message %s",
+              jsonutil_show(jsonutil_get(msg, "m")).text);
+}
+
+/* --- pmi -------------------------------------------------------------------------------------- */
+
+struct pmi *exec_pmi(struct exec *x, struct error *err)
+{
+    if (x->pmi)
+        return x->pmi;
+    if (!x->node)
+        return error_null(err, EINVAL, "the executor has not been initialized");
+    struct pmi_config config = {
+        .loop = x->loop,
+        .rank = x->rank,
+        .size = x->node->size,
+        .hostname = x->node->host,
+        .rundir = x->rundir,
+        .ops = &job_pmi_ops,
+        .arg = x,
+        .verbose = x->verbose,
+        .virtual_nodes = json_object_get_boolean(jsonutil_get(x->node->init, "virtual")),
+    };
+    return x->pmi = pmi_create(&config, err);
+}
+
+struct local_message { /* to this executor's own pmi layer */
+    uv_timer_t timer;
+    struct exec *x;
+    json_object *msg;
+};
+
+static void on_local_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void on_local(uv_timer_t *timer)
+{
+    struct local_message *l = timer->data;
+    if (l->x->pmi)
+        pmi_deliver(l->x->pmi, l->msg);
+    json_object_put(l->msg);
+    uv_close((uv_handle_t *)&l->timer, on_local_closed);
+}
+
+void exec_pmi_send(struct exec *x, int rank, json_object *msg)
+{
+    if (rank >= 0 && (unsigned)rank == x->rank) {
+        struct local_message *l = xcalloc(1, sizeof(*l));
+        l->x = x;
+        l->msg = json_object_get(msg);
+        l->timer.data = l;
+        uv_timer_init(x->loop, &l->timer);
+        uv_timer_start(&l->timer, on_local, 0, 0);
+        return;
+    }
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"m\":\"pmi\",\"to\":%d,\"msg\":%s}", rank,
+                json_object_to_json_string_ext(msg, JSON_C_TO_STRING_PLAIN |
+                                                        JSON_C_TO_STRING_NOSLASHESCAPE));
+    conn_tell(x->conn, b.s, b.len);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void on_orphan(void *arg)
+{
+    exec_quit(arg, "no rank came back in time");
+}
+
+void exec_attached(struct exec *x)
+{
+    timer_stop(&x->orphan);
+    uv_timer_stop(&x->watchdog);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    struct exec *x = timer->data;
+    if (access(x->rundir, F_OK) < 0 && errno == ENOENT)
+        exec_quit(x, "the run directory is gone");
+}
+
+void exec_detached(struct exec *x)
+{
+    x->drop_readers = true;
+    if (x->quitting)
+        return;
+    if (isfinite(x->orphan_timeout))
+        timer_start(&x->orphan, x->loop, x->orphan_timeout, on_orphan, x);
+    uv_timer_start(&x->watchdog, on_watchdog, WATCHDOG_MS, WATCHDOG_MS);
+}
+
+void exec_job_finished(struct exec *x)
+{
+    if (x->quitting && x->jobs.used == 0)
+        uv_stop(x->loop);
+}
+
+void exec_quit(struct exec *x, const char *why)
+{
+    if (!x->quitting)
+        log_info("leaving: %s", why);
+    x->quitting = true;
+    size_t i = 0;
+    for (struct job *job; (job = idmap_next(&x->jobs, &i));)
+        job_kill(job);
+    exec_job_finished(x);
+}
+
+static void on_signals(struct io_watch *w, uint32_t events)
+{
+    struct exec *x = (struct exec *)((char *)w - offsetof(struct exec, signals));
+    struct signalfd_siginfo info[8];
+    (void)events;
+    ssize_t n = read(w->fd, info, sizeof(info));
+    for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(*info); i++)
+        if (info[i].ssi_signo != SIGCHLD)
+            exec_quit(x, strsignal((int)info[i].ssi_signo));
+    task_reap(x);
+}
+
+/* The end of a turn: what was gathered leaves, output before the events that promise it. */
+static void on_prepare(uv_prepare_t *h)
+{
+    struct exec *x = h->data;
+    if (x->drop_readers) {
+        x->drop_readers = false;
+        reader_close_all(x);
+    }
+    spool_flush(x->spool);
+    conn_flush(x->conn);
+    job_free_ended(x);
+}
+
+static void on_lost(void *arg, uint64_t id, int error)
+{
+    struct job *job = job_find(arg, id);
+    if (job)
+        job_output_lost(job, "spool", error);
+}
+
+static int open_signals(struct exec *x, struct error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    x->signals =
+        (struct io_watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), on_signals};
+    if (x->signals.fd < 0)
+        return error_set(err, errno, "signalfd: %s", strerror(errno));
+    /* Blocked, not ignored: children start with nothing ignored, and nothing blocked. */
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return io_add(x->io, &x->signals, EPOLLIN, err);
+}
+
+struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int listen,
+                         struct error *err)
+{
+    struct exec *x = xcalloc(1, sizeof(*x));
+    cleanup_free char *spool = xasprintf("%s/output-%u.spool", rundir, rank);
+    x->loop = loop;
+    x->rank = rank;
+    x->rundir = xstrdup(rundir);
+    x->signals.fd = -1;
+    x->scratch = xmalloc(EXEC_SCRATCH);
+    x->orphan_timeout = ORPHAN_TIMEOUT;
+    x->specs = specs_create();
+    x->detect = detect_create();
+    uv_prepare_init(loop, &x->prepare);
+    uv_timer_init(loop, &x->watchdog);
+    x->prepare.data = x->watchdog.data = x;
+    uv_prepare_start(&x->prepare, on_prepare);
+    if (!(x->io = io_create(loop, err)) ||
+        !(x->spool = spool_open(spool, on_lost, x, err)) || open_signals(x, err) < 0 ||
+        !(x->conn = conn_create(x, listen, err))) {
+        close(listen);
+        exec_destroy(x);
+        return NULL;
+    }
+    return x;
+}
+
+void exec_destroy(struct exec *x)
+{
+    if (!x)
+        return;
+    timer_stop(&x->orphan);
+    timer_stop(&x->sweep_timer);
+    doom_free_all(x);
+    reader_close_all(x);
+    reader_forget(x, UINT64_MAX);
+    job_free_all(x);
+    if (x->pmi)
+        pmi_destroy(x->pmi);
+    sweep_all(x, QUIT_SECONDS);
+    spool_close(x->spool);
+    conn_destroy(x->conn);
+    if (x->io)
+        io_close(x->io, &x->signals);
+    io_destroy(x->io);
+    uv_close((uv_handle_t *)&x->prepare, NULL);
+    uv_close((uv_handle_t *)&x->watchdog, NULL);
+    uv_run(x->loop, UV_RUN_DEFAULT);
+    specs_destroy(x->specs);
+    detect_destroy(x->detect);
+    node_destroy(x->node);
+    envbuf_fini(&x->env);
+    idmap_fini(&x->tasks);
+    idmap_fini(&x->ended_output);
+    free(x->scratch);
+    free(x->outer_path);
+    free(x->rundir);
+    free(x);
+}

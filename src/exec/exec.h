@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* exec: the executor's context: what all its parts share, and its life. */
+#ifndef HBATCH_EXEC_EXEC_H
+#define HBATCH_EXEC_EXEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "pmi/pmi.h"
+#include "src/exec/conn.h"
+#include "src/exec/env.h"
+#include "src/exec/idmap.h"
+#include "src/exec/io.h"
+#include "src/exec/node.h"
+#include "src/exec/spec.h"
+#include "src/exec/spool.h"
+#include "src/exec/timer.h"
+
+struct exec {
+    uv_loop_t *loop;
+    unsigned rank;
+    char *rundir;
+
+    struct node *node; /* NULL until the first init */
+    struct conn *conn;
+    struct specs *specs;
+    struct spool *spool;
+    struct io *io;
+    struct pmi *pmi; /* NULL until a job needs it */
+    struct detect *detect;
+    struct reader *readers;
+    struct remembered *remembered, *remembered_last; /* see reader_remember */
+    struct idmap ended_output;
+
+    struct idmap jobs;  /* id to struct job */
+    struct idmap tasks; /* pid to struct task */
+    struct job *ended;  /* finished jobs, freed when the turn of the loop is over */
+    struct doom *dooms; /* see job_doom.c */
+
+    struct envbuf env; /* of the task being started */
+    char *scratch;     /* SCRATCH_SIZE bytes, for reads */
+    char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
+    unsigned long long launched;
+
+    uv_prepare_t prepare;
+    uv_timer_t watchdog; /* looks after the rundir and after strays */
+    struct io_watch signals;
+    struct timer *orphan; /* runs while no rank is attached */
+    double orphan_timeout;
+    bool quitting, verbose;
+    struct timer *sweep_timer;
+    double last_sweep;
+    bool drop_readers; /* the connection that they belong to is gone */
+};
+
+#define EXEC_SCRATCH (64u << 10)
+
+/* RANK's executor in RUNDIR, serving the listening socket LISTEN. */
+struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int listen,
+                         struct error *err);
+/* Kill what runs and stop the loop once nothing is left. */
+void exec_quit(struct exec *x, const char *why);
+void exec_destroy(struct exec *x);
+
+/* A job is no longer among exec.jobs. */
+void exec_job_finished(struct exec *x);
+
+/* One message from the rank. */
+void exec_message(struct exec *x, json_object *msg);
+/* A rank is attached / is gone. */
+void exec_attached(struct exec *x);
+void exec_detached(struct exec *x);
+
+/* The PMI servers, created at the first need; NULL with err set. */
+struct pmi *exec_pmi(struct exec *x, struct error *err);
+/* MSG to the pmi layer of RANK's executor, or to PMI_LEADER. */
+void exec_pmi_send(struct exec *x, int rank, json_object *msg);
+
+#endif

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/job.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "src/common/hostlist.h"
+#include "src/common/idset.h"
+#include "src/common/log.h"
+#include "src/common/path.h"
+#include "src/common/util.h"
+#include "src/exec/job_doom.h"
+#include "src/exec/reader.h"
+#include "src/exec/sweep.h"
+#include "src/job/jsonutil.h"
+
+#define LINGER_STEP 0.02 /* seconds between looks at who holds a pipe open */
+#define LINGER_STEPS 50
+
+struct job *job_find(const struct exec *x, uint64_t id)
+{
+    return idmap_get(&x->jobs, id);
+}
+
+unsigned job_task_rank(const struct job *job, unsigned index)
+{
+    return job->tasks[index].rank;
+}
+
+/* --- templates --------------------------------------------------------------------------- */
+
+static const char *nodelist(struct job *job)
+{
+    json_object *hosts = jsonutil_get(job->start, "hosts");
+    if (job->nodelist || !json_object_is_type(hosts, json_type_array))
+        return job->nodelist;
+    struct hostlist *hl = hostlist_create();
+    for (size_t i = 0; i < json_object_array_length(hosts); i++)
+        hostlist_append_name(hl,
+                             json_object_get_string(json_object_array_get_idx(hosts, i)));
+    job->nodelist = hostlist_encode(hl);
+    hostlist_destroy(hl);
+    return job->nodelist;
+}
+
+void job_template_vars(struct job *job, const struct task *task,
+                       struct template_vars *vars)
+{
+    *vars = (struct template_vars){
+        .id = job->id,
+        .name = jobspec_name(job->spec->js),
+        .nodelist = nodelist(job),
+        .cc = job->cc,
+        .tmpdir = job->tmpdir,
+        .host = job->x->node->host,
+        .cores = jsonutil_string(jsonutil_get(job->start, "cores")),
+        .gpus = jsonutil_string(jsonutil_get(job->start, "gpus")),
+        .size = job->ntasks,
+        .nnodes = job->nnodes,
+        .node = job->node,
+        .node_rank = job->x->rank,
+        .ncores = (unsigned)MAX(hwloc_bitmap_weight(job->cores), 0),
+        .has_task = task != NULL,
+        .task = task ? task->rank : 0,
+        .local = task ? task->index : 0,
+    };
+}
+
+char *job_render(struct job *job, const struct task *task, const char *text)
+{
+    if (!strchr(text, '{'))
+        return xstrdup(text);
+    struct template_vars vars;
+    job_template_vars(job, task, &vars);
+    return template_render(text, &vars);
+}
+
+/* --- output ------------------------------------------------------------------------------ */
+
+void job_output_lost(struct job *job, const char *where, int error)
+{
+    if (job->lost)
+        return;
+    job->lost = true;
+    job_exception(job, "output", 0, "output of the job could not be written (%s): %s",
+                  where, strerror(error));
+}
+
+void job_output(struct job *job, unsigned rank, unsigned stream, const char *data,
+                size_t len)
+{
+    while (len > 0 && !job->lost) {
+        size_t n = MIN(len, (size_t)SPOOL_RECORD_MAX);
+        uint64_t pos =
+            spool_append(job->x->spool, &job->spool, job->id, rank, stream, data, n);
+        if (!pos) {
+            job_output_lost(job, "spool", errno);
+            return;
+        }
+        if (job->nreaders > 0)
+            reader_record(job->x, job, pos);
+        data += n;
+        len -= n;
+    }
+}
+
+/* --- end ----------------------------------------------------------------------------------- */
+
+void job_signal(struct job *job, int signum)
+{
+    for (unsigned i = 0; i < job->nlocal; i++)
+        task_signal(&job->tasks[i], signum);
+}
+
+static void on_kill_timer(void *arg)
+{
+    job_signal(arg, SIGKILL);
+}
+
+void job_end(struct job *job, double grace)
+{
+    job->ending = true;
+    job_signal(job, SIGTERM);
+    job_signal(job, SIGCONT);
+    timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
+}
+
+void job_kill(struct job *job)
+{
+    job->ending = true;
+    job_signal(job, SIGKILL);
+}
+
+static void exception_event(struct exec *x, uint64_t id, const char *type, int severity,
+                            const char *text)
+{
+    struct strbuf *b = conn_event_begin(x->conn, id, "exception");
+    strbuf_addf(b, "\"type\":\"%s\",\"severity\":%d,\"note\":", type, severity);
+    conn_quote(b, text, strlen(text));
+    conn_event_end(x->conn);
+}
+
+void job_exception(struct job *job, const char *type, int severity, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    exception_event(job->x, job->id, type, severity, text);
+    if (severity == 0 && !job->ending)
+        job_end(job, job->spec->options.kill_timeout < 0
+                         ? 5.0
+                         : job->spec->options.kill_timeout);
+}
+
+static void finish_event(struct exec *x, uint64_t id, const struct job *job, int status)
+{
+    struct strbuf *b = conn_event_begin(x->conn, id, "finish");
+    strbuf_addf(b, "\"status\":%d,\"tasks\":{", status);
+    unsigned told = 0;
+    for (unsigned i = 0; job && i < job->nlocal && told < 64; i++)
+        if (job->tasks[i].status)
+            strbuf_addf(b, "%s\"%u\":%d", told++ ? "," : "", job->tasks[i].rank,
+                        job->tasks[i].status);
+    strbuf_addf(b, "},\"output\":[%llu,%llu],\"pos\":",
+                (unsigned long long)(job ? job->bytes[0] : 0),
+                (unsigned long long)(job ? job->bytes[1] : 0));
+    if (job && job->spool.first)
+        strbuf_addf(b, "%llu", (unsigned long long)job->spool.first);
+    else
+        strbuf_add(b, "null");
+    conn_event_end(x->conn);
+}
+
+static void stop_timers(struct job *job)
+{
+    timer_stop(&job->expire_timer);
+    timer_stop(&job->warn_timer);
+    timer_stop(&job->kill_timer);
+    timer_stop(&job->doom_timer);
+    timer_stop(&job->linger_timer);
+}
+
+static void job_free(struct job *job)
+{
+    stop_timers(job);
+    input_destroy(job);
+    outputs_close(job);
+    pmi_job_destroy(job->pmi);
+    for (unsigned i = 0; i < job->nlocal; i++)
+        for (int k = 0; k < 2; k++) {
+            io_close(job->x->io, &job->tasks[i].out[k].w);
+            free(job->tasks[i].out[k].part);
+        }
+    hwloc_bitmap_free(job->cores);
+    hwloc_bitmap_free(job->gpus);
+    taskmap_destroy(job->map);
+    free(job->tasks);
+    free(job->tmpdir);
+    free(job->nodelist);
+    spec_put(job->spec);
+    json_object_put(job->start);
+    free(job);
+}
+
+static void remove_tmpdir(const struct job *job)
+{
+    if (job->tmpdir && rmdir(job->tmpdir) < 0 && errno != ENOENT)
+        path_remove_tree(job->tmpdir);
+}
+
+static void finish(struct job *job)
+{
+    struct exec *x = job->x;
+    if (job->finished)
+        return;
+    job->finished = true;
+    doom_outlive(job);
+    stop_timers(job);
+    input_destroy(job);
+    outputs_close(job);
+    remove_tmpdir(job);
+    pmi_job_destroy(take(job->pmi));
+    if (job->lost)
+        spool_forget_lost(x->spool, &job->spool);
+    if (job->spool.first)
+        reader_remember(x, job->id, job->spool.first);
+    finish_event(x, job->id, job, job->status);
+    idmap_del(&x->jobs, job->id);
+    if (job->nreaders > 0)
+        reader_job_ended(x, job);
+    job->next = x->ended;
+    x->ended = job;
+    sweep_later(x);
+    exec_job_finished(x);
+}
+
+void job_free_ended(struct exec *x)
+{
+    while (x->ended) {
+        struct job *job = x->ended;
+        x->ended = job->next;
+        job_free(job);
+    }
+}
+
+void job_free_all(struct exec *x)
+{
+    job_free_ended(x);
+    size_t i = 0;
+    for (struct job *job; (job = idmap_next(&x->jobs, &i));)
+        job_free(job);
+    idmap_fini(&x->jobs);
+}
+
+/* All tasks are gone, but a pipe is open: somebody whom a task left behind holds it. */
+static void on_linger(void *arg)
+{
+    struct job *job = arg;
+    for (unsigned i = 0; i < job->nlocal; i++)
+        task_drain(&job->tasks[i]);
+    if (job->finished)
+        return;
+    if (++job->lingered < LINGER_STEPS) {
+        sweep_job(job->x, job->id);
+        timer_start(&job->linger_timer, job->x->loop, LINGER_STEP, on_linger, job);
+        return;
+    }
+    for (unsigned i = 0; i < job->nlocal; i++)
+        task_close_streams(&job->tasks[i]);
+}
+
+static void check_finished(struct job *job)
+{
+    if (job->nrunning > 0 || job->starting || job->finished)
+        return;
+    if (job->nstreams == 0)
+        finish(job);
+    else if (!job->linger_timer)
+        timer_start(&job->linger_timer, job->x->loop, LINGER_STEP, on_linger, job);
+}
+
+void job_stream_ended(struct job *job)
+{
+    job->nstreams--;
+    check_finished(job);
+}
+
+static void judge(struct job *job, const struct task *task, int status, bool unclean)
+{
+    const struct options *o = &job->spec->options;
+    char how[96];
+    doom_describe(status, how, sizeof(how));
+    if (o->exit_on_error && status != 0)
+        job_exception(job, "exec", 0, "task %u on host %s %s and exit-on-error is set",
+                      task->rank, job->x->node->host, how);
+    else if (job->pmi && job->ntasks > 1 && WIFSIGNALED(status))
+        job_exception(job, "exec", 0, "task %u on host %s %s", task->rank,
+                      job->x->node->host, how);
+    else if (unclean && job->ntasks > 1)
+        job_exception(job, "exec", 0, "task %u on host %s %s without MPI_Finalize",
+                      task->rank, job->x->node->host, how);
+    else
+        doom_task_ended(job, task, status);
+}
+
+void job_task_ended(struct job *job, struct task *task, int status)
+{
+    bool unclean = false;
+    pid_t group = task->pid;
+    task->pid = 0;
+    task->status = status;
+    job->status = MAX(job->status, status);
+    job->nrunning--;
+    input_task_ended(job, task);
+    if (job->pmi)
+        pmi_task_exited(job->pmi, task->rank, &unclean);
+    if (!job->ending && !job->starting)
+        judge(job, task, status, unclean);
+    /* The number is still the group's own: either it has members, which keep it, or it was given
+     * free a moment ago. Later it could be another job's. */
+    if (job->nrunning == 0 && !job->starting)
+        kill(-group, SIGKILL);
+    else
+        task->group_left = kill(-group, 0) == 0;
+    task_drain(task);
+    if (job->nrunning == 0 && !job->starting)
+        for (unsigned i = 0; i < job->nlocal; i++)
+            if (job->tasks[i].group_left) {
+                sweep_job(job->x, job->id);
+                break;
+            }
+    check_finished(job);
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+static void on_warn(void *arg)
+{
+    struct job *job = arg;
+    job_signal(job, job->spec->options.warn_signal);
+}
+
+static void on_expire(void *arg)
+{
+    struct job *job = arg;
+    double grace = job->spec->options.kill_timeout;
+    exception_event(job->x, job->id, "timeout", 0, "resource allocation expired");
+    job->ending = true;
+    job_signal(job, SIGALRM);
+    if (grace >= 0)
+        timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
+}
+
+static void set_timers(struct job *job)
+{
+    const struct options *o = &job->spec->options;
+    if (job->expiration <= 0)
+        return;
+    double left = job->expiration - time_now();
+    timer_start(&job->expire_timer, job->x->loop, left, on_expire, job);
+    if (o->warn_signal)
+        timer_start(&job->warn_timer, job->x->loop, MAX(left - o->warn_left, 0.0),
+                    on_warn, job);
+}
+
+static hwloc_bitmap_t get_idset(json_object *o, const char *key, struct error *err)
+{
+    const char *s = jsonutil_string(jsonutil_get(o, key));
+    hwloc_bitmap_t set = idset_decode(s ? s : "", err);
+    if (!set)
+        error_prefix(err, "start: \"%s\"", key);
+    return set;
+}
+
+static int get_unsigned(json_object *o, const char *key, unsigned low, unsigned *out,
+                        struct error *err)
+{
+    int64_t n;
+    if (!jsonutil_int(jsonutil_get(o, key), low, IDSET_MAX, &n))
+        return error_set(err, EINVAL, "start: \"%s\" must be an integer of at least %u",
+                         key, low);
+    *out = (unsigned)n;
+    return 0;
+}
+
+/* Which task ranks are this node's. */
+static int get_tasks(struct job *job, json_object *o, struct error *err)
+{
+    hwloc_const_bitmap_t ranks = NULL;
+    job->nlocal = job->ntasks;
+    if (job->nnodes > 1) {
+        json_object *v = jsonutil_get(o, "taskmap");
+        const char *text = json_object_is_type(v, json_type_string)
+                               ? jsonutil_string(v)
+                               : (v ? json_object_to_json_string(v) : NULL);
+        if (!text)
+            return error_set(err, EINVAL, "start: \"taskmap\" is missing");
+        if (!(job->map = taskmap_decode(text, err)))
+            return error_prefix(err, "start");
+        ranks = taskmap_tasks(job->map, job->node);
+        if (!ranks || taskmap_ntasks(job->map) != job->ntasks)
+            return error_set(err, EINVAL,
+                             "start: task map %s does not have node %u, or not %u tasks",
+                             text, job->node, job->ntasks);
+        job->nlocal = (unsigned)hwloc_bitmap_weight(ranks);
+    }
+    job->tasks = xcalloc(job->nlocal, sizeof(*job->tasks));
+    int rank = -1;
+    for (unsigned i = 0; i < job->nlocal; i++) {
+        struct task *task = &job->tasks[i];
+        rank = ranks ? hwloc_bitmap_next(ranks, rank) : rank + 1;
+        task->job = job;
+        task->index = i;
+        task->rank = (unsigned)rank;
+        for (int k = 0; k < 2; k++) {
+            task->out[k].w.fd = -1;
+            task->out[k].task = task;
+        }
+    }
+    return 0;
+}
+
+static int prepare(struct job *job, json_object *o, struct error *err)
+{
+    struct exec *x = job->x;
+    const char *hash = jsonutil_string(jsonutil_get(o, "h"));
+    if (!x->node)
+        return error_set(err, EINVAL, "start came before init");
+    if (!hash)
+        return error_set(err, EINVAL, "start: \"h\" is missing");
+    job->spec = specs_get(x->specs, hash, jsonutil_get(o, "parent") != NULL, err);
+    job->cc = jsonutil_string(jsonutil_get(o, "cc"));
+    json_object *ranks = jsonutil_get(o, "ranks");
+    job->nnodes = json_object_is_type(ranks, json_type_array)
+                      ? (unsigned)json_object_array_length(ranks)
+                      : 1;
+    double expiration = 0;
+    if (jsonutil_number(jsonutil_get(o, "expiration"), &expiration))
+        job->expiration = expiration;
+    if (!job->spec || get_unsigned(o, "ntasks", 1, &job->ntasks, err) < 0 ||
+        get_unsigned(o, "node", 0, &job->node, err) < 0 || get_tasks(job, o, err) < 0 ||
+        !(job->cores = get_idset(o, "cores", err)) ||
+        !(job->gpus = get_idset(o, "gpus", err)))
+        return -1;
+    job->tmpdir = xasprintf("%s/jobtmp-%u-%s", x->rundir, x->rank, job->f58);
+    if (mkdir(job->tmpdir, 0700) < 0 && errno != EEXIST)
+        return error_set(err, errno, "job directory %s: %s", job->tmpdir,
+                         strerror(errno));
+    if (job_start_pmi(job, err) < 0 || outputs_open(job, err) < 0)
+        return -1;
+    return 0;
+}
+
+static void start_event(struct job *job)
+{
+    struct strbuf *b = conn_event_begin(job->x->conn, job->id, "start");
+    strbuf_add(b, "\"pids\":{");
+    for (unsigned i = 0; i < job->nlocal; i++)
+        strbuf_addf(b, "%s\"%u\":%d", i ? "," : "", job->tasks[i].rank,
+                    (int)job->tasks[i].pid);
+    strbuf_add(b, "}");
+    conn_event_end(job->x->conn);
+    job->started = true;
+}
+
+static void start_tasks(struct job *job)
+{
+    struct error err;
+    int code = 126;
+    job->starting = true;
+    for (unsigned i = 0; i < job->nlocal; i++)
+        if (task_start(&job->tasks[i], &code, &err) < 0) {
+            job->tasks[i].status = code << 8;
+            job->status = code << 8;
+            job->ending = true; /* before the exception, which would be gentle */
+            job_exception(job, "exec", 0, "%s", err.text);
+            job_kill(job);
+            break;
+        }
+    job->starting = false;
+    if (!job->ending) {
+        start_event(job);
+        set_timers(job);
+    }
+    check_finished(job);
+}
+
+void job_start(struct exec *x, json_object *o)
+{
+    struct error err;
+    int64_t id;
+    if (!jsonutil_int(jsonutil_get(o, "id"), 1, INT64_MAX, &id)) {
+        log_error("start: a job without a valid \"id\"");
+        return;
+    }
+    if (job_find(x, (uint64_t)id)) {
+        log_error("start: job %lld already runs here", (long long)id);
+        return;
+    }
+    struct job *job = xcalloc(1, sizeof(*job));
+    job->x = x;
+    job->id = (uint64_t)id;
+    job->start = json_object_get(o);
+    job->outputs.fd[0] = job->outputs.fd[1] = -1;
+    jobid_encode(job->id, JOBID_F58, job->f58, sizeof(job->f58));
+    if (prepare(job, o, &err) < 0) {
+        exception_event(x, job->id, "exec", 0, err.text);
+        finish_event(x, job->id, NULL, 126 << 8);
+        if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
+            reader_create(x, job->id, 0, NULL, 0);
+        }
+        remove_tmpdir(job);
+        job_free(job);
+        return;
+    }
+    idmap_put(&x->jobs, job->id, job);
+    if (json_object_get_boolean(jsonutil_get(o, "attach")))
+        reader_create(x, job->id, 0, job, 0);
+    start_tasks(job);
+}

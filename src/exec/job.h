@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job: a job on this node: from the start message to the finish event. */
+#ifndef HBATCH_EXEC_JOB_H
+#define HBATCH_EXEC_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <hwloc/bitmap.h>
+#include <json-c/json.h>
+#include "src/common/jobid.h"
+#include "src/exec/exec.h"
+#include "src/exec/input.h"
+#include "src/exec/output.h"
+#include "src/exec/task.h"
+#include "src/job/taskmap.h"
+
+struct job {
+    struct exec *x;
+    uint64_t id;
+    char f58[40];
+    struct spec *spec;
+    json_object *start; /* the start message's entry */
+    const char *cc;     /* or NULL; these are borrowed from the message */
+    unsigned ntasks, nnodes, node;
+    hwloc_bitmap_t cores, gpus; /* on this node */
+    double expiration;
+    char *tmpdir;
+    char *nodelist;      /* made when a template wants it */
+    struct taskmap *map; /* NULL when there is one node */
+    struct pmi_job *pmi; /* or NULL */
+    unsigned pmi_kinds;
+
+    unsigned nlocal;    /* tasks of this node */
+    unsigned nrunning;  /* started and not reaped */
+    unsigned nstreams;  /* pipes that are still open */
+    struct task *tasks; /* [nlocal] */
+    struct outputs outputs;
+    struct input *input; /* or NULL */
+    struct spool_job spool;
+    uint64_t bytes[2];
+    unsigned nreaders;
+
+    bool starting; /* tasks are being started */
+    bool started;  /* the start event was sent */
+    bool ending;   /* it must end: nothing more is told of why */
+    bool lost;     /* output could not be kept */
+    bool doomed;   /* the timer of exit-timeout was started, because of */
+    unsigned doom_task;
+    double doom_time; /* when it fires, monotonic clock */
+    bool lingering;   /* tasks are gone, a pipe is held open by somebody */
+    bool finished;
+    unsigned lingered;
+    int status; /* the greatest wait status so far */
+    struct timer *expire_timer, *warn_timer, *kill_timer, *doom_timer, *linger_timer;
+    struct job *next; /* in exec.ended */
+};
+
+static inline uint64_t job_id(const struct job *job)
+{
+    return job->id;
+}
+
+static inline void job_count_reader(struct job *job, int n)
+{
+    job->nreaders += (unsigned)n;
+}
+
+/* One entry of a start message. */
+void job_start(struct exec *x, json_object *o);
+struct job *job_find(const struct exec *x, uint64_t id); /* or NULL */
+
+/* Send SIGNUM to all local tasks with their process groups. */
+void job_signal(struct job *job, int signum);
+/* TERM, and KILL after GRACE seconds. */
+void job_end(struct job *job, double grace);
+/* KILL at once. */
+void job_kill(struct job *job);
+/* Tell of an exception; severity 0 ends the job. */
+void job_exception(struct job *job, const char *type, int severity, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* A task was reaped with wait status STATUS. */
+void job_task_ended(struct job *job, struct task *task, int status);
+/* One of its pipes has ended. */
+void job_stream_ended(struct job *job);
+/* A chunk of captured output. */
+void job_output(struct job *job, unsigned rank, unsigned stream, const char *data,
+                size_t len);
+/* Its output could not be kept. */
+void job_output_lost(struct job *job, const char *where, int error);
+/* Free the jobs that have ended; called at the end of a turn. */
+void job_free_ended(struct exec *x);
+/* The executor leaves: free everything. */
+void job_free_all(struct exec *x);
+
+/* Task rank of local task INDEX. */
+unsigned job_task_rank(const struct job *job, unsigned index);
+/* Create the job's PMI servers if its programs want some (job_pmi.c). */
+int job_start_pmi(struct job *job, struct error *err);
+extern const struct pmi_ops job_pmi_ops;
+/* Values for templates; TASK may be NULL. */
+void job_template_vars(struct job *job, const struct task *task,
+                       struct template_vars *vars);
+/* TEXT rendered for the job, or for TASK; the caller frees. */
+char *job_render(struct job *job, const struct task *task, const char *text);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* hbatch-exec: the process beside a rank that starts, watches and ends the tasks of its node. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include "config.h"
+#include "src/comm/lines.h"
+#include "src/common/duration.h"
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/exec/exec.h"
+
+static const char usage[] =
+    "Usage: hbatch-exec --rundir=DIR [--rank=N] [--socket-fd=N | --socket=PATH]\n"
+    "Started by hbatch-instance: runs the tasks of one node.\n"
+    "  --rundir=DIR     directory of the instance on this node\n"
+    "  --rank=N         the instance's rank here (default 0)\n"
+    "  --socket-fd=N    a listening socket that was inherited\n"
+    "  --socket=PATH    the socket to listen on (default DIR/exec-RANK.sock)\n"
+    "  --verbose        say more on stderr\n"
+    "Environment: HBATCH_EXEC_ORPHAN_TIMEOUT, how long jobs go on without a rank "
+    "(600s)\n";
+
+struct arguments {
+    unsigned rank;
+    int fd;
+    const char *rundir, *socket;
+    bool verbose;
+};
+
+static unsigned number(const char *option, const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || n > 0x7fffffff)
+        log_exit(2, "--%s=%s: must be a non-negative integer", option, text);
+    return (unsigned)n;
+}
+
+static void parse(int argc, char **argv, struct arguments *a)
+{
+    static const struct option options[] = {{"rank", required_argument, NULL, 'r'},
+                                            {"rundir", required_argument, NULL, 'd'},
+                                            {"socket-fd", required_argument, NULL, 'f'},
+                                            {"socket", required_argument, NULL, 's'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int c;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+        switch (c) {
+        case 'r':
+            a->rank = number("rank", optarg);
+            break;
+        case 'd':
+            a->rundir = optarg;
+            break;
+        case 'f':
+            a->fd = (int)number("socket-fd", optarg);
+            break;
+        case 's':
+            a->socket = optarg;
+            break;
+        case 'v':
+            a->verbose = true;
+            break;
+        case 'V':
+            puts("hbatch-exec " PACKAGE_VERSION);
+            exit(0);
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs(usage, stderr);
+            exit(2);
+        }
+    if (optind < argc || !a->rundir) {
+        fputs(usage, stderr);
+        exit(2);
+    }
+}
+
+/* What tasks must find, arranged once here instead of in every child: no signal ignored or blocked,
+ * descriptor 0 is /dev/null, 1 and 2 are open. */
+static void settle(void)
+{
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (null >= 0 && null < 3)
+        null = dup(null);
+    if (null < 0)
+        log_exit(1, "/dev/null: %s", strerror(errno));
+    dup2(null, STDIN_FILENO);
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            dup2(null, fd);
+    close(null);
+    setsid(); /* fails when hbatch-instance has done it */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        log_warning("PR_SET_CHILD_SUBREAPER: %s", strerror(errno));
+}
+
+static int open_socket(const struct arguments *a, struct error *err)
+{
+    if (a->fd >= 0) {
+        int flags = fcntl(a->fd, F_GETFL);
+        if (flags < 0)
+            return error_set(err, errno, "--socket-fd=%d: %s", a->fd, strerror(errno));
+        fcntl(a->fd, F_SETFD, FD_CLOEXEC);
+        fcntl(a->fd, F_SETFL, flags | O_NONBLOCK);
+        return a->fd;
+    }
+    cleanup_free char *path =
+        a->socket ? xstrdup(a->socket) : xasprintf("%s/exec-%u.sock", a->rundir, a->rank);
+    int fd = lines_listen(path, err);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return fd;
+}
+
+static double orphan_timeout(void)
+{
+    struct error err;
+    double seconds = 600;
+    const char *text = getenv("HBATCH_EXEC_ORPHAN_TIMEOUT");
+    if (text && duration_decode(text, &seconds, &err) < 0)
+        log_warning("HBATCH_EXEC_ORPHAN_TIMEOUT: %s", err.text);
+    return seconds;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {.fd = -1};
+    struct error err;
+    log_init("hbatch-exec", LOG_L_WARNING);
+    parse(argc, argv, &a);
+    if (a.verbose)
+        log_init("hbatch-exec", LOG_L_DEBUG);
+    settle();
+    char *rundir = realpath(a.rundir, NULL);
+    if (!rundir)
+        log_exit(1, "--rundir=%s: %s", a.rundir, strerror(errno));
+    int fd = open_socket(&a, &err);
+    if (fd < 0)
+        log_exit(1, "%s", err.text);
+    const char *outer = getenv("HBATCH_JOB_PATH");
+    char *outer_path = outer && *outer ? xstrdup(outer) : NULL;
+    env_clean_own();
+    if (chdir("/") < 0)
+        log_exit(1, "/: %s", strerror(errno));
+
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct exec *x = exec_create(&loop, a.rank, rundir, fd, &err);
+    free(rundir);
+    if (!x)
+        log_exit(1, "%s", err.text);
+    x->outer_path = outer_path;
+    x->verbose = a.verbose;
+    x->orphan_timeout = orphan_timeout();
+    exec_detached(x);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    conn_flush(x->conn);
+    exec_destroy(x);
+    uv_loop_close(&loop);
+    return 0;
+}

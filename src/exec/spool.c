@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+
+#define MAGIC 0x52534248u /* "HBSR" */
+#define GATHER (256u << 10)
+#define DIRECT (16u << 10) /* records from this length on are not gathered */
+
+static const char file_header[8] = "HBSPOOL1";
+
+struct spool {
+    int fd;
+    char *path;
+    uint64_t end;  /* where the next record goes, gathered ones included */
+    uint64_t base; /* position of the first gathered byte */
+    char *gathered;
+    size_t len;
+    char *scratch; /* of spool_read */
+    size_t scratch_size;
+    void (*lost)(void *arg, uint64_t id, int error);
+    void *arg;
+};
+
+static int pwrite_all(int fd, struct iovec *iov, int count, uint64_t pos)
+{
+    while (count > 0) {
+        ssize_t n = pwritev(fd, iov, count, (off_t)pos);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        pos += (uint64_t)n;
+        while (count > 0 && (size_t)n >= iov->iov_len) {
+            n -= (ssize_t)iov->iov_len;
+            iov++;
+            count--;
+        }
+        if (count > 0) {
+            iov->iov_base = (char *)iov->iov_base + n;
+            iov->iov_len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+struct spool *spool_open(const char *path,
+                         void (*lost)(void *arg, uint64_t id, int error), void *arg,
+                         struct error *err)
+{
+    cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_null(err, errno, "output spool %s: %s", path, strerror(errno));
+    if (st.st_size < (off_t)sizeof(file_header)) {
+        if (pwrite(fd, file_header, sizeof(file_header), 0) != sizeof(file_header))
+            return error_null(err, errno, "output spool %s: %s", path, strerror(errno));
+        st.st_size = sizeof(file_header);
+    } else {
+        char found[sizeof(file_header)];
+        if (pread(fd, found, sizeof(found), 0) != sizeof(found) ||
+            memcmp(found, file_header, sizeof(found)) != 0)
+            return error_null(err, EINVAL,
+                              "output spool %s: this file is something else; remove it",
+                              path);
+    }
+    struct spool *s = xcalloc(1, sizeof(*s));
+    s->fd = fd;
+    fd = -1;
+    s->path = xstrdup(path);
+    s->end = s->base = (uint64_t)st.st_size;
+    s->gathered = xmalloc(GATHER);
+    s->lost = lost;
+    s->arg = arg;
+    return s;
+}
+
+void spool_close(struct spool *s)
+{
+    if (!s)
+        return;
+    spool_flush(s);
+    close(s->fd);
+    free(s->path);
+    free(s->gathered);
+    free(s->scratch);
+    free(s);
+}
+
+/* The gathered records did not fit: tell each job, and take them back. */
+static void drop_gathered(struct spool *s, int error)
+{
+    log_error("output spool %s: %s; %zu bytes of output were lost", s->path,
+              strerror(error), s->len);
+    s->end = s->base;
+    size_t len = s->len;
+    s->len = 0;
+    for (size_t at = 0; at < len;) {
+        struct spool_record rec;
+        memcpy(&rec, s->gathered + at, sizeof(rec));
+        at += sizeof(rec) + rec.len;
+        if (s->lost)
+            s->lost(s->arg, rec.id, error);
+    }
+}
+
+void spool_flush(struct spool *s)
+{
+    if (s->len > 0) {
+        struct iovec iov = {s->gathered, s->len};
+        if (pwrite_all(s->fd, &iov, 1, s->base) < 0) {
+            drop_gathered(s, errno);
+            return;
+        }
+        s->len = 0;
+    }
+    s->base = s->end;
+}
+
+/* Make the job's last record point to POS. */
+static void link_record(struct spool *s, const struct spool_job *job, uint64_t pos)
+{
+    uint64_t where = job->last + offsetof(struct spool_record, next);
+    if (job->last >= s->base) {
+        if (where - s->base + sizeof(pos) <= s->len)
+            memcpy(s->gathered + (where - s->base), &pos, sizeof(pos));
+    } else if (pwrite(s->fd, &pos, sizeof(pos), (off_t)where) != sizeof(pos)) {
+        log_error("output spool %s: %s", s->path, strerror(errno));
+    }
+}
+
+uint64_t spool_append(struct spool *s, struct spool_job *job, uint64_t id, unsigned task,
+                      unsigned stream, const void *data, size_t len)
+{
+    struct spool_record rec = {MAGIC, (uint32_t)len, id, 0, task, stream};
+    size_t total = sizeof(rec) + len;
+    if (len >= DIRECT || s->len + total > GATHER)
+        spool_flush(s);
+    uint64_t pos = s->end;
+    if (len >= DIRECT) {
+        struct iovec iov[2] = {{&rec, sizeof(rec)}, {(void *)(uintptr_t)data, len}};
+        if (pwrite_all(s->fd, iov, 2, pos) < 0)
+            return 0;
+    } else {
+        memcpy(s->gathered + s->len, &rec, sizeof(rec));
+        if (len > 0)
+            memcpy(s->gathered + s->len + sizeof(rec), data, len);
+        s->len += total;
+    }
+    if (job->last)
+        link_record(s, job, pos);
+    else
+        job->first = pos;
+    job->last = pos;
+    s->end += total;
+    if (len >= DIRECT)
+        s->base = s->end;
+    return pos;
+}
+
+void spool_forget_lost(const struct spool *s, struct spool_job *job)
+{
+    if (job->first >= s->end)
+        job->first = 0;
+    if (job->last >= s->end)
+        job->last = 0;
+}
+
+static ssize_t read_at(int fd, void *buf, size_t n, uint64_t pos)
+{
+    size_t got = 0;
+    while (got < n) {
+        ssize_t k = pread(fd, (char *)buf + got, n - got, (off_t)(pos + got));
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return -1;
+        if (k == 0)
+            break;
+        got += (size_t)k;
+    }
+    return (ssize_t)got;
+}
+
+const char *spool_read(struct spool *s, uint64_t id, uint64_t pos,
+                       struct spool_record *rec, struct error *err)
+{
+    bool gathered = pos >= s->base;
+    ssize_t n = 0;
+    if (pos < sizeof(file_header) || pos >= s->end || s->end - pos < sizeof(*rec))
+        n = 0;
+    else if (gathered)
+        memcpy(rec, s->gathered + (pos - s->base), (size_t)(n = sizeof(*rec)));
+    else
+        n = read_at(s->fd, rec, sizeof(*rec), pos);
+    if (n < 0)
+        return error_null(err, errno, "output spool %s: %s", s->path, strerror(errno));
+    if (n != sizeof(*rec) || rec->magic != MAGIC || rec->id != id ||
+        rec->len > SPOOL_RECORD_MAX || rec->len > s->end - pos - sizeof(*rec))
+        return error_null(err, ENODATA,
+                          "output spool %s: no record of this job at position %llu",
+                          s->path, (unsigned long long)pos);
+    if (gathered)
+        return s->gathered + (pos - s->base) + sizeof(*rec);
+    if (rec->len > s->scratch_size || !s->scratch) {
+        free(s->scratch);
+        s->scratch_size = MAX(rec->len, 64u << 10);
+        s->scratch = xmalloc(s->scratch_size);
+    }
+    if (read_at(s->fd, s->scratch, rec->len, pos + sizeof(*rec)) != (ssize_t)rec->len)
+        return error_null(err, EIO, "output spool %s: cut off at position %llu", s->path,
+                          (unsigned long long)pos);
+    return s->scratch;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/sweep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/exec/job.h"
+
+#define SWEEP_PAUSE 0.1 /* seconds between sweeps while jobs end */
+#define DEPTH_MAX 64
+
+enum verdict { LEAVE, LOOK_BELOW, KILL };
+
+/* Call F for each child of process PID. */
+static void each_child(pid_t pid,
+                       void (*f)(struct exec *x, pid_t child, int depth, uint64_t only),
+                       struct exec *x, int depth, uint64_t only)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    cleanup_free char *text = read_file(path, NULL);
+    for (char *p = text; p && *p;) {
+        char *end;
+        long child = strtol(p, &end, 10);
+        if (end == p)
+            break;
+        if (child > 1)
+            f(x, (pid_t)child, depth, only);
+        p = end;
+    }
+}
+
+/* The job, of those that this executor started, that process PID belongs to; 0: unknown. */
+static uint64_t job_of(const struct exec *x, pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    size_t len = 0;
+    cleanup_free char *env = read_file(path, &len);
+    if (!env || !x->node)
+        return 0;
+    static const char name[] = "HBATCH_JOB_PATH=";
+    for (const char *p = env; p < env + len; p += strlen(p) + 1) {
+        if (strncmp(p, name, sizeof(name) - 1) != 0)
+            continue;
+        p += sizeof(name) - 1;
+        if (x->outer_path) {
+            size_t n = strlen(x->outer_path);
+            if (strncmp(p, x->outer_path, n) != 0 || p[n] != '/')
+                return 0;
+            p += n + 1;
+        }
+        size_t n = strlen(x->node->instance);
+        if (strncmp(p, x->node->instance, n) != 0 || p[n] != '.')
+            return 0;
+        return strtoull(p + n + 1, NULL, 10);
+    }
+    return 0;
+}
+
+/* ONLY: kill what belongs to this job; 0: to any job that does not run. */
+static void visit(struct exec *x, pid_t pid, int depth, uint64_t only)
+{
+    bool task = idmap_get(&x->tasks, (uint64_t)pid) != NULL;
+    if (task && !only)
+        return; /* what is below a task that runs is its own affair */
+    uint64_t id = task ? 0 : job_of(x, pid);
+    bool kill_it = only ? id == only : (id ? !job_find(x, id) : x->jobs.used == 0);
+    if (depth < DEPTH_MAX)
+        each_child(pid, visit, x, depth + 1, only);
+    if (kill_it && !task) {
+        log_debug("process %d of job %llu was left behind: killed", (int)pid,
+                  (unsigned long long)id);
+        kill(pid, SIGKILL);
+    }
+}
+
+void sweep_job(struct exec *x, uint64_t id)
+{
+    each_child(getpid(), visit, x, 0, id);
+}
+
+static void on_sweep(void *arg)
+{
+    struct exec *x = arg;
+    char path[64];
+    x->last_sweep = time_mono();
+    /* Usually all children are tasks, and this is all there is to do. */
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    cleanup_free char *text = read_file(path, NULL);
+    size_t count = 0;
+    for (const char *p = text; p && *p; p++)
+        count += *p == ' ';
+    if (count > x->tasks.used) {
+        each_child(getpid(), visit, x, 0, 0);
+        sweep_later(x); /* what a killed process left is ours now */
+    }
+}
+
+void sweep_later(struct exec *x)
+{
+    if (!x->sweep_timer)
+        timer_start(&x->sweep_timer, x->loop, x->last_sweep + SWEEP_PAUSE - time_mono(),
+                    on_sweep, x);
+}
+
+static void kill_child(struct exec *x, pid_t pid, int depth, uint64_t only)
+{
+    if (depth < DEPTH_MAX)
+        each_child(pid, kill_child, x, depth + 1, only);
+    kill(pid, SIGKILL);
+}
+
+void sweep_all(struct exec *x, double seconds)
+{
+    double until = time_mono() + seconds;
+    do {
+        each_child(getpid(), kill_child, x, 0, 0);
+        pid_t pid;
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            ;
+        if (pid < 0 && errno == ECHILD)
+            return;
+        poll(NULL, 0, 2);
+    } while (time_mono() < until);
+    log_warning("some processes of ended jobs could not be killed in %.0f s", seconds);
+}

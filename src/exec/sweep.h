@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sweep: processes that tasks left behind in sessions of their own.
+ *
+ * The executor is a subreaper: such a process becomes its child when its parent ends.  What it
+ * belongs to is told by HBATCH_JOB_PATH in its environment, which sub-instances and their tasks
+ * carry on; a process without it is left alone as long as any job runs here. */
+#ifndef HBATCH_EXEC_SWEEP_H
+#define HBATCH_EXEC_SWEEP_H
+
+#include <stdint.h>
+
+struct exec;
+
+/* Kill what is left of job ID, now. */
+void sweep_job(struct exec *x, uint64_t id);
+/* Soon look for what is left of jobs that have ended. */
+void sweep_later(struct exec *x);
+/* Kill all processes below this one and wait for them, at most SECONDS. */
+void sweep_all(struct exec *x, double seconds);
+
+#endif

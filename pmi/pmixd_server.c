@@ -274,13 +274,14 @@ int pmixd_start(struct pmixd *d, struct error *err)
     struct infos l = {0};
     const char *nspace = "hbatch-exec";
     pmix_rank_t rank = d->config->rank;
-    bool no = false;
+    bool no = false, yes = true;
     infos_add(&l, PMIX_SERVER_NSPACE, nspace, PMIX_STRING);
     infos_add(&l, PMIX_SERVER_RANK, &rank, PMIX_PROC_RANK);
     infos_add(&l, PMIX_SERVER_TMPDIR, d->config->rundir, PMIX_STRING);
     infos_add(&l, PMIX_SYSTEM_TMPDIR, d->config->rundir, PMIX_STRING);
     infos_add(&l, PMIX_HOSTNAME, d->config->hostname, PMIX_STRING);
     infos_add(&l, PMIX_SERVER_TOOL_SUPPORT, &no, PMIX_BOOL);
+    infos_add(&l, PMIX_SERVER_SHARE_TOPOLOGY, &yes, PMIX_BOOL);
     double before = time_mono();
     pmix_status_t rc = PMIx_server_init(&module, l.v, l.n);
     infos_free(&l);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pmi/pmi.h"
 #include "pmi/exchange.h"
+#include "pmi/hwenv.h"
 #include "pmi/nameserv.h"
 #include "pmi/pmixd.h"
 #include "pmi/spawn.h"
@@ -16,9 +17,11 @@ struct pmi {
     struct spawner *spawner;
     struct pmixd *pmix;
     struct wire *wire;
+    struct hwenv hw;
 };
 
 struct pmi_job {
+    struct pmi *pmi;
     struct pmixd_job *pmix; /* NULL: not offered */
     struct wire_job *wire;
 };
@@ -63,6 +66,7 @@ struct pmi_job *pmi_job_create(struct pmi *pmi, const struct pmi_job_spec *spec,
                                struct error *err)
 {
     struct pmi_job *job = xcalloc(1, sizeof(*job));
+    job->pmi = pmi;
     if (spec->kinds & PMI_PMIX)
         job->pmix = pmixd_job_create(pmi->pmix, spec, err);
     bool good = job->pmix || !(spec->kinds & PMI_PMIX);
@@ -91,6 +95,7 @@ int pmi_task_prepare(struct pmi_job *job, unsigned rank,
                      struct error *err)
 {
     *child_fd = -1;
+    hwenv_add(&job->pmi->hw, envadd, arg);
     if (job->pmix && pmixd_task_prepare(job->pmix, rank, envadd, arg, err) < 0)
         return -1;
     if (job->wire && wire_task_prepare(job->wire, rank, envadd, arg, child_fd, err) < 0)

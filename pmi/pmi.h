@@ -119,8 +119,8 @@ struct pmi_job *pmi_job_create(struct pmi *pmi, const struct pmi_job_spec *spec,
 void pmi_job_destroy(struct pmi_job *job);
 
 /* Environment and descriptors for task RANK. What is added beyond PMIX_* and PMI_* are
- * defaults (OMPI_MCA_*): the caller puts what the user has set himself over them. Appends "K=V" strings (malloc'ed, the caller frees)
- * with ENVADD(arg, string); *child_fd is an fd to be inherited by the task (for PMI_FD: the
+ * defaults (OMPI_MCA_*, HWLOC_*): the caller puts what the user has set himself over them.
+ * Appends "K=V" strings (malloc'ed, the caller frees) with ENVADD(arg, string); *child_fd is an fd to be inherited by the task (for PMI_FD: the
  * number is put into the environment as *child_fd itself, the caller must keep that number in
  * the child and close it in the parent after the fork), or -1. */
 int pmi_task_prepare(struct pmi_job *job, unsigned rank,

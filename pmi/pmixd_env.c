@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What costs an Open MPI program time at its start, and is known here before: see the table in
  * HACKING.  All are defaults: the executor puts the user's own variables over them. */
+#include "pmi/hwenv.h"
 #include "pmi/pmixd_impl.h"
 #include "src/common/util.h"
 
-#include <glob.h>
-#include <unistd.h>
-
 enum { LOOKED = 1, NO_FABRIC = 2 };
-
-/* A device that one of Open MPI's matching transports (psm, psm2, ofi, ucx) could use. */
-static bool has_fabric(void)
-{
-    static const char *const patterns[] = {
-        "/dev/hfi1*",              /* Omni-Path: psm2 */
-        "/dev/ipath*",             /* InfiniPath: psm */
-        "/sys/class/infiniband/*", /* InfiniBand, RoCE, EFA: ucx, ofi */
-        "/sys/class/cxi/*",        /* Slingshot: ofi */
-        "/dev/usnic*",
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-        glob_t found = {0};
-        bool any =
-            glob(patterns[i], GLOB_NOSORT, NULL, &found) == 0 && found.gl_pathc > 0;
-        globfree(&found);
-        if (any)
-            return true;
-    }
-    return false;
-}
 
 void pmixd_env(struct pmixd *d, const struct pmixd_job *job,
                void (*envadd)(void *arg, char *kv), void *arg)
 {
     if (!d->env_missing)
-        d->env_missing = LOOKED | (has_fabric() ? 0 : NO_FABRIC);
+        d->env_missing = LOOKED | (hwenv_has_fabric() ? 0 : NO_FABRIC);
     /* Open MPI 4 wants to see the daemon that started it before it trusts the PMIx server;
      * any address will do, it never calls */
     envadd(arg, xstrdup("OMPI_MCA_orte_local_daemon_uri=1234.0;tcp://127.0.0.1:1"));

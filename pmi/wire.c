@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pmi/wire.h"
 #include "pmi/wire_impl.h"
+#include "src/common/utf8.h"
 #include "src/common/util.h"
 
 #include <errno.h>
@@ -163,6 +164,10 @@ static char *sentence(struct conn *c, const char *fmt, va_list ap)
     char *text;
     if (vasprintf(&text, fmt, ap) < 0)
         abort();
+    bool utf8 = utf8_valid(text, strlen(text)); /* it may quote what the task sent */
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 127 || ((unsigned char)*p > 127 && !utf8))
+            *p = '?';
     char *line = xasprintf("hbatch: PMI: task %u %s\n", c->rank, text);
     free(text);
     return line;
@@ -185,9 +190,9 @@ void conn_error(struct conn *c, const char *fmt, ...)
     cleanup_free char *line = sentence(c, fmt, ap);
     va_end(ap);
     conn_close(c);
-    op_gone(c, "broke the PMI protocol");
     const struct pmi_config *config = &c->job->wire->config;
     config->ops->abort(config->arg, c->job->id, c->rank, 1, line);
+    op_gone(c, "broke the PMI protocol", true);
 }
 
 static void on_left(uv_timer_t *timer)
@@ -256,7 +261,7 @@ static void lost(struct conn *c)
         if (!uv_is_active((uv_handle_t *)wire->timer))
             uv_timer_start(wire->timer, on_left, LEFT_MS, 0);
     }
-    op_gone(c, "closed its PMI socket");
+    op_gone(c, early ? "left without a PMI finalize" : "closed its PMI socket", false);
 }
 
 static void flush(struct conn *c)
@@ -481,11 +486,11 @@ void wire_task_exited(struct wire_job *job, unsigned rank, bool *unclean)
     c->left = 0;
     *unclean = c->state == CONN_STARTED || c->state == CONN_READY;
     conn_close(c);
-    op_gone(c, "has ended");
+    op_gone(c, "has ended", false);
 }
 
 void conn_finalized(struct conn *c)
 {
     c->state = CONN_FINALIZED;
-    op_gone(c, "has finalized");
+    op_gone(c, "has finalized", false);
 }

@@ -126,8 +126,8 @@ unsigned conn_appnum(const struct conn *c);
 
 /* --- wire_ops.c: what both protocols can ask for; TOKEN is copied and may be NULL */
 void op_barrier(struct conn *c, const char *token);
-/* C cannot join a barrier any more, since TASK WHAT ("has ended"). */
-void op_gone(struct conn *c, const char *what);
+/* C cannot join a barrier any more, since it WHAT ("has ended"); QUIET: the user knows. */
+void op_gone(struct conn *c, const char *what, bool quiet);
 void op_abort(struct conn *c, int status, const char *text); /* TEXT may be NULL */
 void op_publish(struct conn *c, const char *token, const char *name, const char *port,
                 size_t len);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pmi/wire_impl.h"
+#include "src/common/utf8.h"
 #include "src/common/util.h"
 
 #include <errno.h>
@@ -95,7 +96,7 @@ static void fail_attr_waits(struct wire_job *job)
     }
 }
 
-void op_gone(struct conn *c, const char *what)
+void op_gone(struct conn *c, const char *what, bool quiet)
 {
     struct wire_job *job = c->job;
     if (c->gone)
@@ -114,8 +115,10 @@ void op_gone(struct conn *c, const char *what)
             exchange_fail(job->wire->x, job->key, job->node_ranks, job->nnodes,
                           ECONNABORTED);
         if (!job->exchanging && job->waiting > 0) {
-            conn_log(c, "%s while other tasks of its job wait in a barrier, which fails",
-                     what);
+            if (!quiet)
+                conn_log(c,
+                         "%s while other tasks of its job wait in a barrier, which fails",
+                         what);
             release(job, ECONNABORTED, job->why);
         }
     }
@@ -127,9 +130,10 @@ void op_gone(struct conn *c, const char *what)
 void op_abort(struct conn *c, int status, const char *text)
 {
     const struct pmi_config *config = &c->job->wire->config;
+    bool given = text && *text && utf8_valid(text, strlen(text));
     cleanup_free char *line =
         xasprintf("hbatch: PMI: task %u aborted its job with exit code %d%s%s\n", c->rank,
-                  status, text && *text ? ": " : "", text ? text : "");
+                  status, given ? ": " : "", given ? text : "");
     config->ops->abort(config->arg, c->job->id, c->rank, status, line);
 }
 

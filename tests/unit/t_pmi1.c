@@ -237,7 +237,7 @@ END_TEST
 static void check_gone(unsigned nodes, unsigned how, bool before)
 {
     static const char *const say[] = {NULL, NULL, "cmd=finalize\n", "garbage\n"};
-    static const char *const why[] = {"has_ended", "closed_its_PMI_socket",
+    static const char *const why[] = {"has_ended", "left_without_a_PMI_finalize",
                                       "has_finalized", "broke_the_PMI_protocol"};
     struct net *net = net_create(nodes, 4, false);
     bool unclean = false;
@@ -408,6 +408,9 @@ static const struct {
     {"cmd=get_maxes\n", "cmd=get_maxes"},
     {INIT "get_maxes\n", "'get_maxes'"},
     {INIT "cmd=frobnicate\n", "'frobnicate'"},
+    {INIT "\1\2x\xff\n", "'?"
+                         "?x?'"},
+    {INIT "\xc3\xbc\n", "'\xc3\xbc'"},
     {INIT "cmd=put kvsname=hbatch.t.7 value=v\n", "without 'key'"},
     {INIT "cmd=put kvsname=hbatch.t.7 key=v\n", "without 'value'"},
     {INIT "cmd=get key\n", "without '='"},

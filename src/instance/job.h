@@ -15,7 +15,6 @@
 struct text; /* specs.h */
 struct stream;
 
-enum { JOB_FLAG_WAITABLE = 1, JOB_FLAG_DEBUG = 2 }; /* RFC 21 submit flags, a mask */
 
 /* What was submitted: shared by all elements of an array. */
 struct submission {

@@ -30,7 +30,7 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
     static const struct {
         const char *name;
         unsigned flag;
-    } names[] = {{"waitable", JOB_FLAG_WAITABLE}, {"debug", JOB_FLAG_DEBUG}};
+    } names[] = {{"waitable", JOB_WAITABLE}, {"debug", JOB_DEBUG}};
     *flags = 0;
     size_t n =
         json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;

@@ -13,7 +13,8 @@
 #include "src/lib/submit.h"
 
 #define STDIN_CHUNK (64 << 10)
-#define TWICE_WITHIN 2.0 /* seconds */
+#define STDIN_AHEAD (1 << 20) /* sent, but not taken by the tasks */
+#define TWICE_WITHIN 2.0      /* seconds */
 
 struct attach {
     struct cli *cli;
@@ -26,6 +27,7 @@ struct attach {
     int exit_code;
     int signal_fd;
     bool read_stdin;
+    uint64_t stdin_sent, stdin_taken;
     double t_interrupt; /* of the last SIGINT, monotonic */
 };
 
@@ -56,6 +58,8 @@ void attach_print_exit(const struct cli *cli, int exit_code)
 
 /* --- what the job tells ------------------------------------------------------------------ */
 
+static void begin_stdin(struct attach *a);
+
 static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
                      void *arg)
 {
@@ -72,6 +76,8 @@ static void on_event(hbatch_jobid id, double time, const char *name, const char 
         if (cli_get_number(o, "severity", 0) == 0)
             a->fatal = true;
     }
+    if (strcmp(name, "start") == 0)
+        begin_stdin(a);
     if (a->fatal || strcmp(name, "finish") == 0)
         a->read_stdin = false;
     if (a->o->wait_event && strcmp(name, a->o->wait_event) == 0) {
@@ -85,6 +91,13 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
 {
     struct attach *a = arg;
     output_data(&a->out, id, stream, task, data, len, eof);
+}
+
+static void on_input(hbatch_jobid id, uint64_t bytes, void *arg)
+{
+    struct attach *a = arg;
+    if (id == a->id)
+        a->stdin_taken = bytes;
 }
 
 static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
@@ -101,7 +114,7 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
 }
 
 static const struct hbatch_stream_ops ops = {
-    .event = on_event, .output = on_output, .end = on_end};
+    .event = on_event, .output = on_output, .input = on_input, .end = on_end};
 
 /* --- signals ----------------------------------------------------------------------------- */
 
@@ -173,16 +186,23 @@ static void end_stdin(struct attach *a)
     a->read_stdin = false;
 }
 
-/* Nothing to read, now and ever? Then one message says so, and nobody polls. */
-static void begin_stdin(struct attach *a)
+bool attach_stdin_is_empty(void)
 {
     struct stat st;
-    if (a->o->read_only)
+    return fstat(STDIN_FILENO, &st) < 0 ||
+           (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) ||
+           (S_ISREG(st.st_mode) && st.st_size == 0);
+}
+
+/* The tasks can read from now on. */
+static void begin_stdin(struct attach *a)
+{
+    if (a->o->no_stdin || a->o->read_only)
         return;
-    a->read_stdin = true;
-    if (fstat(STDIN_FILENO, &st) < 0 ||
-        (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+    if (attach_stdin_is_empty())
         end_stdin(a);
+    else
+        a->read_stdin = true;
 }
 
 /* In the background, a terminal's input is somebody else's. */
@@ -196,10 +216,12 @@ static void read_stdin(struct attach *a)
 {
     static char buf[STDIN_CHUNK];
     ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
-    if (n > 0)
+    if (n > 0) {
         submit_stdin(a->cli->h, a->id, a->o->stdin_tasks, buf, (size_t)n, false);
-    else if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+        a->stdin_sent += (uint64_t)n;
+    } else if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)) {
         end_stdin(a);
+    }
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */
@@ -233,7 +255,9 @@ static void loop(struct attach *a)
             cli_die(a->cli, "%s", err.text);
         bool unsent = client_unsent(a->cli->h);
         /* What the instance has not taken yet holds back what would come after it. */
-        bool wants = a->read_stdin && !unsent, ours = wants && stdin_is_ours();
+        bool full = a->stdin_sent >= a->stdin_taken + STDIN_AHEAD &&
+                    a->stdin_taken < a->stdin_sent;
+        bool wants = a->read_stdin && !unsent && !full, ours = wants && stdin_is_ours();
         struct pollfd fds[] = {
             {.fd = client_fd(a->cli->h),
              .events = (short)(POLLIN | (unsent ? POLLOUT : 0))},
@@ -258,7 +282,6 @@ static int run(struct attach *a)
         fprintf(stderr, "jobid: %s\n", cli_id(a->cli, a->id, buf));
     if (!a->over) {
         catch_signals(a);
-        begin_stdin(a);
         process(a, 0); /* what came together with the reply */
         loop(a);
     }

@@ -12,6 +12,7 @@ struct attach_options {
     bool label;              /* of tasks */
     bool show_events;        /* on stderr */
     bool show_id;            /* on stderr */
+    bool no_stdin;           /* the job gets its input from elsewhere, or none */
     bool read_only;          /* no standard input, no signals */
     bool quiet;              /* say nothing of how the job ended */
     bool owner;              /* cancel the job when nobody reads its output any more */
@@ -24,6 +25,8 @@ int attach_job(struct cli *cli, const struct attach_options *options, uint64_t i
 /* Submit SPEC (taken over) and attach to it, in one message. */
 int attach_submit(struct cli *cli, const struct attach_options *options,
                   json_object *spec, const struct hbatch_submit *submit);
+/* Whether standard input has nothing to read, now or later. */
+bool attach_stdin_is_empty(void);
 /* "0.123s: job.NAME CONTEXT" and for exceptions "0.123s: job.exception ID type=..." */
 void attach_print_event(const struct cli *cli, uint64_t id, double since_start,
                         const char *name, const char *context);

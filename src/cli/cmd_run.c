@@ -3,6 +3,7 @@
 #include "src/cli/attach.h"
 #include "src/cli/specopts.h"
 #include "src/cli/verbs.h"
+#include "src/lib/build.h"
 
 enum { OPT_WAIT_EVENT = SPECOPT_END };
 
@@ -22,15 +23,19 @@ static const struct opt_group groups[] = {
     OPTS_END,
 };
 
-/* --input=0-3 names tasks; they are told where input goes, and the job does not read a file. */
-static const char *input_tasks(json_object *spec)
+/* Tasks get a pipe for what comes from here if the specification says so; else /dev/null. */
+static bool add_stdin(json_object *spec)
 {
-    static const char *const path[] = {"attributes", "system", "shell", "options",
-                                       "input",      "stdin",  "ranks"};
-    json_object *o = spec;
-    for (size_t i = 0; o && i < ARRAY_SIZE(path); i++)
-        o = cli_get(o, path[i]);
-    return o ? json_object_get_string(o) : NULL;
+    json_object *options = cli_get(
+        cli_get(cli_get(cli_get(spec, "attributes"), "system"), "shell"), "options");
+    const char *type =
+        cli_get_string(cli_get(cli_get(options, "input"), "stdin"), "type", NULL);
+    if (!type && !attach_stdin_is_empty()) {
+        build_path_set(options, "input.stdin.type", json_object_new_string("service"),
+                       NULL);
+        return true;
+    }
+    return type && strcmp(type, "service") == 0;
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -53,8 +58,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         json_object_put(spec);
     } else {
         struct hbatch_submit submit = {.urgency = s.urgency, .flags = s.flags};
-        cleanup_free char *tasks = input_tasks(spec) ? xstrdup(input_tasks(spec)) : NULL;
-        a.stdin_tasks = tasks;
+        a.no_stdin = !add_stdin(spec);
         a.label = s.label_io;
         a.show_id = s.verbose > 0;
         a.show_events = s.verbose > 1;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "src/cli/attach.h"
 #include "src/cli/jobset.h"
+#include "src/common/jobid.h"
 #include "src/lib/submit.h"
 
 #define REDRAW_EVERY 0.1 /* seconds */
@@ -121,6 +122,20 @@ static struct hbatch_stream_ops ops_of(const struct jobset *set)
     return ops;
 }
 
+/* An array's ends come batched; output and events are asked for job by job. */
+static int submit_array(struct jobset *set, json_object *spec,
+                        const struct hbatch_submit *submit, uint64_t *id,
+                        struct error *err)
+{
+    if (submit_job(cli_connect(set->cli), spec, submit, id, NULL, NULL, err) < 0)
+        return -1;
+    for (uint64_t i = 0; i < *submit->count; i++) {
+        if (jobset_add(set, jobid_nth(*id, i), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int jobset_submit(struct jobset *set, json_object *spec,
                   const struct hbatch_submit *submit, uint64_t *id, struct error *err)
 {
@@ -128,9 +143,14 @@ int jobset_submit(struct jobset *set, json_object *spec,
     struct hbatch_submit with_count = *submit;
     uint64_t count;
     with_count.count = &count;
-    if (submit_job(cli_connect(set->cli), spec, &with_count, id, &ops, set, err) < 0)
-        return -1;
-    set->total += count;
+    if (submit->cc && (ops.event || ops.output)) {
+        if (submit_array(set, spec, &with_count, id, err) < 0)
+            return -1;
+    } else {
+        if (submit_job(cli_connect(set->cli), spec, &with_count, id, &ops, set, err) < 0)
+            return -1;
+        set->total += count;
+    }
     if (submit->count)
         *submit->count = count;
     return 0;
@@ -141,10 +161,7 @@ int jobset_add(struct jobset *set, uint64_t id, struct error *err)
     struct hbatch_stream_ops ops = ops_of(set);
     struct hbatch_error e;
     set->total++;
-    struct hbatch *h = cli_connect(set->cli);
-    int rc = ops.event || ops.output ? hbatch_attach(h, id, &ops, set, &e)
-                                     : hbatch_follow(h, id, 1, &ops, set, &e);
-    if (rc >= 0)
+    if (hbatch_attach(cli_connect(set->cli), id, &ops, set, &e) >= 0)
         return 0;
     set->total--;
     return error_set(err, e.code, "%s", e.text);

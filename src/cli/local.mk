@@ -4,11 +4,25 @@ bin_hbatch_SOURCES = \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_attach.c \
+	src/cli/cmd_cancel.c \
+	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
+	src/cli/cmd_info.c \
+	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_wait.c \
+	src/cli/cmd_jobs.c \
+	src/cli/cmd_resource.c \
 	src/cli/cmd_run.c \
+	src/cli/cmd_shutdown.c \
 	src/cli/cmd_start.c \
 	src/cli/cmd_submit.c \
+	src/cli/cmd_uptime.c \
+	src/cli/cmd_uri.c \
 	src/cli/cmd_version.c \
+	src/cli/cmd_watch.c \
+	src/cli/events.c src/cli/events.h \
+	src/cli/format.c src/cli/format.h \
+	src/cli/ids.c src/cli/ids.h \
+	src/cli/jobfields.c src/cli/jobfields.h \
 	src/cli/jobset.c src/cli/jobset.h \
 	src/cli/launch_mpirun.c src/cli/launch_standalone.c src/cli/launcher.h \
 	src/cli/optparse.c src/cli/optparse.h \

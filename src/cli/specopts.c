@@ -112,6 +112,8 @@ static void add_flags(struct specopts *s, const struct cli *cli, const char *tex
                     (int)n, at);
         at += n;
     }
+    if (strcmp(text, "novalidate") == 0) /* a jobspec is always checked */
+        return;
     char *all = s->flags ? xasprintf("%s,%s", s->flags, text) : xstrdup(text);
     free(s->flags);
     s->flags = all;

@@ -10,10 +10,11 @@ extern const struct cmd cmd_attach, cmd_cancel, cmd_getattr, cmd_help, cmd_info,
     cmd_jobs, cmd_resource, cmd_run, cmd_shutdown, cmd_start, cmd_submit, cmd_uptime,
     cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
 
-extern const struct cmd job_cancel, job_eventlog, job_id, job_info, job_kill, job_last,
-    job_list, job_raise, job_stats, job_status, job_taskmap, job_timeleft, job_urgency,
-    job_wait;
+extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_last, job_list,
+    job_raise, job_stats, job_status, job_taskmap, job_timeleft, job_urgency, job_wait;
 
+extern const struct opt_group cmd_jobs_groups[];
+int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
 int cmd_help_all(void);
 int cmd_help_verb(struct cli *cli, const char *verb);
 

@@ -145,6 +145,8 @@ struct hbatch_stream_ops {
     /* Output of task TASK on STREAM ("stdout" or "stderr"); LEN 0 and EOF at its end. */
     void (*output)(hbatch_jobid id, const char *stream, unsigned task, const void *data,
                    size_t len, int eof, void *arg);
+    /* The tasks have taken BYTES in all of what hbatch_stdin sent them. */
+    void (*input)(hbatch_jobid id, uint64_t bytes, void *arg);
     /* A job has ended; LEFT jobs of the stream have not.  0: this was the stream's last. */
     void (*end)(const struct hbatch_result *result, uint64_t left, void *arg);
 };
@@ -167,7 +169,9 @@ int hbatch_submit_stream(struct hbatch *h, const char *jobspec,
 void hbatch_unfollow(struct hbatch *h, int stream);
 
 /* Send LEN bytes to the standard input of the tasks TASKS (RFC 22; NULL: as the job says,
- * which is task 0 by default); END: nothing comes after this. */
+ * which is task 0 by default); END: nothing comes after this.  Tasks can read once the job's
+ * "start" event has come; what is sent before is lost.  Keep what is sent and not yet taken
+ * (see input above) below 1 MiB. */
 int hbatch_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const void *data,
                  size_t len, int end, struct hbatch_error *err);
 
@@ -184,7 +188,7 @@ int hbatch_raise(struct hbatch *h, hbatch_jobid id, const char *type, int severi
 /* Return the old urgency, or -1. */
 int hbatch_urgency(struct hbatch *h, hbatch_jobid id, int urgency,
                    struct hbatch_error *err);
-/* {"jobs":[...],"more":bool}.  QUERY: NULL (active jobs), or a JSON object's text with
+/* {"jobs":[...],"more":bool}.  QUERY: NULL (the newest 1000 jobs), or a JSON object's text with
  * "states" and "results" (RFC 21 masks), "ids", "name", "queue", "since", "max". */
 char *hbatch_list(struct hbatch *h, const char *query, struct hbatch_error *err);
 /* KEY: "jobspec", "R", "eventlog" or "taskmap". */

@@ -68,8 +68,7 @@ static json_object *nodes(const struct hbatch_jobspec *b, bool exclusive,
 
 struct shape_request {
     json_object *resources;
-    json_object *count;        /* of the tasks */
-    json_object *per_resource; /* shell option, or NULL */
+    json_object *count; /* of the tasks */
 };
 
 static int per_task(const struct hbatch_jobspec *b, struct shape_request *r,
@@ -99,13 +98,6 @@ static int per_task(const struct hbatch_jobspec *b, struct shape_request *r,
     return 0;
 }
 
-static void set_per_resource(struct shape_request *r, const char *type, unsigned count)
-{
-    r->per_resource = json_object_new_object();
-    add_string(r->per_resource, "type", type);
-    json_object_object_add(r->per_resource, "count", json_object_new_int64(count));
-}
-
 static int per_resource(const struct hbatch_jobspec *b, struct shape_request *r,
                         struct error *err)
 {
@@ -119,9 +111,13 @@ static int per_resource(const struct hbatch_jobspec *b, struct shape_request *r,
                          "tasks-per-node and tasks-per-core cannot be used together");
     if (b->have_gpus_per_node && !b->have_nodes)
         return error_set(err, EINVAL, "gpus-per-node needs nodes");
-    if (!b->have_nodes && !b->have_cores)
-        return error_set(err, EINVAL, "%s needs nodes or cores",
-                         b->have_tasks_per_node ? "tasks-per-node" : "tasks-per-core");
+    /* How many tasks there are must be known before the job is placed. */
+    if (b->have_tasks_per_node && !b->have_nodes)
+        return error_set(err, EINVAL, "tasks-per-node needs nodes");
+    if (b->have_tasks_per_core && !b->have_cores)
+        return error_set(err, EINVAL, "tasks-per-core needs cores");
+    if (b->have_tasks_per_core && b->exclusive)
+        return error_set(err, EINVAL, "tasks-per-core cannot be used with whole nodes");
     if (!b->have_nodes && b->exclusive)
         return error_set(err, EINVAL, "exclusive can only be set together with nodes");
 
@@ -137,18 +133,14 @@ static int per_resource(const struct hbatch_jobspec *b, struct shape_request *r,
         /* One slot a node: tasks of a node are tasks of a slot. */
         if (b->have_tasks_per_node)
             per_slot = b->tasks_per_node;
-        else if (b->have_tasks_per_core && b->have_cores && !b->exclusive)
-            per_slot = b->tasks_per_core * size;
         else if (b->have_tasks_per_core)
-            set_per_resource(r, "core", b->tasks_per_core);
+            per_slot = b->tasks_per_core * size;
         r->resources = nodes(b, b->exclusive || !b->have_cores,
                              slot(1, size, b->have_gpus_per_node ? b->gpus_per_node : 0));
     } else {
         r->resources = array_of(slot(b->cores, 1, 0));
         if (b->have_tasks_per_core)
             per_slot = b->tasks_per_core;
-        else if (b->have_tasks_per_node)
-            set_per_resource(r, "node", b->tasks_per_node);
     }
     r->count = single("per_slot", json_object_new_int64(per_slot));
     return 0;
@@ -231,6 +223,7 @@ static void add_io(const struct hbatch_jobspec *b, json_object *shell)
 #define SET(VALUE, ...)                                                                  \
     (snprintf(key, sizeof(key), __VA_ARGS__), build_path_set(shell, key, (VALUE), NULL))
     if (b->input && names_tasks(b->input)) {
+        SET(json_object_new_string("service"), "input.stdin.type");
         SET(json_object_new_string(b->input), "input.stdin.ranks");
     } else if (b->input) {
         SET(json_object_new_string("file"), "input.stdin.type");
@@ -377,8 +370,6 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
     tasks = array_of(task);
     json_object_object_add(spec, "tasks", tasks);
     json_object_object_add(spec, "version", json_object_new_int(1));
-    if (shape.per_resource)
-        json_object_object_add(shell, "per-resource", shape.per_resource);
 
     cleanup_free char *here = b->cwd ? xstrdup(b->cwd) : getcwd(NULL, 0);
     if (!here)

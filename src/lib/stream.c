@@ -148,6 +148,9 @@ static void take_note(const char *method, json_object *params, void *arg)
         json_object *event = get(params, "event");
         if (event)
             take_event(s, id, event);
+    } else if (strcmp(method, "job.stdinack") == 0) {
+        if (s->ops.input)
+            s->ops.input(id, json_object_get_uint64(get(params, "bytes")), s->arg);
     } else if (strcmp(method, "job.ends") == 0) {
         take_ends(s, params);
     } else if (strcmp(method, "job.end") == 0) {

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+#include "src/cli/ids.h"
+#include "src/cli/verbs.h"
+#include "src/job/state.h"
+
+enum { ALL, DRY_RUN, MESSAGE, STATES, QUIET, USER };
+
+static const struct opt opts[] = {
+    {ALL, 0, "all", NULL, "All active jobs"},
+    {STATES, 'S', "states", "STATES",
+     "All jobs in these states: pending, running, sched, ..."},
+    {MESSAGE, 'm', "message", "NOTE", "Say why"},
+    {DRY_RUN, 'n', "dry-run", NULL, "Only say how many jobs would be canceled"},
+    {QUIET, 'q', "quiet", NULL, "Say nothing when no job matches"},
+    {USER, 'u', "user", "USER", NULL},
+};
+static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
+
+struct cancel {
+    struct cli *cli;
+    bool dry_run, quiet;
+    int states;
+    const char *note;
+    struct ids ids;
+};
+
+static int parse_states(struct cli *cli, const char *text)
+{
+    cleanup_free char *copy = xstrdup(text);
+    char *save = NULL;
+    int mask = 0;
+    for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+        int one = job_state_decode(w);
+        if (!one || (one & JOB_INACTIVE))
+            cli_die(
+                cli,
+                "--states: '%s' must be depend, priority, sched, run, cleanup, pending, "
+                "running or active",
+                w);
+        mask |= one;
+    }
+    return mask;
+}
+
+static int report(struct cancel *c, json_object *result)
+{
+    char buf[CLI_ID_SIZE];
+    json_object *errors = cli_get(result, "errors");
+    size_t n = errors ? json_object_array_length(errors) : 0;
+    for (size_t i = 0; i < n; i++) {
+        json_object *e = json_object_array_get_idx(errors, i);
+        cli_error(c->cli, "%s: %s",
+                  cli_id(c->cli, json_object_get_uint64(cli_get(e, "id")), buf),
+                  cli_get_string(e, "message", "failed"));
+    }
+    return n ? 1 : 0;
+}
+
+static int cancel(struct cancel *c)
+{
+    json_object *params = json_object_new_object(), *ids = json_object_new_array();
+    for (size_t i = 0; i < c->ids.n; i++)
+        json_object_array_add(ids, json_object_new_uint64(c->ids.v[i]));
+    json_object_object_add(params, "ids", ids);
+    if (c->note)
+        json_object_object_add(params, "note", json_object_new_string(c->note));
+    cleanup_json json_object *result = cli_call(c->cli, "job.cancel", params);
+    if (c->states && !c->quiet)
+        cli_error(c->cli, "canceled %d jobs", (int)cli_get_number(result, "canceled", 0));
+    return report(c, result);
+}
+
+static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct cancel c = {.cli = cli};
+    struct optparse p;
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        switch (o->id) {
+        case ALL:
+            c.states |= JOB_ACTIVE;
+            break;
+        case STATES:
+            c.states |= parse_states(cli, p.value);
+            break;
+        case MESSAGE:
+            c.note = p.value;
+            break;
+        case DRY_RUN:
+            c.dry_run = true;
+            break;
+        case QUIET:
+            c.quiet = true;
+            break;
+        }
+    }
+    if (p.nargs && c.states)
+        cli_die(cli, "give job ids, or --all or --states, not both");
+    if (!p.nargs && !c.states)
+        cli_die(cli, "which jobs? Give ids, --all or --states");
+    for (int i = 0; i < p.nargs; i++)
+        ids_add(&c.ids, cli, p.args[i]);
+    if (c.states)
+        ids_add_states(&c.ids, cli, c.states);
+    int rc = 0;
+    if (c.dry_run)
+        cli_error(cli, "would cancel %zu jobs", c.ids.n);
+    else if (c.ids.n)
+        rc = cancel(&c);
+    else if (!c.quiet)
+        cli_error(cli, "no job matches");
+    ids_fini(&c.ids);
+    return rc;
+}
+
+const struct cmd cmd_cancel = {
+    .name = "cancel",
+    .args = "[JOBID...]",
+    .help = "Cancel jobs: ids, ranges of ids (A-B), or all in some states",
+    .groups = groups,
+    .run = run,
+};

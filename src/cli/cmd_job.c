@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+#include "src/cli/verbs.h"
+
+const struct cmd job_list = {
+    .name = "list",
+    .args = "[JOBID...]",
+    .help = "List jobs (the same as hbatch jobs)",
+    .groups = cmd_jobs_groups,
+    .run = cmd_jobs_run,
+};
+
+static const struct cmd *const verbs[] = {
+    &cmd_attach, &job_wait,  &job_status,  &cmd_waitevent, &job_info, &job_eventlog,
+    &job_kill,   &job_raise, &cmd_cancel,  &job_urgency,   &job_id,   &job_last,
+    &job_list,   &job_stats, &job_taskmap, &job_timeleft,
+};
+
+static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    (void)cmd;
+    if (argc < 2)
+        cli_die(cli, "what of a job? See hbatch job --help");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        printf("Usage: hbatch job VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n", cmd->help);
+        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
+        return 0;
+    }
+    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "job", argc - 1, argv + 1);
+}
+
+const struct cmd cmd_job = {
+    .name = "job",
+    .args = "VERB",
+    .help = "Ask about and act on jobs: attach, wait, info, eventlog, kill, ...",
+    .run = run,
+};

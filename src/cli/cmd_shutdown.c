@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/cli/verbs.h"
+
+enum { BACKGROUND, NOW, REASON };
+
+static const struct opt opts[] = {
+    {REASON, 'm', "message", "NOTE", "Say why"},
+    {NOW, 0, "now", NULL, "Do not wait for tasks to end by themselves after SIGTERM"},
+    {BACKGROUND, 0, "background", NULL, "Do not wait until the instance has ended"},
+};
+static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
+
+static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct optparse p;
+    struct error err;
+    bool background = false;
+    json_object *params = json_object_new_object();
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        if (o->id == BACKGROUND)
+            background = true;
+        else if (o->id == NOW)
+            json_object_object_add(params, "now", json_object_new_boolean(true));
+        else
+            json_object_object_add(params, "reason", json_object_new_string(p.value));
+    }
+    cli_operand(cli, &p, "", true);
+    json_object_put(cli_call(cli, "instance.shutdown", params));
+    /* The connection closes when the instance is gone. */
+    while (!background && client_process(cli->h, -1, &err) >= 0)
+        ;
+    return 0;
+}
+
+const struct cmd cmd_shutdown = {
+    .name = "shutdown",
+    .args = "",
+    .help = "End the instance: its jobs are canceled",
+    .groups = groups,
+    .run = run,
+};

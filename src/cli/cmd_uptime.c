@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <pwd.h>
+#include <time.h>
+#include <unistd.h>
+#include "src/cli/format.h"
+#include "src/cli/verbs.h"
+
+static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct optparse p;
+    char clock[16], age[64], owner[64];
+    optparse_init(&p, cli, cmd, argc, argv);
+    optparse_next(&p);
+    cli_operand(cli, &p, "", true);
+    cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
+    cleanup_json json_object *resources = cli_call(cli, "resource.list", NULL);
+    json_object *nodes = cli_get(resources, "nodes");
+    int drained = 0, down = 0;
+    for (size_t i = 0; i < json_object_array_length(nodes); i++) {
+        const char *state =
+            cli_get_string(json_object_array_get_idx(nodes, i), "state", "up");
+        drained += *state == 'd' && state[1] == 'r';
+        down += *state == 'd' && state[1] == 'o';
+    }
+    double now = time_now();
+    time_t t = (time_t)now;
+    strftime(clock, sizeof(clock), "%T", localtime(&t));
+    uid_t uid = (uid_t)cli_get_number(info, "owner", 0);
+    struct passwd *pw = uid == getuid() && getenv("USER") ? NULL : getpwuid(uid);
+    snprintf(owner, sizeof(owner), "%u", uid);
+    format_duration(now - cli_get_number(info, "starttime", now), age, sizeof(age));
+    printf(" %s run %s,  owner %s,  depth %d,  size %d", clock, age,
+           pw                                  ? pw->pw_name
+           : uid == getuid() && getenv("USER") ? getenv("USER")
+                                               : owner,
+           (int)cli_get_number(info, "level", 0), (int)cli_get_number(info, "size", 1));
+    if (drained)
+        printf(",  %d drained", drained);
+    if (down)
+        printf(",  %d offline", down);
+    putchar('\n');
+    return 0;
+}
+
+const struct cmd cmd_uptime = {
+    .name = "uptime",
+    .args = "",
+    .help = "Show how long the instance has run, its owner, level and size",
+    .run = run,
+};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <time.h>
+#include "src/cli/events.h"
+#include "src/common/util.h"
+
+#define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+static void print_time(struct event_style *s, FILE *f, double t)
+{
+    char buf[64];
+    time_t sec = (time_t)t;
+    struct tm tm;
+    localtime_r(&sec, &tm);
+    switch (s->time) {
+    case TIME_RAW:
+        fprintf(f, "%.6f", t);
+        break;
+    case TIME_ISO:
+        gmtime_r(&sec, &tm);
+        strftime(buf, sizeof(buf), "%FT%T", &tm);
+        fprintf(f, "%s.%06dZ", buf, (int)((t - (double)sec) * 1e6));
+        break;
+    case TIME_OFFSET:
+        fprintf(f, "%.6f", t - s->t0);
+        break;
+    case TIME_HUMAN: /* a date when the minute is another, else how long after the last */
+        if (s->last == 0 || (long)(s->last / 60) != (long)(t / 60)) {
+            strftime(buf, sizeof(buf), "[%b%d %R]", &tm);
+            fputs(buf, f);
+        } else {
+            fprintf(f, "[%+11.6f]", t - s->last);
+        }
+        break;
+    }
+}
+
+void event_print(struct event_style *s, FILE *f, double time, const char *name,
+                 const char *context)
+{
+    cleanup_json json_object *o = context ? json_tokener_parse(context) : NULL;
+    if (s->t0 == 0)
+        s->t0 = time;
+    if (s->format == EVENT_JSON) {
+        cleanup_json json_object *e = json_object_new_object();
+        json_object_object_add(e, "timestamp", json_object_new_double(time));
+        json_object_object_add(e, "name", json_object_new_string(name));
+        if (o)
+            json_object_object_add(e, "context", take(o));
+        fprintf(f, "%s\n", json_object_to_json_string_ext(e, PLAIN));
+        return;
+    }
+    print_time(s, f, time);
+    s->last = time;
+    fprintf(f, " %s", name);
+    if (json_object_is_type(o, json_type_object)) {
+        json_object_object_foreach(o, key, value)
+        {
+            fprintf(f, " %s=%s", key, json_object_to_json_string_ext(value, PLAIN));
+        }
+    }
+    fputc('\n', f);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* events: RFC 18 events as lines: "1700000000.123456 NAME key=value ...", as JSON, or with
+ * times for people. */
+#ifndef HBATCH_CLI_EVENTS_H
+#define HBATCH_CLI_EVENTS_H
+
+#include <stdio.h>
+#include <json-c/json.h>
+
+struct event_style {
+    enum { EVENT_TEXT, EVENT_JSON } format;
+    enum { TIME_RAW, TIME_ISO, TIME_OFFSET, TIME_HUMAN } time;
+    double t0, last; /* of the first event and of the one before; for offset and human */
+};
+
+/* Print one event; CONTEXT is JSON text or NULL. */
+void event_print(struct event_style *style, FILE *f, double time, const char *name,
+                 const char *context);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+#include "src/cli/ids.h"
+#include "src/common/jobid.h"
+#include "src/job/state.h"
+
+static void add(struct ids *ids, uint64_t id)
+{
+    ids->v = xrealloc(ids->v, (ids->n + 1) * sizeof(*ids->v));
+    ids->v[ids->n++] = id;
+}
+
+static void add_between(struct ids *ids, struct cli *cli, int states, uint64_t first,
+                        uint64_t last)
+{
+    json_object *q = json_object_new_object();
+    json_object_object_add(q, "states", json_object_new_int(states));
+    json_object_object_add(q, "max", json_object_new_int(0));
+    cleanup_json json_object *result = cli_call(cli, "job.list", q);
+    json_object *jobs = cli_get(result, "jobs");
+    size_t n = jobs ? json_object_array_length(jobs) : 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t id =
+            json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, i), "id"));
+        if (id >= first && id <= last)
+            add(ids, id);
+    }
+}
+
+void ids_add_states(struct ids *ids, struct cli *cli, int states)
+{
+    add_between(ids, cli, states, 0, UINT64_MAX);
+}
+
+void ids_add(struct ids *ids, struct cli *cli, const char *word)
+{
+    jobid_t first, last;
+    if (strcmp(word, "last") == 0 || jobid_decode(word, &first, NULL) == 0) {
+        add(ids, cli_jobid(cli, word));
+        return;
+    }
+    /* Some forms have '-' inside: any of them may be the one between two ids. */
+    for (const char *dash = word; (dash = strchr(dash, '-')); dash++) {
+        cleanup_free char *before = xstrndup(word, (size_t)(dash - word));
+        if (jobid_decode(before, &first, NULL) < 0 ||
+            jobid_decode(dash + 1, &last, NULL) < 0)
+            continue;
+        if (last < first)
+            cli_die(cli, "the range '%s' ends before it begins", word);
+        add_between(ids, cli, JOB_ACTIVE, first, last);
+        return;
+    }
+    add(ids, cli_jobid(cli, word)); /* says what is wrong with it */
+}
+
+void ids_fini(struct ids *ids)
+{
+    free(ids->v);
+}

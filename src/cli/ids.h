@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ids: job ids as operands: any RFC 19 form, "last", and ranges "A-B" of the active jobs whose
+ * ids lie between. */
+#ifndef HBATCH_CLI_IDS_H
+#define HBATCH_CLI_IDS_H
+
+#include "src/cli/cli.h"
+
+struct ids {
+    uint64_t *v;
+    size_t n;
+};
+
+/* Append what WORD means. */
+void ids_add(struct ids *ids, struct cli *cli, const char *word);
+/* Append all jobs in STATES (RFC 21 mask), newest first. */
+void ids_add_states(struct ids *ids, struct cli *cli, int states);
+void ids_fini(struct ids *ids);
+
+#endif

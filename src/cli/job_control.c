@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job kill, job raise, job urgency. */
+#include <string.h>
+#include "src/cli/ids.h"
+#include "src/cli/verbs.h"
+#include "src/common/jobid.h"
+#include "src/lib/build.h"
+
+/* METHOD for each id; errors are told, and the rest goes on. */
+static int call_each(struct cli *cli, const struct ids *ids, const char *method,
+                     json_object *params)
+{
+    int rc = 0;
+    for (size_t i = 0; i < ids->n; i++) {
+        struct error err;
+        json_object *one = cli_id_params(ids->v[i]);
+        json_object_object_foreach(params, key, value)
+        {
+            json_object_object_add(one, key, json_object_get(value));
+        }
+        json_object *result = client_call(cli_connect(cli), method, one, &err);
+        if (!result) {
+            char buf[CLI_ID_SIZE];
+            cli_error(cli, "%s: %s", cli_id(cli, ids->v[i], buf), err.text);
+            rc = 1;
+        }
+        json_object_put(result);
+    }
+    return rc;
+}
+
+/* --- kill -------------------------------------------------------------------------------- */
+
+static const struct opt kill_opts[] = {
+    {0, 's', "signal", "SIG", "Signal by name or number (default TERM)"},
+};
+static const struct opt_group kill_groups[] = {OPTS(NULL, kill_opts), OPTS_END};
+
+static int kill_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct ids ids = {0};
+    struct optparse p;
+    struct error err;
+    int sig = 15;
+    optparse_init(&p, cli, cmd, argc, argv);
+    while (optparse_next(&p)) {
+        sig = build_signal_number(p.value, &err);
+        if (sig < 0)
+            cli_die(cli, "--signal: %s", err.text);
+    }
+    if (p.nargs == 0)
+        cli_die(cli, "which jobs? Give their ids");
+    for (int i = 0; i < p.nargs; i++)
+        ids_add(&ids, cli, p.args[i]);
+    cleanup_json json_object *params = json_object_new_object();
+    json_object_object_add(params, "signal", json_object_new_int(sig));
+    int rc = call_each(cli, &ids, "job.kill", params);
+    ids_fini(&ids);
+    return rc;
+}
+
+const struct cmd job_kill = {
+    .name = "kill",
+    .args = "JOBID...",
+    .help = "Send a signal to all tasks of jobs",
+    .groups = kill_groups,
+    .run = kill_run,
+};
+
+/* --- raise ------------------------------------------------------------------------------- */
+
+enum { SEVERITY, TYPE };
+
+static const struct opt raise_opts[] = {
+    {SEVERITY, 's', "severity", "N", "0 (ends the job; default) to 7"},
+    {TYPE, 't', "type", "TYPE", "Type of the exception (default cancel)"},
+};
+static const struct opt_group raise_groups[] = {OPTS(NULL, raise_opts), OPTS_END};
+
+static char *join(char **words, int n)
+{
+    char *text = xstrdup("");
+    for (int i = 0; i < n; i++) {
+        char *longer = xasprintf("%s%s%s", text, i ? " " : "", words[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static int raise_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct ids ids = {0};
+    struct optparse p;
+    const char *type = "cancel";
+    int severity = 0, n = 0;
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        if (o->id == TYPE)
+            type = p.value;
+        else
+            severity = (int)cli_number(cli, "--severity", p.value, 0, 7);
+    }
+    if (p.nargs == 0)
+        cli_die(cli, "which job? Give its id");
+    for (; n < p.nargs && (n == 0 || jobid_decode(p.args[n], &(jobid_t){0}, NULL) == 0);
+         n++)
+        ids_add(&ids, cli, p.args[n]);
+    cleanup_free char *note = join(p.args + n, p.nargs - n);
+    cleanup_json json_object *params = json_object_new_object();
+    json_object_object_add(params, "type", json_object_new_string(type));
+    json_object_object_add(params, "severity", json_object_new_int(severity));
+    json_object_object_add(params, "note", json_object_new_string(note));
+    int rc = call_each(cli, &ids, "job.raise", params);
+    ids_fini(&ids);
+    return rc;
+}
+
+const struct cmd job_raise = {
+    .name = "raise",
+    .args = "JOBID... [NOTE...]",
+    .help = "Raise an exception in jobs",
+    .groups = raise_groups,
+    .run = raise_run,
+};
+
+/* --- urgency ----------------------------------------------------------------------------- */
+
+static const struct opt urgency_opts[] = {
+    {0, 'v', "verbose", NULL, "Print the old urgency on stderr"},
+};
+static const struct opt_group urgency_groups[] = {OPTS(NULL, urgency_opts), OPTS_END};
+
+static int urgency_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct optparse p;
+    bool verbose = false;
+    optparse_init(&p, cli, cmd, argc, argv);
+    while (optparse_next(&p))
+        verbose = true;
+    if (p.nargs != 2)
+        cli_die(cli, "needs a JOBID and an urgency; see hbatch %s --help", cli->verb);
+    const char *text = p.args[1];
+    long n = strcmp(text, "hold") == 0      ? 0
+             : strcmp(text, "default") == 0 ? 16
+             : strcmp(text, "expedite") == 0
+                 ? 31
+                 : cli_number(cli, "the urgency", text, 0, 31);
+    json_object *params = cli_id_params(cli_jobid(cli, p.args[0]));
+    json_object_object_add(params, "urgency", json_object_new_int64(n));
+    cleanup_json json_object *result = cli_call(cli, "job.urgency", params);
+    int old = (int)cli_get_number(result, "old", 0);
+    if (verbose && old == 0)
+        fprintf(stderr, "old urgency: job held\n");
+    else if (verbose && old == 31)
+        fprintf(stderr, "old urgency: job expedited\n");
+    else if (verbose)
+        fprintf(stderr, "old urgency: %d\n", old);
+    return 0;
+}
+
+const struct cmd job_urgency = {
+    .name = "urgency",
+    .args = "JOBID N|hold|default|expedite",
+    .help = "Change the urgency of a job that waits",
+    .groups = urgency_groups,
+    .run = urgency_run,
+};

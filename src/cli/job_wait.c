@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job wait, job status, wait-event: what waits for jobs without their output. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include "src/cli/events.h"
+#include "src/cli/ids.h"
+#include "src/cli/verbs.h"
+#include "src/common/duration.h"
+#include "src/job/state.h"
+#include "src/lib/stream.h"
+
+/* --- wait and status --------------------------------------------------------------------- */
+
+enum { ALL, VERBOSE, EXCEPTION_CODE, AS_JSON };
+
+static const struct opt wait_opts[] = {
+    {ALL, 'a', "all", NULL, "All jobs that are active now"},
+    {VERBOSE, 'v', "verbose", NULL, "Tell how each job ended"},
+};
+static const struct opt_group wait_groups[] = {OPTS(NULL, wait_opts), OPTS_END};
+
+static const struct opt status_opts[] = {
+    {EXCEPTION_CODE, 'e', "exception-exit-code", "N",
+     "Exit code for jobs that ended by an exception"},
+    {AS_JSON, 'j', "json", NULL, "Print results as JSON"},
+    {VERBOSE, 'v', "verbose", NULL, "Tell how each job ended"},
+};
+static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};
+
+struct waiting {
+    struct cli *cli;
+    struct ids ids;
+    bool verbose, json, status;
+    int exception_code; /* -1: the job's */
+    size_t left;
+    int exit_code;
+};
+
+static void tell(struct waiting *w, const struct hbatch_result *r, int code)
+{
+    char buf[CLI_ID_SIZE];
+    const char *id = cli_id(w->cli, r->id, buf);
+    if (r->exception_type)
+        cli_error(w->cli, "%s: %s: exception type=%s note=%s", id, r->result,
+                  r->exception_type, r->exception_note ? r->exception_note : "");
+    else if (code > 128)
+        cli_error(w->cli, "%s: task(s) %s", id, strsignal(code - 128));
+    else if (code > 0)
+        cli_error(w->cli, "%s: task(s) exited with exit code %d", id, code);
+    else
+        cli_error(w->cli, "%s: job completed successfully", id);
+}
+
+static void on_result(json_object *result, const struct error *err, void *arg)
+{
+    struct waiting *w = arg;
+    struct hbatch_result r;
+    w->left--;
+    if (err) {
+        cli_error(w->cli, "%s", err->text);
+        w->exit_code = MAX(w->exit_code, 1);
+        return;
+    }
+    stream_result(result, &r);
+    int code = r.exit_code;
+    bool ok = strcmp(r.result, "COMPLETED") == 0;
+    if (code == 0 && !ok)
+        code = 1;
+    if (w->exception_code >= 0 && r.exception_type && r.exception_severity == 0)
+        code = w->exception_code;
+    if (w->json)
+        puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
+    if (w->verbose || (!w->status && !ok))
+        tell(w, &r, code);
+    w->exit_code = MAX(w->exit_code, w->status ? code : !ok);
+}
+
+static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct waiting w = {.cli = cli, .exception_code = -1};
+    struct optparse p;
+    bool all = false;
+    w.status = cmd == &job_status;
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        switch (o->id) {
+        case ALL:
+            all = true;
+            break;
+        case VERBOSE:
+            w.verbose = true;
+            break;
+        case EXCEPTION_CODE:
+            w.exception_code =
+                (int)cli_number(cli, "--exception-exit-code", p.value, 0, 255);
+            break;
+        case AS_JSON:
+            w.json = true;
+            break;
+        }
+    }
+    if (!all && p.nargs == 0)
+        cli_die(cli, "which jobs? Give their ids%s", w.status ? "" : ", or --all");
+    for (int i = 0; i < p.nargs; i++)
+        ids_add(&w.ids, cli, p.args[i]);
+    if (all)
+        ids_add_states(&w.ids, cli, JOB_ACTIVE);
+    for (size_t i = 0; i < w.ids.n; i++)
+        client_send(cli_connect(cli), "job.wait", cli_id_params(w.ids.v[i]), on_result,
+                    NULL, &w);
+    w.left = w.ids.n;
+    while (w.left) {
+        struct error err;
+        if (client_process(cli->h, -1, &err) < 0 && w.left)
+            cli_die(cli, "%s", err.text);
+    }
+    ids_fini(&w.ids);
+    return w.exit_code;
+}
+
+const struct cmd job_wait = {
+    .name = "wait",
+    .args = "[JOBID...]",
+    .help = "Wait for jobs to end; exit code 1 if one failed",
+    .groups = wait_groups,
+    .run = wait_run,
+};
+
+const struct cmd job_status = {
+    .name = "status",
+    .args = "JOBID...",
+    .help = "Wait for jobs to end; exit with the greatest of their exit codes",
+    .groups = status_groups,
+    .run = wait_run,
+};
+
+/* --- wait-event -------------------------------------------------------------------------- */
+
+enum { EV_TIMEOUT, EV_QUIET, EV_VERBOSE, EV_COUNT, EV_FORMAT };
+
+static const struct opt event_opts[] = {
+    {EV_TIMEOUT, 't', "timeout", "DURATION", "Wait at most so long"},
+    {EV_COUNT, 'c', "count", "N", "Wait for the Nth such event"},
+    {EV_FORMAT, 'f', "format", "text|json", "How to print the event"},
+    {EV_QUIET, 'q', "quiet", NULL, "Do not print the event"},
+    {EV_VERBOSE, 'v', "verbose", NULL, "Print all events on the way"},
+};
+static const struct opt_group event_groups[] = {OPTS(NULL, event_opts), OPTS_END};
+
+struct event_wait {
+    const char *name;
+    struct event_style style;
+    bool quiet, verbose;
+    long count;
+    bool found, over;
+};
+
+static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
+                     void *arg)
+{
+    struct event_wait *w = arg;
+    (void)id;
+    if (w->found)
+        return;
+    w->found = strcmp(name, w->name) == 0 && --w->count <= 0;
+    if ((w->found && !w->quiet) || w->verbose)
+        event_print(&w->style, stdout, time, name, context);
+}
+
+static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
+{
+    struct event_wait *w = arg;
+    (void)result, (void)left;
+    w->over = true;
+}
+
+static void parse_event(struct event_wait *w, struct optparse *p, double *timeout)
+{
+    struct cli *cli = p->cli;
+    struct error err;
+    for (const struct opt *o; (o = optparse_next(p));) {
+        switch (o->id) {
+        case EV_TIMEOUT:
+            if (duration_decode(p->value, timeout, &err) < 0)
+                cli_die(cli, "--timeout: %s", err.text);
+            break;
+        case EV_QUIET:
+            w->quiet = true;
+            break;
+        case EV_VERBOSE:
+            w->verbose = true;
+            break;
+        case EV_COUNT:
+            w->count = cli_number(cli, "--count", p->value, 1, 1000000);
+            break;
+        case EV_FORMAT:
+            if (strcmp(p->value, "json") != 0 && strcmp(p->value, "text") != 0)
+                cli_die(cli, "--format: '%s' is neither text nor json", p->value);
+            w->style.format = *p->value == 'j' ? EVENT_JSON : EVENT_TEXT;
+            break;
+        }
+    }
+}
+
+static int event_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    static const struct hbatch_stream_ops ops = {.event = on_event, .end = on_end};
+    struct event_wait w = {.count = 1};
+    struct optparse p;
+    struct hbatch_error err;
+    struct error e;
+    double timeout = INFINITY;
+    optparse_init(&p, cli, cmd, argc, argv);
+    parse_event(&w, &p, &timeout);
+    if (p.nargs != 2)
+        cli_die(cli, "needs a JOBID and an event's name; see hbatch %s --help",
+                cli->verb);
+    uint64_t id = cli_jobid(cli, p.args[0]);
+    w.name = p.args[1];
+    double until = time_mono() + timeout;
+    if (hbatch_attach(cli_connect(cli), id, &ops, &w, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    while (!w.found && !w.over) {
+        double left = until - time_mono();
+        if (left <= 0)
+            cli_die(cli, "event '%s' did not come within the time given", w.name);
+        if (client_process(cli->h, isinf(left) ? -1 : (int)(left * 1000) + 1, &e) < 0 &&
+            !w.found && !w.over)
+            cli_die(cli, "%s", e.text);
+    }
+    if (!w.found)
+        cli_die(cli, "the job is over and event '%s' never came", w.name);
+    return 0;
+}
+
+const struct cmd cmd_waitevent = {
+    .name = "wait-event",
+    .args = "JOBID EVENT",
+    .help = "Wait until an event of a job has come",
+    .groups = event_groups,
+    .run = event_run,
+};

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include "src/cli/cli.h"
+#include "src/cli/jobfields.h"
+#include "src/common/jobid.h"
+#include "src/job/state.h"
+
+/* --- what follows from a job's keys ------------------------------------------------------ */
+
+static const char *str(const struct jobitem *it, const char *key)
+{
+    return cli_get_string(it->job, key, "");
+}
+
+static double num(const struct jobitem *it, const char *key)
+{
+    return cli_get_number(it->job, key, 0);
+}
+
+static bool is_state(const struct jobitem *it, const char *state)
+{
+    return strcmp(str(it, "state"), state) == 0;
+}
+
+/* The state, or once it is over, the result. */
+static const char *status_name(const struct jobitem *it, bool single)
+{
+    bool over = is_state(it, "INACTIVE") && cli_get(it->job, "result");
+    const char *name = str(it, over ? "result" : "state");
+    int mask = over ? job_result_decode(name) : job_state_decode(name);
+    if (!single || !mask)
+        return name;
+    return over ? job_result_name((enum job_result)mask, true)
+                : job_state_name((enum job_state)mask, true);
+}
+
+static double runtime(const struct jobitem *it)
+{
+    double begin = num(it, "t_run"), end = num(it, "t_cleanup");
+    if (begin <= 0)
+        return 0;
+    return MAX((end > 0 ? end : it->now) - begin, 0.0);
+}
+
+static bool is_pending(const struct jobitem *it)
+{
+    return job_state_decode(str(it, "state")) & JOB_PENDING;
+}
+
+static bool return_code(const struct jobitem *it, int *code)
+{
+    json_object *status = cli_get(it->job, "status");
+    int result = job_result_decode(str(it, "result"));
+    if (!is_state(it, "INACTIVE"))
+        return false;
+    if (!status || json_object_get_int(status) < 0) {
+        *code = result == JOB_CANCELED ? -128 : 1;
+        return result == JOB_CANCELED || result == JOB_FAILED;
+    }
+    int s = json_object_get_int(status);
+    *code = WIFSIGNALED(s) ? -WTERMSIG(s) : WEXITSTATUS(s);
+    return true;
+}
+
+/* --- getters ----------------------------------------------------------------------------- */
+
+static void set_text(struct format_value *v, const char *text)
+{
+    v->type = FORMAT_TEXT;
+    v->text = text;
+}
+
+static void set_int(struct format_value *v, long long i)
+{
+    v->type = FORMAT_INT;
+    v->i = i;
+}
+
+static void set_number(struct format_value *v, double x)
+{
+    v->type = FORMAT_NUMBER;
+    v->number = x;
+}
+
+static void get_key(const void *item, const struct format_field *f,
+                    struct format_value *v)
+{
+    const struct jobitem *it = item;
+    json_object *o = cli_get(it->job, f->arg ? f->arg : f->name);
+    if (json_object_is_type(o, json_type_int))
+        set_int(v, json_object_get_int64(o));
+    else if (json_object_is_type(o, json_type_double))
+        set_number(v, json_object_get_double(o));
+    else if (o)
+        set_text(v, json_object_get_string(o));
+}
+
+/* Times are 0 while they are unknown. */
+static void get_time(const void *item, const struct format_field *f,
+                     struct format_value *v)
+{
+    const struct jobitem *it = item;
+    set_number(v, num(it, f->name));
+}
+
+static void get_id(const void *item, const struct format_field *f, struct format_value *v)
+{
+    const struct jobitem *it = item;
+    jobid_t id = json_object_get_uint64(cli_get(it->job, "id"));
+    int form = f->arg ? jobid_form_decode(f->arg) : JOBID_F58;
+    if (form == JOBID_F58 && it->ascii)
+        form = JOBID_F58_PLAIN;
+    set_text(v, jobid_encode(id, (enum jobid_form)form, v->buf, sizeof(v->buf)));
+}
+
+static void get_state_single(const void *item, const struct format_field *f,
+                             struct format_value *v)
+{
+    const struct jobitem *it = item;
+    int state = job_state_decode(str(it, "state"));
+    (void)f;
+    set_text(v, state ? job_state_name((enum job_state)state, true) : "");
+}
+
+static void get_result_abbrev(const void *item, const struct format_field *f,
+                              struct format_value *v)
+{
+    const struct jobitem *it = item;
+    int result = job_result_decode(str(it, "result"));
+    (void)f;
+    set_text(v, result ? job_result_name((enum job_result)result, true) : "");
+}
+
+static void get_status(const void *item, const struct format_field *f,
+                       struct format_value *v)
+{
+    set_text(v, status_name(item, f->arg != NULL));
+}
+
+static void get_runtime(const void *item, const struct format_field *f,
+                        struct format_value *v)
+{
+    (void)f;
+    set_number(v, runtime(item));
+}
+
+static void get_remaining(const void *item, const struct format_field *f,
+                          struct format_value *v)
+{
+    const struct jobitem *it = item;
+    double left = num(it, "expiration") - it->now;
+    (void)f;
+    set_number(v, is_state(it, "RUN") && left > 0 ? left : 0);
+}
+
+static void get_contextual_time(const void *item, const struct format_field *f,
+                                struct format_value *v)
+{
+    const struct jobitem *it = item;
+    (void)f;
+    set_number(v, is_pending(it) ? num(it, "duration") : runtime(it));
+}
+
+static void get_contextual_info(const void *item, const struct format_field *f,
+                                struct format_value *v)
+{
+    const struct jobitem *it = item;
+    (void)f;
+    if (is_state(it, "PRIORITY"))
+        set_text(v, "priority-wait");
+    else if (is_state(it, "DEPEND"))
+        set_text(v, cli_get_string(it->job, "reason", "depends"));
+    else if (is_state(it, "SCHED"))
+        set_text(v, num(it, "urgency") == 0 && cli_get(it->job, "urgency")
+                        ? "held"
+                        : str(it, "reason"));
+    else
+        set_text(v, str(it, "nodelist"));
+}
+
+static void get_return_code(const void *item, const struct format_field *f,
+                            struct format_value *v)
+{
+    int code;
+    (void)f;
+    if (return_code(item, &code))
+        set_int(v, code);
+}
+
+static void get_success(const void *item, const struct format_field *f,
+                        struct format_value *v)
+{
+    const struct jobitem *it = item;
+    (void)f;
+    if (is_state(it, "INACTIVE"))
+        set_text(v, strcmp(str(it, "result"), "COMPLETED") == 0 ? "True" : "False");
+}
+
+static void get_exception(const void *item, const struct format_field *f,
+                          struct format_value *v)
+{
+    const struct jobitem *it = item;
+    json_object *e = cli_get(it->job, "exception"), *o = e ? cli_get(e, f->arg) : NULL;
+    if (strcmp(f->arg, "occurred") == 0)
+        set_text(v, e ? "True" : "");
+    else if (json_object_is_type(o, json_type_int))
+        set_int(v, json_object_get_int64(o));
+    else if (o)
+        set_text(v, json_object_get_string(o));
+}
+
+static void get_inactive_reason(const void *item, const struct format_field *f,
+                                struct format_value *v)
+{
+    const struct jobitem *it = item;
+    json_object *e = cli_get(it->job, "exception");
+    const char *type = cli_get_string(e, "type", ""),
+               *note = cli_get_string(e, "note", "");
+    int result = job_result_decode(str(it, "result")), code = 0;
+    (void)f;
+    if (!is_state(it, "INACTIVE"))
+        return;
+    return_code(it, &code);
+    set_text(v, v->buf);
+    if (result == JOB_CANCELED)
+        snprintf(v->buf, sizeof(v->buf), "Canceled%s%s", *note ? ": " : "", note);
+    else if (result == JOB_TIMEOUT)
+        set_text(v, "Timeout");
+    else if (result == JOB_FAILED && e && strcmp(type, "exec") != 0 &&
+             cli_get_number(e, "severity", 0) == 0)
+        snprintf(v->buf, sizeof(v->buf), "Exception: type=%s%s%s", type,
+                 *note ? " note=" : "", note);
+    else if (result == JOB_FAILED && code < 0)
+        set_text(v, strsignal(-code));
+    else if (result == JOB_FAILED && code > 128 && code < 160)
+        set_text(v, strsignal(code - 128));
+    else if (code == 126)
+        set_text(v, "Command invoked cannot execute");
+    else if (code == 127)
+        set_text(v, "command not found");
+    else
+        snprintf(v->buf, sizeof(v->buf), "Exit %d", code);
+}
+
+const struct format_field jobfields[] = {
+    {"id", "JOBID", get_id, NULL},
+    {"id.f58", "JOBID", get_id, "f58"},
+    {"id.f58plain", "JOBID", get_id, "f58plain"},
+    {"id.dec", "JOBID", get_id, "dec"},
+    {"id.hex", "JOBID", get_id, "hex"},
+    {"id.dothex", "JOBID", get_id, "dothex"},
+    {"id.kvs", "JOBID", get_id, "kvs"},
+    {"id.words", "JOBID", get_id, "words"},
+    {"id.emoji", "JOBID", get_id, "emoji"},
+    {"userid", "UID", get_key, NULL},
+    {"username", "USER", get_key, NULL},
+    {"urgency", "URG", get_key, NULL},
+    {"priority", "PRI", get_key, NULL},
+    {"state", "STATE", get_key, NULL},
+    {"state_single", "S", get_state_single, NULL},
+    {"name", "NAME", get_key, NULL},
+    {"cwd", "CWD", get_key, NULL},
+    {"queue", "QUEUE", get_key, NULL},
+    {"bank", "BANK", get_key, NULL},
+    {"ntasks", "NTASKS", get_key, NULL},
+    {"ncores", "NCORES", get_key, NULL},
+    {"ngpus", "NGPUS", get_key, NULL},
+    {"nnodes", "NNODES", get_key, NULL},
+    {"cc", "CC", get_key, NULL},
+    {"parent", "PARENT", get_key, NULL},
+    {"uri", "URI", get_key, NULL},
+    {"reason", "REASON", get_key, NULL},
+    {"duration", "DURATION", get_time, NULL},
+    {"expiration", "EXPIRATION", get_time, NULL},
+    {"t_remaining", "T_REMAINING", get_remaining, NULL},
+    {"ranks", "RANKS", get_key, NULL},
+    {"nodelist", "NODELIST", get_key, NULL},
+    {"success", "SUCCESS", get_success, NULL},
+    {"result", "RESULT", get_key, NULL},
+    {"result_abbrev", "RS", get_result_abbrev, NULL},
+    {"t_submit", "T_SUBMIT", get_time, NULL},
+    {"t_depend", "T_DEPEND", get_time, NULL},
+    {"t_run", "T_RUN", get_time, NULL},
+    {"t_cleanup", "T_CLEANUP", get_time, NULL},
+    {"t_inactive", "T_INACTIVE", get_time, NULL},
+    {"runtime", "RUNTIME", get_runtime, NULL},
+    {"status", "STATUS", get_status, NULL},
+    {"status_abbrev", "ST", get_status, "single"},
+    {"waitstatus", "WSTATUS", get_key, "status"},
+    {"returncode", "RC", get_return_code, NULL},
+    {"exception.occurred", "EXCEPTION-OCCURRED", get_exception, "occurred"},
+    {"exception.severity", "EXCEPTION-SEVERITY", get_exception, "severity"},
+    {"exception.type", "EXCEPTION-TYPE", get_exception, "type"},
+    {"exception.note", "EXCEPTION-NOTE", get_exception, "note"},
+    {"contextual_info", "INFO", get_contextual_info, NULL},
+    {"contextual_time", "TIME", get_contextual_time, NULL},
+    {"inactive_reason", "INACTIVE-REASON", get_inactive_reason, NULL},
+};
+const size_t jobfields_n = ARRAY_SIZE(jobfields);
+
+/* --- named formats ----------------------------------------------------------------------- */
+
+#define BEGIN "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
+
+static const struct {
+    const char *name, *help, *format;
+} formats[] = {
+    {"default", "what hbatch jobs shows by itself",
+     BEGIN "{status_abbrev:>2.2} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} "
+           "{contextual_info}"},
+    {"long", "with submit time and remaining time",
+     BEGIN "{status:>9.9} {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} "
+           "{t_remaining!F:>12h} {contextual_time!F:>8h} {contextual_info}"},
+    {"deps", "with urgency, priority and why it waits",
+     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
+     "{state:<8.8} "
+     "{reason}"},
+    {"endreason", "why each job ended",
+     BEGIN "{status_abbrev:>2.2} {t_inactive!d:%b%d %R::>12h} {inactive_reason}"},
+};
+
+const char *jobfields_format(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (strcmp(formats[i].name, name) == 0)
+            return formats[i].format;
+    }
+    return NULL;
+}
+
+void jobfields_print_formats(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+        printf("  %-10s %s\n", formats[i].name, formats[i].help);
+}
+
+json_object *jobfields_json(const struct jobitem *item)
+{
+    char buf[CLI_ID_SIZE];
+    int code;
+    json_object *o = json_object_new_object();
+    json_object_object_foreach(item->job, key, value)
+    {
+        json_object_object_add(o, key, json_object_get(value));
+    }
+    jobid_t id = json_object_get_uint64(cli_get(item->job, "id"));
+    jobid_encode(id, item->ascii ? JOBID_F58_PLAIN : JOBID_F58, buf, sizeof(buf));
+    json_object_object_add(o, "jobid", json_object_new_string(buf));
+    json_object_object_add(o, "status", json_object_new_string(status_name(item, false)));
+    if (runtime(item) > 0)
+        json_object_object_add(o, "runtime", json_object_new_double(runtime(item)));
+    if (cli_get(item->job, "status"))
+        json_object_object_add(o, "waitstatus",
+                               json_object_get(cli_get(item->job, "status")));
+    if (return_code(item, &code))
+        json_object_object_add(o, "returncode", json_object_new_int(code));
+    return o;
+}

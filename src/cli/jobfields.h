@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jobfields: the fields of a job in a format line: those of job.list and what follows from
+ * them. */
+#ifndef HBATCH_CLI_JOBFIELDS_H
+#define HBATCH_CLI_JOBFIELDS_H
+
+#include <stddef.h>
+#include <json-c/json.h>
+#include "src/cli/format.h"
+
+/* An item is a struct jobitem. */
+struct jobitem {
+    json_object *job; /* of job.list */
+    bool ascii;       /* ids with a plain f */
+    double now;
+};
+
+extern const struct format_field jobfields[];
+extern const size_t jobfields_n;
+
+/* Formats that have names: "default", "long", ...; NULL for an unknown one. */
+const char *jobfields_format(const char *name);
+void jobfields_print_formats(void);
+/* {"id","jobid",...}: the job as --json shows it; new. */
+json_object *jobfields_json(const struct jobitem *item);
+
+#endif

@@ -366,6 +366,7 @@ static int open_signals(struct exec *x, struct error *err)
         return error_set(err, errno, "signalfd: %s", strerror(errno));
     /* Blocked, not ignored: children start with nothing ignored, and nothing blocked. */
     sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGXFSZ);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return io_add(x->io, &x->signals, EPOLLIN, err);
 }

@@ -78,6 +78,9 @@ void io_close(struct io *io, struct io_watch *w)
 {
     if (w->fd < 0)
         return;
+    /* Closing alone would not do: a child that has just been started still holds a copy, for a
+     * moment between the end of vfork's wait and the closing of its descriptors. */
+    epoll_ctl(io->epfd, EPOLL_CTL_DEL, w->fd, NULL);
     close(w->fd);
     w->fd = -1;
     for (int i = io->at + 1; i < io->count; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* io: watching descriptors at the least cost: one system call to begin, none to end.
+/* io: watching descriptors at the least cost: one system call to begin, one to end.
  *
  * An epoll set of our own, itself one handle of the libuv loop: libuv's handles would cost
  * several calls for each pipe of each task. */
@@ -24,8 +24,7 @@ void io_destroy(struct io *io); /* NULL is allowed */
 /* Watch W->fd for EVENTS (EPOLLIN, EPOLLOUT), level triggered. */
 int io_add(struct io *io, struct io_watch *w, uint32_t events, struct error *err);
 void io_change(struct io *io, struct io_watch *w, uint32_t events);
-/* Close the descriptor (no copy of it may be left in this process), which ends the watch; W may
- * be freed after it, also from within a callback. */
+/* End the watch and close the descriptor; W may be freed after it, also from within a callback. */
 void io_close(struct io *io, struct io_watch *w);
 
 #endif

@@ -395,7 +395,7 @@ static int get_unsigned(json_object *o, const char *key, unsigned low, unsigned 
 static int get_tasks(struct job *job, json_object *o, struct error *err)
 {
     hwloc_const_bitmap_t ranks = NULL;
-    job->nlocal = job->ntasks;
+    unsigned nlocal = job->ntasks;
     if (job->nnodes > 1) {
         json_object *v = jsonutil_get(o, "taskmap");
         const char *text = json_object_is_type(v, json_type_string)
@@ -410,9 +410,10 @@ static int get_tasks(struct job *job, json_object *o, struct error *err)
             return error_set(err, EINVAL,
                              "start: task map %s does not have node %u, or not %u tasks",
                              text, job->node, job->ntasks);
-        job->nlocal = (unsigned)hwloc_bitmap_weight(ranks);
+        nlocal = (unsigned)hwloc_bitmap_weight(ranks);
     }
-    job->tasks = xcalloc(job->nlocal, sizeof(*job->tasks));
+    job->nlocal = nlocal;
+    job->tasks = xcalloc(nlocal, sizeof(*job->tasks));
     int rank = -1;
     for (unsigned i = 0; i < job->nlocal; i++) {
         struct task *task = &job->tasks[i];

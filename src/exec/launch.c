@@ -59,11 +59,10 @@ static void __attribute__((noinline)) NO_SANITIZE child(struct launch *l, pid_t 
     execve(l->path, l->argv, l->envp);
     if (errno == ENOEXEC) { /* as execvp and shells do: a script without #! */
         static char shell[] = "/bin/sh";
-        char *first = l->argv[0], **argv = l->argv - 1;
+        char **argv = l->argv - 1;
         argv[0] = shell;
         argv[1] = (char *)(size_t)l->path;
         execve(shell, argv, l->envp);
-        l->argv[0] = first;
         errno = ENOEXEC;
     }
     fail(l, LAUNCH_EXEC);
@@ -73,9 +72,12 @@ pid_t launch(struct launch *l)
 {
     l->error = 0;
     pid_t parent = getpid();
+    char *volatile word =
+        l->argv[0]; /* the child may change it, and the memory is ours */
     pid_t pid = vfork();
     if (pid == 0)
         child(l, parent);
+    l->argv[0] = word;
     if (pid < 0) {
         l->error = errno;
         l->step = LAUNCH_FORK;

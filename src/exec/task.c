@@ -327,7 +327,7 @@ static int run(struct task *task, struct app *app, char **argv, struct fds *f,
     set_mask(&l, pus, mask, ARRAY_SIZE(mask));
     bool fixed = !app->templated; /* else each task may name another program */
     for (int attempt = 0; attempt < 2; attempt++) {
-        bool cached = fixed && app->path;
+        bool cached = fixed && app->path && attempt == 0;
         l.path = cached ? app->path : app_find(app, argv[0], app->cwd, err);
         if (!l.path) {
             *exit_code = err->code == ENOENT ? 127 : 126;

@@ -80,6 +80,7 @@ struct pmixd_job {
 
 struct coll;  /* pmixd_fence.c */
 struct modex; /* pmixd_modex.c */
+struct ack;   /* pmixd_ack.c */
 struct want;  /* pmixd_map.c */
 
 struct pmixd {
@@ -101,6 +102,8 @@ struct pmixd {
     struct modex *modexes;
     uint64_t tokens;
     struct want *wants;
+    struct ack *ack;
+    bool new_clients;     /* in this turn */
     unsigned env_missing; /* pmixd_env.c: hardware this node lacks, once looked for */
     pmix_proc_t self;
 };
@@ -242,6 +245,12 @@ int value_from_json(json_object *o, pmix_value_t *v);
 json_object *infos_to_json(pmix_info_t *v, size_t n);
 int infos_from_json(json_object *o, pmix_info_t **v, size_t *n);
 pmix_status_t status_from_errno(int e);
+
+/* --- pmixd_ack.c */
+/* URI: a server URI of a client's environment. Once. */
+void pmixd_ack_start(struct pmixd *d, const char *uri);
+void pmixd_ack_clients(struct pmixd *d); /* clients have connected */
+void pmixd_ack_destroy(struct pmixd *d);
 
 /* --- pmixd_env.c */
 /* Append to the environment what spares Open MPI from looking for what this node lacks. */

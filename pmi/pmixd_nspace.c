@@ -423,6 +423,8 @@ int pmixd_task_prepare(struct pmixd_job *job, unsigned rank,
         return error_set(err, EIO, "job %s: PMIx has no environment for task %u: %s",
                          job->nspace, rank, PMIx_Error_string(rc));
     for (size_t i = 0; env && env[i]; i++) {
+        if (strncmp(env[i], "PMIX_SERVER_URI", 15) == 0)
+            pmixd_ack_start(job->d, env[i]);
         envadd(arg, xstrdup(env[i]));
         free(env[i]);
     }

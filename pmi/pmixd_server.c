@@ -150,6 +150,9 @@ static void run_calls(struct pmixd *d)
         c->handle(d, c);
         c = next;
     }
+    if (d->new_clients)
+        pmixd_ack_clients(d);
+    d->new_clients = false;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -166,6 +169,7 @@ static void on_connected(struct pmixd *d, struct call *c)
     pmixd_trace(d, "%s.%u connected", c->proc.nspace, c->proc.rank);
     if (task && task->state == TASK_NEW)
         task->state = TASK_CONNECTED;
+    d->new_clients = true;
     call_done(c, PMIX_SUCCESS);
 }
 
@@ -311,6 +315,7 @@ void pmixd_destroy(struct pmixd *d)
         return;
     pmixd_fence_destroy(d);
     pmixd_map_destroy(d);
+    pmixd_ack_destroy(d);
     while (d->jobs)
         pmixd_job_free(d->jobs);
     if (d->started)

@@ -190,6 +190,16 @@ tests_unit_t_constraint_SOURCES = tests/unit/t_constraint.c
 tests_unit_t_constraint_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_constraint_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_format tests/unit/t_envrules
+endif
+tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c
+tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_format_LDADD = $(UNIT_LIBS)
+tests_unit_t_envrules_SOURCES = tests/unit/t_envrules.c
+tests_unit_t_envrules_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_envrules_LDADD = src/lib/libclient.la $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

@@ -76,12 +76,24 @@ uint64_t cli_jobid(struct cli *cli, const char *text)
         return last_job(cli);
     if (jobid_decode(text, &id, &err) < 0)
         cli_die(cli, "%s", err.text);
+    if (id == 0 || id > INT64_MAX)
+        cli_die(cli, "no such job: %s", text);
     return id;
 }
 
 const char *cli_id(const struct cli *cli, uint64_t id, char *buf)
 {
     return jobid_encode(id, cli->ascii ? JOBID_F58_PLAIN : JOBID_F58, buf, CLI_ID_SIZE);
+}
+
+void cli_job_error(const struct cli *cli, uint64_t id, const char *text)
+{
+    char buf[CLI_ID_SIZE], plain[CLI_ID_SIZE];
+    if (strstr(text, jobid_encode(id, JOBID_F58_PLAIN, plain, sizeof(plain))) ||
+        strstr(text, cli_id(cli, id, buf)))
+        cli_error(cli, "%s", text);
+    else
+        cli_error(cli, "%s: %s", cli_id(cli, id, buf), text);
 }
 
 json_object *cli_id_params(uint64_t id)

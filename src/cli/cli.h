@@ -61,6 +61,8 @@ uint64_t cli_jobid(struct cli *cli, const char *text);
 #define CLI_ID_SIZE 32
 /* ID as F58, in BUF of CLI_ID_SIZE bytes. */
 const char *cli_id(const struct cli *cli, uint64_t id, char *buf);
+/* cli_error about job ID, which is named unless TEXT does so. */
+void cli_job_error(const struct cli *cli, uint64_t id, const char *text);
 /* {"id":ID} */
 json_object *cli_id_params(uint64_t id);
 /* A whole number from LEAST to MOST, or the end with a message that names WHAT. */

@@ -43,16 +43,19 @@ static int parse_states(struct cli *cli, const char *text)
     return mask;
 }
 
+static void tell_count(const struct cli *cli, const char *what, size_t n)
+{
+    cli_error(cli, "%s %zu job%s", what, n, n == 1 ? "" : "s");
+}
+
 static int report(struct cancel *c, json_object *result)
 {
-    char buf[CLI_ID_SIZE];
     json_object *errors = cli_get(result, "errors");
     size_t n = errors ? json_object_array_length(errors) : 0;
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(errors, i);
-        cli_error(c->cli, "%s: %s",
-                  cli_id(c->cli, json_object_get_uint64(cli_get(e, "id")), buf),
-                  cli_get_string(e, "message", "failed"));
+        cli_job_error(c->cli, json_object_get_uint64(cli_get(e, "id")),
+                      cli_get_string(e, "message", "failed"));
     }
     return n ? 1 : 0;
 }
@@ -67,7 +70,7 @@ static int cancel(struct cancel *c)
         json_object_object_add(params, "note", json_object_new_string(c->note));
     cleanup_json json_object *result = cli_call(c->cli, "job.cancel", params);
     if (c->states && !c->quiet)
-        cli_error(c->cli, "canceled %d jobs", (int)cli_get_number(result, "canceled", 0));
+        tell_count(c->cli, "canceled", (size_t)cli_get_number(result, "canceled", 0));
     return report(c, result);
 }
 
@@ -105,7 +108,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         ids_add_states(&c.ids, cli, c.states);
     int rc = 0;
     if (c.dry_run)
-        cli_error(cli, "would cancel %zu jobs", c.ids.n);
+        tell_count(cli, "would cancel", c.ids.n);
     else if (c.ids.n)
         rc = cancel(&c);
     else if (!c.quiet)

@@ -298,7 +298,7 @@ char *format_clock(double t, char *buf, size_t size)
 {
     if (t > 0 && t < 1)
         t = 1; /* not zero: do not show it as zero */
-    long s = lround(t), days = s / 86400;
+    long s = lrint(t), days = s / 86400;
     s %= 86400;
     int n = days ? snprintf(buf, size, "%ld day%s, ", days, days == 1 ? "" : "s") : 0;
     snprintf(buf + n, size - (size_t)n, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);

@@ -20,8 +20,7 @@ static int call_each(struct cli *cli, const struct ids *ids, const char *method,
         }
         json_object *result = client_call(cli_connect(cli), method, one, &err);
         if (!result) {
-            char buf[CLI_ID_SIZE];
-            cli_error(cli, "%s: %s", cli_id(cli, ids->v[i], buf), err.text);
+            cli_job_error(cli, ids->v[i], err.text);
             rc = 1;
         }
         json_object_put(result);

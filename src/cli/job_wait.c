@@ -42,8 +42,9 @@ static void tell(struct waiting *w, const struct hbatch_result *r, int code)
     char buf[CLI_ID_SIZE];
     const char *id = cli_id(w->cli, r->id, buf);
     if (r->exception_type)
-        cli_error(w->cli, "%s: %s: exception type=%s note=%s", id, r->result,
-                  r->exception_type, r->exception_note ? r->exception_note : "");
+        cli_error(w->cli, "%s: %s: exception type=%s%s%s", id, r->result,
+                  r->exception_type, r->exception_note && *r->exception_note ? " " : "",
+                  r->exception_note ? r->exception_note : "");
     else if (code > 128)
         cli_error(w->cli, "%s: task(s) %s", id, strsignal(code - 128));
     else if (code > 0)

@@ -156,8 +156,11 @@ static int read_rules(struct envrules *e, const char *path, int depth, struct er
         size_t n = strlen(line);
         while (n && isspace((unsigned char)line[n - 1]))
             line[--n] = '\0';
-        if (*line && *line != '#' && apply(e, line, depth + 1, err) < 0)
-            return error_prefix(err, "%s:%d", real, number);
+        if (!*line || *line == '#' || apply(e, line, depth + 1, err) == 0)
+            continue;
+        if (err && err->code == ELOOP) /* once is enough */
+            return -1;
+        return error_prefix(err, "%s:%d", real, number);
     }
     return 0;
 }

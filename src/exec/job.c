@@ -169,7 +169,8 @@ static void finish_event(struct exec *x, uint64_t id, const struct job *job, int
         if (job->tasks[i].status)
             strbuf_addf(b, "%s\"%u\":%d", told++ ? "," : "", job->tasks[i].rank,
                         job->tasks[i].status);
-    strbuf_addf(b, "},\"output\":[%llu,%llu],\"pos\":",
+    strbuf_addf(b, "},%s\"output\":[%llu,%llu],\"pos\":",
+                job && job->ending && job->status == 0 ? "\"ended\":true," : "",
                 (unsigned long long)(job ? job->bytes[0] : 0),
                 (unsigned long long)(job ? job->bytes[1] : 0));
     if (job && job->spool.first)
@@ -232,7 +233,7 @@ static void finish(struct job *job)
         spool_forget_lost(x->spool, &job->spool);
     if (job->spool.first)
         reader_remember(x, job->id, job->spool.first);
-    finish_event(x, job->id, job, job->status);
+    finish_event(x, job->id, job, job->status ? job->status : job->ended_status);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
         reader_job_ended(x, job);
@@ -317,7 +318,8 @@ void job_task_ended(struct job *job, struct task *task, int status)
     pid_t group = task->pid;
     task->pid = 0;
     task->status = status;
-    job->status = MAX(job->status, status);
+    int *worst = job->ending ? &job->ended_status : &job->status;
+    *worst = MAX(*worst, status);
     job->nrunning--;
     input_task_ended(job, task);
     if (job->pmi)

@@ -50,7 +50,8 @@ struct job {
     bool lingering;   /* tasks are gone, a pipe is held open by somebody */
     bool finished;
     unsigned lingered;
-    int status; /* the greatest wait status so far */
+    int status;       /* the greatest wait status of tasks that ended by themselves */
+    int ended_status; /* of tasks that ended after the job was told to: not the cause */
     struct timer *expire_timer, *warn_timer, *kill_timer, *doom_timer, *linger_timer;
     struct job *next; /* in exec.ended */
 };

@@ -49,6 +49,7 @@ struct job {
     enum job_state state;
     int urgency;
     int status;   /* greatest wait status of its nodes, -1: none yet */
+    bool failed;  /* status is of a task that failed by itself */
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;

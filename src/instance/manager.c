@@ -414,7 +414,13 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     if (job->node_done[index])
         return;
     job->node_done[index] = true;
-    job->status = MAX(job->status, status);
+    /* what failed by itself counts for more than what was ended because of it */
+    bool failed = status != 0 && !json_object_get_boolean(jsonutil_get(report, "ended"));
+    if (failed == job->failed)
+        job->status = MAX(job->status, status);
+    else if (failed)
+        job->status = status;
+    job->failed |= failed;
     if (report) {
         json_object *entry = json_object_new_array_ext(2);
         unsigned rank = job->pl->rset->nodes[index].rank;

@@ -200,6 +200,24 @@ tests_unit_t_envrules_SOURCES = tests/unit/t_envrules.c
 tests_unit_t_envrules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_envrules_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv
+endif
+EXEC_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+EXEC_TEST_LIBS = src/exec/libexec.la $(CHECK_LIBS)
+tests_unit_t_template_SOURCES = tests/unit/t_template.c
+tests_unit_t_template_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_template_LDADD = $(EXEC_TEST_LIBS)
+tests_unit_t_spool_SOURCES = tests/unit/t_spool.c
+tests_unit_t_spool_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_spool_LDADD = $(EXEC_TEST_LIBS)
+tests_unit_t_detect_SOURCES = tests/unit/t_detect.c
+tests_unit_t_detect_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_detect_LDADD = $(EXEC_TEST_LIBS)
+tests_unit_t_execenv_SOURCES = tests/unit/t_execenv.c
+tests_unit_t_execenv_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_execenv_LDADD = $(EXEC_TEST_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
@@ -211,3 +229,4 @@ EXTRA_DIST += tests/system/lib.sh tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/m
 EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
+EXTRA_DIST += tests/system/exec.t

@@ -309,7 +309,7 @@ static struct detect_result look(const char *path)
     } else if (info.kind == ELF_PROGRAM) {
         r.kinds = library_kinds(&info, path);
         /* One that is linked statically tells nothing; one that can load libraries may. */
-        r.maybe = !sound || info.n == 0 || info.dlopens;
+        r.maybe = !r.kinds && (!sound || info.n == 0 || info.dlopens);
     } else {
         r.maybe = true;
     }
@@ -385,7 +385,5 @@ unsigned detect_kinds(struct detect *d, const char *path, char *const *argv,
                       unsigned ntasks, const char *path_list, const char *cwd)
 {
     struct detect_result r = look_command(d, path, argv, path_list, cwd, 0);
-    if (r.kinds && !(ntasks > 1 && r.maybe && role_of(path) != ROLE_PLAIN))
-        return r.kinds;
     return ntasks > 1 && r.maybe ? (unsigned)BOTH : r.kinds;
 }

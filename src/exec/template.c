@@ -132,14 +132,16 @@ static const char *next_tag(const char *s, const char **name, size_t *len,
 enum template_scope template_scope(const char *text)
 {
     enum template_scope scope = TEMPLATE_NONE;
-    const char *name;
+    const char *start, *name, *rest;
     size_t len;
-    while (next_tag(text, &name, &len, &text)) {
+    for (; (start = next_tag(text, &name, &len, &rest)); text = rest) {
         const struct tag *tag = find_tag(name, len);
         if (tag)
             scope = MAX(scope, tag->scope);
         else if (id_form(name, len) >= 0)
             scope = MAX(scope, TEMPLATE_JOB);
+        else
+            rest = start + 1;
     }
     return scope;
 }

@@ -15,7 +15,6 @@
 struct text; /* specs.h */
 struct stream;
 
-
 /* What was submitted: shared by all elements of an array. */
 struct submission {
     unsigned refs;

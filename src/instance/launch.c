@@ -168,3 +168,17 @@ void launch_signal(struct leader *ld, struct job *job, int signum)
     json_object_object_add(o, "signal", json_object_new_int(signum));
     exec_send_job(ld, job, o);
 }
+
+void launch_acknowledge(struct leader *ld)
+{
+    for (unsigned i = 0; i < ld->config.size; i++) {
+        struct leader_node *node = &ld->nodes[i];
+        if (node->acked >= node->seen)
+            continue;
+        node->acked = node->seen;
+        json_object *o = json_object_new_object();
+        json_object_object_add(o, "m", json_object_new_string("acked"));
+        json_object_object_add(o, "seq", json_object_new_int64(node->acked));
+        exec_send(ld, i, o);
+    }
+}

@@ -7,7 +7,11 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-enum { FLUSH_RETRY_MS = 1000 };
+enum {
+    FLUSH_MS = 50,      /* ends of jobs are committed within this time */
+    FLUSH_CALLS = 4096, /* or when there are so many */
+    FLUSH_RETRY_MS = 1000
+};
 
 static void on_idle(uv_idle_t *h)
 {
@@ -27,12 +31,40 @@ static void on_timer(uv_timer_t *h)
     leader_wake(h->data);
 }
 
+static void on_flush_timer(uv_timer_t *h)
+{
+    struct leader *ld = h->data;
+    ld->flush_due = true;
+    leader_wake(ld);
+}
+
+/* Submissions are committed before they are acknowledged.  Ends may wait a little for
+ * company: an executor keeps what it reported until it hears that it is safe. */
+static void flush(struct leader *ld)
+{
+    struct error err;
+    size_t calls = store_unflushed(ld->store);
+    if (!ld->replies && !ld->flush_due && calls < FLUSH_CALLS) {
+        if (calls > 0 && !uv_is_active((uv_handle_t *)&ld->flush_timer))
+            uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_MS, 0);
+        return;
+    }
+    ld->flush_due = false;
+    uv_timer_stop(&ld->flush_timer);
+    if (store_flush(ld->store, &err) < 0) {
+        log_error("%s; trying again", err.text);
+        uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_RETRY_MS, 0);
+        return;
+    }
+    replies_flush(ld);
+    launch_acknowledge(ld);
+}
+
 /* The work of a turn, in an order that keeps promises: nothing is said to be accepted, and
  * nothing is started, before the store has it. */
 static void on_check(uv_check_t *h)
 {
     struct leader *ld = h->data;
-    struct error err;
     if (!ld->awake)
         return;
     ld->awake = false;
@@ -43,11 +75,7 @@ static void on_check(uv_check_t *h)
         leader_shutdown(ld, "the instance's time limit was reached");
     sched_run(ld->sched, now);
     manager_end_unmapped(ld);
-    if (store_flush(ld->store, &err) < 0) {
-        log_error("%s; trying again", err.text);
-        uv_timer_start(&ld->timer, on_timer, FLUSH_RETRY_MS, 0);
-    } else
-        replies_flush(ld);
+    flush(ld);
     launch_flush(ld);
     stream_flush(ld);
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
@@ -104,7 +132,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     uv_check_init(config->loop, &ld->check);
     uv_idle_init(config->loop, &ld->idle);
     uv_timer_init(config->loop, &ld->timer);
-    ld->check.data = ld->idle.data = ld->timer.data = ld;
+    uv_timer_init(config->loop, &ld->flush_timer);
+    ld->check.data = ld->idle.data = ld->timer.data = ld->flush_timer.data = ld;
     uv_check_start(&ld->check, on_check);
     if (config->expiration > 0) {
         double left = MAX(config->expiration - time_now(), 0);
@@ -113,14 +142,10 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     return ld;
 }
 
-/* The loop must have run once more after this before it is closed; the leader itself is freed
- * here, its handles live in it and close first. */
+/* Handles live in the leader: it is freed when the last of them has closed. */
 static void on_closed(uv_handle_t *h)
 {
-    struct leader *ld = h->data;
-    if (uv_is_closing((uv_handle_t *)&ld->check) &&
-        uv_is_closing((uv_handle_t *)&ld->idle) && h == (uv_handle_t *)&ld->timer)
-        free(ld);
+    free(h->data);
 }
 
 void leader_destroy(struct leader *ld)
@@ -144,6 +169,7 @@ void leader_destroy(struct leader *ld)
     free(ld->instance_id);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
+    uv_close((uv_handle_t *)&ld->flush_timer, NULL);
     uv_close((uv_handle_t *)&ld->idle, NULL);
     uv_close((uv_handle_t *)&ld->check, NULL);
 }

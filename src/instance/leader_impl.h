@@ -10,6 +10,7 @@
 
 struct leader_node {     /* an executor as the leader sees it */
     json_object *starts; /* jobs to start, sent at the end of the turn; NULL: none */
+    int64_t seen, acked; /* numbers of its event batches: come in, said to be safe */
     bool lost;           /* could not be started again */
 };
 
@@ -27,9 +28,10 @@ struct leader {
     char *instance_id;
     uv_check_t check;
     uv_idle_t idle;
-    uv_timer_t timer; /* the instance's expiration, and the retry of a failed flush */
-    bool awake;       /* a turn's work is due */
-    bool quiet_told, have_unmapped;
+    uv_timer_t timer;       /* the instance's expiration */
+    uv_timer_t flush_timer; /* active while the store has something to commit */
+    bool awake;             /* a turn's work is due */
+    bool flush_due, quiet_told, have_unmapped;
     const char *shutdown;     /* reason, NULL: none */
     struct stream *streams;   /* all */
     struct stream *by_reader; /* hash chains are not worth it: few read at a time */
@@ -112,6 +114,8 @@ void launch_signal(struct leader *ld, struct job *job, int signum);
 void exec_send(struct leader *ld, unsigned rank, json_object *msg); /* takes MSG over */
 /* Send MSG (taken over) to all nodes of a job. */
 void exec_send_job(struct leader *ld, const struct job *job, json_object *msg);
+/* The store has what the executors reported so far: they may forget it. */
+void launch_acknowledge(struct leader *ld);
 void specs_dropped(const struct text *t, void *arg);
 
 /* --- report.c */

@@ -51,12 +51,8 @@ static void on_ev(struct leader *ld, unsigned rank, json_object *msg)
                    : 0;
     for (size_t i = 0; i < n; i++)
         one_event(ld, rank, json_object_array_get_idx(events, i));
-    if (jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq)) {
-        json_object *o = json_object_new_object();
-        json_object_object_add(o, "m", json_object_new_string("acked"));
-        json_object_object_add(o, "seq", json_object_new_int64(seq));
-        exec_send(ld, rank, o);
-    }
+    if (jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq))
+        ld->nodes[rank].seen = MAX(ld->nodes[rank].seen, seq);
     leader_wake(ld);
 }
 
@@ -125,6 +121,7 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted)
     json_object_put(take(ld->nodes[rank].starts));
     stream_rank_lost(ld, rank);
     ld->nodes[rank].lost = !restarted;
+    ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
     if (!restarted)
         pool_set_state(ld->pool, rank, POOL_DOWN,
                        "its executor could not be started again");

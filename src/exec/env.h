@@ -11,12 +11,6 @@
 #include <stddef.h>
 #include <json-c/json.h>
 
-/* Whether variable NAME (ends at its '=' or terminator) was left by a launcher and must not
- * reach a task: OMPI_COMM_*, PMIX_*, HBATCH_JOB_ID...  What users set to tune MPI stays. */
-bool env_is_launchers(const char *name);
-/* Remove such variables from this process's own environment. */
-void env_clean_own(void);
-
 struct envset {
     char **v; /* "NAME=VALUE", n of them */
     unsigned n;
@@ -42,7 +36,7 @@ void envbuf_fini(struct envbuf *b);
 /* Start anew with the variables of SET. */
 void envbuf_begin(struct envbuf *b, const struct envset *set);
 /* Set NAME to what the format gives; replaces one that is there when REPLACE, else adds it without
- * looking (for names that env_is_launchers kept out). */
+ * looking (for names that launchenv_is_left kept out). */
 void envbuf_add(struct envbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace);

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "src/comm/lines.h"
 #include "src/common/duration.h"
+#include "src/common/launchenv.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/exec/exec.h"
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
         log_exit(1, "%s", err.text);
     const char *outer = getenv("HBATCH_JOB_PATH");
     char *outer_path = outer && *outer ? xstrdup(outer) : NULL;
-    env_clean_own();
+    launchenv_clean();
     if (chdir("/") < 0)
         log_exit(1, "/: %s", strerror(errno));
 

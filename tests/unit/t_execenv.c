@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/common/launchenv.h"
 #include "src/exec/env.h"
 
 #include <hwloc/bitmap.h>
@@ -60,7 +61,7 @@ START_TEST(launchers_variables)
         {"OMPI", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        ck_assert_msg(env_is_launchers(table[i].name) == table[i].gone, "%s",
+        ck_assert_msg(launchenv_is_left(table[i].name) == table[i].gone, "%s",
                       table[i].name);
 }
 END_TEST

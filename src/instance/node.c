@@ -18,6 +18,14 @@ static void destroy_topology(hwloc_topology_t *t)
         hwloc_topology_destroy(*t);
 }
 
+/* hwloc wants the innermost level to be PUs: "core:8" is taken as "core:8 pu:1". */
+static int set_synthetic(hwloc_topology_t t, const char *description)
+{
+    cleanup_free char *text =
+        xasprintf("%s%s", description, strcasestr(description, "pu:") ? "" : " pu:1");
+    return hwloc_topology_set_synthetic(t, text);
+}
+
 /* Keep what tells cores apart; the rest costs start-up time. */
 static hwloc_topology_t load(const char *description, struct error *err)
 {
@@ -31,7 +39,7 @@ static hwloc_topology_t load(const char *description, struct error *err)
     if (description && access(description, R_OK) == 0)
         rc = hwloc_topology_set_xml(t, description);
     else if (description)
-        rc = hwloc_topology_set_synthetic(t, description);
+        rc = set_synthetic(t, description);
     if (rc < 0 || hwloc_topology_load(t) < 0) {
         hwloc_topology_destroy(t);
         return error_null(err, EINVAL,

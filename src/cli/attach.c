@@ -23,6 +23,7 @@ struct attach {
     struct output out;
     double t0; /* time of the first event */
     bool over;
+    bool told_id;
     bool fatal; /* an exception of severity 0 came */
     int exit_code;
     int signal_fd;
@@ -60,11 +61,21 @@ void attach_print_exit(const struct cli *cli, int exit_code)
 
 static void begin_stdin(struct attach *a);
 
+/* Before anything else of the job is shown. */
+static void tell_id(struct attach *a)
+{
+    char buf[CLI_ID_SIZE];
+    if (a->o->show_id && !a->told_id)
+        fprintf(stderr, "jobid: %s\n", cli_id(a->cli, a->id, buf));
+    a->told_id = true;
+}
+
 static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
                      void *arg)
 {
     struct attach *a = arg;
     bool exception = strcmp(name, "exception") == 0;
+    tell_id(a);
     if (a->t0 == 0)
         a->t0 = time;
     if (exception || a->o->show_events) {
@@ -90,6 +101,7 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
                       const void *data, size_t len, int eof, void *arg)
 {
     struct attach *a = arg;
+    tell_id(a);
     output_data(&a->out, id, stream, task, data, len, eof);
 }
 
@@ -103,6 +115,7 @@ static void on_input(hbatch_jobid id, uint64_t bytes, void *arg)
 static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
 {
     struct attach *a = arg;
+    tell_id(a);
     (void)left;
     output_flush(&a->out, true);
     a->exit_code = result->exit_code;
@@ -277,9 +290,7 @@ static void loop(struct attach *a)
 
 static int run(struct attach *a)
 {
-    char buf[CLI_ID_SIZE];
-    if (a->o->show_id)
-        fprintf(stderr, "jobid: %s\n", cli_id(a->cli, a->id, buf));
+    tell_id(a);
     if (!a->over) {
         catch_signals(a);
         process(a, 0); /* what came together with the reply */

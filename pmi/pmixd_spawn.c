@@ -107,6 +107,20 @@ static void on_spawned(int status, uint64_t id, const char *nspace, const char *
     pmixd_know(d, c->procs, 1, on_known, c);
 }
 
+/* Open MPI hands its own variables on to its children; one that pmixd_env gave the parent is for
+ * the parent's node and job alone. */
+static void forget_directory(json_object *apps, const char *tmpdir)
+{
+    static const char name[] = "OMPI_MCA_btl_vader_backing_directory";
+    for (size_t i = 0; i < json_object_array_length(apps); i++) {
+        json_object *env, *value;
+        if (json_object_object_get_ex(json_object_array_get_idx(apps, i), "env", &env) &&
+            json_object_object_get_ex(env, name, &value) &&
+            strcmp(json_object_get_string(value), tmpdir) == 0)
+            json_object_object_del(env, name);
+    }
+}
+
 static void on_spawn(struct pmixd *d, struct call *c)
 {
     struct pmixd_job *job = pmixd_job_find(d, c->proc.nspace);
@@ -115,6 +129,7 @@ static void on_spawn(struct pmixd *d, struct call *c)
         return;
     }
     c->ours = d;
+    forget_directory(c->json, job->tmpdir);
     double timeout = info_number(c->info, c->ninfo, PMIX_SPAWN_TIMEOUT,
                                  info_number(c->info, c->ninfo, PMIX_TIMEOUT, 0));
     pmixd_trace(d, "%s.%u spawns %s", c->proc.nspace, c->proc.rank,

@@ -11,7 +11,9 @@
 /* One query: its answers go to OUT; false: not this key, or no such job. */
 struct question {
     struct pmixd *d;
-    struct pmixd_job *job; /* qualifier PMIX_NSPACE, or the caller's; may be NULL */
+    /* of the qualifier PMIX_NSPACE, or the caller's; NULL where there is none: PMIx 4.2 names
+     * the server itself as the caller */
+    struct pmixd_job *job;
     struct infos *out;
     const char *key;
 };

@@ -2,14 +2,15 @@
 /* pmiharness: the smallest launcher there is over pmi.h, to test the PMI servers without an
  * instance.
  *
- *     pmiharness [-H NODES] [-k pmix|wire|both] [-r REPEAT] [-v] [-t SECONDS]
- *                -n TASKS PROGRAM [ARG...] [: -n TASKS PROGRAM [ARG...]]...
+ *     pmiharness [-H NODES] [-k pmix|wire|both] [-r REPEAT] [-l] [-v]
+ *                [-t SECONDS] -n TASKS PROGRAM [ARG...] [: -n TASKS PROGRAM [ARG...]]...
  *
  * Each job (":" separates them, they run at once) is placed in blocks over the nodes.  A node
  * is a forked process with a pmi of its own, since there is one PMIx server to a process; this
  * process plays the leader: it routes messages, starts jobs (those that are spawned too), and
  * ends a job when one of its tasks fails.  Exits with the greatest exit code of the jobs of
- * the command line.  -r runs all REPEAT times and prints the wall times. */
+ * the command line.  -r runs all REPEAT times and prints the wall times; -l lets the others
+ * live when a task fails. */
 #include "config.h"
 #include "pmi/pmi.h"
 #include "src/comm/lines.h"
@@ -553,7 +554,7 @@ struct leader {
     double began;
     double *walls;
     int status;
-    bool verbose;
+    bool verbose, live;
 };
 
 static struct job *job_find(struct leader *lead, json_object *msg)
@@ -737,7 +738,8 @@ static void leader_line(struct lines *l, char *line, size_t len, void *arg)
                     json_object_get_int(get(msg, "code")),
                     json_object_get_boolean(get(msg, "unclean")) ? ", not finalized"
                                                                  : "");
-        job_signal(lead, job, SIGKILL);
+        if (!lead->live)
+            job_signal(lead, job, SIGKILL);
     } else if (strcmp(m, "signal") == 0) {
         job_signal(lead, job, json_object_get_int(get(msg, "signal")));
     }
@@ -797,7 +799,7 @@ int main(int argc, char **argv)
     unsigned kinds = PMI_PMIX;
     int c, timeout = 60;
     (void)argc;
-    while ((c = getopt(argc, argv, "+H:k:r:t:vn:")) != -1 && c != 'n')
+    while ((c = getopt(argc, argv, "+H:k:r:t:lvn:")) != -1 && c != 'n')
         switch (c) {
         case 'H':
             lead.nnodes = (unsigned)MAX(1, atoi(optarg));
@@ -813,6 +815,9 @@ int main(int argc, char **argv)
         case 't':
             timeout = atoi(optarg);
             break;
+        case 'l':
+            lead.live = true;
+            break;
         case 'v':
             lead.verbose = true;
             break;
@@ -822,7 +827,7 @@ int main(int argc, char **argv)
     lead.roots = parse_jobs(argv + (c == 'n' ? optind - 2 : optind));
     if (json_object_array_length(lead.roots) == 0) {
         fprintf(stderr,
-                "usage: pmiharness [-H NODES] [-k pmix|wire|both] [-r REPEAT] [-v] "
+                "usage: pmiharness [-H NODES] [-k pmix|wire|both] [-r REPEAT] [-l] [-v] "
                 "[-t SECONDS] -n TASKS PROGRAM [ARG...] [: -n TASKS PROGRAM...]...\n");
         return 2;
     }

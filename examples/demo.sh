@@ -3,7 +3,7 @@
 # A queue of real work, run inside an instance:
 #
 #     hbatch start examples/demo.sh
-#     hbatch start --test-nodes=4 --test-topology="core:4" examples/demo.sh
+#     hbatch start --test-nodes=4 --test-topology="core:4 pu:1" examples/demo.sh
 #
 # Plain programs, an Open MPI program, an MPICH program and one that calls MPI_Comm_spawn; at
 # the end a table of what ran where and how fast.

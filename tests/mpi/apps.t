@@ -3,14 +3,14 @@
 # Programs that people run: HPCC, NetPIPE, LAMMPS.
 . "${0%/*}/lib.sh"
 HBATCH_TEST_LIMIT=180
-inside --test-topology="core:4"
+inside --test-topology="core:4 pu:1"
 
 if command -v hpcc >/dev/null; then
     mkdir hpcc && cp "$srcdir/tests/mpi/hpccinf.txt" hpcc/
-    ok "HPCC, 4 ranks" hbatch run -n 4 --cwd="$tmp/hpcc" hpcc
+    ok "HPCC, 2 ranks" hbatch run -n 2 --cwd="$tmp/hpcc" hpcc
     results=$(cat hpcc/hpccoutf.txt 2>/dev/null)
     like "$results" "Success=1" "all of its parts succeeded"
-    like "$results" "CommWorldProcs=4" "it had 4 ranks"
+    like "$results" "CommWorldProcs=2" "it had 2 ranks"
     unlike "$results" "FAILED" "its residuals are right"
 else
     skip "HPCC" "hpcc is not here: install the Debian package hpcc"

@@ -33,6 +33,7 @@ int main(int argc, char **argv)
         }
         MPI_Recv(&nothing, 1, MPI_INT, rank, 99, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     }
+    MPI_Barrier(MPI_COMM_WORLD); /* all are out of MPI_Init */
     if (strcmp(way, "all") == 0)
         exit(code);
     if (last && strcmp(way, "exit") == 0)

@@ -5,7 +5,7 @@
 python=/usr/bin/python3 # the one that Debian's mpi4py belongs to
 need $python python3
 $python -c 'import mpi4py' 2>/dev/null || skip_all "mpi4py is not here: install the Debian package python3-mpi4py"
-inside --test-topology="core:8"
+inside --test-topology="core:8 pu:1"
 
 ok "mpi4py, 4 ranks" hbatch run -n 4 $python -c '
 from mpi4py import MPI

@@ -3,6 +3,6 @@
 # MPICH programs on one node.
 . "${0%/*}/lib.sh"
 mpi_need mpich
-inside --test-topology="core:8"
+inside --test-topology="core:8 pu:1"
 common_checks mpich
 done_testing

@@ -3,7 +3,7 @@
 # MPI jobs over several virtual nodes: one executor and PMI server each, fences and modex between.
 . "${0%/*}/lib.sh"
 mpi_need openmpi
-inside --test-nodes=4 --test-topology="core:2"
+inside --test-nodes=4 --test-topology="core:2 pu:1"
 
 nodes_of() { grep -oE 'node [0-9]+' <<<"$1" | sort | uniq -c | awk '{printf "%s:%s ", $3, $1}'; }
 
@@ -25,7 +25,8 @@ checks() { # FLAVOUR
     is "$rc" 37 "$mpi: its exit code"
     program "$mpi" early
     nok "$mpi: the last rank is killed on another node" hbatch run -N 4 -n 4 "$program" signal 9
-    nok "$mpi: the last rank leaves before MPI_Init" hbatch run -N 4 -n 4 "$program" noinit 3
+    is "$rc" 137 "$mpi: its exit code"
+    nok "$mpi: the last rank leaves before MPI_Init" hbatch run -N 4 -n 4 -o exit-timeout=0.5s "$program" noinit 3
     ok "$mpi: the nodes go on after that" hbatch run -N 4 -n 8 "$hello"
 }
 

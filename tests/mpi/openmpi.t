@@ -3,6 +3,6 @@
 # Open MPI programs on one node.
 . "${0%/*}/lib.sh"
 mpi_need openmpi
-inside --test-topology="core:8"
+inside --test-topology="core:8 pu:1"
 common_checks openmpi
 done_testing

@@ -3,7 +3,7 @@
 # MPI_Comm_spawn: children are jobs with resources of their own; and names that jobs publish.
 . "${0%/*}/lib.sh"
 mpi_need openmpi
-inside --test-topology="core:8"
+inside --test-topology="core:8 pu:1"
 for name in spawn spawn_multiple publish hello; do
     program openmpi $name && declare "$name=$program"
 done
@@ -23,7 +23,7 @@ ok "children that abort do not take their parents along" hbatch run -n 2 "$spawn
 is "$out" "spawn: 2 parents, 2 children, 1 rounds abort: good" "the parents went on"
 ok "no job is left" wait_until 20 no_job_is_left
 is "$(hbatch jobs -a -no '{result}' | sort | uniq -c | awk '{printf "%s:%s ", $2, $1}')" \
-    "COMPLETED:8 FAILED:1 " "the children's job failed, no other one"
+    "COMPLETED:9 FAILED:1 " "the children's job failed, no other one"
 
 ok "a program that does not exist can be handled" hbatch run -n 1 "$spawn" 1 missing
 nok "more children than the instance has cores" hbatch run -n 1 "$spawn" 100

@@ -28,6 +28,7 @@ struct conn {
     uint64_t seq, acked;
     struct batch *first, *last;
     struct strbuf events; /* gathered in this turn */
+    struct strbuf kept;   /* lines for the next rank */
     bool in_log;
 };
 
@@ -75,6 +76,10 @@ static void greet(struct conn *c)
     lines_send(c->lines, b.s, b.len);
     for (struct batch *e = c->first; e; e = e->next)
         lines_send(c->lines, e->text, e->len);
+    if (c->kept.len > 0)
+        lines_send(c->lines, c->kept.s,
+                   c->kept.len - 1); /* its last newline is added again */
+    c->kept.len = 0;
 }
 
 static void on_listener(struct io_watch *w, uint32_t events)
@@ -143,6 +148,7 @@ void conn_destroy(struct conn *c)
         free(e);
     }
     free(c->events.s);
+    free(c->kept.s);
     free(c);
 }
 
@@ -211,6 +217,18 @@ void conn_tell(struct conn *c, const char *text, size_t len)
 {
     if (c->lines)
         lines_send(c->lines, text, len);
+}
+
+void conn_tell_surely(struct conn *c, const char *text, size_t len)
+{
+    if (c->lines) {
+        lines_send(c->lines, text, len);
+    } else if (c->kept.len + len < CONN_KEPT_MAX) {
+        strbuf_addn(&c->kept, text, len);
+        strbuf_addc(&c->kept, '\n');
+    } else {
+        log_error("a message for the rank was dropped: none has been attached for long");
+    }
 }
 
 void conn_tell_json(struct conn *c, json_object *o)

@@ -33,6 +33,9 @@ uint64_t conn_next_seq(const struct conn *c);
 
 /* Send one message that is not kept; lost when no rank is attached. */
 void conn_tell(struct conn *c, const char *text, size_t len);
+/* The same, but kept for the next rank when none is attached (up to CONN_KEPT_MAX bytes). */
+#define CONN_KEPT_MAX (64u << 20)
+void conn_tell_surely(struct conn *c, const char *text, size_t len);
 void conn_tell_json(struct conn *c, json_object *o);
 
 /* Append S as a JSON string, with quotes. The bytes must be valid UTF-8. */

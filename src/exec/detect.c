@@ -321,7 +321,7 @@ struct detect_result detect_file(struct detect *d, const char *path)
 {
     struct stat st;
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-        return (struct detect_result){.maybe = true};
+        return (struct detect_result){0}; /* it will not start */
     uint64_t h = ((uint64_t)st.st_ino * 31 + st.st_dev) * 0x9e3779b97f4a7c15ULL;
     struct slot *s = &d->slots[(h >> 32) % SLOTS];
     if (s->used && s->dev == st.st_dev && s->ino == st.st_ino && s->size == st.st_size &&

@@ -270,7 +270,7 @@ void exec_pmi_send(struct exec *x, int rank, json_object *msg)
     strbuf_addf(&b, "{\"m\":\"pmi\",\"to\":%d,\"msg\":%s}", rank,
                 json_object_to_json_string_ext(msg, JSON_C_TO_STRING_PLAIN |
                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
-    conn_tell(x->conn, b.s, b.len);
+    conn_tell_surely(x->conn, b.s, b.len);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

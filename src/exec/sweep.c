@@ -16,8 +16,6 @@
 #define SWEEP_PAUSE 0.1 /* seconds between sweeps while jobs end */
 #define DEPTH_MAX 64
 
-enum verdict { LEAVE, LOOK_BELOW, KILL };
-
 /* Call F for each child of process PID. */
 static void each_child(pid_t pid,
                        void (*f)(struct exec *x, pid_t child, int depth, uint64_t only),
@@ -68,14 +66,13 @@ static uint64_t job_of(const struct exec *x, pid_t pid)
 /* ONLY: kill what belongs to this job; 0: to any job that does not run. */
 static void visit(struct exec *x, pid_t pid, int depth, uint64_t only)
 {
-    bool task = idmap_get(&x->tasks, (uint64_t)pid) != NULL;
-    if (task && !only)
+    if (idmap_get(&x->tasks, (uint64_t)pid))
         return; /* what is below a task that runs is its own affair */
-    uint64_t id = task ? 0 : job_of(x, pid);
+    uint64_t id = job_of(x, pid);
     bool kill_it = only ? id == only : (id ? !job_find(x, id) : x->jobs.used == 0);
     if (depth < DEPTH_MAX)
         each_child(pid, visit, x, depth + 1, only);
-    if (kill_it && !task) {
+    if (kill_it) {
         log_debug("process %d of job %llu was left behind: killed", (int)pid,
                   (unsigned long long)id);
         kill(pid, SIGKILL);

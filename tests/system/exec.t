@@ -928,6 +928,7 @@ def attach_again(x):
     same(x.events[:len(before)], before, "events come again, in order")
     x.send(**x.init)
     x.send(m="acked", seq=1000)
+    x.read_all(4711)  # once it is answered, the acknowledgement has been taken
     # A new connection replaces the old one.
     old = x.sock
     x.attach()

@@ -161,6 +161,8 @@ noinst_PROGRAMS += tests/mpi/pmiharness
 tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
 tests_mpi_pmiharness_CFLAGS = $(AM_CFLAGS) $(PMIX_CFLAGS)
 tests_mpi_pmiharness_LDADD = pmi/libpmi.la src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS)
+EXTRA_DIST += tests/mpi/pmix.t tests/mpi/modex.c tests/mpi/spawn.c tests/mpi/spawn_multiple.c \
+	tests/mpi/publish.c
 
 if HAVE_CHECK
 UNIT += tests/unit/t_pmi2

@@ -34,9 +34,8 @@ compile() { # WRAPPER SOURCE PROGRAM
     "$1" -D_GNU_SOURCE -O1 -o "$work/$3" "$here/../tests/mpi/$2"
 }
 
-nodes=$(hbatch resource list -s up -no '{nnodes}' | head -n 1)
-cores=$(hbatch resource list -s up -no '{ncores}' | head -n 1)
-: "${nodes:=1}" "${cores:=2}"
+read -r nodes cores <<<"$(hbatch resource list -s all -no '{nnodes} {ncores}' |
+    awk '{n += $1; c += $2} END {print n, c}')"
 step "the resources of this instance: $nodes node(s), $cores cores"
 must hbatch resource list
 
@@ -59,7 +58,7 @@ if compile mpicc.mpich hello.c hello_mpich; then
 fi
 if [ "$cores" -ge 2 ] && compile mpicc.openmpi spawn.c spawner; then
     step "an MPI program that calls MPI_Comm_spawn: its children are jobs of their own"
-    must hbatch run -n 1 "$work/spawner"
+    must hbatch run -n 1 "$work/spawner" $((cores > 2 ? 2 : 1))
 fi
 
 step "a queue: more work than cores, in the order of its urgency"
@@ -90,9 +89,9 @@ END {
     for (i = n; i > 0; i--) {
         p = order[i]
         time = last[p] - first[p]
-        on = length(where[p]) > 12 ? substr(where[p], 1, 10) ".." : where[p]
+        on = (length(where[p]) > 12 ? substr(where[p], 1, 10) ".." : where[p])
         printf "%-16s %5d %6d %6d  %-12s %9.1f %9.1f %8.1f  %d of %d\n", p, jobs[p], tasks[p],
-            nodes[p], on, least[p], most[p], time > 0 ? jobs[p] / time : 0, good[p], jobs[p]
+            nodes[p], on, least[p], most[p], (time > 0 ? jobs[p] / time : 0), good[p], jobs[p]
     }
 }'
 exit $failed

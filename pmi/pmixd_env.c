@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What costs an Open MPI program time at its start, and is known here before: see the table in
- * HACKING.  All are defaults: the executor puts the user's own variables over them. */
+/* What costs an Open MPI program time at its start, and is known here before.  Measured with
+ * a two-rank MPI hello (Open MPI 4.1.4, PMIx 4.2.2, two cores, median wall time in ms; mpirun
+ * -n 2 takes 312 on the same machine):
+ *
+ *     bare PMIx server                                                   456
+ *     mtl: not looking for Omni-Path and its like                        110    here
+ *     topology shared by the server (PMIX_SERVER_SHARE_TOPOLOGY)          65    pmixd_server
+ *     acknowledging at once (TCP_QUICKACK)                                20    pmixd_ack
+ *
+ * of that 2 ms are starting and reaping the tasks.  Naming the components to be loaded (pml,
+ * btl, coll, ess, state...) would save another 4 ms, but hides those that a user's own
+ * settings may need, and would break an mpirun inside the job.
+ *
+ * All are defaults: the executor puts the user's own variables over them. */
 #include "pmi/hwenv.h"
 #include "pmi/pmixd_impl.h"
 #include "src/common/util.h"

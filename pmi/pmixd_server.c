@@ -267,13 +267,9 @@ int pmixd_start(struct pmixd *d, struct error *err)
         return 0;
     if (the_server)
         return error_set(err, EBUSY, "this process has a PMIx server already");
-    /* settings of the library that only its environment takes: see HACKING, "PMIx" */
-    static const char *const settings[][2] = {
-        {"PMIX_MCA_gds", "hash"}, /* no shared memory file per job */
-        {"PMIX_MCA_pmdl", "^ompi,ompi4,ompi5,oshmem,mpich"}, /* no scan of MPI settings */
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-        setenv(settings[i][0], settings[i][1], 0);
+    /* job data in messages rather than in shared memory files: registering a namespace takes
+     * 0.2 ms instead of 3, a two-rank hello 30 ms instead of 55 */
+    setenv("PMIX_MCA_gds", "hash", 0);
     the_server = d;
     struct infos l = {0};
     const char *nspace = "hbatch-exec";

@@ -156,6 +156,13 @@ tests_unit_t_linebuf_SOURCES = tests/unit/t_linebuf.c
 tests_unit_t_linebuf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_linebuf_LDADD = src/comm/libwire.la src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_nameserv
+endif
+tests_unit_t_nameserv_SOURCES = tests/unit/t_nameserv.c
+tests_unit_t_nameserv_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_nameserv_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
 tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
@@ -232,4 +239,8 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t
-EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py
+EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t
+check_PROGRAMS += tests/system/libclient
+tests_system_libclient_SOURCES = tests/system/libclient.c
+tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
+tests_system_libclient_LDADD = src/lib/libhbatch.la

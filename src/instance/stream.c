@@ -417,6 +417,7 @@ void stream_launched(struct leader *ld, struct job *job)
 struct finished {
     struct leader *ld;
     struct stream *st; /* FOLLOW: gets the ends; else NULL */
+    bool *seen;        /* FOLLOW: by position in the block: that end was added */
     json_object *end;
 };
 
@@ -425,11 +426,17 @@ static int on_finished(void *arg, const struct store_entry *entry)
     struct finished *f = arg;
     if (!entry->run)
         return 0;
-    if (f->st)
+    if (!f->st) {
+        f->end = describe_stored(entry->run);
+        return 0;
+    }
+    /* an array's id, which is that of its first job, stands for all of its jobs */
+    int64_t i = jobid_position(f->st->first, f->st->count, entry->run->id);
+    if (i >= 0 && !f->seen[i]) {
+        f->seen[i] = true;
         add_end(f->ld, f->st, entry->run->id, entry->run->status,
                 (enum job_result)entry->run->result);
-    else
-        f->end = describe_stored(entry->run);
+    }
     return 0;
 }
 
@@ -439,6 +446,8 @@ static json_object *find_end(struct leader *ld, jobid_t id, struct error *err)
     struct finished f = {.ld = ld};
     struct store_filter filter = {
         .ids = &id, .nids = 1, .states = JOB_INACTIVE, .max = 1};
+    filter.before =
+        id + 1; /* not the later ones of the array that it may be the first of */
     if (store_list(ld->store, &filter, on_finished, &f, err) < 0)
         return NULL;
     char text[JOBID_BUFSIZE];
@@ -508,9 +517,10 @@ void stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
             over[nover++] = id;
     }
     if (nover > 0) {
-        struct finished f = {.ld = ld, .st = st};
+        struct finished f = {.ld = ld, .st = st, .seen = xcalloc(count, sizeof(*f.seen))};
         struct store_filter filter = {.ids = over, .nids = nover, .states = JOB_INACTIVE};
         store_list(ld->store, &filter, on_finished, &f, NULL);
+        free(f.seen);
     }
     free(over);
     leader_wake(ld);

@@ -106,7 +106,7 @@ char *hbatch_call(struct hbatch *h, const char *method, const char *params,
 {
     struct error e;
     json_object *o = NULL;
-    if (params && !(o = submit_parse(params, "the parameters", &e)))
+    if (params && !(o = submit_parse(params, "the text of the parameters", &e)))
         return fail_null(err, &e);
     if (method[strspn(method, "abcdefghijklmnopqrstuvwxyz.-_0123456789")]) {
         json_object_put(o);

@@ -62,6 +62,11 @@ int pmi_warm(struct pmi *pmi, struct error *err)
     return pmixd_start(pmi->pmix, err);
 }
 
+void pmi_resize(struct pmi *pmi, unsigned size)
+{
+    pmi->config.size = size;
+}
+
 struct pmi_job *pmi_job_create(struct pmi *pmi, const struct pmi_job_spec *spec,
                                struct error *err)
 {

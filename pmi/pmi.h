@@ -111,6 +111,9 @@ void pmi_destroy(struct pmi *pmi); /* NULL is allowed; shuts the servers down */
  * executor that is idle. Return 0, or -1 with err set. */
 int pmi_warm(struct pmi *pmi, struct error *err);
 
+/* The instance has grown: it has SIZE ranks now. */
+void pmi_resize(struct pmi *pmi, unsigned size);
+
 /* Called when a job with kinds != PMI_NONE starts on this node, before its tasks. */
 struct pmi_job *pmi_job_create(struct pmi *pmi, const struct pmi_job_spec *spec,
                                struct error *err);

@@ -7,9 +7,13 @@
 
 #include <string.h>
 
+enum { ASK_MS = 10000 }; /* an executor that is gone does not answer */
+
 /* Someone wants a namespace to be known. */
 struct want {
     struct want *next;
+    struct pmixd *d;
+    uv_timer_t timer;
     char *nspace;
     hwloc_bitmap_t waiting; /* executors that did not answer yet */
     struct waiter {
@@ -34,11 +38,16 @@ static void knowing_step(struct pmixd *d, struct knowing *k, bool known)
     free(k);
 }
 
+static void on_close(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
 static void want_free(struct want *want)
 {
     hwloc_bitmap_free(want->waiting);
     free(want->nspace);
-    free(want);
+    uv_close((uv_handle_t *)&want->timer, on_close);
 }
 
 static void want_end(struct pmixd *d, struct want *want, bool known)
@@ -62,6 +71,12 @@ void pmixd_map_destroy(struct pmixd *d)
         want_end(d, d->wants, false);
 }
 
+static void on_timeout(uv_timer_t *timer)
+{
+    struct want *want = timer->data;
+    want_end(want->d, want, false);
+}
+
 static struct want *want_find(struct pmixd *d, const char *nspace)
 {
     struct want *want = d->wants;
@@ -77,6 +92,10 @@ static void ask(struct pmixd *d, const char *nspace, struct knowing *k)
     if (!want) {
         want = xcalloc(1, sizeof(*want));
         want->nspace = xstrdup(nspace);
+        want->d = d;
+        uv_timer_init(d->config->loop, &want->timer);
+        want->timer.data = want;
+        uv_timer_start(&want->timer, on_timeout, ASK_MS, 0);
         want->waiting = hwloc_bitmap_alloc();
         want->next = d->wants;
         d->wants = want;

@@ -19,6 +19,7 @@
 
 #define ORPHAN_TIMEOUT 600.0 /* seconds without a rank; HBATCH_EXEC_ORPHAN_TIMEOUT */
 #define WATCHDOG_MS 5000     /* between looks whether the rundir is there */
+#define WARM_SECONDS 1.0     /* of idleness before the PMIx library is started */
 #define QUIT_SECONDS 5.0     /* for killed processes to be gone */
 
 /* --- messages from the rank ---------------------------------------------------------------- */
@@ -41,6 +42,19 @@ static void unbind(const struct node *node)
         log_warning("sched_setaffinity: %s", strerror(errno));
 }
 
+/* The PMIx library takes a while to start: better now than when the first MPI job waits. */
+static void on_warm(void *arg)
+{
+    struct exec *x = arg;
+    struct error err;
+    if (x->pmi || x->quitting)
+        return;
+    if (x->jobs.used > 0)
+        timer_start(&x->warm, x->loop, WARM_SECONDS, on_warm, x);
+    else if (!exec_pmi(x, &err) || pmi_warm(x->pmi, &err) < 0)
+        log_warning("%s", err.text);
+}
+
 static void on_init(struct exec *x, json_object *msg)
 {
     struct error err;
@@ -51,6 +65,8 @@ static void on_init(struct exec *x, json_object *msg)
     }
     if (node->rank != x->rank)
         log_warning("init: this is the executor of rank %u, not %u", x->rank, node->rank);
+    if (!x->node)
+        timer_start(&x->warm, x->loop, WARM_SECONDS, on_warm, x);
     node_destroy(x->node);
     x->node = node;
     unbind(node);
@@ -383,6 +399,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     x->scratch = xmalloc(EXEC_SCRATCH);
     x->orphan_timeout = ORPHAN_TIMEOUT;
     x->specs = specs_create();
+    x->tmpdirs = tmpdirs_create(rundir, rank);
     x->detect = detect_create();
     uv_prepare_init(loop, &x->prepare);
     uv_timer_init(loop, &x->watchdog);
@@ -403,6 +420,7 @@ void exec_destroy(struct exec *x)
     if (!x)
         return;
     timer_stop(&x->orphan);
+    timer_stop(&x->warm);
     timer_stop(&x->sweep_timer);
     doom_free_all(x);
     reader_close_all(x);
@@ -411,6 +429,7 @@ void exec_destroy(struct exec *x)
     if (x->pmi)
         pmi_destroy(x->pmi);
     sweep_all(x, QUIT_SECONDS);
+    tmpdirs_destroy(x->tmpdirs);
     spool_close(x->spool);
     conn_destroy(x->conn);
     if (x->io)

@@ -15,6 +15,7 @@
 #include "src/exec/spec.h"
 #include "src/exec/spool.h"
 #include "src/exec/timer.h"
+#include "src/exec/tmpdir.h"
 
 struct exec {
     uv_loop_t *loop;
@@ -25,6 +26,7 @@ struct exec {
     struct conn *conn;
     struct specs *specs;
     struct spool *spool;
+    struct tmpdirs *tmpdirs;
     struct io *io;
     struct pmi *pmi; /* NULL until a job needs it */
     struct detect *detect;
@@ -45,6 +47,7 @@ struct exec {
     uv_prepare_t prepare;
     uv_timer_t watchdog; /* looks after the rundir and after strays */
     struct io_watch signals;
+    struct timer *warm;   /* see on_warm */
     struct timer *orphan; /* runs while no rank is attached */
     double orphan_timeout;
     bool quitting, verbose;

@@ -7,13 +7,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
-#include "src/common/path.h"
 #include "src/common/util.h"
 #include "src/exec/job_doom.h"
 #include "src/exec/reader.h"
@@ -57,7 +54,7 @@ void job_template_vars(struct job *job, const struct task *task,
         .name = jobspec_name(job->spec->js),
         .nodelist = nodelist(job),
         .cc = job->cc,
-        .tmpdir = job->tmpdir,
+        .tmpdir = job->tmpdir ? tmpdir_path(job->tmpdir) : NULL,
         .host = job->x->node->host,
         .cores = jsonutil_string(jsonutil_get(job->start, "cores")),
         .gpus = jsonutil_string(jsonutil_get(job->start, "gpus")),
@@ -204,17 +201,11 @@ static void job_free(struct job *job)
     hwloc_bitmap_free(job->gpus);
     taskmap_destroy(job->map);
     free(job->tasks);
-    free(job->tmpdir);
+    tmpdir_put(job->x->tmpdirs, job->tmpdir);
     free(job->nodelist);
     spec_put(job->spec);
     json_object_put(job->start);
     free(job);
-}
-
-static void remove_tmpdir(const struct job *job)
-{
-    if (job->tmpdir && rmdir(job->tmpdir) < 0 && errno != ENOENT)
-        path_remove_tree(job->tmpdir);
 }
 
 static void finish(struct job *job)
@@ -227,7 +218,7 @@ static void finish(struct job *job)
     stop_timers(job);
     input_destroy(job);
     outputs_close(job);
-    remove_tmpdir(job);
+    tmpdir_put(x->tmpdirs, take(job->tmpdir));
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
@@ -453,10 +444,8 @@ static int prepare(struct job *job, json_object *o, struct error *err)
         !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
         return -1;
-    job->tmpdir = xasprintf("%s/jobtmp-%u-%s", x->rundir, x->rank, job->f58);
-    if (mkdir(job->tmpdir, 0700) < 0 && errno != EEXIST)
-        return error_set(err, errno, "job directory %s: %s", job->tmpdir,
-                         strerror(errno));
+    if (!(job->tmpdir = tmpdir_get(x->tmpdirs, err)))
+        return -1;
     if (job_start_pmi(job, err) < 0 || outputs_open(job, err) < 0)
         return -1;
     return 0;
@@ -520,7 +509,6 @@ void job_start(struct exec *x, json_object *o)
         if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
             reader_create(x, job->id, 0, NULL, 0);
         }
-        remove_tmpdir(job);
         job_free(job);
         return;
     }

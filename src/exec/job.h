@@ -24,7 +24,7 @@ struct job {
     unsigned ntasks, nnodes, node;
     hwloc_bitmap_t cores, gpus; /* on this node */
     double expiration;
-    char *tmpdir;
+    struct tmpdir *tmpdir;
     char *nodelist;      /* made when a template wants it */
     struct taskmap *map; /* NULL when there is one node */
     struct pmi_job *pmi; /* or NULL */

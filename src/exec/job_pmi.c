@@ -123,7 +123,7 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
         .node = job->node,
         .taskmap_pmi = map,
         .universe_size = MAX(node->universe, job->ntasks),
-        .tmpdir = job->tmpdir,
+        .tmpdir = tmpdir_path(job->tmpdir),
         .napps = job->spec->napps,
         .app_sizes = job->spec->napps > 1 ? l.app_sizes : NULL,
         .app_cmds = l.app_cmds,

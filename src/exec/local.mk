@@ -24,7 +24,8 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/sweep.c src/exec/sweep.h \
 	src/exec/task.c src/exec/task.h \
 	src/exec/template.c src/exec/template.h \
-	src/exec/timer.c src/exec/timer.h
+	src/exec/timer.c src/exec/timer.h \
+	src/exec/tmpdir.c src/exec/tmpdir.h
 src_exec_libexec_la_LIBADD = pmi/libpmi.la src/comm/libcomm.la src/job/libjob.la
 
 pkglibexec_PROGRAMS += bin/hbatch-exec

@@ -17,6 +17,15 @@
 #include "src/common/util.h"
 #include "src/exec/exec.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* What the PMIx library keeps until the process ends. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpmix\nleak:libevent\n";
+}
+#endif
+
 static const char usage[] =
     "Usage: hbatch-exec --rundir=DIR [--rank=N] [--socket-fd=N | --socket=PATH]\n"
     "Started by hbatch-instance: runs the tasks of one node.\n"

@@ -226,7 +226,7 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
                x->outer_path ? "/" : "", node->instance, (unsigned long long)job->id);
     envbuf_add(b, "HBATCH_JOB_SIZE=%u", job->ntasks);
     envbuf_add(b, "HBATCH_JOB_NNODES=%u", job->nnodes);
-    envbuf_add(b, "HBATCH_JOB_TMPDIR=%s", job->tmpdir);
+    envbuf_add(b, "HBATCH_JOB_TMPDIR=%s", tmpdir_path(job->tmpdir));
     if (job->cc)
         envbuf_add(b, "HBATCH_JOB_CC=%s", job->cc);
     envbuf_add(b, "HBATCH_TASK_RANK=%u", task->rank);

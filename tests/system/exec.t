@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # hbatch-exec by itself: this test plays the rank on its socket (src/comm/PROTOCOL, section 2).
-# With arguments only the tests whose names contain one of them run.
+# With arguments only the tests whose names contain one of them run.  HBATCH_TEST_WRAPPER is put before
+# the program: "valgrind -q --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes".
 
 import base64, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time, traceback
 
@@ -60,11 +61,8 @@ class Executor:
         self.next_id = 0x1234500000
         self.log = open(self.dir + "/log", "w+")
         env = dict(os.environ, **environment)
-        supp = self.dir + "/lsan"
-        with open(supp, "w") as f:
-            f.write("leak:libpmix\nleak:libevent\n")
         env["ASAN_OPTIONS"] = "quarantine_size_mb=1"  # memory is measured
-        env["LSAN_OPTIONS"] = "suppressions=" + supp + ":print_suppressions=0"
+        env["LSAN_OPTIONS"] = "print_suppressions=0"
         wrapper = os.environ.get("HBATCH_TEST_WRAPPER", "").split()
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.dir + "/s")
@@ -281,7 +279,7 @@ def core_dump_is_told_apart(x):
     check(status & 0x7f == signal.SIGSEGV, "status", status)
 
 
-@test()
+@test(native=True)
 def programs_that_cannot_start(x):
     def failed(command, code, *words, **more):
         id = x.start(command, **more)
@@ -323,7 +321,7 @@ def a_script_without_interpreter_line(x):
     same(x.out(id).split()[1], str(id))
 
 
-@test()
+@test(native=True)
 def a_program_that_moves_along_the_path(x):
     for d in "one", "two":
         os.mkdir(f"{x.dir}/{d}")
@@ -398,7 +396,7 @@ def environment_of_a_task(x):
     hb = {k: v for k, v in env.items() if k.startswith("HBATCH_")}
     f58 = hb.pop("HBATCH_JOB_ID")
     tmp = hb.pop("HBATCH_JOB_TMPDIR")
-    check(f58.startswith("\u0192") and f58 in tmp and tmp.startswith(x.dir), f58, tmp)
+    check(f58.startswith("\u0192") and tmp.startswith(x.dir), f58, tmp)
     same(hb, {"HBATCH_URI": "local:///run/sock-0", "HBATCH_PARENT_URI": "local:///run/outer", "HBATCH_INSTANCE_LEVEL": "1",
               "HBATCH_JOB_SIZE": "2", "HBATCH_JOB_NNODES": "1", "HBATCH_JOB_CC": "7", "HBATCH_TASK_RANK": "1",
               "HBATCH_TASK_LOCAL_ID": "1", "HBATCH_NODE_ID": "0", "HBATCH_JOB_PATH": f"outer.5/i7.{id}"})
@@ -427,9 +425,26 @@ def environment_by_hash_and_expansion(x):
 
 @test()
 def the_job_directory(x):
-    out = x.run("test -d $HBATCH_JOB_TMPDIR && mkdir $HBATCH_JOB_TMPDIR/a && echo > $HBATCH_JOB_TMPDIR/a/b && echo $HBATCH_JOB_TMPDIR")
-    check(out.startswith(x.dir), out)
-    check(not os.path.exists(out.strip()), "it is still there")
+    show = "echo $HBATCH_JOB_TMPDIR; ls -A $HBATCH_JOB_TMPDIR"
+    first = x.run(show)
+    check(first.startswith(x.dir) and first.count("\n") == 1, first)
+    same(x.run(show), first, "an untouched directory is used again")
+    for use in ("mkdir -p $HBATCH_JOB_TMPDIR/a/b && echo > $HBATCH_JOB_TMPDIR/a/b/c", "echo > $HBATCH_JOB_TMPDIR/.x",
+                "chmod 0 $HBATCH_JOB_TMPDIR", "rmdir $HBATCH_JOB_TMPDIR", "ln -s / $HBATCH_JOB_TMPDIR/root",
+                "echo > $HBATCH_JOB_TMPDIR/x; rm $HBATCH_JOB_TMPDIR/x", "rmdir $HBATCH_JOB_TMPDIR && ln -s / $HBATCH_JOB_TMPDIR"):
+        x.run(use)
+        check(not os.path.exists(first.strip() + "/.x"), "its content is still there")
+        out = x.run("mkdir $HBATCH_JOB_TMPDIR/new && rmdir $HBATCH_JOB_TMPDIR/new && " + show)
+        check(out.startswith(x.dir) and out.count("\n") == 1, use, out)
+    # Jobs at the same time have different ones.
+    ids = [x.sh(show + "; read line", options={"input": {"stdin": {"type": "service"}}}) for i in range(3)]
+    for id in ids:
+        x.event(id, "start")
+    for id in ids:
+        x.send(m="stdin", id=id, eof=True)
+    same(len({x.out(id) for id in ids}), 3)
+    same(x.quit(), 0)
+    check(not os.path.exists(os.path.dirname(first.strip())), "the directories are left")
 
 
 @test()
@@ -473,7 +488,7 @@ def gpu_affinity(x):
     same(got(1, "1-2", **{"gpu-affinity": "off"}), ["mine"])
 
 
-@test()
+@test(native=True)
 def resource_limits(x):
     same(x.run("ulimit -Sn; ulimit -Sc", options={"rlimit": {"nofile": 77, "core": 0}}), "77\n0\n")
 
@@ -564,9 +579,9 @@ def megabytes(x, n, **more):
     return x.start([PERL, "-e", f"$l = ('y' x 99) . \"\\n\"; print $l for 1..{n * 10000}"], **more)
 
 
-@test()
+@test(native=True)
 def a_slow_reader_costs_no_memory(x):
-    x.run("true", attach=True)
+    x.run("true", attach=True, options={"pmi": "pmix"})  # what is loaded once is loaded now
     before = x.rss()
     x.auto_ack = False
     size = 100 * 1000 * 1000
@@ -1031,11 +1046,11 @@ def a_spool_is_read_by_the_next_executor(x):
         y.close()
 
 
-@test()
+@test(native=True)
 def a_thousand_jobs(x):
     h = x.spec(["true"])
     jobs = [x.entry(h) for i in range(1000)]
-    x.finish(x.start(["true"]))
+    x.finish(x.start(["true"], options={"pmi": "pmix"}))  # what is loaded once is loaded now
     rss = x.rss()
     begin = time.monotonic()
     for i in range(0, 1000, 8):  # eight at a time
@@ -1063,16 +1078,18 @@ def note(text):
 
 
 def run_one(f, options):
-    x = Executor(**options)
+    x = None
     try:
+        x = Executor(**options)
         f(x)
         if x.process.poll() is None:
             same(x.quit(), 0, "exit code of hbatch-exec")
         return None
     except Exception:
-        return traceback.format_exc() + x.stderr()[-4000:]
+        return traceback.format_exc() + (x.stderr()[-4000:] if x else "")
     finally:
-        x.close()
+        if x:
+            x.close()
 
 
 def main():
@@ -1084,6 +1101,11 @@ def main():
     failed = 0
     for i, (f, options) in enumerate(chosen, 1):
         name = f.__name__.replace("_", " ")
+        options = dict(options)
+        if options.pop("native", False) and os.environ.get("HBATCH_TEST_WRAPPER"):
+            # valgrind makes vfork a fork, emulates limits, and needs memory itself
+            print(f"ok {i} - {name} # SKIP not under {os.environ['HBATCH_TEST_WRAPPER'].split()[0]}", flush=True)
+            continue
         trouble = run_one(f, options)
         print(("not " if trouble else "") + f"ok {i} - {name}", flush=True)
         if trouble:

@@ -377,6 +377,56 @@ def garbage_does_no_harm(x):
     same(x.read_all(4711, pos=8), {})
 
 
+@test()
+def noise_does_no_harm(x):
+    """Messages with parts replaced, left out or repeated."""
+    import copy
+    import random
+    dice = random.Random(4)
+    junk = [None, True, 0, -1, 1, 7, 1 << 40, -(1 << 63), 1.5, 1e300, "", "0-3", "x", "\u00e9", "all", "9999999-", "file", [], {}, [1], ["a"],
+            {"a": 1}, [[0, 1, 1, 1]], "[[0,1,2,1]]", "{{taskid}}", "3s", "[[0,1000000,1000000,1000000]]"]
+    options = [{}, files(x, "o.{{taskid}}"), files(x, "all", label=True), {"input": {"stdin": {"type": "service", "ranks": "all"}}},
+               {"rlimit": {"core": 0}}, {"signal": "USR1@1s", "exit-timeout": "10s", "cpu-affinity": "per-task", "gpu-affinity": "per-task"}]
+    hashes = [x.spec(["true"], options=dict(o, pmi="none")) for o in options]
+
+    def places(o, found):
+        for k in (o.keys() if isinstance(o, dict) else range(len(o))):
+            found.append((o, k))
+            if isinstance(o[k], (dict, list)):
+                places(o[k], found)
+        return found
+
+    def spoil(o):
+        for i in range(dice.randint(1, 3)):
+            container, key = dice.choice(places(o, []))
+            if isinstance(container, dict) and dice.random() < 0.2:
+                del container[key]
+            else:
+                container[key] = copy.deepcopy(dice.choice(junk))
+            if not places(o, []):
+                return o
+        return o
+    ids = []
+    for i in range(1500):
+        entry = x.entry(dice.choice(hashes), dice.randint(1, 3), cc="1", expiration=time.time() + 1000)
+        ids.append(entry["id"])
+        good = dice.choice([
+            dict(m="start", jobs=[entry]), dict(m="kill", id=dice.choice(ids), signal=15), dict(m="end", id=dice.choice(ids), grace=1, note="n"),
+            dict(m="stdin", id=dice.choice(ids), data="abc", eof=True, ranks="0"), dict(m="read", id=dice.choice(ids), sub=dice.randint(0, 5), pos=8),
+            dict(m="ack", sub=dice.randint(0, 5), bytes=dice.randint(0, 10000)), dict(m="unread", sub=3), dict(m="acked", seq=dice.randint(0, 50)),
+            dict(m="env", h="e", env={"A": "b"}), dict(m="unspec", h="none"), copy.deepcopy(x.init),
+            dict(m="pmi", msg={"pmi": dice.choice(["x", "modex", "ns", "event", "spawned"]), "key": "k", "round": 1, "from": 0}),
+            dict(m="spec", h="other", jobspec=json.loads(next(iter(x.sent))))])
+        bad = spoil(copy.deepcopy(good)) if dice.random() < 0.9 else good
+        if isinstance(bad, dict) and bad.get("m") != "quit":
+            x.send(**bad)
+        if i % 50 == 0:
+            x.send(**x.init)
+            x.read_all(4711)  # it answers
+    x.send(**x.init)
+    same(x.run("echo fine"), "fine\n")
+
+
 # --- environment and binding ------------------------------------------------------------------------
 
 

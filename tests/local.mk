@@ -234,7 +234,8 @@ TESTS += $(UNIT)
 EXTRA_DIST += tests/system/lib.sh tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/mpi/pool.py \
 	tests/mpi/abort.c tests/mpi/allreduce.c tests/mpi/early.c tests/mpi/hello.c \
 	tests/mpi/nap.c tests/mpi/ring.c tests/mpi/apps.t tests/mpi/mpi4py.t tests/mpi/mpich.t \
-	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/spawn.t tests/mpi/two_jobs.t
+	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/spawn.t tests/mpi/two_jobs.t \
+	tests/mpi/spawn.c tests/mpi/spawn_multiple.c tests/mpi/publish.c examples/demo.sh
 EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c

@@ -231,7 +231,7 @@ check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 # System and MPI tests: run by prove (see bootstrap), against the tree that HBATCH_BUILDDIR names.
-EXTRA_DIST += tests/system/lib.sh tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/mpi/pool.py \
+EXTRA_DIST += tests/system/lib.sh tests/system/loss.t tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/mpi/pool.py \
 	tests/mpi/abort.c tests/mpi/allreduce.c tests/mpi/early.c tests/mpi/hello.c \
 	tests/mpi/nap.c tests/mpi/ring.c tests/mpi/apps.t tests/mpi/mpi4py.t tests/mpi/mpich.t \
 	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/spawn.t tests/mpi/two_jobs.t \

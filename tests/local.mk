@@ -245,3 +245,4 @@ check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
+EXTRA_DIST += tests/system/man.t

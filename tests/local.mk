@@ -245,4 +245,5 @@ check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
-EXTRA_DIST += tests/system/man.t
+EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
+	examples/manager.c examples/pi.c examples/watch.py

@@ -240,7 +240,8 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t
-EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t
+EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
+	tests/system/nonsense.t
 check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib

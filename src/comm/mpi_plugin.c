@@ -7,6 +7,7 @@
 #include <string.h>
 #include <mpi.h>
 #include "src/comm/mpi_plugin.h"
+#include "src/comm/mpich_leave.h"
 
 enum { TAG = 1 };
 
@@ -156,8 +157,10 @@ static int plugin_pending(void)
 
 static void plugin_finalize(void)
 {
-    MPI_Comm_free(&comm);
-    MPI_Finalize();
+    if (!mpich_leave()) {
+        MPI_Comm_free(&comm);
+        MPI_Finalize();
+    }
     free(sends);
 }
 

@@ -6,6 +6,13 @@ need pgrep procps python3 python3
 
 start() { instance_start "$1" --test-topology="core:4 pu:1" "${@:2}" || exit 1; }
 executor() { pgrep -P "$instance_pid" -x hbatch-exec; }
+another_executor() { [ -n "$(executor)" ] && [ "$(executor)" != "$1" ]; }
+kill_executor() { # SIGNAL; returns when there is another
+    local old
+    old=$(executor)
+    kill "-$1" "$old"
+    wait_until 10 another_executor "$old"
+}
 gone() { ! kill -0 "$1" 2>/dev/null; }
 kill_strays() { # shellcheck disable=SC2046
     kill -KILL $(strays) 2>/dev/null
@@ -105,15 +112,15 @@ ok "the job that waited for the cores runs" timeout 20 hbatch job wait "$queued"
 ok "so does a new one" hbatch run -n 4 true
 isnt "$(executor)" "$old" "there is a new executor"
 ok "nothing of the lost one is left" wait_until 10 sh -c '! pgrep -x sleep -a | grep -E "sleep 100[0-4]$"'
-for i in 1 2 3; do kill -KILL "$(executor)" && hbatch run true || fail "run after kill $i"; done
-pass "it may die several times"
+for i in 1 2 3; do
+    kill_executor KILL
+    ok "it may die several times: $i" hbatch run true
+done
 kill -STOP "$(executor)"
 id=$(hbatch submit true)
 kill -CONT "$(executor)"
 ok "one that was stopped goes on" timeout 20 hbatch job wait "$id"
-old=$(executor)
-kill -TERM "$old"
-wait_until 10 gone "$old"
+kill_executor TERM
 ok "SIGTERM to the executor: jobs run" hbatch run true
 
 # --- time limits ---------------------------------------------------------------------------------

@@ -181,6 +181,8 @@ static void on_known(struct pmixd *d, bool all, void *arg)
     struct pmixd_job *job = all ? pmixd_job_find(d, c->proc.nspace) : NULL;
     if (!job || (!whole && c->proc.rank >= job->size)) {
         c->cb.modex(PMIX_ERR_NOT_FOUND, NULL, 0, c->cbdata, NULL, NULL);
+        if (!job) /* the library took the name down, and would let others wait for it */
+            PMIx_server_deregister_nspace(c->proc.nspace, pmixd_ignore, NULL);
         call_free(c);
         return;
     }

@@ -231,7 +231,7 @@ check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 # System and MPI tests: run by prove (see bootstrap), against the tree that HBATCH_BUILDDIR names.
-EXTRA_DIST += tests/system/lib.sh tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/mpi/pool.py \
+EXTRA_DIST += tests/system/lib.sh tests/system/loss.t tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/mpi/pool.py \
 	tests/mpi/abort.c tests/mpi/allreduce.c tests/mpi/early.c tests/mpi/hello.c \
 	tests/mpi/nap.c tests/mpi/ring.c tests/mpi/apps.t tests/mpi/mpi4py.t tests/mpi/mpich.t \
 	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/spawn.t tests/mpi/two_jobs.t \
@@ -240,8 +240,11 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t
-EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t
+EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
+	tests/system/nonsense.t
 check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
+EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
+	examples/manager.c examples/pi.c examples/watch.py

@@ -51,6 +51,10 @@ json_object *cli_call(struct cli *cli, const char *method, json_object *params)
     json_object *result = client_call(cli_connect(cli), method, params, &err);
     if (!result)
         cli_die(cli, "%s", err.text);
+    if (!json_object_is_type(result, json_type_object))
+        cli_die(cli,
+                "the instance's answer to %s is not an object: is it of another version?",
+                method);
     return result;
 }
 
@@ -62,8 +66,8 @@ static uint64_t last_job(struct cli *cli)
     json_object_object_add(params, "max", json_object_new_int(1));
     json_object_object_add(params, "states", json_object_new_int(127));
     cleanup_json json_object *result = cli_call(cli, "job.list", params);
-    json_object *jobs = cli_get(result, "jobs");
-    if (!jobs || json_object_array_length(jobs) == 0)
+    json_object *jobs = cli_list(cli, result, "jobs");
+    if (json_object_array_length(jobs) == 0)
         cli_die(cli, "this instance has had no job yet");
     return json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, 0), "id"));
 }
@@ -144,6 +148,16 @@ json_object *cli_get(json_object *o, const char *key)
     json_object *value = NULL;
     if (json_object_is_type(o, json_type_object))
         json_object_object_get_ex(o, key, &value);
+    return value;
+}
+
+json_object *cli_list(const struct cli *cli, json_object *o, const char *key)
+{
+    json_object *value = cli_get(o, key);
+    if (!json_object_is_type(value, json_type_array))
+        cli_die(cli,
+                "the instance answered without a list of %s: is it of another version?",
+                key);
     return value;
 }
 

@@ -78,6 +78,8 @@ int cli_finish(const struct cli *cli, int exit_code);
 json_object *cli_get(json_object *o, const char *key);
 const char *cli_get_string(json_object *o, const char *key, const char *absent);
 double cli_get_number(json_object *o, const char *key, double absent);
+/* The array KEY of an answer; an answer without one is the end. */
+json_object *cli_list(const struct cli *cli, json_object *o, const char *key);
 /* The number of ids in an id set's text, of JSON string or number. */
 unsigned cli_get_count(json_object *o, const char *key);
 

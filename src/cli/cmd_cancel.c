@@ -50,8 +50,8 @@ static void tell_count(const struct cli *cli, const char *what, size_t n)
 
 static int report(struct cancel *c, json_object *result)
 {
-    json_object *errors = cli_get(result, "errors");
-    size_t n = errors ? json_object_array_length(errors) : 0;
+    json_object *errors = cli_list(c->cli, result, "errors");
+    size_t n = json_object_array_length(errors);
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(errors, i);
         cli_job_error(c->cli, json_object_get_uint64(cli_get(e, "id")),

@@ -26,7 +26,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             printf("%-12s %s\n", key, json_object_get_string(value));
     }
     json_object *attrs = cli_get(info, "attrs");
-    if (attrs) {
+    if (json_object_is_type(attrs, json_type_object)) {
         json_object_object_foreach(attrs, name, attr)
         {
             printf("%-12s %s\n", name, json_object_get_string(attr));

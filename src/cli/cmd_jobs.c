@@ -319,7 +319,7 @@ int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         return active ? 0 : 1;
     }
     cleanup_json json_object *result = fetch(&j);
-    json_object *list = cli_get(result, "jobs");
+    json_object *list = cli_list(cli, result, "jobs");
     size_t all = json_object_array_length(list), n = 0;
     struct jobitem *items = xcalloc(all + 1, sizeof(*items));
     for (size_t i = 0; i < all; i++) {

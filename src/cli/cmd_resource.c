@@ -258,7 +258,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         const char *state = list_states[i];
         if (states ? !wants(states, state) : strcmp(state, "all") == 0)
             continue;
-        collect(&rows, cli_get(result, "nodes"), state, by_rank);
+        collect(&rows, cli_list(cli, result, "nodes"), state, by_rank);
         if (!states && strcmp(state, "drained") == 0)
             drop_empty(&rows, state);
     }
@@ -303,7 +303,7 @@ static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
             no_header = true;
     }
     cleanup_json json_object *result = cli_call(cli, "resource.list", NULL);
-    json_object *nodes = cli_get(result, "nodes");
+    json_object *nodes = cli_list(cli, result, "nodes");
     for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
         struct row *r = add_row(&rows, states[i].shown);
         for (size_t k = 0; k < json_object_array_length(nodes); k++) {
@@ -341,7 +341,7 @@ static char *target_ranks(struct cli *cli, const char *text)
         cli_die(cli, "'%s' is neither a set of ranks nor a list of hosts: %s", text,
                 err.text);
     cleanup_json json_object *result = cli_call(cli, "resource.list", NULL);
-    json_object *nodes = cli_get(result, "nodes");
+    json_object *nodes = cli_list(cli, result, "nodes");
     cleanup_bitmap hwloc_bitmap_t ranks = hwloc_bitmap_alloc();
     for (size_t i = 0; i < hostlist_count(hl); i++) {
         bool any = false;
@@ -363,7 +363,7 @@ static void list_drained(struct cli *cli)
 {
     struct rows rows = {0};
     cleanup_json json_object *result = cli_call(cli, "resource.list", NULL);
-    json_object *nodes = cli_get(result, "nodes");
+    json_object *nodes = cli_list(cli, result, "nodes");
     for (size_t k = 0; k < json_object_array_length(nodes); k++) {
         json_object *node = json_object_array_get_idx(nodes, k);
         if (strcmp(cli_get_string(node, "state", "up"), "drained") == 0)

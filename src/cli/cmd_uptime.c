@@ -14,7 +14,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     cli_operand(cli, &p, "", true);
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
     cleanup_json json_object *resources = cli_call(cli, "resource.list", NULL);
-    json_object *nodes = cli_get(resources, "nodes");
+    json_object *nodes = cli_list(cli, resources, "nodes");
     int drained = 0, down = 0;
     for (size_t i = 0; i < json_object_array_length(nodes); i++) {
         const char *state =

@@ -18,8 +18,8 @@ static char *uri_of_job(struct cli *cli, uint64_t id)
     json_object_array_add(ids, json_object_new_uint64(id));
     json_object_object_add(q, "ids", ids);
     cleanup_json json_object *result = cli_call(cli, "job.list", q);
-    json_object *jobs = cli_get(result, "jobs");
-    if (!jobs || json_object_array_length(jobs) == 0)
+    json_object *jobs = cli_list(cli, result, "jobs");
+    if (json_object_array_length(jobs) == 0)
         cli_die(cli, "there is no job %s", cli_id(cli, id, buf));
     const char *uri = cli_get_string(json_object_array_get_idx(jobs, 0), "uri", NULL);
     if (!uri)

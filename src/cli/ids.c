@@ -17,8 +17,8 @@ static void add_between(struct ids *ids, struct cli *cli, int states, uint64_t f
     json_object_object_add(q, "states", json_object_new_int(states));
     json_object_object_add(q, "max", json_object_new_int(0));
     cleanup_json json_object *result = cli_call(cli, "job.list", q);
-    json_object *jobs = cli_get(result, "jobs");
-    size_t n = jobs ? json_object_array_length(jobs) : 0;
+    json_object *jobs = cli_list(cli, result, "jobs");
+    size_t n = json_object_array_length(jobs);
     for (size_t i = 0; i < n; i++) {
         uint64_t id =
             json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, i), "id"));

@@ -269,7 +269,7 @@ static int last_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     json_object_object_add(q, "states", json_object_new_int(127));
     json_object_object_add(q, "max", json_object_new_int64(max));
     cleanup_json json_object *result = cli_call(cli, "job.list", q);
-    json_object *jobs = cli_get(result, "jobs");
+    json_object *jobs = cli_list(cli, result, "jobs");
     long n = (long)json_object_array_length(jobs);
     struct slice s = {0, n, 1};
     if (is_slice && !parse_slice(what, n, &s))
@@ -329,8 +329,8 @@ static json_object *list_one(struct cli *cli, uint64_t id)
     json_object_object_add(q, "ids", ids);
     json_object_object_add(q, "states", json_object_new_int(127));
     cleanup_json json_object *result = cli_call(cli, "job.list", q);
-    json_object *jobs = cli_get(result, "jobs");
-    if (jobs && json_object_array_length(jobs))
+    json_object *jobs = cli_list(cli, result, "jobs");
+    if (json_object_array_length(jobs))
         job = json_object_get(json_object_array_get_idx(jobs, 0));
     char buf[CLI_ID_SIZE];
     if (!job)

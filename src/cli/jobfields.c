@@ -343,6 +343,8 @@ json_object *jobfields_json(const struct jobitem *item)
     char buf[CLI_ID_SIZE];
     int code;
     json_object *o = json_object_new_object();
+    if (!json_object_is_type(item->job, json_type_object))
+        return o;
     json_object_object_foreach(item->job, key, value)
     {
         json_object_object_add(o, key, json_object_get(value));

@@ -16,6 +16,7 @@ struct lines {
     size_t out_len, out_size;
     size_t writing; /* bytes handed to libuv and not yet taken by the kernel */
     int handles;    /* open libuv handles */
+    int error;      /* of a write, told from the loop: a sender is not called back */
     bool closing, failed, was_high;
 };
 
@@ -75,8 +76,12 @@ static void on_written(uv_write_t *req, int status)
     }
 }
 
+static void on_flush(uv_prepare_t *h);
+
 void lines_flush(struct lines *l)
 {
+    if (l->error)
+        return;
     uv_prepare_stop(&l->flusher);
     if (l->out_len == 0 || l->failed)
         return;
@@ -86,7 +91,8 @@ void lines_flush(struct lines *l)
         int n = uv_try_write((uv_stream_t *)&l->pipe, &buf, 1);
         if (n < 0 && n != UV_EAGAIN) {
             l->out_len = 0;
-            fail(l, n);
+            l->error = n;
+            uv_prepare_start(&l->flusher, on_flush);
             return;
         }
         done = n > 0 ? (size_t)n : 0;
@@ -117,7 +123,12 @@ void lines_flush(struct lines *l)
 
 static void on_flush(uv_prepare_t *h)
 {
-    lines_flush(h->data);
+    struct lines *l = h->data;
+    lines_flush(l);
+    if (l->error) {
+        uv_prepare_stop(h);
+        fail(l, l->error);
+    }
 }
 
 struct lines *lines_create(uv_loop_t *loop, int fd, const struct lines_ops *ops,
@@ -168,7 +179,7 @@ static void append(struct lines *l, const char *text, size_t len)
 
 void lines_send(struct lines *l, const char *text, size_t len)
 {
-    if (l->closing || l->failed)
+    if (l->closing || l->failed || l->error)
         return;
     if (l->out_len == 0)
         uv_prepare_start(&l->flusher, on_flush);

@@ -17,10 +17,10 @@
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 
-#define ORPHAN_TIMEOUT 600.0 /* seconds without a rank; HBATCH_EXEC_ORPHAN_TIMEOUT */
-#define WATCHDOG_MS 5000     /* between looks whether the rundir is there */
-#define WARM_SECONDS 1.0     /* of idleness before the PMIx library is started */
-#define QUIT_SECONDS 5.0     /* for killed processes to be gone */
+#define ORPHAN_TIMEOUT 30.0 /* seconds without a rank; HBATCH_EXEC_ORPHAN_TIMEOUT */
+#define WATCHDOG_MS 5000    /* between looks whether the rundir is there */
+#define WARM_SECONDS 1.0    /* of idleness before the PMIx library is started */
+#define QUIT_SECONDS 5.0    /* for killed processes to be gone */
 
 /* --- messages from the rank ---------------------------------------------------------------- */
 

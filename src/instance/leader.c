@@ -7,6 +7,8 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
+#define END_GRACE 5.0 /* s; leader_hurry */
+
 enum {
     FLUSH_MS = 50,      /* ends of jobs are committed within this time */
     FLUSH_CALLS = 4096, /* or when there are so many */
@@ -115,6 +117,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         return NULL;
     struct leader *ld = xcalloc(1, sizeof(*ld));
     ld->config = *config;
+    ld->end_grace = END_GRACE;
     ld->store = store;
     ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
     ld->jobs = jobtable_create();
@@ -172,6 +175,15 @@ void leader_destroy(struct leader *ld)
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
     uv_close((uv_handle_t *)&ld->idle, NULL);
     uv_close((uv_handle_t *)&ld->check, NULL);
+}
+
+void leader_hurry(struct leader *ld, double grace)
+{
+    ld->end_grace = grace;
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (job->ending && job->nodes_running > 0)
+            launch_end(ld, job, grace, NULL);
+    leader_wake(ld);
 }
 
 void leader_shutdown(struct leader *ld, const char *reason)

@@ -44,6 +44,9 @@ void leader_client_gone(struct leader *ld, struct client *c);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 
+/* Jobs that are ended, also those being ended now, get only GRACE seconds from SIGTERM to SIGKILL. */
+void leader_hurry(struct leader *ld, double grace);
+
 /* Accept no more jobs; cancel what is queued and running; then config.quiet. */
 void leader_shutdown(struct leader *ld, const char *reason);
 

@@ -41,6 +41,7 @@ struct instance {
     pid_t program; /* 0: none (yet, or any more) */
     int status;    /* exit code */
     bool leaving;
+    bool told; /* why this rank fails was said */
 };
 
 /* What launchers say of a rank in its environment: before MPI_Init, or without it. */
@@ -115,20 +116,34 @@ static int check_nodes(const struct instance *in, struct error *err)
     return 0;
 }
 
+/* All ranks come to the same verdict.  The leader tells it; the others leave only then, since
+ * mpirun ends them all as soon as one left. */
+static int agree(struct instance *in, struct error *err)
+{
+    if (check_nodes(in, err) == 0)
+        return 0;
+    if (in->transport && in->rank == 0)
+        log_error("%s", err->text);
+    if (in->transport)
+        free(transport_bcast(in->transport, "", 0));
+    in->told = in->transport != NULL;
+    return -1;
+}
+
 /* Collectives: each rank's node to all, the leader's description of the instance to all. */
 static int pool_nodes(struct instance *in, json_object *node, struct error *err)
 {
     in->nodes = xcalloc(in->size, sizeof(*in->nodes));
     if (!in->transport) {
         in->nodes[0] = node;
-        return check_nodes(in, err);
+        return agree(in, err);
     }
     char **all = transport_allgather(in->transport, json_object_to_json_string(node));
     json_object_put(node);
     for (unsigned i = 0; i < in->size; i++)
         in->nodes[i] = json_tokener_parse(all[i]);
     transport_free_all(all);
-    return check_nodes(in, err);
+    return agree(in, err);
 }
 
 static void add_str(json_object *o, const char *key, const char *s)
@@ -263,6 +278,9 @@ static void on_signal(uv_signal_t *h, int signum)
         in->status = 128 + signum;
         if (in->program > 0)
             kill(in->program, signum);
+        /* mpirun sends SIGKILL to its ranks a second after SIGTERM */
+        if (in->launched && !getenv("SLURM_STEP_NUM_TASKS"))
+            leader_hurry(in->leader, 0.3);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
     }
@@ -409,7 +427,8 @@ int main(int argc, char **argv)
         log_init("hbatch-instance", LOG_L_DEBUG);
     uv_loop_init(&in.loop);
     if (bring_up(&in, &err) < 0) {
-        log_error("%s", err.text);
+        if (!in.told)
+            log_error("%s", err.text);
         execlink_destroy(in.exec);
         if (in.own_rundir && in.rundir)
             path_remove_tree(in.rundir);

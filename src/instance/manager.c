@@ -13,9 +13,6 @@
 
 enum { URGENCY_HOLD = 0, URGENCY_MAX = 31, MAX_ARRAY = 1000000 };
 
-/* Seconds from the polite to the final signal of a job that must end. */
-static const double end_grace = 5.0;
-
 static uint64_t priority_of(int urgency)
 {
     return urgency == URGENCY_MAX ? UINT32_MAX : (uint64_t)urgency;
@@ -463,7 +460,7 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
         job_cleanup(ld, job, time_now());
     else if (!job->ending) {
         job->ending = true;
-        launch_end(ld, job, end_grace, NULL);
+        launch_end(ld, job, ld->end_grace, NULL);
     }
 }
 

@@ -80,8 +80,10 @@ pid_t program_start(char **argv, const char *uri, int level, struct error *err)
             env[k++] = environ[i];
     env[k++] = uri_var;
     env[k++] = level_var;
-    if (path_var)
+    if (path_var) {
         env[k++] = path_var;
+        setenv("PATH", path_var + strlen("PATH="), 1); /* posix_spawnp looks there */
+    }
 
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;

@@ -21,7 +21,8 @@ static json_object *envelope(const struct request *rq)
 {
     json_object *o = json_object_new_object();
     json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
-    json_object_object_add(o, "id", json_object_new_int64(rq->id));
+    /* JSON-RPC 2.0: null when the request's own could not be told */
+    json_object_object_add(o, "id", rq->id < 0 ? NULL : json_object_new_int64(rq->id));
     return o;
 }
 
@@ -132,6 +133,8 @@ void leader_client_line(struct leader *ld, struct client *c, char *line, size_t 
         return;
     }
     jsonutil_int(jsonutil_get(o, "id"), 0, INT64_MAX, &rq.id);
+    bool notification =
+        json_object_is_type(o, json_type_object) && !jsonutil_get(o, "id");
     const char *method = jsonutil_string(jsonutil_get(o, "method"));
     const struct rpc *rpc = method ? find(method) : NULL;
     if (!rpc)
@@ -139,6 +142,6 @@ void leader_client_line(struct leader *ld, struct client *c, char *line, size_t 
                   method ? method : "none given");
     else if (rpc->call(ld, &rq, jsonutil_get(o, "params"), &err) == 0)
         return;
-    if (rq.id >= 0)
+    if (!notification)
         reply_error(ld, &rq, &err);
 }

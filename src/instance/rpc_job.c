@@ -147,6 +147,7 @@ static int rpc_wait(struct leader *ld, const struct request *rq, json_object *pa
 static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *params,
                      struct error *err)
 {
+    static const char *const keys[] = {"id", "data", "encoding", "eof", "ranks"};
     struct job *job = active_job(ld, params, err);
     if (!job)
         return -1;
@@ -155,9 +156,10 @@ static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *p
                          "the job has not started: its tasks cannot read yet");
     json_object *o = json_object_new_object();
     json_object_object_add(o, "m", json_object_new_string("stdin"));
-    json_object_object_foreach(params, key, value)
-    {
-        json_object_object_add(o, key, json_object_get(value));
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        json_object *value = jsonutil_get(params, keys[i]);
+        if (value)
+            json_object_object_add(o, keys[i], json_object_get(value));
     }
     exec_send_job(ld, job, o);
     stream_input(job, rq->client);
@@ -197,9 +199,11 @@ static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *
     const char *note = jsonutil_string(jsonutil_get(params, "note"));
     int64_t canceled = 0;
     int mask = 0;
-    if (!json_object_is_type(ids, json_type_array) &&
-        !json_object_is_type(states, json_type_array))
+    if (!ids && !states)
         return error_set(err, EINVAL, "request: job.cancel needs ids or states");
+    if ((ids && !json_object_is_type(ids, json_type_array)) ||
+        (states && !json_object_is_type(states, json_type_array)))
+        return error_set(err, EINVAL, "request: ids and states must be lists");
     size_t n = states ? json_object_array_length(states) : 0;
     for (size_t i = 0; i < n; i++) {
         json_object *name = json_object_array_get_idx(states, i);

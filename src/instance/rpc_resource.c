@@ -24,8 +24,10 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
     if (!text)
         return error_set(err, EINVAL, "request: the parameter 'ranks' is missing");
     cleanup_bitmap hwloc_bitmap_t ranks = idset_decode(text, err);
-    if (!ranks)
+    if (!ranks) {
+        error_prefix(err, "ranks");
         return -1;
+    }
     int last = hwloc_bitmap_last(ranks);
     if (last < 0 || (size_t)last >= pool_nnodes(ld->pool))
         return error_set(err, EINVAL, "ranks '%s': this instance has ranks 0-%zu", text,

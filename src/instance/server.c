@@ -46,8 +46,15 @@ static void unlink_client(struct client *c)
 static void on_line(struct lines *l, char *line, size_t len, void *arg)
 {
     struct client *c = arg;
-    (void)l;
     c->server->ops->line(c, line, len, c->server->arg);
+    if (lines_queued(l) > LINES_HIGH) /* it asks without reading the answers */
+        lines_pause(l);
+}
+
+static void on_drained(struct lines *l, void *arg)
+{
+    (void)arg;
+    lines_resume(l);
 }
 
 static void on_gone(struct lines *l, int status, void *arg)
@@ -60,7 +67,8 @@ static void on_gone(struct lines *l, int status, void *arg)
     free(c);
 }
 
-static const struct lines_ops client_ops = {.line = on_line, .closed = on_gone};
+static const struct lines_ops client_ops = {
+    .line = on_line, .closed = on_gone, .drained = on_drained};
 
 static bool allowed(int fd)
 {

@@ -2,6 +2,7 @@
 /* The public functions of hbatch.h: text and struct hbatch_error outside, json-c objects and
  * struct error inside. */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include "config.h"
 #include "src/common/base64.h"
@@ -276,10 +277,12 @@ int hbatch_cancel(struct hbatch *h, hbatch_jobid id, const char *note,
     if (!result)
         return fail(err, &e);
     if (!json_object_object_get_ex(result, "errors", &errors) ||
+        !json_object_is_type(errors, json_type_array) ||
         !(first = json_object_array_get_idx(errors, 0)))
         return 0;
-    json_object_object_get_ex(first, "message", &o);
-    error_set(&e, ENOENT, "%s", json_object_get_string(o));
+    bool told = json_object_object_get_ex(first, "message", &o);
+    error_set(&e, ENOENT, "%s",
+              told ? json_object_get_string(o) : "the job is not active");
     return fail(err, &e);
 }
 

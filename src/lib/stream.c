@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "src/common/base64.h"
@@ -112,7 +113,8 @@ static int exit_code(int status)
 static void take_ends(struct stream *s, json_object *params)
 {
     json_object *ends = get(params, "ends");
-    size_t n = ends ? json_object_array_length(ends) : 0;
+    bool is_list = json_object_is_type(ends, json_type_array);
+    size_t n = is_list ? json_object_array_length(ends) : 0;
     uint64_t left = json_object_get_uint64(get(params, "left"));
     s->left = left;
     for (size_t i = 0; i < n; i++) {

@@ -117,14 +117,14 @@ def verdict(line):
     return f"{target['op']} {target['value']:g} {'met' if line['met'] else 'MISSED'}"
 
 
-ROW = "{:<50} {:>12} {:>12} {:>7}  {}"
+ROW = "{:<66} {:>12} {:>12} {:>6}  {}"
 
 
 def show(figure, costs):
     name = f"{figure['figure']}: {figure['title']}"
     for why in ("skipped", "failed"):
         if why in figure:
-            print(f"{name:<50} {why}: {figure[why]}\n", flush=True)
+            print(f"{name:<66} {why}: {figure[why]}\n", flush=True)
             return
     unit = figure["unit"]
     print(ROW.format(name, number(figure["value"], unit), "", "", verdict(figure)).rstrip())
@@ -135,7 +135,7 @@ def show(figure, costs):
         print(f"    ({figure['note']})")
     if costs:
         for what, value in figure.get("costs", {}).items():
-            print(f"        {what:<50} {number(value):>12}")
+            print(f"        {what:<58} {number(value):>12}")
     print(flush=True)
 
 

@@ -112,8 +112,12 @@ class Instance:
         argv = [self.hbatch, "start", "/bin/sh", "-c", 'echo "$HBATCH_URI"; read end; true']
         env = {k: v for k, v in os.environ.items() if not k.startswith("HBATCH_")}
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, text=True,
-                                        stdout=subprocess.PIPE, stderr=self.errors)
+        try:
+            self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, text=True,
+                                            stdout=subprocess.PIPE, stderr=self.errors)
+        except OSError as error:
+            raise Failure(f"{self.hbatch}: {error.strerror}: build first, or name the build "
+                          "tree with --builddir") from None
         uri = self.process.stdout.readline().strip()
         if not uri.startswith("local://"):
             self.__exit__()

@@ -153,6 +153,16 @@ static void complete_sends(void)
     }
 }
 
+/* --- usage -------------------------------------------------------------------------------- */
+
+static struct {
+    double mine[MPI_PLUGIN_USAGE], all[MPI_PLUGIN_USAGE];
+    MPI_Comm
+        comm; /* its own: collectives of one communicator have one order on all ranks */
+    MPI_Request sum, max;
+    int active;
+} usage = {.comm = MPI_COMM_NULL, .sum = MPI_REQUEST_NULL, .max = MPI_REQUEST_NULL};
+
 /* --- the state stream --------------------------------------------------------------------- */
 
 /* An epoch is a head of fixed size, which the others can post before they know what comes; what
@@ -186,6 +196,7 @@ static void post_body(void)
 static void plugin_stream_open(void)
 {
     MPI_Comm_dup(comm, &stream.comm);
+    MPI_Comm_dup(comm, &usage.comm);
     if (plugin_rank() != 0)
         post_head();
 }
@@ -237,14 +248,6 @@ static int stream_progress(const struct mpi_events *events, void *arg)
     return count;
 }
 
-/* --- usage -------------------------------------------------------------------------------- */
-
-static struct {
-    double mine[MPI_PLUGIN_USAGE], all[MPI_PLUGIN_USAGE];
-    MPI_Request sum, max;
-    int active;
-} usage = {.sum = MPI_REQUEST_NULL, .max = MPI_REQUEST_NULL};
-
 static void plugin_usage_start(const double *mine)
 {
     enum { HALF = MPI_PLUGIN_USAGE / 2 };
@@ -252,10 +255,10 @@ static void plugin_usage_start(const double *mine)
         MPI_Waitall(2, (MPI_Request[]){usage.sum, usage.max}, MPI_STATUSES_IGNORE);
     memcpy(usage.mine, mine, sizeof(usage.mine));
     usage.active = 1;
-    MPI_Ireduce(usage.mine, usage.all, HALF, MPI_DOUBLE, MPI_SUM, 0, stream.comm,
+    MPI_Ireduce(usage.mine, usage.all, HALF, MPI_DOUBLE, MPI_SUM, 0, usage.comm,
                 &usage.sum);
     MPI_Ireduce(usage.mine + HALF, usage.all + HALF, HALF, MPI_DOUBLE, MPI_MAX, 0,
-                stream.comm, &usage.max);
+                usage.comm, &usage.max);
 }
 
 static void usage_progress(const struct mpi_events *events, void *arg)
@@ -291,6 +294,8 @@ static void plugin_finalize(void)
 {
     if (stream.comm != MPI_COMM_NULL)
         MPI_Comm_free(&stream.comm);
+    if (usage.comm != MPI_COMM_NULL)
+        MPI_Comm_free(&usage.comm);
     MPI_Comm_free(&comm);
     MPI_Finalize();
     free(sends);

@@ -137,6 +137,8 @@ static void on_message(int src, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
     char *end = data + len;
+    if (!t->started) /* its receiver has gone */
+        return;
     for (char *line = data; line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
         if (!newline)
@@ -151,6 +153,8 @@ static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg
 {
     struct transport *t = arg;
     char *end = data + len;
+    if (!t->started) /* its receiver has gone */
+        return;
     for (char *line = data; line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
         if (!newline)
@@ -165,6 +169,8 @@ static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg
 static void on_usage(const double *all, void *arg)
 {
     struct transport *t = arg;
+    if (!t->started)
+        return;
     t->usage(all, t->arg);
 }
 

@@ -128,18 +128,10 @@ void change_node(struct leader *ld, unsigned rank)
         if (node.rank != rank)
             continue;
         cleanup_strbuf struct strbuf b = {0};
-        strbuf_addf(&b, "{\"c\":\"node\",\"rank\":%u,\"state\":%d", rank, (int)node.state);
+        strbuf_addf(&b, "{\"c\":\"node\",\"rank\":%u,\"state\":%d", rank,
+                    (int)node.state);
         if (node.reason)
             add_string(&b, "reason", node.reason);
         publish(ld, &b);
     }
-}
-
-void change_ask_usage(struct leader *ld)
-{
-    if (!ld->config.publish)
-        return;
-    cleanup_strbuf struct strbuf b = {0};
-    strbuf_add(&b, "{\"c\":\"usage\"");
-    publish(ld, &b);
 }

@@ -17,7 +17,5 @@ void change_excepted(struct leader *ld, const struct job *job);
 void change_urgency(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
 void change_node(struct leader *ld, unsigned rank);
-/* All ranks: reduce your usage now. */
-void change_ask_usage(struct leader *ld);
 
 #endif

@@ -164,7 +164,8 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
     struct job *job = find(rp, o, err);
     json_object *nodes = jsonutil_get(o, "R");
     if (!job || !json_object_is_type(nodes, json_type_array) || job->pl)
-        return job ? error_set(err, EINVAL, "a placement without R, or a second one") : -1;
+        return job ? error_set(err, EINVAL, "a placement without R, or a second one")
+                   : -1;
     size_t n = json_object_array_length(nodes);
     struct placement *pl = placement_create(n);
     for (size_t i = 0; i < n; i++)
@@ -239,9 +240,9 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},       {"submit", on_submit},       {"run", on_run},
-    {"start", on_start},     {"exception", on_exception}, {"urgency", on_urgency},
-    {"end", on_end},         {"node", on_node},
+    {"text", on_text},   {"submit", on_submit},       {"run", on_run},
+    {"start", on_start}, {"exception", on_exception}, {"urgency", on_urgency},
+    {"end", on_end},     {"node", on_node},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
@@ -260,7 +261,8 @@ int replica_apply(struct replica *rp, const char *line, size_t len, struct error
 
 /* --- questions ---------------------------------------------------------------------------- */
 
-static json_object *answer_list(struct replica *rp, json_object *params, struct error *err)
+static json_object *answer_list(struct replica *rp, json_object *params,
+                                struct error *err)
 {
     struct joblist l;
     json_object *result = NULL;

@@ -81,7 +81,8 @@ struct pmixd_job {
 struct coll;  /* pmixd_fence.c */
 struct modex; /* pmixd_modex.c */
 struct ack;   /* pmixd_ack.c */
-struct want;  /* pmixd_map.c */
+struct leaving;
+struct want; /* pmixd_map.c */
 
 struct pmixd {
     const struct pmi_config *config;
@@ -103,8 +104,9 @@ struct pmixd {
     uint64_t tokens;
     struct want *wants;
     struct ack *ack;
-    bool new_clients;     /* in this turn */
-    unsigned env_missing; /* pmixd_env.c: hardware this node lacks, once looked for */
+    struct leaving *leaving; /* pmixd_leave.c */
+    bool new_clients;        /* in this turn */
+    unsigned env_missing;    /* pmixd_env.c: hardware this node lacks, once looked for */
     pmix_proc_t self;
 };
 
@@ -251,6 +253,11 @@ pmix_status_t status_from_errno(int e);
 void pmixd_ack_start(struct pmixd *d, const char *uri);
 void pmixd_ack_clients(struct pmixd *d); /* clients have connected */
 void pmixd_ack_destroy(struct pmixd *d);
+
+/* --- pmixd_leave.c */
+/* Answer C, a client's "finalized", once the processes of task PID are quiet. */
+void pmixd_leave(struct pmixd *d, struct call *c, pid_t pid);
+void pmixd_leave_destroy(struct pmixd *d);
 
 /* --- pmixd_env.c */
 /* Append to the environment what spares Open MPI from looking for what this node lacks. */

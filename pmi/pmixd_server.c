@@ -180,7 +180,7 @@ static void on_finalized(struct pmixd *d, struct call *c)
     pmixd_trace(d, "%s.%u finalized", c->proc.nspace, c->proc.rank);
     if (task && task->state == TASK_CONNECTED)
         task->state = TASK_FINALIZED;
-    call_done(c, PMIX_SUCCESS);
+    pmixd_leave(d, c, task ? task->pid : 0);
 }
 
 static pmix_status_t up_client(call_f handle, const pmix_proc_t *proc,
@@ -312,6 +312,7 @@ void pmixd_destroy(struct pmixd *d)
     pmixd_fence_destroy(d);
     pmixd_map_destroy(d);
     pmixd_ack_destroy(d);
+    pmixd_leave_destroy(d);
     while (d->jobs)
         pmixd_job_free(d->jobs);
     if (d->started)

@@ -248,3 +248,9 @@ tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
 EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
+
+# Several hosts from namespaces: as root.
+EXTRA_DIST += tests/cluster/hbatch.t
+.PHONY: check-cluster
+check-cluster: all
+	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t

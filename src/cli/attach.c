@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 #include "src/cli/attach.h"
@@ -49,10 +50,12 @@ void attach_print_event(const struct cli *cli, uint64_t id, double since_start,
             (int)cli_get_number(o, "severity", 0), cli_get_string(o, "note", ""));
 }
 
-void attach_print_exit(const struct cli *cli, int exit_code)
+/* "task(s) exited with exit code 3", "task(s) Killed", on stderr. */
+static void print_exit(const struct cli *cli, int status, int exit_code)
 {
     if (exit_code > 128 && exit_code < 128 + NSIG)
-        cli_error(cli, "task(s) %s", strsignal(exit_code - 128));
+        cli_error(cli, "task(s) %s%s", strsignal(exit_code - 128),
+                  WIFSIGNALED(status) && WCOREDUMP(status) ? " (core dumped)" : "");
     else
         cli_error(cli, "task(s) exited with exit code %d", exit_code);
 }
@@ -122,7 +125,7 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
     if (a->exit_code == 0 && (a->fatal || strcmp(result->result, "COMPLETED") != 0))
         a->exit_code = 1;
     if (result->status > 0 && result->exit_code != 0 && !a->o->quiet)
-        attach_print_exit(a->cli, result->exit_code);
+        print_exit(a->cli, result->status, result->exit_code);
     a->over = true;
 }
 

@@ -30,7 +30,5 @@ bool attach_stdin_is_empty(void);
 /* "0.123s: job.NAME CONTEXT" and for exceptions "0.123s: job.exception ID type=..." */
 void attach_print_event(const struct cli *cli, uint64_t id, double since_start,
                         const char *name, const char *context);
-/* "task(s) exited with exit code 3", "task(s) Killed", on stderr. */
-void attach_print_exit(const struct cli *cli, int exit_code);
 
 #endif

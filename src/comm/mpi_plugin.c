@@ -7,6 +7,7 @@
 #include <string.h>
 #include <mpi.h>
 #include "src/comm/mpi_plugin.h"
+#include "src/comm/mpich_leave.h"
 
 enum { TAG = 1, HEAD_SIZE = 2048 };
 
@@ -292,12 +293,14 @@ static int plugin_pending(void)
 
 static void plugin_finalize(void)
 {
-    if (stream.comm != MPI_COMM_NULL)
-        MPI_Comm_free(&stream.comm);
-    if (usage.comm != MPI_COMM_NULL)
-        MPI_Comm_free(&usage.comm);
-    MPI_Comm_free(&comm);
-    MPI_Finalize();
+    if (!mpich_leave()) {
+        if (stream.comm != MPI_COMM_NULL)
+            MPI_Comm_free(&stream.comm);
+        if (usage.comm != MPI_COMM_NULL)
+            MPI_Comm_free(&usage.comm);
+        MPI_Comm_free(&comm);
+        MPI_Finalize();
+    }
     free(sends);
 }
 

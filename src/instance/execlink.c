@@ -138,6 +138,11 @@ void execlink_send_json(struct execlink *x, json_object *o)
         lines_send_json(x->lines, o);
 }
 
+pid_t execlink_pid(const struct execlink *x)
+{
+    return x->pid;
+}
+
 void execlink_reap(struct execlink *x)
 {
     int status;

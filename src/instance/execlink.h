@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <json-c/json.h>
 #include <uv.h>
 #include "src/common/error.h"
@@ -27,6 +28,7 @@ int execlink_connect(struct execlink *x, uv_loop_t *loop, json_object *init,
                      const struct execlink_ops *ops, void *arg, struct error *err);
 void execlink_send(struct execlink *x, const char *line, size_t len);
 void execlink_send_json(struct execlink *x, json_object *o);
+pid_t execlink_pid(const struct execlink *x); /* 0: none runs */
 /* SIGCHLD came: look whether the executor is among the dead. */
 void execlink_reap(struct execlink *x);
 /* Ask it to kill what runs and to leave; DONE is called when it has. */

@@ -28,9 +28,15 @@ void leader_wake(struct leader *ld)
     uv_idle_start(&ld->idle, on_idle);
 }
 
+/* The loop's clock is not the one that tells the end: it may be reached a little later. */
 static void on_timer(uv_timer_t *h)
 {
-    leader_wake(h->data);
+    struct leader *ld = h->data;
+    double left = ld->config.expiration - time_now();
+    if (left > 0)
+        uv_timer_start(h, on_timer, (uint64_t)(left * 1000) + 1, 0);
+    else
+        leader_wake(ld);
 }
 
 static void on_flush_timer(uv_timer_t *h)

@@ -18,6 +18,7 @@
 #include "src/instance/leader.h"
 #include "src/instance/node.h"
 #include "src/instance/options.h"
+#include "src/instance/orphans.h"
 #include "src/instance/program.h"
 #include "src/instance/router.h"
 #include "src/job/jsonutil.h"
@@ -39,8 +40,11 @@ struct instance {
     struct leader *leader;   /* rank 0 */
     struct replica *replica; /* other ranks: the leader's tables */
     struct router *router;
-    pid_t program; /* 0: none (yet, or any more) */
-    int status;    /* exit code */
+    pid_t program;    /* 0: none (yet, or any more) */
+    int status;       /* exit code */
+    bool told_to_end; /* the program was, and did not end by itself */
+    bool exec_gone;
+    uv_timer_t patience; /* with a program that was told to end */
     bool leaving;
     bool told; /* why this rank fails was said */
 };
@@ -257,6 +261,44 @@ static void start_program(struct instance *in)
     leader_shutdown(in->leader, "the initial program could not be started");
 }
 
+static void tell_to_end(struct instance *in, int signum)
+{
+    if (in->program <= 0)
+        return;
+    in->told_to_end = true;
+    orphans_signal(in->program, signum);
+}
+
+/* Whether mpirun started us, which sends SIGKILL to its ranks a second after SIGTERM. */
+static bool in_a_hurry(const struct instance *in)
+{
+    return in->launched && !getenv("SLURM_STEP_NUM_TASKS");
+}
+
+static void on_patience(uv_timer_t *h)
+{
+    struct instance *in = h->data;
+    orphans_kill(1);
+    leave(in);
+}
+
+/* The last thing: an initial program that was told to end is given time, then killed with all
+ * that it started; one that ended by itself may leave processes behind. */
+static void leave_with_program(struct instance *in)
+{
+    if (!in->exec_gone)
+        return;
+    if (in->told_to_end && in->program > 0) {
+        uv_timer_init(&in->loop, &in->patience);
+        in->patience.data = in;
+        uv_timer_start(&in->patience, on_patience, in_a_hurry(in) ? 100 : 5000, 0);
+        return;
+    }
+    if (in->told_to_end)
+        orphans_kill(1);
+    leave(in);
+}
+
 static void reap_program(struct instance *in)
 {
     int status;
@@ -266,6 +308,7 @@ static void reap_program(struct instance *in)
     if (in->status == 0)
         in->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     leader_shutdown(in->leader, "the instance's program has ended");
+    leave_with_program(in);
 }
 
 static void on_signal(uv_signal_t *h, int signum)
@@ -275,12 +318,12 @@ static void on_signal(uv_signal_t *h, int signum)
         execlink_reap(in->exec);
         if (in->rank == 0)
             reap_program(in);
+        orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
+                     execlink_pid(in->exec), in->program);
     } else if (signum != SIGINT && in->rank == 0) { /* SIGINT is for the program */
         in->status = 128 + signum;
-        if (in->program > 0)
-            kill(in->program, signum);
-        /* mpirun sends SIGKILL to its ranks a second after SIGTERM */
-        if (in->launched && !getenv("SLURM_STEP_NUM_TASKS"))
+        tell_to_end(in, signum);
+        if (in_a_hurry(in))
             leader_hurry(in->leader, 0.3);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
@@ -302,15 +345,16 @@ static void start_signals(struct instance *in)
 
 static void on_exec_gone(void *arg)
 {
-    leave(arg);
+    struct instance *in = arg;
+    in->exec_gone = true;
+    leave_with_program(in);
 }
 
 /* The router says so on each rank when the leader has no more work. */
 static void on_quit(void *arg)
 {
     struct instance *in = arg;
-    if (in->program > 0)
-        kill(in->program, SIGHUP);
+    tell_to_end(in, SIGHUP);
     execlink_quit(in->exec, on_exec_gone, in);
 }
 
@@ -362,6 +406,7 @@ static int start_leader(struct instance *in, struct error *err)
 static int bring_up(struct instance *in, struct error *err)
 {
     find_rank(in);
+    orphans_adopt();
     if (make_rundir(in, err) < 0)
         return -1;
     cleanup_free char *sock = xasprintf("%s/sock-%u", in->rundir, in->rank);
@@ -419,6 +464,8 @@ static void tear_down(struct instance *in)
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
         if (in->signals[i].data)
             uv_close((uv_handle_t *)&in->signals[i], NULL);
+    if (in->patience.data)
+        uv_close((uv_handle_t *)&in->patience, NULL);
     execlink_destroy(in->exec);
     if (in->transport)
         transport_stop(in->transport);

@@ -16,6 +16,7 @@ struct stream {
     void *arg;
     int number;
     uint64_t left;            /* jobs that have not ended */
+    uint64_t untold;          /* jobs whose end the callback has not been told */
     uint64_t consumed, acked; /* bytes of output */
     struct opening *opening;  /* who waits for the reply; NULL after it */
 };
@@ -131,11 +132,16 @@ static void take_ends(struct stream *s, json_object *params)
         result.exit_code = result.status >= 0 ? exit_code(result.status) : !ok;
         if (result.exit_code == 0 && !ok)
             result.exit_code = 1;
+        s->untold -= s->untold > 0;
         if (s->ops.end)
             s->ops.end(&result, left + (n - 1 - i), s->arg);
     }
-    if (left == 0)
-        client_forget(s->h, s->number);
+    if (left > 0)
+        return;
+    struct hbatch_result unknown = {.result = "", .status = -1, .exit_code = 1};
+    if (s->untold && s->ops.end)
+        s->ops.end(&unknown, 0, s->arg);
+    client_forget(s->h, s->number);
 }
 
 static void take_note(const char *method, json_object *params, void *arg)
@@ -179,7 +185,7 @@ static void take_reply(json_object *result, const struct error *err, void *arg)
     o->reply = result ? json_object_get(result) : json_object_new_object();
     json_object *count = get(result, "count");
     if (count)
-        s->left = json_object_get_uint64(count);
+        s->left = s->untold = json_object_get_uint64(count);
     if (o->id)
         *o->id = json_object_get_uint64(get(result, "id"));
 }
@@ -193,7 +199,8 @@ json_object *stream_open(struct hbatch *h, const char *method, json_object *para
     s->h = h;
     s->ops = *ops;
     s->arg = arg;
-    s->left = 1;
+    json_object *count = get(params, "count");
+    s->left = s->untold = count ? json_object_get_uint64(count) : 1;
     s->opening = &opening;
     int n = client_send(h, method, params, take_reply, take_note, s);
     s->number = n;

@@ -239,6 +239,10 @@ static void test_streams(struct hbatch *h)
     wait_ends(h, &s, 5);
     ok(s.ends == 5, "... jobs that are over, too (%d)", s.ends);
     free(text);
+    memset(&s, 0, sizeof(s));
+    ok(hbatch_follow(h, 1, 2, &end_ops, &s, &err) > 0, "follow of no jobs");
+    wait_ends(h, &s, 1);
+    ok(s.ends == 1 && s.exit_code == 1 && !*s.result, "... is told");
     struct hbatch_result r;
     ok(hbatch_wait(h, id, &r, &err) == 0 && r.id == id && r.exit_code == 1,
        "wait for the first of an array that is over (%d)", r.exit_code);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* orphans: processes whose parents died.  A rank adopts those below it, so that nothing is left
+ * behind: not the tasks of an executor that was killed, nor what an initial program that was
+ * told to end leaves running. */
+#ifndef HBATCH_INSTANCE_ORPHANS_H
+#define HBATCH_INSTANCE_ORPHANS_H
+
+#include <sys/types.h>
+
+/* From now on orphans below this process become its children. */
+void orphans_adopt(void);
+/* Call it after SIGCHLD: collect the adopted that ended, and end the processes of jobs of
+ * INSTANCE among them: their executor, which would have adopted them, is dead.  EXECUTOR and
+ * PROGRAM (0: none) are this process's own children. */
+void orphans_reap(const char *instance, pid_t executor, pid_t program);
+/* Send SIGNUM to process PID and all below it. */
+void orphans_signal(pid_t pid, int signum);
+/* Kill all below this process; wait at most SECONDS until they are gone. */
+void orphans_kill(double seconds);
+
+#endif

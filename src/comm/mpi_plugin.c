@@ -9,7 +9,7 @@
 #include "src/comm/mpi_plugin.h"
 #include "src/comm/mpich_leave.h"
 
-enum { TAG = 1 };
+enum { TAG = 1, HEAD_SIZE = 2048 };
 
 struct send {
     MPI_Request request;
@@ -118,8 +118,9 @@ static void plugin_send(int dst, char *data, size_t len)
     MPI_Isend(data, (int)len, MPI_BYTE, dst, TAG, comm, &s->request);
 }
 
-static int plugin_progress(void (*recv)(int src, char *data, size_t len, void *arg),
-                           void *arg)
+/* --- point to point ---------------------------------------------------------------------- */
+
+static int receive(const struct mpi_events *events, void *arg)
 {
     int count = 0;
     for (;;) {
@@ -128,15 +129,19 @@ static int plugin_progress(void (*recv)(int src, char *data, size_t len, void *a
         MPI_Status status;
         MPI_Improbe(MPI_ANY_SOURCE, TAG, comm, &flag, &message, &status);
         if (!flag)
-            break;
+            return count;
         MPI_Get_count(&status, MPI_BYTE, &len);
         char *data = need(malloc((size_t)len + 1));
         MPI_Mrecv(data, len, MPI_BYTE, &message, &status);
         data[len] = '\0';
-        recv(status.MPI_SOURCE, data, (size_t)len, arg);
+        events->recv(status.MPI_SOURCE, data, (size_t)len, arg);
         free(data);
         count++;
     }
+}
+
+static void complete_sends(void)
+{
     for (int i = 0; i < nsends;) {
         int done = 0;
         MPI_Test(&sends[i].request, &done, MPI_STATUS_IGNORE);
@@ -147,17 +152,152 @@ static int plugin_progress(void (*recv)(int src, char *data, size_t len, void *a
         free(sends[i].data);
         sends[i] = sends[--nsends];
     }
+}
+
+/* --- usage -------------------------------------------------------------------------------- */
+
+static struct {
+    double mine[MPI_PLUGIN_USAGE], all[MPI_PLUGIN_USAGE];
+    MPI_Comm
+        comm; /* its own: collectives of one communicator have one order on all ranks */
+    MPI_Request sum, max;
+    int active;
+} usage = {.comm = MPI_COMM_NULL, .sum = MPI_REQUEST_NULL, .max = MPI_REQUEST_NULL};
+
+/* --- the state stream --------------------------------------------------------------------- */
+
+/* An epoch is a head of fixed size, which the others can post before they know what comes; what
+ * does not fit into it follows in a second broadcast of the length that the head tells. */
+static struct {
+    struct {
+        unsigned long long epoch, len;
+        int last;
+        char data[HEAD_SIZE - 20];
+    } head;
+    MPI_Comm comm;
+    MPI_Request request; /* of the head or the body */
+    char *body;          /* NULL: all was in the head */
+    int in_body;
+} stream = {.comm = MPI_COMM_NULL, .request = MPI_REQUEST_NULL};
+
+static void post_head(void)
+{
+    stream.in_body = 0;
+    MPI_Ibcast(&stream.head, sizeof(stream.head), MPI_BYTE, 0, stream.comm,
+               &stream.request);
+}
+
+static void post_body(void)
+{
+    stream.in_body = 1;
+    MPI_Ibcast(stream.body, (int)stream.head.len, MPI_BYTE, 0, stream.comm,
+               &stream.request);
+}
+
+static void plugin_stream_open(void)
+{
+    MPI_Comm_dup(comm, &stream.comm);
+    MPI_Comm_dup(comm, &usage.comm);
+    if (plugin_rank() != 0)
+        post_head();
+}
+
+static int plugin_stream_busy(void)
+{
+    return stream.request != MPI_REQUEST_NULL;
+}
+
+static void plugin_stream_send(unsigned long long epoch, char *data, size_t len, int last)
+{
+    stream.head.epoch = epoch;
+    stream.head.len = len;
+    stream.head.last = last;
+    stream.body = NULL;
+    if (len <= sizeof(stream.head.data)) {
+        memcpy(stream.head.data, data, len);
+        free(data);
+    } else
+        stream.body = data;
+    post_head();
+}
+
+static int stream_progress(const struct mpi_events *events, void *arg)
+{
+    int count = 0, done = 0;
+    while (stream.request != MPI_REQUEST_NULL) {
+        MPI_Test(&stream.request, &done, MPI_STATUS_IGNORE);
+        if (!done)
+            return count;
+        int root = plugin_rank() == 0;
+        size_t len = (size_t)stream.head.len;
+        if (!stream.in_body && len > sizeof(stream.head.data)) {
+            if (!root)
+                stream.body = need(malloc(len + 1));
+            post_body();
+            continue;
+        }
+        if (!root)
+            events->epoch(stream.head.epoch, stream.body ? stream.body : stream.head.data,
+                          len, arg);
+        free(stream.body);
+        stream.body = NULL;
+        count++;
+        if (root || stream.head.last)
+            return count;
+        post_head();
+    }
+    return count;
+}
+
+static void plugin_usage_start(const double *mine)
+{
+    enum { HALF = MPI_PLUGIN_USAGE / 2 };
+    if (usage.active) /* the last one has not ended: this rank was asleep for that long */
+        MPI_Waitall(2, (MPI_Request[]){usage.sum, usage.max}, MPI_STATUSES_IGNORE);
+    memcpy(usage.mine, mine, sizeof(usage.mine));
+    usage.active = 1;
+    MPI_Ireduce(usage.mine, usage.all, HALF, MPI_DOUBLE, MPI_SUM, 0, usage.comm,
+                &usage.sum);
+    MPI_Ireduce(usage.mine + HALF, usage.all + HALF, HALF, MPI_DOUBLE, MPI_MAX, 0,
+                usage.comm, &usage.max);
+}
+
+static void usage_progress(const struct mpi_events *events, void *arg)
+{
+    int done = 0;
+    if (!usage.active)
+        return;
+    MPI_Request both[] = {usage.sum, usage.max};
+    MPI_Testall(2, both, &done, MPI_STATUSES_IGNORE);
+    usage.sum = both[0];
+    usage.max = both[1];
+    if (!done)
+        return;
+    usage.active = 0;
+    if (plugin_rank() == 0)
+        events->usage(usage.all, arg);
+}
+
+static int plugin_progress(const struct mpi_events *events, void *arg)
+{
+    int count = receive(events, arg) + stream_progress(events, arg);
+    usage_progress(events, arg);
+    complete_sends();
     return count;
 }
 
 static int plugin_pending(void)
 {
-    return nsends;
+    return nsends + (plugin_rank() == 0 && plugin_stream_busy()) + usage.active;
 }
 
 static void plugin_finalize(void)
 {
     if (!mpich_leave()) {
+        if (stream.comm != MPI_COMM_NULL)
+            MPI_Comm_free(&stream.comm);
+        if (usage.comm != MPI_COMM_NULL)
+            MPI_Comm_free(&usage.comm);
         MPI_Comm_free(&comm);
         MPI_Finalize();
     }
@@ -176,6 +316,10 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .bcast = plugin_bcast,
     .barrier = plugin_barrier,
     .send = plugin_send,
+    .stream_open = plugin_stream_open,
+    .stream_busy = plugin_stream_busy,
+    .stream_send = plugin_stream_send,
+    .usage_start = plugin_usage_start,
     .progress = plugin_progress,
     .pending = plugin_pending,
     .finalize = plugin_finalize,

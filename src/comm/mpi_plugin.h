@@ -11,7 +11,16 @@
 #include <stddef.h>
 
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 1
+#define MPI_PLUGIN_VERSION 2
+
+#define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
+
+/* What progress calls; DATA is valid during the call. */
+struct mpi_events {
+    void (*recv)(int src, char *data, size_t len, void *arg);
+    void (*epoch)(unsigned long long epoch, char *data, size_t len, void *arg);
+    void (*usage)(const double *all, void *arg); /* on rank 0 */
+};
 
 struct mpi_plugin {
     int version;      /* MPI_PLUGIN_VERSION */
@@ -33,10 +42,22 @@ struct mpi_plugin {
 
     /* Start sending DATA (malloc'ed; freed when sent) to rank DST. */
     void (*send)(int dst, char *data, size_t len);
-    /* Receive what has arrived (calling RECV for each, DATA valid during the call), complete what
-     * was sent. Return the number of messages received. */
-    int (*progress)(void (*recv)(int src, char *data, size_t len, void *arg), void *arg);
-    /* Sends not yet complete. */
+    /* The state stream: rank 0's lines to all, one epoch after the other, by a non-blocking
+     * broadcast that every other rank always has posted (stream_open, once, on all). */
+    void (*stream_open)(void);
+    /* Rank 0: is the last epoch on its way still?  If not, start the next: DATA is malloc'ed and
+     * freed when sent; LAST: the others post no more. */
+    int (*stream_busy)(void);
+    void (*stream_send)(unsigned long long epoch, char *data, size_t len, int last);
+
+    /* Reduce MPI_PLUGIN_USAGE numbers of each rank to rank 0: the first half summed, the second
+     * half by maximum. One at a time, in the same order on all ranks. */
+    void (*usage_start)(const double *mine);
+
+    /* Receive what has arrived, complete what was sent, move the collectives on.  Return the
+     * number of messages and epochs received. */
+    int (*progress)(const struct mpi_events *events, void *arg);
+    /* Sends not yet complete, and collectives of rank 0. */
     int (*pending)(void);
     void (*finalize)(void);
 };

@@ -30,7 +30,12 @@ struct transport {
     struct batch *batches;
     unsigned *dirty, ndirty; /* ranks whose batch is not empty */
     transport_recv_f recv;
+    transport_epoch_f epoch;
+    void (*usage)(const double *all, void *arg);
     void *arg;
+    struct batch next; /* rank 0: what the next epoch will carry */
+    uint64_t epochs;   /* rank 0: started so far */
+    bool streaming;
     double last; /* monotonic time of the last message in or out */
     unsigned ms; /* current pace */
     bool started;
@@ -132,6 +137,8 @@ static void on_message(int src, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
     char *end = data + len;
+    if (!t->started) /* its receiver has gone */
+        return;
     for (char *line = data; line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
         if (!newline)
@@ -142,13 +149,52 @@ static void on_message(int src, char *data, size_t len, void *arg)
     }
 }
 
+static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
+{
+    struct transport *t = arg;
+    char *end = data + len;
+    if (!t->started) /* its receiver has gone */
+        return;
+    for (char *line = data; line < end;) {
+        char *newline = memchr(line, '\n', (size_t)(end - line));
+        if (!newline)
+            break;
+        *newline = '\0';
+        t->epoch(epoch, line, (size_t)(newline - line), t->arg);
+        line = newline + 1;
+    }
+    t->epoch(epoch, NULL, 0, t->arg);
+}
+
+static void on_usage(const double *all, void *arg)
+{
+    struct transport *t = arg;
+    if (!t->started)
+        return;
+    t->usage(all, t->arg);
+}
+
+static const struct mpi_events events = {
+    .recv = on_message, .epoch = on_epoch, .usage = on_usage};
+
+/* Start the next epoch when there is something to tell and the last one is through. */
+static void next_epoch(struct transport *t, bool last)
+{
+    if (!t->streaming || t->rank != 0 || (t->next.len == 0 && !last) ||
+        t->mpi->stream_busy())
+        return;
+    t->mpi->stream_send(++t->epochs, t->next.data, t->next.len, last);
+    memset(&t->next, 0, sizeof(t->next));
+}
+
 static void test(struct transport *t)
 {
     double now = time_mono();
-    if (t->mpi->progress(on_message, t) > 0 || t->mpi->pending() > 0)
+    if (t->mpi->progress(&events, t) > 0 || t->mpi->pending() > 0)
         t->last = now;
     if (!t->started)
         return;
+    next_epoch(t, false);
     size_t i = 0;
     while (now - t->last > pace[i].since)
         i++;
@@ -170,6 +216,7 @@ static void on_tick(uv_timer_t *h)
 
 static void flush(struct transport *t)
 {
+    next_epoch(t, false);
     if (t->ndirty == 0)
         return;
     for (unsigned i = 0; i < t->ndirty; i++) {
@@ -204,21 +251,58 @@ void transport_start(struct transport *t, uv_loop_t *loop, transport_recv_f recv
     set_pace(t, 0);
 }
 
-void transport_send(struct transport *t, unsigned dst, const char *text, size_t len)
+static void append(struct batch *b, const char *text, size_t len)
 {
-    struct batch *b = &t->batches[dst];
-    if (b->len == 0) {
-        if (t->ndirty == 0 && t->started)
-            uv_prepare_start(&t->flusher, on_flush);
-        t->dirty[t->ndirty++] = dst;
-    }
     if (b->len + len + 1 > b->size) {
         b->size = MAX(b->size * 2, b->len + len + 1);
         b->data = xrealloc(b->data, b->size);
     }
     memcpy(b->data + b->len, text, len);
-    b->data[b->len + len] = '\n';
-    b->len += len + 1;
+    b->len += len;
+}
+
+static void flush_soon(struct transport *t)
+{
+    if (t->started && !uv_is_active((uv_handle_t *)&t->flusher))
+        uv_prepare_start(&t->flusher, on_flush);
+}
+
+void transport_send(struct transport *t, unsigned dst, const char *text, size_t len)
+{
+    struct batch *b = &t->batches[dst];
+    if (b->len == 0)
+        t->dirty[t->ndirty++] = dst;
+    append(b, text, len);
+    b->data[b->len++] = '\n'; /* append leaves room for it */
+    flush_soon(t);
+}
+
+void transport_stream(struct transport *t, transport_epoch_f epoch)
+{
+    t->epoch = epoch;
+    t->streaming = true;
+    t->mpi->stream_open();
+}
+
+void transport_publish(struct transport *t, const char *text, size_t len)
+{
+    append(&t->next, text, len);
+    t->last = time_mono();
+    flush_soon(t);
+    if (t->started)
+        set_pace(t, 0);
+}
+
+uint64_t transport_published(const struct transport *t)
+{
+    return t->epochs + (t->next.len > 0);
+}
+
+void transport_reduce(struct transport *t, const double *mine,
+                      void (*result)(const double *all, void *arg))
+{
+    t->usage = result;
+    t->mpi->usage_start(mine);
 }
 
 void transport_stop(struct transport *t)
@@ -237,12 +321,18 @@ void transport_destroy(struct transport *t)
         return;
     transport_stop(t);
     flush(t);
-    while (t->mpi->pending() > 0) {
+    bool last_sent = !t->streaming || t->rank != 0;
+    while (t->mpi->pending() > 0 || !last_sent) {
         test(t);
+        if (!last_sent && !t->mpi->stream_busy()) {
+            next_epoch(t, true);
+            last_sent = true;
+        }
         sched_yield();
     }
     t->mpi->barrier();
     t->mpi->finalize();
+    free(t->next.data);
     free(t->batches);
     free(t->dirty);
     free(t);

@@ -9,6 +9,7 @@
 #define HBATCH_COMM_TRANSPORT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 #include "src/common/error.h"
 
@@ -42,6 +43,24 @@ void transport_start(struct transport *t, uv_loop_t *loop, transport_recv_f recv
                      void *arg);
 /* Send a line (without newline) to rank DST, not this rank. */
 void transport_send(struct transport *t, unsigned dst, const char *text, size_t len);
+/* --- the state stream: rank 0's lines to all ranks, in epochs, by a non-blocking broadcast */
+
+/* Called on the other ranks for each line of an epoch, and with LINE NULL at its end. */
+typedef void (*transport_epoch_f)(uint64_t epoch, char *line, size_t len, void *arg);
+/* On all ranks, after transport_start. Rank 0 may pass NULL. */
+void transport_stream(struct transport *t, transport_epoch_f epoch);
+/* Rank 0: add TEXT (whole lines, each with its newline) to the next epoch.  It leaves as soon
+ * as the last one has; what is published meanwhile goes together. */
+void transport_publish(struct transport *t, const char *text, size_t len);
+/* Rank 0: the epoch that will have carried all that was published so far. */
+uint64_t transport_published(const struct transport *t);
+
+/* Reduce USAGE numbers to rank 0: half summed, half by maximum.  Called on all ranks in the same
+ * order (an epoch's line asks for it); RESULT is called on rank 0. */
+#define TRANSPORT_USAGE 8
+void transport_reduce(struct transport *t, const double *mine,
+                      void (*result)(const double *all, void *arg));
+
 /* Stop delivering: the loop is no longer kept alive by the transport. */
 void transport_stop(struct transport *t);
 

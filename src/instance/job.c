@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/job.h"
 
+#include <stdio.h>
 #include "src/common/util.h"
 
 struct jobtable {
@@ -113,6 +114,44 @@ void submission_drop(struct submission *sub)
     json_object_put(sub->preput);
     free(sub->cc);
     free(sub);
+}
+
+uint64_t job_priority(int urgency)
+{
+    enum { URGENCY_MAX = 31 };
+    return urgency == URGENCY_MAX ? UINT32_MAX : (uint64_t)urgency;
+}
+
+struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgency,
+                       double when)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+    job->sub = sub;
+    sub->refs++;
+    job->cc = cc;
+    job->urgency = urgency;
+    job->status = -1;
+    job->t_submit = job->t_depend = when;
+    job->sj.id = jobid_nth(sub->first, i);
+    job->sj.priority = job_priority(urgency);
+    job->sj.req.shape = *jobspec_shape(sub->spec);
+    job->sj.req.constraint = sub->constraint;
+    job->sj.duration = job->sj.req.shape.duration;
+    job->sj.count = 1;
+    job->state = JOB_SCHED;
+    return job;
+}
+
+void job_except(struct job *job, const char *type, int severity, const char *note)
+{
+    if (job->exception && severity >= job->exception->severity)
+        return;
+    if (!job->exception)
+        job->exception = xcalloc(1, sizeof(*job->exception));
+    free(job->exception->note);
+    snprintf(job->exception->type, sizeof(job->exception->type), "%s", type);
+    job->exception->severity = severity;
+    job->exception->note = xstrdup(note ? note : "");
 }
 
 void job_free(struct job *job)

@@ -77,6 +77,13 @@ size_t jobtable_count(const struct jobtable *t);
 struct job *jobtable_first(const struct jobtable *t); /* in order of submission */
 struct job *jobtable_last(const struct jobtable *t);
 
+/* Element I of SUB (index CC in its array, or -1), in state SCHED; takes a reference. */
+struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgency,
+                       double when);
+/* Note an exception; the worst one stays. */
+void job_except(struct job *job, const char *type, int severity, const char *note);
+/* The scheduler's priority of an urgency: 31 goes before everything, 0 is held. */
+uint64_t job_priority(int urgency);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */
 void submission_drop(struct submission *sub); /* NULL is allowed */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
-#include "src/job/jsonutil.h"
+#include "src/instance/node.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
 
@@ -92,26 +92,6 @@ static void on_check(uv_check_t *h)
     }
 }
 
-/* R of the instance: every node with all its cores and GPUs, by logical id. */
-static struct rset *pool_resources(const struct leader_config *config)
-{
-    struct rset *r = rset_create();
-    for (unsigned i = 0; i < config->size; i++) {
-        json_object *node = config->nodes[i];
-        size_t ncores = json_object_array_length(json_object_object_get(node, "cores"));
-        size_t ngpus = json_object_array_length(json_object_object_get(node, "gpus"));
-        cleanup_bitmap hwloc_bitmap_t cores = hwloc_bitmap_alloc();
-        cleanup_bitmap hwloc_bitmap_t gpus = hwloc_bitmap_alloc();
-        if (ncores > 0)
-            hwloc_bitmap_set_range(cores, 0, (int)ncores - 1);
-        if (ngpus > 0)
-            hwloc_bitmap_set_range(gpus, 0, (int)ngpus - 1);
-        rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores,
-                 gpus);
-    }
-    return r;
-}
-
 struct leader *leader_create(const struct leader_config *config, struct error *err)
 {
     const struct sched_policy *policy = sched_policy_find(config->policy);
@@ -131,7 +111,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->replies_end = &ld->replies;
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
-    struct rset *r = pool_resources(config);
+    struct rset *r = node_resources(config->nodes, config->size);
     ld->pool = pool_create(r);
     ld->universe = (unsigned)rset_ncores(r);
     rset_destroy(r);

@@ -31,6 +31,8 @@ struct leader_config {
     double expiration; /* 0: never */
     /* Carry LINE to the executor of RANK. */
     void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
+    /* Add a line (with its newline) to the state stream; NULL: nobody to tell. */
+    void (*publish)(void *arg, const char *text, size_t len);
     /* A shutdown was asked for, by a client or leader_shutdown, and no job is active any more. */
     void (*quiet)(void *arg);
     void *arg;

@@ -5,6 +5,7 @@
 
 #include "src/instance/job.h"
 #include "src/instance/leader.h"
+#include "src/instance/params.h"
 #include "src/instance/specs.h"
 #include "src/store/store.h"
 
@@ -58,11 +59,6 @@ void replies_flush(struct leader *ld);
 void replies_forget(struct leader *ld, struct client *c);
 /* {"jsonrpc","method":METHOD,"params":PARAMS}; PARAMS is taken over. */
 void notify(struct client *c, const char *method, json_object *params);
-
-/* A request's parameter checked; -1 with err set names it. */
-int param_id(json_object *params, const char *key, jobid_t *id, struct error *err);
-int param_int(json_object *params, const char *key, int64_t low, int64_t high,
-              int64_t missing, int64_t *v, struct error *err);
 
 struct rpc {
     const char *method;

@@ -10,6 +10,9 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/program.c src/instance/program.h \
 	src/instance/orphans.c src/instance/orphans.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/change.c src/instance/change.h \
+	src/instance/replica.c src/instance/replica.h \
+	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c \
@@ -17,6 +20,9 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/report.c \
 	src/instance/stream.c \
 	src/instance/spawn.c \
+	src/instance/params.c src/instance/params.h \
+	src/instance/joblist.c src/instance/joblist.h \
+	src/instance/jobview.c src/instance/jobview.h \
 	src/instance/rpc.c \
 	src/instance/rpc_job.c \
 	src/instance/rpc_list.c \

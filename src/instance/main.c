@@ -37,7 +37,8 @@ struct instance {
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
     struct server *server;
-    struct leader *leader; /* rank 0 */
+    struct leader *leader;   /* rank 0 */
+    struct replica *replica; /* other ranks: the leader's tables */
     struct router *router;
     pid_t program;    /* 0: none (yet, or any more) */
     int status;       /* exit code */
@@ -369,6 +370,18 @@ static void to_exec(void *arg, unsigned rank, const char *line, size_t len)
     router_to_exec(in->router, rank, line, len);
 }
 
+static void publish(void *arg, const char *text, size_t len)
+{
+    struct instance *in = arg;
+    router_publish(in->router, text, len);
+}
+
+static void on_usage(void *arg, const struct usage *u)
+{
+    struct instance *in = arg;
+    json_object_object_add(in->info, "usage", usage_to_json(u));
+}
+
 static int start_leader(struct instance *in, struct error *err)
 {
     cleanup_free char *store = xasprintf("%s/store.sqlite", in->rundir);
@@ -382,6 +395,7 @@ static int start_leader(struct instance *in, struct error *err)
         .expiration =
             json_object_get_double(json_object_object_get(in->info, "expiration")),
         .to_exec = to_exec,
+        .publish = in->transport ? publish : NULL,
         .quiet = on_quiet,
         .arg = in,
     };
@@ -422,6 +436,8 @@ static int bring_up(struct instance *in, struct error *err)
     start_signals(in);
     if (in->rank == 0 && start_leader(in, err) < 0)
         return -1;
+    if (in->rank > 0)
+        in->replica = replica_create(in->nodes, in->size, in->info);
     struct router_config config = {
         .loop = &in->loop,
         .rank = in->rank,
@@ -429,6 +445,8 @@ static int bring_up(struct instance *in, struct error *err)
         .transport = in->transport,
         .exec = in->exec,
         .leader = in->leader,
+        .replica = in->replica,
+        .usage = on_usage,
         .socket = sock,
         .init = exec_init(in),
         .quit = on_quit,
@@ -442,6 +460,7 @@ static void tear_down(struct instance *in)
 {
     router_destroy(in->router);
     leader_destroy(in->leader);
+    replica_destroy(in->replica);
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
         if (in->signals[i].data)
             uv_close((uv_handle_t *)&in->signals[i], NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* manager: a job's life, RFC 21: submitted, queued, given resources, started, over. */
+#include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -11,12 +12,7 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-enum { URGENCY_HOLD = 0, URGENCY_MAX = 31, MAX_ARRAY = 1000000 };
-
-static uint64_t priority_of(int urgency)
-{
-    return urgency == URGENCY_MAX ? UINT32_MAX : (uint64_t)urgency;
-}
+enum { MAX_ARRAY = 1000000 };
 
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context)
@@ -109,7 +105,7 @@ static void store_submission(struct leader *ld, const struct submission *sub, do
         .userid = geteuid(),
         .t_submit = now,
         .urgency = urgency,
-        .priority = (int64_t)priority_of(urgency),
+        .priority = (int64_t)job_priority(urgency),
         .flags = sub->flags,
         .ntasks = (int)(shape->ntasks ? shape->ntasks : slots * shape->tasks_per_slot),
         .nnodes = (int)nodes,
@@ -130,20 +126,7 @@ static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int
                       double now, const struct submit_options *opts)
 {
     char context[128];
-    struct job *job = xcalloc(1, sizeof(*job));
-    job->sub = sub;
-    sub->refs++;
-    job->cc = cc;
-    job->urgency = opts->urgency;
-    job->status = -1;
-    job->t_submit = job->t_depend = now;
-    job->sj.id = jobid_nth(sub->first, i);
-    job->sj.priority = priority_of(opts->urgency);
-    job->sj.req.shape = *jobspec_shape(sub->spec);
-    job->sj.req.constraint = sub->constraint;
-    job->sj.duration = job->sj.req.shape.duration;
-    job->sj.count = 1;
-    job->state = JOB_SCHED;
+    struct job *job = job_create(sub, i, cc, opts->urgency, now);
     jobtable_add(ld->jobs, job);
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
@@ -198,6 +181,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
             queue_job(ld, sub, i++, id, now, opts);
     } else
         queue_job(ld, sub, 0, -1, now, opts);
+    change_submitted(ld, sub, now, opts->urgency);
     submission_drop(sub); /* its jobs hold it */
     leader_wake(ld);
     return sub;
@@ -275,6 +259,7 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     job->state = JOB_RUN;
     job->ntasks = spread_tasks(job, ntasks);
     job_event(ld, job, job->t_run, "alloc", NULL);
+    change_placed(ld, job);
     job->map = map_tasks(job, ntasks, n, &err);
     if (!job->map) { /* the scheduler is in the middle of its pass: ended after it */
         job->unmapped = xstrdup(err.text);
@@ -368,6 +353,7 @@ static void job_over(struct leader *ld, struct job *job)
     job_event(ld, job, now, "clean", NULL);
     job->sub->left--;
     store_end(ld, job);
+    change_ended(ld, job);
     stream_job_over(ld, job);
     if (job->sub->spawn_from >= 0 && !job->started)
         spawn_answer(ld, job, ECANCELED,
@@ -401,6 +387,7 @@ void manager_node_started(struct leader *ld, struct job *job, double when)
         return;
     job->started = true;
     job_event(ld, job, when, "start", NULL);
+    change_started(ld, job);
     if (job->sub->spawn_from >= 0)
         spawn_answer(ld, job, 0, NULL);
 }
@@ -434,15 +421,8 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note)
 {
-    bool worst = !job->exception || severity < job->exception->severity;
-    if (worst) {
-        if (!job->exception)
-            job->exception = xcalloc(1, sizeof(*job->exception));
-        free(job->exception->note);
-        snprintf(job->exception->type, sizeof(job->exception->type), "%s", type);
-        job->exception->severity = severity;
-        job->exception->note = xstrdup(note ? note : "");
-    }
+    job_except(job, type, severity, note);
+    change_excepted(ld, job);
     cleanup_json json_object *context = json_object_new_object();
     json_object_object_add(context, "type", json_object_new_string(type));
     json_object_object_add(context, "severity", json_object_new_int(severity));
@@ -472,13 +452,14 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
              urgency);
     double now = time_now();
     job_event(ld, job, now, "urgency", context);
-    uint64_t priority = priority_of(urgency);
+    uint64_t priority = job_priority(urgency);
     if (job->state < JOB_RUN) {
         snprintf(context, sizeof(context), "{\"priority\":%llu}",
                  (unsigned long long)priority);
         job_event(ld, job, now, "priority", context);
         sched_reprioritize(ld->sched, &job->sj, priority);
     }
+    change_urgency(ld, job);
     if (job->sub->count == 1)
         store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
     leader_wake(ld);

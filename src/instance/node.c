@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <hwloc.h>
 #include "src/common/util.h"
+#include "src/job/jsonutil.h"
 
 static void destroy_topology(hwloc_topology_t *t)
 {
@@ -170,4 +171,23 @@ json_object *node_discover(const struct options *options, unsigned rank, bool un
     json_object_object_add(node, "bind", json_object_new_boolean(!options->topology));
     json_object_object_add(node, "version", json_object_new_string(VERSION));
     return node;
+}
+
+struct rset *node_resources(json_object **nodes, unsigned size)
+{
+    struct rset *r = rset_create();
+    for (unsigned i = 0; i < size; i++) {
+        json_object *node = nodes[i];
+        size_t ncores = json_object_array_length(json_object_object_get(node, "cores"));
+        size_t ngpus = json_object_array_length(json_object_object_get(node, "gpus"));
+        cleanup_bitmap hwloc_bitmap_t cores = hwloc_bitmap_alloc();
+        cleanup_bitmap hwloc_bitmap_t gpus = hwloc_bitmap_alloc();
+        if (ncores > 0)
+            hwloc_bitmap_set_range(cores, 0, (int)ncores - 1);
+        if (ngpus > 0)
+            hwloc_bitmap_set_range(gpus, 0, (int)ngpus - 1);
+        rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores,
+                 gpus);
+    }
+    return r;
 }

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include "src/common/error.h"
 #include "src/instance/options.h"
+#include "src/job/rset.h"
 
 /* Look at this node.  Cores are those that this process may use: of the node's allowed set,
  * less what a binding excludes; the binding that an MPI launcher put on its rank is undone
@@ -15,5 +16,9 @@
  * "bind":bool, "version":S} (a new reference), or NULL with err set. */
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
                            struct error *err);
+
+/* R of the instance: every node with all its cores and GPUs, by logical id.  NODES: what
+ * node_discover gave on each of the SIZE ranks. */
+struct rset *node_resources(json_object **nodes, unsigned size);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* report: what executors tell the leader: PROTOCOL, section 2, "From the executor". */
+#include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -122,9 +123,11 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted)
     stream_rank_lost(ld, rank);
     ld->nodes[rank].lost = !restarted;
     ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
-    if (!restarted)
+    if (!restarted) {
         pool_set_state(ld->pool, rank, POOL_DOWN,
                        "its executor could not be started again");
+        change_node(ld, rank);
+    }
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         int index = job_node_index(job, rank);

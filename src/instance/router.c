@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "src/common/log.h"
+#include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/instance/server.h"
+
+enum { USAGE_FIRST_MS = 500, USAGE_MS = 10000 };
 
 /* The letters. */
 enum {
@@ -15,7 +18,7 @@ enum {
     EXEC_LOST = 'L',   /* the sending rank's executor died; "1" if a new one runs */
     CLIENT_LINE = 'C', /* "NUMBER LINE" of a client of the sending rank, for the leader */
     CLIENT_GONE = 'G', /* "NUMBER" */
-    REPLY = 'R',       /* "NUMBER LINE" for a client of the receiving rank */
+    REPLY = 'R',       /* "NUMBER EPOCH LINE" for a client of the receiving rank */
     QUIT = 'Q',        /* the instance ends */
 };
 
@@ -25,10 +28,22 @@ struct remote { /* leader: a client of another rank */
     struct client *client;
 };
 
+/* A question of a client that has seen what this rank's tables do not have yet: it waits for the
+ * epoch, so that every client reads what it wrote. */
+struct question {
+    struct question *next;
+    uint64_t client, epoch;
+    char *line;
+    size_t len;
+};
+
 struct router {
     struct router_config config;
     struct server *server;
     struct remote *remotes;
+    struct question *questions;
+    uint64_t epoch;         /* of the state stream, applied here */
+    uv_timer_t usage_timer; /* leader: asks for a reduction */
 };
 
 static void send_rank(struct router *r, unsigned rank, char letter, const char *text,
@@ -101,13 +116,51 @@ static const struct execlink_ops exec_ops = {.line = on_exec_line, .lost = on_ex
 
 /* --- clients ---------------------------------------------------------------------------- */
 
+static void ask_leader(struct router *r, struct client *c, const char *line, size_t len)
+{
+    send_numbered(r, 0, CLIENT_LINE, client_number(c), line, len);
+}
+
+/* The epoch that the leader had published when it last answered this client. */
+static uint64_t epoch_seen(struct client *c)
+{
+    return (uint64_t)(uintptr_t)*client_data(c);
+}
+
+static void answer_here(struct router *r, struct client *c, const char *line, size_t len)
+{
+    cleanup_json json_object *reply = replica_answer(r->config.replica, line, len);
+    if (reply)
+        client_send_json(c, reply);
+    else
+        ask_leader(r, c, line, len);
+}
+
+static void park(struct router *r, const struct client *c, uint64_t epoch,
+                 const char *line, size_t len)
+{
+    struct question *q = xcalloc(1, sizeof(*q));
+    q->client = client_number(c);
+    q->epoch = epoch;
+    q->line = xstrndup(line, len);
+    q->len = len;
+    struct question **p = &r->questions;
+    while (*p)
+        p = &(*p)->next;
+    *p = q;
+}
+
 static void on_client_line(struct client *c, char *line, size_t len, void *arg)
 {
     struct router *r = arg;
     if (r->config.leader)
         leader_client_line(r->config.leader, c, line, len);
+    else if (!replica_may_answer(line, len))
+        ask_leader(r, c, line, len);
+    else if (epoch_seen(c) > r->epoch)
+        park(r, c, epoch_seen(c), line, len);
     else
-        send_numbered(r, 0, CLIENT_LINE, client_number(c), line, len);
+        answer_here(r, c, line, len);
 }
 
 static void on_client_gone(struct client *c, void *arg)
@@ -126,7 +179,12 @@ static const struct server_ops server_ops = {.line = on_client_line,
 static void reply_remote(void *arg, unsigned rank, uint64_t number, const char *line,
                          size_t len)
 {
-    send_numbered(arg, rank, REPLY, number, line, len);
+    struct router *r = arg;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "%llu %llu ", (unsigned long long)number,
+                (unsigned long long)transport_published(r->config.transport));
+    strbuf_addn(&b, line, len);
+    send_rank(r, rank, REPLY, b.s, b.len);
 }
 
 static struct client *find_remote(struct router *r, unsigned rank, uint64_t number)
@@ -175,7 +233,7 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
 {
     struct router *r = arg;
     char *text = line + 1, *rest;
-    uint64_t number;
+    uint64_t number, epoch;
     struct client *c;
     if (len == 0)
         return;
@@ -199,9 +257,12 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
         break;
     case REPLY:
         number = take_number(text, &rest);
+        epoch = take_number(rest, &rest);
         c = server_find(r->server, number);
-        if (c)
+        if (c) {
+            *client_data(c) = (void *)(uintptr_t)epoch;
             client_send(c, rest, len - (size_t)(rest - line));
+        }
         break;
     case QUIT:
         r->config.quit(r->config.arg);
@@ -209,6 +270,66 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
     default:
         log_error("rank %u sent what is no message: %.100s", src, line);
     }
+}
+
+/* --- the state stream --------------------------------------------------------------------- */
+
+static void answer_parked(struct router *r)
+{
+    for (struct question **p = &r->questions; *p;) {
+        struct question *q = *p;
+        if (q->epoch > r->epoch) {
+            p = &q->next;
+            continue;
+        }
+        *p = q->next;
+        struct client *c = server_find(r->server, q->client);
+        if (c)
+            answer_here(r, c, q->line, q->len);
+        free(q->line);
+        free(q);
+    }
+}
+
+static void on_usage(const double *all, void *arg)
+{
+    struct router *r = arg;
+    struct usage u = usage_decode(all);
+    r->config.usage(r->config.arg, &u);
+}
+
+static void reduce_usage(struct router *r)
+{
+    double mine[USAGE_NUMBERS];
+    usage_measure(mine);
+    transport_reduce(r->config.transport, mine, on_usage);
+}
+
+static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
+{
+    static const char ask_usage[] = "{\"c\":\"usage\"}";
+    struct router *r = arg;
+    struct error err;
+    if (!line) {
+        r->epoch = epoch;
+        answer_parked(r);
+    } else if (strcmp(line, ask_usage) == 0)
+        reduce_usage(r);
+    else if (replica_apply(r->config.replica, line, len, &err) < 0)
+        log_error("rank %u: %s", r->config.rank, err.text);
+}
+
+void router_publish(struct router *r, const char *text, size_t len)
+{
+    transport_publish(r->config.transport, text, len);
+}
+
+static void on_usage_timer(uv_timer_t *h)
+{
+    static const char ask_usage[] = "{\"c\":\"usage\"}\n";
+    struct router *r = h->data;
+    router_publish(r, ask_usage, sizeof(ask_usage) - 1);
+    reduce_usage(r);
 }
 
 void router_quit_all(struct router *r)
@@ -233,9 +354,20 @@ struct router *router_create(const struct router_config *config, struct error *e
         free(r);
         return NULL;
     }
-    if (config->transport)
+    if (config->transport) {
         transport_start(config->transport, config->loop, on_transport, r);
+        transport_stream(config->transport, on_epoch);
+        uv_timer_init(config->loop, &r->usage_timer);
+        r->usage_timer.data = r;
+        if (config->leader)
+            uv_timer_start(&r->usage_timer, on_usage_timer, USAGE_FIRST_MS, USAGE_MS);
+    }
     return r;
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    free(h->data);
 }
 
 void router_destroy(struct router *r)
@@ -244,6 +376,15 @@ void router_destroy(struct router *r)
         return;
     while (r->remotes)
         drop_remote(r, &r->remotes);
+    while (r->questions) {
+        struct question *q = r->questions;
+        r->questions = q->next;
+        free(q->line);
+        free(q);
+    }
     server_destroy(r->server);
-    free(r);
+    if (r->config.transport)
+        uv_close((uv_handle_t *)&r->usage_timer, on_timer_closed);
+    else
+        free(r);
 }

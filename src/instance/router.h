@@ -11,6 +11,8 @@
 #include "src/common/error.h"
 #include "src/instance/execlink.h"
 #include "src/instance/leader.h"
+#include "src/instance/replica.h"
+#include "src/instance/usage.h"
 
 struct router;
 
@@ -20,6 +22,9 @@ struct router_config {
     struct transport *transport; /* NULL: this rank is alone */
     struct execlink *exec;
     struct leader *leader;   /* NULL: rank 0 has it */
+    struct replica *replica; /* NULL: this is rank 0 */
+    /* Rank 0: what a reduction of all ranks' usage gave. */
+    void (*usage)(void *arg, const struct usage *u);
     const char *socket;      /* where clients of this rank connect */
     json_object *init;       /* the executor's first message; taken over */
     void (*quit)(void *arg); /* the leader told this rank to end */
@@ -33,6 +38,8 @@ void router_destroy(struct router *r);
 
 /* On the leader's rank: carry LINE to the executor of RANK; tell all ranks to end. */
 void router_to_exec(struct router *r, unsigned rank, const char *line, size_t len);
+/* Add a line to the state stream. */
+void router_publish(struct router *r, const char *text, size_t len);
 void router_quit_all(struct router *r);
 
 #endif

@@ -113,32 +113,6 @@ void notify(struct client *c, const char *method, json_object *params)
     client_send_json(c, o);
 }
 
-int param_int(json_object *params, const char *key, int64_t low, int64_t high,
-              int64_t missing, int64_t *v, struct error *err)
-{
-    json_object *o = jsonutil_get(params, key);
-    if (!o) {
-        *v = missing;
-        return 0;
-    }
-    if (!jsonutil_int(o, low, high, v))
-        return error_set(err, EINVAL,
-                         "request: %s must be an integer from %lld to %lld, not %s", key,
-                         (long long)low, (long long)high, jsonutil_show(o).text);
-    return 0;
-}
-
-int param_id(json_object *params, const char *key, jobid_t *id, struct error *err)
-{
-    int64_t v;
-    if (!jsonutil_get(params, key))
-        return error_set(err, EINVAL, "request: the parameter '%s' is missing", key);
-    if (param_int(params, key, 1, INT64_MAX, 0, &v, err) < 0)
-        return -1;
-    *id = (jobid_t)v;
-    return 0;
-}
-
 static const struct rpc *find(const char *method)
 {
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++)

@@ -4,6 +4,7 @@
 #ifndef HBATCH_INSTANCE_SPECS_H
 #define HBATCH_INSTANCE_SPECS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <hwloc/bitmap.h>
 
@@ -17,6 +18,7 @@ struct text {
     char *data;    /* JSON, one line */
     size_t len;
     unsigned refs;
+    bool streamed;        /* the other ranks have it (change.c) */
     hwloc_bitmap_t known; /* ranks whose executor has it */
     unsigned long long hash;
     struct text *chain, *prev, *next; /* bucket; least recently used first */

@@ -320,6 +320,14 @@ void pool_free(struct pool *p, const struct rset *r)
     p->gains++;
 }
 
+struct placement *placement_create(size_t nnodes)
+{
+    struct placement *pl = xcalloc(1, sizeof(*pl));
+    pl->rset = rset_create();
+    pl->nslots = xcalloc(nnodes, sizeof(*pl->nslots));
+    return pl;
+}
+
 void placement_destroy(struct placement *pl)
 {
     if (!pl)

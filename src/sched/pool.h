@@ -75,6 +75,8 @@ void pool_free(struct pool *p, const struct rset *r);
 /* A number that grows whenever there may be more room than before (resources came back, a
  * node came or came up): a request that found no place need not be tried again until then. */
 uint64_t pool_gains(const struct pool *p);
+/* An empty one with room for the slots of NNODES nodes. */
+struct placement *placement_create(size_t nnodes);
 void placement_destroy(struct placement *pl); /* NULL is allowed */
 
 /* Change a node's state; REASON may be NULL. -1 if there is no such rank. Running jobs keep

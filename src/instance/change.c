@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/change.h"
+
+#include <string.h>
+#include "src/common/idset.h"
+#include "src/common/util.h"
+#include "src/instance/leader_impl.h"
+
+static void publish(struct leader *ld, struct strbuf *b)
+{
+    strbuf_add(b, "}\n");
+    ld->config.publish(ld->config.arg, b->s, b->len);
+}
+
+static void begin(struct strbuf *b, const char *kind, const struct job *job)
+{
+    strbuf_addf(b, "{\"c\":\"%s\",\"id\":%llu", kind, (unsigned long long)job->sj.id);
+}
+
+/* ,"KEY":"TEXT" with TEXT quoted as JSON. */
+static void add_string(struct strbuf *b, const char *key, const char *text)
+{
+    cleanup_json json_object *o = json_object_new_string(text);
+    strbuf_addf(b, ",\"%s\":%s", key,
+                json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+}
+
+static void tell_text(struct leader *ld, struct text *t)
+{
+    if (!t || t->streamed)
+        return;
+    t->streamed = true;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"c\":\"text\",\"k\":\"%s\",\"h\":\"%s\",\"data\":",
+                t->kind == TEXT_ENV ? "env" : "spec", t->name);
+    strbuf_addn(&b, t->data, t->len);
+    publish(ld, &b);
+}
+
+void change_submitted(struct leader *ld, const struct submission *sub, double when,
+                      int urgency)
+{
+    if (!ld->config.publish)
+        return;
+    tell_text(ld, sub->env_text);
+    tell_text(ld, sub->jobspec_text);
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b,
+                "{\"c\":\"submit\",\"id\":%llu,\"count\":%llu,\"t\":%.6f,\"urgency\":%d,"
+                "\"flags\":%u,\"spec\":\"%s\"",
+                (unsigned long long)sub->first, (unsigned long long)sub->count, when,
+                urgency, sub->flags, sub->jobspec_text->name);
+    if (sub->env_text)
+        strbuf_addf(&b, ",\"env\":\"%s\"", sub->env_text->name);
+    if (sub->cc)
+        add_string(&b, "cc", sub->cc);
+    if (sub->parent)
+        strbuf_addf(&b, ",\"parent\":%llu", (unsigned long long)sub->parent);
+    publish(ld, &b);
+}
+
+void change_placed(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "run", job);
+    strbuf_addf(&b, ",\"t\":%.6f,\"x\":%.6f,\"ntasks\":%u,\"R\":[", job->t_run,
+                job->expiration, job->ntasks);
+    for (size_t i = 0; i < job->pl->rset->nnodes; i++) {
+        const struct rset_node *node = &job->pl->rset->nodes[i];
+        cleanup_free char *cores = idset_encode(node->cores, 0);
+        cleanup_free char *gpus = node->gpus ? idset_encode(node->gpus, 0) : xstrdup("");
+        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u]", i ? "," : "", node->rank, cores, gpus,
+                    job->pl->nslots[i]);
+    }
+    strbuf_addc(&b, ']');
+    publish(ld, &b);
+}
+
+void change_started(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "start", job);
+    publish(ld, &b);
+}
+
+void change_excepted(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "exception", job);
+    add_string(&b, "type", job->exception->type);
+    strbuf_addf(&b, ",\"severity\":%d", job->exception->severity);
+    add_string(&b, "note", job->exception->note);
+    publish(ld, &b);
+}
+
+void change_urgency(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "urgency", job);
+    strbuf_addf(&b, ",\"urgency\":%d,\"priority\":%llu", job->urgency,
+                (unsigned long long)job->sj.priority);
+    publish(ld, &b);
+}
+
+void change_ended(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "end", job);
+    publish(ld, &b);
+}
+
+void change_node(struct leader *ld, unsigned rank)
+{
+    if (!ld->config.publish)
+        return;
+    for (size_t i = 0; i < pool_nnodes(ld->pool); i++) {
+        struct pool_node node = pool_nth(ld->pool, i);
+        if (node.rank != rank)
+            continue;
+        cleanup_strbuf struct strbuf b = {0};
+        strbuf_addf(&b, "{\"c\":\"node\",\"rank\":%u,\"state\":%d", rank,
+                    (int)node.state);
+        if (node.reason)
+            add_string(&b, "reason", node.reason);
+        publish(ld, &b);
+    }
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* change: the leader's decisions as lines of the state stream, which every other rank applies
+ * to its own copy of the tables (replica.h).  PROTOCOL, section 4, tells the lines.  An
+ * instance of one rank has nobody to tell: each call returns at once. */
+#ifndef HBATCH_INSTANCE_CHANGE_H
+#define HBATCH_INSTANCE_CHANGE_H
+
+#include "src/instance/job.h"
+
+struct leader;
+
+void change_submitted(struct leader *ld, const struct submission *sub, double when,
+                      int urgency);
+void change_placed(struct leader *ld, const struct job *job);
+void change_started(struct leader *ld, const struct job *job);
+void change_excepted(struct leader *ld, const struct job *job);
+void change_urgency(struct leader *ld, const struct job *job);
+void change_ended(struct leader *ld, const struct job *job);
+void change_node(struct leader *ld, unsigned rank);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* joblist: the answer to a job.list request, from any table of jobs. */
+#ifndef HBATCH_INSTANCE_JOBLIST_H
+#define HBATCH_INSTANCE_JOBLIST_H
+
+#include <stdbool.h>
+#include <json-c/json.h>
+#include "src/instance/job.h"
+#include "src/store/store.h"
+
+struct joblist {
+    json_object *jobs;
+    struct store_filter filter;
+    int states; /* mask, never 0 */
+    size_t max; /* 0: all */
+    bool more;  /* there would have been more than max */
+    jobid_t *ids;
+};
+
+/* From the request's parameters, which must outlive it. -1 with err set; clear in any case. */
+int joblist_init(struct joblist *l, json_object *params, struct error *err);
+void joblist_clear(struct joblist *l);
+/* Whether jobs that are over are asked for: what only the leader's store knows. */
+bool joblist_wants_history(const struct joblist *l);
+/* Add O (taken over); false: the list is full, and it is noted that there is more. */
+bool joblist_add(struct joblist *l, json_object *o);
+/* Add the active jobs of TABLE that match, newest first. */
+bool joblist_add_active(struct joblist *l, const struct jobtable *table);
+/* {"jobs","more"}, sorted newest first; a new object, the list is empty after that. */
+json_object *joblist_result(struct joblist *l);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/jobview.h"
+
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "src/common/idset.h"
+#include "src/common/util.h"
+
+static void add_str(json_object *o, const char *key, const char *s)
+{
+    if (s)
+        json_object_object_add(o, key, json_object_new_string(s));
+}
+
+static void add_int(json_object *o, const char *key, int64_t v)
+{
+    json_object_object_add(o, key, json_object_new_int64(v));
+}
+
+/* Times and limits: absent while not known. */
+static void add_time(json_object *o, const char *key, double t)
+{
+    if (t > 0)
+        json_object_object_add(o, key, json_object_new_double(t));
+}
+
+static void add_user(json_object *o, unsigned userid)
+{
+    static unsigned cached = UINT_MAX;
+    static char name[64];
+    if (cached != userid) { /* one instance has one owner: one lookup */
+        struct passwd *pw = getpwuid(userid);
+        snprintf(name, sizeof(name), "%s", pw ? pw->pw_name : "");
+        cached = userid;
+    }
+    add_int(o, "userid", userid);
+    if (name[0])
+        add_str(o, "username", name);
+}
+
+static void add_exception(json_object *o, const char *type, int severity,
+                          const char *note)
+{
+    if (!type)
+        return;
+    json_object *e = json_object_new_object();
+    add_str(e, "type", type);
+    add_int(e, "severity", severity);
+    add_str(e, "note", note ? note : "");
+    json_object_object_add(o, "exception", e);
+}
+
+static void add_shape(json_object *o, const struct job *job)
+{
+    const struct job_shape *shape = job_shape_of(job);
+    unsigned slots = shape->nslots * MAX(shape->nnodes_min, 1u);
+    if (!job->pl) {
+        add_int(o, "ntasks",
+                shape->ntasks ? shape->ntasks : slots * shape->tasks_per_slot);
+        if (shape->nnodes_min)
+            add_int(o, "nnodes", shape->nnodes_min);
+        add_int(o, "ncores", (int64_t)slots * shape->cores_per_slot);
+        add_int(o, "ngpus", (int64_t)slots * shape->gpus_per_slot);
+        return;
+    }
+    const struct rset *r = job->pl->rset;
+    cleanup_free char *nodelist = rset_nodelist(r), *ranks = rset_ranks(r);
+    add_int(o, "ntasks", job->ntasks);
+    add_int(o, "nnodes", (int64_t)r->nnodes);
+    add_int(o, "ncores", (int64_t)rset_ncores(r));
+    add_int(o, "ngpus", (int64_t)rset_ngpus(r));
+    add_str(o, "nodelist", nodelist);
+    add_str(o, "ranks", ranks);
+}
+
+static const char *why_pending(const struct job *job)
+{
+    if (job->state != JOB_SCHED)
+        return NULL;
+    return job->urgency == 0 ? "held (urgency 0)" : "waiting for resources";
+}
+
+json_object *jobview_active(const struct job *job)
+{
+    json_object *o = json_object_new_object();
+    const struct jobspec *spec = job->sub->spec;
+    add_int(o, "id", (int64_t)job->sj.id);
+    add_str(o, "name", jobspec_name(spec));
+    add_str(o, "state", job_state_name(job->state, false));
+    add_int(o, "urgency", job->urgency);
+    add_int(o, "priority", (int64_t)job->sj.priority);
+    add_user(o, geteuid());
+    add_str(o, "cwd", jobspec_cwd(spec));
+    add_str(o, "queue", jobspec_queue(spec));
+    add_shape(o, job);
+    add_time(o, "duration", job->sj.duration);
+    add_time(o, "t_submit", job->t_submit);
+    add_time(o, "t_depend", job->t_depend);
+    add_time(o, "t_run", job->t_run);
+    add_time(o, "t_cleanup", job->t_cleanup);
+    add_time(o, "expiration", job->expiration);
+    add_str(o, "reason", why_pending(job));
+    if (job->cc >= 0)
+        add_int(o, "cc", job->cc);
+    if (job->sub->parent)
+        add_int(o, "parent", (int64_t)job->sub->parent);
+    if (job->exception)
+        add_exception(o, job->exception->type, job->exception->severity,
+                      job->exception->note);
+    return o;
+}
+
+json_object *jobview_stored(const struct store_entry *e)
+{
+    const struct store_run *run = e->run;
+    json_object *o = json_object_new_object();
+    enum job_result result = (enum job_result)run->result;
+    add_int(o, "id", (int64_t)run->id);
+    add_str(o, "name", e->job.name);
+    add_str(o, "state", job_state_name(JOB_INACTIVE, false));
+    add_int(o, "urgency", e->job.urgency);
+    add_int(o, "priority", e->job.priority);
+    add_user(o, e->job.userid);
+    add_str(o, "cwd", e->job.cwd);
+    add_str(o, "queue", e->job.queue);
+    add_int(o, "ntasks", e->job.ntasks);
+    add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
+    add_int(o, "ncores", run->ncores ? run->ncores : e->job.ncores);
+    add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
+    add_str(o, "nodelist", run->nodelist);
+    add_str(o, "ranks", run->ranks);
+    add_time(o, "duration", e->job.duration);
+    add_time(o, "t_submit", e->job.t_submit);
+    add_time(o, "t_depend", run->t_depend);
+    add_time(o, "t_run", run->t_run);
+    add_time(o, "t_cleanup", run->t_cleanup);
+    add_time(o, "t_inactive", run->t_inactive);
+    add_time(o, "expiration", run->expiration);
+    add_str(o, "result", job_result_name(result, false));
+    if (run->status >= 0) {
+        add_int(o, "status", run->status);
+        add_int(o, "exit", job_exit_code(run->status));
+    }
+    if (run->cc >= 0)
+        add_int(o, "cc", run->cc);
+    add_exception(o, run->exception_type, run->exception_severity, run->exception_note);
+    return o;
+}
+
+static void add_set(json_object *o, const char *key, hwloc_const_bitmap_t set)
+{
+    cleanup_free char *text = set ? idset_encode(set, 0) : xstrdup("");
+    json_object_object_add(o, key, json_object_new_string(text));
+}
+
+json_object *jobview_nodes(const struct pool *pool)
+{
+    static const char *const states[] = {
+        [POOL_UP] = "up", [POOL_DRAINED] = "drained", [POOL_DOWN] = "down"};
+    json_object *nodes = json_object_new_array();
+    for (size_t i = 0; i < pool_nnodes(pool); i++) {
+        struct pool_node node = pool_nth(pool, i);
+        json_object *o = json_object_new_object();
+        json_object_object_add(o, "rank", json_object_new_int64(node.rank));
+        json_object_object_add(o, "host", json_object_new_string(node.host));
+        add_set(o, "cores", node.cores);
+        add_set(o, "gpus", node.gpus);
+        add_set(o, "free_cores", node.free_cores);
+        add_set(o, "free_gpus", node.free_gpus);
+        json_object_object_add(o, "state", json_object_new_string(states[node.state]));
+        if (node.reason)
+            json_object_object_add(o, "reason", json_object_new_string(node.reason));
+        json_object_array_add(nodes, o);
+    }
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "nodes", nodes);
+    return result;
+}

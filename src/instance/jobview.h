@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jobview: a job as job.list tells it (PROTOCOL, section 1), and a node as resource.list does. */
+#ifndef HBATCH_INSTANCE_JOBVIEW_H
+#define HBATCH_INSTANCE_JOBVIEW_H
+
+#include <json-c/json.h>
+#include "src/instance/job.h"
+#include "src/store/store.h"
+
+/* All three return new objects. */
+json_object *jobview_active(const struct job *job);
+/* ENTRY has a run. */
+json_object *jobview_stored(const struct store_entry *entry);
+/* {"nodes":[...]}: resource.list's result. */
+json_object *jobview_nodes(const struct pool *pool);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/replica.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include "src/common/idset.h"
+#include "src/common/util.h"
+#include "src/instance/job.h"
+#include "src/instance/joblist.h"
+#include "src/instance/jobview.h"
+#include "src/instance/node.h"
+#include "src/instance/specs.h"
+#include "src/job/jsonutil.h"
+
+struct replica {
+    struct pool *pool;
+    struct jobtable *jobs;
+    struct specs *specs;
+    struct rset *all; /* the instance's resources, for the hosts of ranks */
+    json_object *info;
+};
+
+static void on_drop(const struct text *t, void *arg)
+{
+    (void)t, (void)arg; /* the leader tells executors, not this copy */
+}
+
+struct replica *replica_create(json_object **nodes, unsigned size, json_object *info)
+{
+    struct replica *rp = xcalloc(1, sizeof(*rp));
+    rp->all = node_resources(nodes, size);
+    rp->pool = pool_create(rp->all);
+    rp->jobs = jobtable_create();
+    rp->specs = specs_create(on_drop, rp);
+    rp->info = info;
+    return rp;
+}
+
+/* Drop a job; the texts of its submission go with its last one. */
+static void forget(struct replica *rp, struct job *job)
+{
+    jobtable_remove(rp->jobs, job);
+    if (--job->sub->left == 0) {
+        specs_put(rp->specs, job->sub->jobspec_text);
+        specs_put(rp->specs, job->sub->env_text);
+    }
+    job_free(job);
+}
+
+void replica_destroy(struct replica *rp)
+{
+    if (!rp)
+        return;
+    while (jobtable_first(rp->jobs))
+        forget(rp, jobtable_first(rp->jobs));
+    jobtable_destroy(rp->jobs);
+    specs_destroy(rp->specs);
+    pool_destroy(rp->pool);
+    rset_destroy(rp->all);
+    free(rp);
+}
+
+/* --- the lines of the stream -------------------------------------------------------------- */
+
+static int64_t number(json_object *o, const char *key, int64_t missing)
+{
+    int64_t v;
+    return jsonutil_int(jsonutil_get(o, key), INT64_MIN, INT64_MAX, &v) ? v : missing;
+}
+
+static double seconds(json_object *o, const char *key)
+{
+    double v;
+    return jsonutil_number(jsonutil_get(o, key), &v) ? v : 0;
+}
+
+static struct job *find(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = jobtable_find(rp->jobs, (jobid_t)number(o, "id", 0));
+    if (!job)
+        error_set(err, ENOENT, "it names a job that is not there");
+    return job;
+}
+
+/* Texts come before what refers to them; they are kept under the leader's names. */
+static int on_text(struct replica *rp, json_object *o, struct error *err)
+{
+    const char *kind = jsonutil_string(jsonutil_get(o, "k"));
+    json_object *data = jsonutil_get(o, "data");
+    if (!kind || !data)
+        return error_set(err, EINVAL, "a text has no kind or no data");
+    size_t len;
+    const char *text = json_object_to_json_string_length(
+        data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    struct text *t = specs_get(
+        rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len);
+    specs_put(rp->specs, t); /* kept while unused for as long as the leader's */
+    return 0;
+}
+
+static struct text *use_text(struct replica *rp, json_object *o, const char *key)
+{
+    const char *name = jsonutil_string(jsonutil_get(o, key));
+    const struct text *t = name ? specs_find(rp->specs, name) : NULL;
+    return t ? specs_get(rp->specs, t->kind, t->data, t->len) : NULL;
+}
+
+static int on_submit(struct replica *rp, json_object *o, struct error *err)
+{
+    struct text *spec = use_text(rp, o, "spec");
+    if (!spec)
+        return error_set(err, ENOENT, "its jobspec did not come before it");
+    struct submission *sub = xcalloc(1, sizeof(*sub));
+    const char *cc = jsonutil_string(jsonutil_get(o, "cc"));
+    sub->refs = 1;
+    sub->jobspec_text = spec;
+    sub->env_text = use_text(rp, o, "env");
+    sub->spec = jobspec_decode(spec->data, spec->len, err);
+    sub->first = (jobid_t)number(o, "id", 0);
+    sub->count = sub->left = (uint64_t)number(o, "count", 1);
+    sub->flags = (unsigned)number(o, "flags", 0);
+    sub->parent = (uint64_t)number(o, "parent", 0);
+    sub->spawn_from = -1;
+    sub->cc = cc ? xstrdup(cc) : NULL;
+    cleanup_bitmap hwloc_bitmap_t ids = cc ? idset_decode(cc, err) : NULL;
+    if (!sub->spec || (cc && !ids)) {
+        submission_drop(sub);
+        return -1;
+    }
+    int id = cc ? hwloc_bitmap_first(ids) : -1;
+    for (uint64_t i = 0; i < sub->count; i++) {
+        jobtable_add(rp->jobs, job_create(sub, i, id, (int)number(o, "urgency", 16),
+                                          seconds(o, "t")));
+        id = cc ? hwloc_bitmap_next(ids, id) : -1;
+    }
+    submission_drop(sub);
+    return 0;
+}
+
+/* [RANK, CORES, GPUS, SLOTS] */
+static int add_node(struct replica *rp, struct placement *pl, json_object *o, size_t i,
+                    struct error *err)
+{
+    int64_t rank, slots;
+    const char *cores = jsonutil_string(json_object_array_get_idx(o, 1));
+    const char *gpus = jsonutil_string(json_object_array_get_idx(o, 2));
+    if (!json_object_is_type(o, json_type_array) || !cores || !gpus ||
+        !jsonutil_int(json_object_array_get_idx(o, 0), 0, UINT_MAX, &rank) ||
+        !jsonutil_int(json_object_array_get_idx(o, 3), 0, UINT_MAX, &slots))
+        return error_set(err, EINVAL, "a node of it is not [rank, cores, gpus, slots]");
+    const struct rset_node *node = rset_find(rp->all, (unsigned)rank);
+    cleanup_bitmap hwloc_bitmap_t c = idset_decode(cores, err);
+    cleanup_bitmap hwloc_bitmap_t g = idset_decode(gpus, err);
+    if (!node || !c || !g)
+        return error_set(err, EINVAL, "it names rank %lld", (long long)rank);
+    rset_add(pl->rset, node->rank, node->host, c, g);
+    pl->nslots[i] = (unsigned)slots;
+    return 0;
+}
+
+static int on_run(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    json_object *nodes = jsonutil_get(o, "R");
+    if (!job || !json_object_is_type(nodes, json_type_array) || job->pl)
+        return job ? error_set(err, EINVAL, "a placement without R, or a second one")
+                   : -1;
+    size_t n = json_object_array_length(nodes);
+    struct placement *pl = placement_create(n);
+    for (size_t i = 0; i < n; i++)
+        if (add_node(rp, pl, json_object_array_get_idx(nodes, i), i, err) < 0) {
+            placement_destroy(pl);
+            return -1;
+        }
+    if (pool_take(rp->pool, pl->rset, err) < 0) {
+        placement_destroy(pl);
+        return -1;
+    }
+    job->pl = pl;
+    job->state = JOB_RUN;
+    job->ntasks = (unsigned)number(o, "ntasks", 0);
+    job->t_run = pl->rset->starttime = seconds(o, "t");
+    job->expiration = pl->rset->expiration = seconds(o, "x");
+    return 0;
+}
+
+static int on_start(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    job->started = true;
+    return 0;
+}
+
+static int on_exception(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    const char *type = jsonutil_string(jsonutil_get(o, "type"));
+    const char *note = jsonutil_string(jsonutil_get(o, "note"));
+    if (!job)
+        return -1;
+    job_except(job, type ? type : "", (int)number(o, "severity", 0), note);
+    return 0;
+}
+
+static int on_urgency(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    job->urgency = (int)number(o, "urgency", 16);
+    job->sj.priority = (uint64_t)number(o, "priority", 16);
+    return 0;
+}
+
+static int on_end(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    if (job->pl)
+        pool_free(rp->pool, job->pl->rset);
+    forget(rp, job);
+    return 0;
+}
+
+static int on_node(struct replica *rp, json_object *o, struct error *err)
+{
+    int64_t state = number(o, "state", -1);
+    if (state < POOL_UP || state > POOL_DOWN)
+        return error_set(err, EINVAL, "no such node state");
+    return pool_set_state(rp->pool, (unsigned)number(o, "rank", -1),
+                          (enum pool_node_state)state,
+                          jsonutil_string(jsonutil_get(o, "reason")));
+}
+
+static const struct {
+    const char *kind;
+    int (*apply)(struct replica *rp, json_object *o, struct error *err);
+} kinds[] = {
+    {"text", on_text},   {"submit", on_submit},       {"run", on_run},
+    {"start", on_start}, {"exception", on_exception}, {"urgency", on_urgency},
+    {"end", on_end},     {"node", on_node},
+};
+
+int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
+{
+    cleanup_json json_object *o = jsonutil_decode(line, len, err);
+    const char *kind = jsonutil_string(jsonutil_get(o, "c"));
+    for (size_t i = 0; kind && i < ARRAY_SIZE(kinds); i++) {
+        if (strcmp(kinds[i].kind, kind) != 0)
+            continue;
+        if (kinds[i].apply(rp, o, err) == 0)
+            return 0;
+        return error_prefix(err, "change '%.100s'", line);
+    }
+    return error_set(err, EINVAL, "change '%.100s': unknown", line);
+}
+
+/* --- questions ---------------------------------------------------------------------------- */
+
+static json_object *answer_list(struct replica *rp, json_object *params,
+                                struct error *err)
+{
+    struct joblist l;
+    json_object *result = NULL;
+    if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
+        joblist_add_active(&l, rp->jobs);
+        result = joblist_result(&l);
+    }
+    joblist_clear(&l);
+    return result; /* mistakes, too, are the leader's to answer */
+}
+
+static json_object *answer_nodes(struct replica *rp, json_object *params,
+                                 struct error *err)
+{
+    (void)params, (void)err;
+    return jobview_nodes(rp->pool);
+}
+
+static const struct {
+    const char *method;
+    json_object *(*answer)(struct replica *rp, json_object *params, struct error *err);
+} answers[] = {{"job.list", answer_list}, {"resource.list", answer_nodes}};
+
+bool replica_may_answer(const char *line, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+        if (memmem(line, MIN(len, 100u), answers[i].method, strlen(answers[i].method)))
+            return true;
+    return false;
+}
+
+json_object *replica_answer(struct replica *rp, const char *line, size_t len)
+{
+    struct error err;
+    int64_t id;
+    cleanup_json json_object *o = jsonutil_decode(line, len, &err);
+    const char *method = jsonutil_string(jsonutil_get(o, "method"));
+    if (!method || !jsonutil_int(jsonutil_get(o, "id"), 0, INT64_MAX, &id))
+        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        if (strcmp(answers[i].method, method) != 0)
+            continue;
+        json_object *result = answers[i].answer(rp, jsonutil_get(o, "params"), &err);
+        if (!result)
+            return NULL;
+        json_object *reply = json_object_new_object();
+        json_object_object_add(reply, "jsonrpc", json_object_new_string("2.0"));
+        json_object_object_add(reply, "id", json_object_new_int64(id));
+        json_object_object_add(reply, "result", result);
+        return reply;
+    }
+    return NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* replica: the copy of the leader's tables (resources, active jobs, the texts of their jobspecs)
+ * that every other rank keeps by applying the state stream, and answers queries from. */
+#ifndef HBATCH_INSTANCE_REPLICA_H
+#define HBATCH_INSTANCE_REPLICA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <json-c/json.h>
+#include "src/common/error.h"
+
+struct replica;
+
+/* NODES: node_discover's results, [SIZE]; INFO: instance.info's result.  Both are kept by
+ * reference. */
+struct replica *replica_create(json_object **nodes, unsigned size, json_object *info);
+void replica_destroy(struct replica *rp); /* NULL is allowed */
+
+/* Apply one line of the stream. -1 with err set: it does not fit what is known, which must
+ * not happen and leaves the tables as they were. */
+int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err);
+
+/* Whether a client's request LINE may be one that replica_answer can answer: cheap, errs on
+ * the side of yes. */
+bool replica_may_answer(const char *line, size_t len);
+/* The reply to the request LINE (a new object), or NULL: it is for the leader. */
+json_object *replica_answer(struct replica *rp, const char *line, size_t len);
+
+#endif

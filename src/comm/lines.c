@@ -117,8 +117,8 @@ void lines_flush(struct lines *l)
         l->out = NULL;
         l->out_size = 0;
     }
-    if (lines_queued(l) > LINES_HIGH)
-        l->was_high = true;
+    if (l->was_high && l->writing == 0) /* no on_written will tell that it has left */
+        uv_prepare_start(&l->flusher, on_flush);
 }
 
 static void on_flush(uv_prepare_t *h)
@@ -128,6 +128,11 @@ static void on_flush(uv_prepare_t *h)
     if (l->error) {
         uv_prepare_stop(h);
         fail(l, l->error);
+    } else if (l->was_high && lines_queued(l) == 0 && !l->closing) {
+        uv_prepare_stop(h);
+        l->was_high = false;
+        if (l->ops->drained)
+            l->ops->drained(l, l->arg);
     }
 }
 
@@ -185,6 +190,9 @@ void lines_send(struct lines *l, const char *text, size_t len)
         uv_prepare_start(&l->flusher, on_flush);
     append(l, text, len);
     append(l, "\n", 1);
+    /* At any moment, not only at a flush: a sender may have looked and paused at this one. */
+    if (lines_queued(l) > LINES_HIGH)
+        l->was_high = true;
     if (l->out_len > LINES_HIGH / 4)
         lines_flush(l);
 }

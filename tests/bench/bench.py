@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -154,6 +155,7 @@ def main():
         print(f"bench.py: {hbatch} is not there: build first, or name the build tree with "
               "--builddir", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the instance is ended
     os.environ["PATH"] = f"{args.builddir}/bin:{os.environ['PATH']}"
     facts = machine()
     print(f"{facts['cores']} cores of {facts['processor']}, {facts['kernel']}, load "

@@ -18,11 +18,11 @@
 #include "src/exec/exec.h"
 
 #ifdef __SANITIZE_ADDRESS__
-/* What the PMIx library keeps until the process ends. */
+/* What the PMIx library keeps until the process ends, and its plugins when they are unloaded. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libpmix\nleak:libevent\n";
+    return "leak:libpmix\nleak:libevent\nleak:<unknown module>\n";
 }
 #endif
 

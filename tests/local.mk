@@ -227,6 +227,13 @@ tests_unit_t_execenv_SOURCES = tests/unit/t_execenv.c
 tests_unit_t_execenv_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_execenv_LDADD = $(EXEC_TEST_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_noise
+endif
+tests_unit_t_noise_SOURCES = tests/unit/t_noise.c src/cli/noise.c
+tests_unit_t_noise_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_noise_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

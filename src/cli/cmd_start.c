@@ -210,16 +210,22 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct start s = {.cli = cli};
     struct words w = {0};
+    struct error err;
     bool dry = false;
+    int rc = 0;
     parse(&s, cmd, argc, argv, &dry);
     s.instance = find_instance(cli);
-    for (size_t i = 0; i < ARRAY_SIZE(launchers) && w.n == 0; i++) {
-        if (launchers[i]->usable(&s))
-            launchers[i]->command(&s, &w);
-    }
+    size_t i = 0;
+    while (!launchers[i]->usable(&s)) /* the last one always is */
+        i++;
+    launchers[i]->command(&s, &w);
     if (dry) {
         cleanup_free char *text = words_quote(&w);
         puts(text);
+    } else if (launchers[i]->run) {
+        rc = launchers[i]->run(w.v, &err);
+        if (rc < 0)
+            cli_die(cli, "%s", err.text);
     } else {
         execvp(w.v[0], w.v);
         cli_die(cli, "cannot run %s: %s", w.v[0], strerror(errno));
@@ -227,7 +233,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     words_fini(&s.mpi_args);
     words_fini(&w);
     free(s.instance);
-    return 0;
+    return rc;
 }
 
 const struct cmd cmd_start = {

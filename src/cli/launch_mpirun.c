@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "config.h"
 #include "src/cli/launcher.h"
+#include "src/cli/noise.h"
 #include "src/common/hostlist.h"
 
 struct flavour {
@@ -153,4 +154,4 @@ static void command(const struct start *s, struct words *w)
     start_instance(s, w);
 }
 
-const struct launcher launch_mpirun = {"mpirun", usable, command};
+const struct launcher launch_mpirun = {"mpirun", usable, command, noise_run};

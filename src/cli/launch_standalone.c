@@ -8,4 +8,4 @@ static bool usable(const struct start *s)
            s->mpi_args.n == 0;
 }
 
-const struct launcher launch_standalone = {"standalone", usable, start_instance};
+const struct launcher launch_standalone = {"standalone", usable, start_instance, NULL};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* launcher: ways to start the ranks of an instance: one file launch_NAME.c and one entry of
  * cmd_start.c's table for each kind of surroundings.  The first whose usable() says yes makes
- * the command line; hbatch start then becomes that command. */
+ * the command line; hbatch start then becomes that command, or runs it by the launcher's run(). */
 #ifndef HBATCH_CLI_LAUNCHER_H
 #define HBATCH_CLI_LAUNCHER_H
 
@@ -35,6 +35,8 @@ struct launcher {
     const char *name;
     bool (*usable)(const struct start *s);
     void (*command)(const struct start *s, struct words *w);
+    /* NULL: execvp.  Its exit code, or -1 with err set. */
+    int (*run)(char *const *argv, struct error *err);
 };
 
 extern const struct launcher launch_standalone, launch_mpirun;

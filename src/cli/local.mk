@@ -25,6 +25,7 @@ bin_hbatch_SOURCES = \
 	src/cli/jobfields.c src/cli/jobfields.h \
 	src/cli/jobset.c src/cli/jobset.h \
 	src/cli/launch_mpirun.c src/cli/launch_standalone.c src/cli/launcher.h \
+	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
 	src/cli/specopts.c src/cli/specopts.h

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/cli/noise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "src/common/util.h"
+
+static const char border[] =
+    "--------------------------------------------------------------------------\n";
+enum { BORDER = sizeof(border) - 1, HELD_MAX = 4096, HELD_MS = 500 };
+
+/* A box is noise if it has both texts. */
+static const char *const boxes[][2] = {
+    {"Primary job  terminated normally, but ", "a non-zero exit code"},
+    {" detected that one or more processes exited with non-zero status",
+     ",1],0]\n  Exit code:"},
+};
+
+/* --- the filter --------------------------------------------------------------------------- */
+
+static void hold(struct noise *n, const char *data, size_t len)
+{
+    if (n->used + len + 1 > n->size) {
+        n->size = n->used + len + 1;
+        n->held = xrealloc(n->held, n->size);
+    }
+    memcpy(n->held + n->used, data, len);
+    n->used += len;
+    n->held[n->used] = '\0';
+}
+
+void noise_flush(struct noise *n)
+{
+    if (n->used > 0)
+        n->write(n->arg, n->held, n->used);
+    free(n->held);
+    n->held = NULL;
+    n->used = n->size = 0;
+    n->inside = false;
+}
+
+static bool is_noise(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(boxes); i++)
+        if (strstr(text, boxes[i][0]) && strstr(text, boxes[i][1]))
+            return true;
+    return false;
+}
+
+/* LINE, whole or the last of what came, goes on to what is held, or out. */
+static void feed_line(struct noise *n, const char *line, size_t len)
+{
+    size_t start = n->used; /* of this line's first part in what is held */
+    while (start > 0 && n->held[start - 1] != '\n')
+        start--;
+    if (!n->inside && n->used == 0 && line[0] != '-') {
+        n->write(n->arg, line, len);
+        return;
+    }
+    hold(n, line, len);
+    const char *whole = n->held + start;
+    size_t whole_len = n->used - start;
+    bool may_be = whole_len <= BORDER && memcmp(whole, border, whole_len) == 0;
+    bool is = may_be && whole_len == BORDER;
+    if (!n->inside && is)
+        n->inside = true;
+    else if (n->inside && is) {
+        if (is_noise(n->held))
+            n->used = 0;
+        noise_flush(n);
+    } else if ((!n->inside && !may_be) || n->used > HELD_MAX)
+        noise_flush(n);
+}
+
+void noise_feed(struct noise *n, const char *data, size_t len)
+{
+    while (len > 0) {
+        const char *newline = memchr(data, '\n', len);
+        size_t part = newline ? (size_t)(newline - data) + 1 : len;
+        feed_line(n, data, part);
+        data += part;
+        len -= part;
+    }
+}
+
+/* --- mpirun -------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t child;
+
+/* What the terminal sends, mpirun gets as well: only what a process sent is passed on. */
+static void forward(int signum, siginfo_t *info, void *context)
+{
+    (void)context;
+    int saved = errno;
+    if (info->si_code <= 0 && child > 0)
+        kill((pid_t)child, signum);
+    errno = saved;
+}
+
+static void wake(int signum)
+{
+    (void)signum; /* ends ppoll */
+}
+
+static void to_stderr(void *arg, const char *data, size_t len)
+{
+    (void)arg;
+    write_all(STDERR_FILENO, data, len);
+}
+
+static void handle_signals(void)
+{
+    static const int forwarded[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+    struct sigaction sa = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+    for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+        sigaction(forwarded[i], &sa, NULL);
+    struct sigaction chld = {.sa_handler = wake};
+    sigaction(SIGCHLD, &chld, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Pass on what comes, until the program has ended; what others still hold open is not waited for. */
+static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
+{
+    char buf[65536];
+    bool open = true, ended = false;
+    int status = 0;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while (!ended || open) {
+        struct timespec limit = {.tv_nsec = HELD_MS * 1000000L};
+        struct pollfd p = {.fd = open ? fd : -1, .events = POLLIN};
+        if (!ended && ppoll(&p, 1, n->used > 0 ? &limit : NULL, unblocked) == 0)
+            noise_flush(n);
+        ended = ended || waitpid((pid_t)child, &status, WNOHANG) == (pid_t)child;
+        ssize_t len = open ? read(fd, buf, sizeof(buf)) : 0;
+        if (len > 0)
+            noise_feed(n, buf, (size_t)len);
+        else if (open && (len == 0 || (ended && errno != EINTR)))
+            open = false;
+    }
+    noise_flush(n);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int noise_run(char *const *argv, struct error *err)
+{
+    int fds[2], failed[2];
+    if (pipe2(fds, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0)
+        return error_set(err, errno, "pipe: %s", strerror(errno));
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD); /* comes only while ppoll waits */
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        dup2(fds[1], STDERR_FILENO);
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* no instance without its hbatch start */
+        if (getppid() == parent)
+            execvp(argv[0], argv);
+        int code = errno;
+        write_all(failed[1], &code, sizeof(code));
+        _exit(127);
+    }
+    close(fds[1]);
+    close(failed[1]);
+    child = pid;
+    if (pid > 0)
+        handle_signals();
+    int code = errno;
+    bool bad = pid < 0 || read_all(failed[0], &code, sizeof(code)) == sizeof(code);
+    close(failed[0]);
+    if (bad) {
+        close(fds[0]);
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return error_set(err, code, "cannot run %s: %s", argv[0], strerror(code));
+    }
+    struct noise n = {.write = to_stderr};
+    int rc = pass_on(fds[0], &n, &before);
+    close(fds[0]);
+    return rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* noise: run mpirun, less what it says at length when a program merely has an exit code.
+ *
+ * Open MPI's mpirun explains an exit code other than 0 of an instance in two boxes between dashed
+ * lines.  Its option -q would silence them, and with them every error (an unknown host, a missing
+ * program).  So mpirun's stderr goes through here: those two boxes are left out, all else passes
+ * as it comes. */
+#ifndef HBATCH_CLI_NOISE_H
+#define HBATCH_CLI_NOISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "src/common/error.h"
+
+/* Run ARGV and wait for it; signals sent to this process go to it.  Its exit code (128 and the
+ * signal's number after a signal), or -1 with err set when it could not be run. */
+int noise_run(char *const *argv, struct error *err);
+
+/* The filter itself: feed DATA, emit to WRITE what is not noise. */
+struct noise {
+    char *held; /* a box whose end did not come yet */
+    size_t used, size;
+    bool inside; /* of a box */
+    void (*write)(void *arg, const char *data, size_t len);
+    void *arg;
+};
+void noise_feed(struct noise *n, const char *data, size_t len);
+void noise_flush(struct noise *n); /* emit what is held: no end will come */
+
+#endif

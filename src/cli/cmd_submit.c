@@ -147,21 +147,12 @@ static void check_input(struct submit *s)
                 s->spec.input);
 }
 
-static void add_variable(json_object *spec, const char *cc)
-{
-    json_object *env =
-        cli_get(cli_get(cli_get(spec, "attributes"), "system"), "environment");
-    json_object_object_add(env, "HBATCH_JOB_CC", json_object_new_string(cc));
-}
-
 /* One message: one job, or with CC_SET an array of jobs. CC: the element, when one by one. */
 static void submit_one(struct submit *s, const char *cc_set, const char *cc)
 {
     struct error err;
     uint64_t id, count = 1;
     json_object *spec = specopts_encode(&s->spec, s->cli, s->cmd, cc);
-    if (cc && s->cc)
-        add_variable(spec, cc);
     if (s->log || s->log_stderr)
         redirect_all(s, cc);
     if (s->spec.dry_run) {
@@ -211,7 +202,7 @@ static void submit_all(struct submit *s)
     {
         char cc[16];
         snprintf(cc, sizeof(cc), "%u", i);
-        submit_one(s, NULL, cc);
+        submit_one(s, s->cc ? cc : NULL, cc); /* an array of one has HBATCH_JOB_CC */
     }
     hwloc_bitmap_foreach_end();
 }

@@ -282,7 +282,7 @@ leader '[{"method":"job.submit","result":{"id":5,"count":1}}]'
 capture hbatch submit --bcc=1-3 true
 is "$rc|$(sent job.submit '[p.get("cc"), "HBATCH_JOB_CC" in o["environment"]]' | uniq -c | tr -s ' ')" '0| 3 [null, false]' "--bcc: copies"
 capture hbatch submit --cc=7,9 --log='id.{cc}' echo {cc}
-is "$(sent job.submit '[o["environment"].get("HBATCH_JOB_CC"), p["jobspec"]["tasks"][0]["command"][-1]]' | tail -2 | tr '\n' ' ')" '["7", "7"] ["9", "9"] ' "{cc} is replaced"
+is "$(sent job.submit '[p.get("cc"), p["jobspec"]["tasks"][0]["command"][-1]]' | tail -2 | tr '\n' ' ')" '["7", "7"] ["9", "9"] ' "{cc} is replaced"
 is "$(cat id.7)|$(cat id.9)" "f6|f6" "--log with {cc}"
 leader '[{"method":"job.submit","result":{"id":5,"count":2}},
     {"method":"job.attach","result":{},"notes":[["job.output",{"id":5,"io":{"stream":"stdout","rank":"0","data":"one\n"}}],["job.end",{"id":5,"result":"COMPLETED","status":0,"exit":0}]]},

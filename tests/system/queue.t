@@ -119,7 +119,7 @@ nok "it ends" hbatch job wait "$gate"
 is "$(hbatch jobs -ano '{result}' "$gate")" CANCELED "its result"
 ok "after it, others run" hbatch run -n 4 true
 gate g7
-hbatch submit -q --cc=1-50 true
+hbatch submit --quiet --cc=1-50 true
 ok "cancel all" hbatch cancel --all
 ok "none is left" wait_until 20 test -z "$(hbatch jobs -no '{id}')"
 id=$(hbatch submit true)

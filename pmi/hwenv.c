@@ -24,7 +24,8 @@ bool hwenv_has_fabric(void)
         "/dev/ipath*",             /* InfiniPath: psm */
         "/sys/class/infiniband/*", /* InfiniBand, RoCE, EFA: ucx, ofi */
         "/sys/class/cxi/*",        /* Slingshot: ofi */
-        "/dev/usnic*",
+        "/dev/kgni*",              /* Aries: ofi */
+        "/dev/usnic*",             /* usNIC: ofi */
     };
     return any_exists(patterns, ARRAY_SIZE(patterns));
 }

@@ -16,6 +16,7 @@
  *   pmixd_control  job control
  *   pmixd_value    PMIx values as JSON and as numbers
  *   pmixd_ack      acknowledges at once what clients send
+ *   pmixd_topo     the node's topology, shared with the tasks
  *   pmixd_leave    lets clients go once they are quiet
  *   pmixd_env      what MPI libraries need not look for on this node */
 #ifndef HBATCH_PMI_PMIXD_H

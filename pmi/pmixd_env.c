@@ -5,7 +5,7 @@
  *
  *     bare PMIx server                                                   456
  *     mtl: not looking for Omni-Path and its like                        110    here
- *     topology shared by the server (PMIX_SERVER_SHARE_TOPOLOGY)          65    pmixd_server
+ *     topology shared by the server                                       65    pmixd_topo
  *     acknowledging at once (TCP_QUICKACK)                                20    pmixd_ack
  *
  * of that 2 ms are starting and reaping the tasks.  Naming the components to be loaded (pml,
@@ -19,15 +19,20 @@
 
 enum { LOOKED = 1, NO_FABRIC = 2 };
 
-void pmixd_env(struct pmixd *d, const struct pmixd_job *job,
-               void (*envadd)(void *arg, char *kv), void *arg)
+bool pmixd_has_fabric(struct pmixd *d)
 {
     if (!d->env_missing)
         d->env_missing = LOOKED | (hwenv_has_fabric() ? 0 : NO_FABRIC);
+    return !(d->env_missing & NO_FABRIC);
+}
+
+void pmixd_env(struct pmixd *d, const struct pmixd_job *job,
+               void (*envadd)(void *arg, char *kv), void *arg)
+{
     /* Open MPI 4 wants to see the daemon that started it before it trusts the PMIx server;
      * any address will do, it never calls */
     envadd(arg, xstrdup("OMPI_MCA_orte_local_daemon_uri=1234.0;tcp://127.0.0.1:1"));
-    if (d->env_missing & NO_FABRIC)
+    if (!pmixd_has_fabric(d))
         envadd(arg, xstrdup("OMPI_MCA_mtl=^psm2,psm,ofi"));
     if (!d->config->virtual_nodes)
         return;

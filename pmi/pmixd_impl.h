@@ -78,10 +78,12 @@ struct pmixd_job {
     hwloc_bitmap_t askers; /* at the job's first node: executors that use its map */
 };
 
+struct infos;
 struct coll;  /* pmixd_fence.c */
 struct modex; /* pmixd_modex.c */
 struct ack;   /* pmixd_ack.c */
 struct leaving;
+struct topo; /* pmixd_topo.c */
 struct want; /* pmixd_map.c */
 
 struct pmixd {
@@ -104,6 +106,7 @@ struct pmixd {
     uint64_t tokens;
     struct want *wants;
     struct ack *ack;
+    struct topo *topo;
     struct leaving *leaving; /* pmixd_leave.c */
     bool new_clients;        /* in this turn */
     unsigned env_missing;    /* pmixd_env.c: hardware this node lacks, once looked for */
@@ -254,12 +257,19 @@ void pmixd_ack_start(struct pmixd *d, const char *uri);
 void pmixd_ack_clients(struct pmixd *d); /* clients have connected */
 void pmixd_ack_destroy(struct pmixd *d);
 
+/* --- pmixd_topo.c */
+void pmixd_topo_start(struct pmixd *d, struct infos *l); /* infos of PMIx_server_init */
+void pmixd_topo_job(struct pmixd *d, struct infos *l);   /* infos of a local job */
+void pmixd_topo_destroy(struct pmixd *d);                /* after the library's end */
+
 /* --- pmixd_leave.c */
 /* Answer C, a client's "finalized", once the processes of task PID are quiet. */
 void pmixd_leave(struct pmixd *d, struct call *c, pid_t pid);
 void pmixd_leave_destroy(struct pmixd *d);
 
 /* --- pmixd_env.c */
+/* Has this node an adapter that MPI's matching transports can use? Looked for once. */
+bool pmixd_has_fabric(struct pmixd *d);
 /* Append to the environment what spares Open MPI from looking for what this node lacks. */
 void pmixd_env(struct pmixd *d, const struct pmixd_job *job,
                void (*envadd)(void *arg, char *kv), void *arg);

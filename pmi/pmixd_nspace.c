@@ -228,6 +228,7 @@ int pmixd_job_register(struct pmixd_job *job, struct error *err)
         infos_add(&l, PMIX_TMPDIR, job->tmpdir, PMIX_STRING);
         infos_add(&l, PMIX_NSDIR, job->tmpdir, PMIX_STRING);
         infos_add(&l, PMIX_TDIR_RMCLEAN, &clean, PMIX_BOOL);
+        pmixd_topo_job(d, &l);
     }
     add_apps(&l, job);
     add_nodes(&l, job, &o);

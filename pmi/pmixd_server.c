@@ -274,19 +274,20 @@ int pmixd_start(struct pmixd *d, struct error *err)
     struct infos l = {0};
     const char *nspace = "hbatch-exec";
     pmix_rank_t rank = d->config->rank;
-    bool no = false, yes = true;
+    bool no = false;
+    double before = time_mono();
     infos_add(&l, PMIX_SERVER_NSPACE, nspace, PMIX_STRING);
     infos_add(&l, PMIX_SERVER_RANK, &rank, PMIX_PROC_RANK);
     infos_add(&l, PMIX_SERVER_TMPDIR, d->config->rundir, PMIX_STRING);
     infos_add(&l, PMIX_SYSTEM_TMPDIR, d->config->rundir, PMIX_STRING);
     infos_add(&l, PMIX_HOSTNAME, d->config->hostname, PMIX_STRING);
     infos_add(&l, PMIX_SERVER_TOOL_SUPPORT, &no, PMIX_BOOL);
-    infos_add(&l, PMIX_SERVER_SHARE_TOPOLOGY, &yes, PMIX_BOOL);
-    double before = time_mono();
+    pmixd_topo_start(d, &l);
     pmix_status_t rc = PMIx_server_init(&module, l.v, l.n);
     infos_free(&l);
     if (rc != PMIX_SUCCESS) {
         the_server = NULL;
+        pmixd_topo_destroy(d);
         return error_set(err, EIO, "the PMIx server cannot start in '%s': %s",
                          d->config->rundir, PMIx_Error_string(rc));
     }
@@ -317,6 +318,7 @@ void pmixd_destroy(struct pmixd *d)
         pmixd_job_free(d->jobs);
     if (d->started)
         PMIx_server_finalize();
+    pmixd_topo_destroy(d);
     the_server = NULL;
     while (d->calls) /* not answered, the library is gone */
         call_free(d->calls);

@@ -110,6 +110,13 @@ static const struct opt *give(struct optparse *p, const struct opt *o)
     return o;
 }
 
+/* "[WHAT]": the value may be left out. "[SIG][@TIME]" has optional parts, and must be there. */
+static bool value_is_optional(const struct opt *o)
+{
+    const char *close = *o->arg == '[' ? strchr(o->arg, ']') : NULL;
+    return close && !close[1];
+}
+
 static const struct opt *next_long(struct optparse *p, const char *word)
 {
     size_t len = strcspn(word, "=");
@@ -120,7 +127,7 @@ static const struct opt *next_long(struct optparse *p, const char *word)
         if (!o->arg)
             cli_die(p->cli, "option --%s takes no value", o->name);
         p->value = word + len + 1;
-    } else if (o->arg && *o->arg != '[') {
+    } else if (o->arg && !value_is_optional(o)) {
         if (p->at >= p->argc)
             cli_die(p->cli, "option --%s needs a value: --%s=%s", o->name, o->name,
                     o->arg);
@@ -140,7 +147,7 @@ static const struct opt *next_short(struct optparse *p)
     if (*p->cluster) {
         p->value = p->cluster + (*p->cluster == '=');
         p->cluster = "";
-    } else if (*o->arg != '[') {
+    } else if (!value_is_optional(o)) {
         if (p->at >= p->argc)
             cli_die(p->cli, "option -%c needs a value: -%c %s", key, key, o->arg);
         p->value = p->argv[p->at++];
@@ -210,11 +217,11 @@ static void print_wrapped(const char *text, int column)
 static void print_opt(const struct opt *o)
 {
     char left[128];
-    const char *arg = o->arg ? o->arg : "", *eq = !o->arg          ? ""
-                                                  : *o->arg == '[' ? "[="
-                                                                   : "=";
-    if (*arg == '[')
+    const char *arg = o->arg ? o->arg : "", *eq = o->arg ? "=" : "";
+    if (o->arg && value_is_optional(o)) {
+        eq = "[=";
         arg++; /* its own ']' closes */
+    }
     if (o->name && o->key)
         snprintf(left, sizeof(left), "  -%c, --%s%s%s", o->key, o->name, eq, arg);
     else if (o->name)

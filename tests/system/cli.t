@@ -123,6 +123,10 @@ done
 is "$(spec '[y["cwd"], y["job"]["name"], y["queue"], y["bank"]]' --cwd=/x --job-name=nm -q qu -B ba a)" '["/x", "nm", "qu", "ba"]' "--cwd --job-name --queue --bank"
 is "$(spec 'y["cwd"]' a)" "$tmp" "the current directory"
 is "$(spec 'o["signal"]' --signal=USR2@2m a)" '{"signum": 12, "timeleft": 120.0}' "--signal"
+is "$(spec 'o["signal"]' --signal USR1@1s a)" '{"signum": 10, "timeleft": 1.0}' "--signal, its value in a word of its own"
+is "$(spec 'o["signal"]' --signal @90 a)" '{"signum": 10, "timeleft": 90.0}' "... without a signal"
+capture hbatch run --help
+like "$out" "--signal=\\[SIG\\]\\[@TIME\\]" "--signal in --help"
 is "$(spec 'o["taskmap"]' --taskmap=cyclic:2 a)" '{"scheme": "cyclic", "value": "2"}' "--taskmap"
 is "$(spec '[o["pmi"], o["verbose"], o["a"]]' -o pmi=off -o verbose -o a.b=[1,2] -o a.c=x a)" '["off", 1, {"b": [1, 2], "c": "x"}]' "--setopt"
 echo '{"k":3}' >file.json

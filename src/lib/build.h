@@ -51,8 +51,10 @@ json_object *build_signal(const char *text, struct error *err);
 /* "+DURATION", "YYYY-MM-DD[ HH:MM[:SS]]", "HH:MM[:SS]" (the next one) or seconds since the
  * epoch; NOW likewise. */
 int build_begin_time(const char *text, double now, double *t, struct error *err);
-/* RFC 46 shape, its slot labelled "task" when it has no label. */
+/* RFC 46 shape; a slot that is given no label is "default". */
 json_object *build_shape(const char *text, struct error *err);
+/* The label of the first slot in RESOURCES, whose tasks a job's are; NULL: there is no slot. */
+const char *build_slot_label(json_object *resources);
 /* Signal number of "10", "USR1" or "SIGUSR1"; -1 with err. */
 int build_signal_number(const char *text, struct error *err);
 

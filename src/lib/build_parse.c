@@ -223,24 +223,23 @@ int build_begin_time(const char *text, double now, double *t, struct error *err)
 
 /* --- RFC 46 ------------------------------------------------------------------------------ */
 
-static void label_slots(json_object *resources)
-{
-    size_t n = json_object_array_length(resources);
-    for (size_t i = 0; i < n; i++) {
-        json_object *o = json_object_array_get_idx(resources, i), *type, *with;
-        if (json_object_object_get_ex(o, "type", &type) &&
-            strcmp(json_object_get_string(type), "slot") == 0 &&
-            !json_object_object_get_ex(o, "label", NULL))
-            json_object_object_add(o, "label", json_object_new_string("task"));
-        if (json_object_object_get_ex(o, "with", &with))
-            label_slots(with);
-    }
-}
-
 json_object *build_shape(const char *text, struct error *err)
 {
-    json_object *o = shape_decode(text, err);
-    if (o)
-        label_slots(o);
-    return o;
+    return shape_decode(text, err);
+}
+
+const char *build_slot_label(json_object *resources)
+{
+    size_t n = resources ? json_object_array_length(resources) : 0;
+    const char *label = NULL;
+    for (size_t i = 0; i < n && !label; i++) {
+        json_object *o = json_object_array_get_idx(resources, i), *v;
+        if (json_object_object_get_ex(o, "type", &v) &&
+            strcmp(json_object_get_string(v), "slot") == 0)
+            label = json_object_object_get_ex(o, "label", &v) ? json_object_get_string(v)
+                                                              : NULL;
+        else if (json_object_object_get_ex(o, "with", &v))
+            label = build_slot_label(v);
+    }
+    return label;
 }

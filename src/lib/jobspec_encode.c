@@ -365,7 +365,8 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
     json_object_object_add(spec, "resources", shape.resources);
     task = json_object_new_object();
     json_object_object_add(task, "command", json_object_get(b->command));
-    add_string(task, "slot", "task");
+    const char *label = build_slot_label(shape.resources);
+    add_string(task, "slot", label ? label : "task");
     json_object_object_add(task, "count", shape.count);
     tasks = array_of(task);
     json_object_object_add(spec, "tasks", tasks);

@@ -117,6 +117,8 @@ is "$(spec '[r["count"], r["with"][0]["with"][0]["count"], t["count"]]' -N2 --co
 is "$(spec '[r["count"], t["count"]]' --cores=4 --tasks-per-core=2 a)" '[4, {"per_slot": 2}]' "--tasks-per-core"
 is "$(spec '[r["with"][0]["with"][1]["count"], r["exclusive"]]' -N1 --gpus-per-node=2 a)" '[2, true]' "--gpus-per-node"
 is "$(spec '[r["type"], r["count"], t["count"]]' --resources='node=2/slot=2/core=3' a)" '["node", 2, {"per_slot": 1}]' "--resources"
+is "$(spec '[r["with"][0]["label"], t["slot"]]' --resources='node=1/slot=2/core=1' a)" '["default", "default"]' "... the tasks are of its slot: RFC 46's own label"
+is "$(spec '[r["label"], t["slot"]]' --resources='slot=2{work}/core=1' a)" '["work", "work"]' "... or the one given"
 for limit in 1.5=90 30s=30 2h=7200 inf=0; do
     is "$(spec 'y["duration"]' -t ${limit%=*} a)" ${limit#*=} "--time-limit=${limit%=*}"
 done

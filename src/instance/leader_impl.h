@@ -145,6 +145,7 @@ void stream_free_all(struct leader *ld);
 
 /* --- spawn.c */
 void spawn_request(struct leader *ld, unsigned from, json_object *msg);
+void spawn_forget(struct leader *ld, unsigned from, json_object *msg);
 /* The job runs on all its nodes, or ERROR (an errno value) with TEXT. */
 void spawn_answer(struct leader *ld, struct job *job, int status, const char *text);
 

@@ -4,6 +4,7 @@
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include "src/common/log.h"
@@ -72,12 +73,28 @@ static void on_log(struct leader *ld, unsigned rank, json_object *msg)
         log_info("rank %u: %s", rank, text);
 }
 
+/* PMIx job control of a job on several nodes: {"pmi":"jobsignal","id","signal"}. */
+static void signal_job(struct leader *ld, json_object *pmi)
+{
+    int64_t id, signum;
+    if (!jsonutil_int(jsonutil_get(pmi, "id"), 1, INT64_MAX, &id) ||
+        !jsonutil_int(jsonutil_get(pmi, "signal"), 1, SIGRTMAX, &signum))
+        return;
+    struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
+    if (job && job->nodes_running > 0)
+        launch_signal(ld, job, (int)signum);
+}
+
 static void on_pmi(struct leader *ld, unsigned rank, json_object *msg)
 {
     json_object *pmi = jsonutil_get(msg, "msg");
     const char *kind = jsonutil_string(jsonutil_get(pmi, "pmi"));
     if (kind && strcmp(kind, "spawn") == 0)
         spawn_request(ld, rank, pmi);
+    else if (kind && strcmp(kind, "unspawn") == 0)
+        spawn_forget(ld, rank, pmi);
+    else if (kind && strcmp(kind, "jobsignal") == 0)
+        signal_job(ld, pmi);
     else
         log_error("rank %u: unknown pmi message: %s", rank, jsonutil_show(pmi).text);
 }

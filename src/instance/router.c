@@ -28,8 +28,8 @@ struct remote { /* leader: a client of another rank */
     struct client *client;
 };
 
-/* A question of a client that has seen what this rank's tables do not have yet: it waits for the
- * epoch, so that every client reads what it wrote. */
+/* A question asked when clients of this rank had seen what its tables do not have yet: it waits
+ * for that epoch, so that whoever works on this node reads what was written there. */
 struct question {
     struct question *next;
     uint64_t client, epoch;
@@ -42,7 +42,8 @@ struct router {
     struct server *server;
     struct remote *remotes;
     struct question *questions;
-    uint64_t epoch;         /* of the state stream, applied here */
+    uint64_t epoch; /* of the state stream, applied here */
+    uint64_t seen;  /* published when the leader last answered a client of this rank */
     uv_timer_t usage_timer; /* leader: asks for a reduction */
 };
 
@@ -121,12 +122,6 @@ static void ask_leader(struct router *r, struct client *c, const char *line, siz
     send_numbered(r, 0, CLIENT_LINE, client_number(c), line, len);
 }
 
-/* The epoch that the leader had published when it last answered this client. */
-static uint64_t epoch_seen(struct client *c)
-{
-    return (uint64_t)(uintptr_t)*client_data(c);
-}
-
 static void answer_here(struct router *r, struct client *c, const char *line, size_t len)
 {
     cleanup_json json_object *reply = replica_answer(r->config.replica, line, len);
@@ -136,12 +131,11 @@ static void answer_here(struct router *r, struct client *c, const char *line, si
         ask_leader(r, c, line, len);
 }
 
-static void park(struct router *r, const struct client *c, uint64_t epoch,
-                 const char *line, size_t len)
+static void park(struct router *r, const struct client *c, const char *line, size_t len)
 {
     struct question *q = xcalloc(1, sizeof(*q));
     q->client = client_number(c);
-    q->epoch = epoch;
+    q->epoch = r->seen;
     q->line = xstrndup(line, len);
     q->len = len;
     struct question **p = &r->questions;
@@ -157,8 +151,8 @@ static void on_client_line(struct client *c, char *line, size_t len, void *arg)
         leader_client_line(r->config.leader, c, line, len);
     else if (!replica_may_answer(line, len))
         ask_leader(r, c, line, len);
-    else if (epoch_seen(c) > r->epoch)
-        park(r, c, epoch_seen(c), line, len);
+    else if (r->seen > r->epoch)
+        park(r, c, line, len);
     else
         answer_here(r, c, line, len);
 }
@@ -258,11 +252,10 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
     case REPLY:
         number = take_number(text, &rest);
         epoch = take_number(rest, &rest);
+        r->seen = MAX(r->seen, epoch);
         c = server_find(r->server, number);
-        if (c) {
-            *client_data(c) = (void *)(uintptr_t)epoch;
+        if (c)
             client_send(c, rest, len - (size_t)(rest - line));
-        }
         break;
     case QUIT:
         r->config.quit(r->config.arg);

@@ -149,6 +149,20 @@ static json_object *make_jobspec(const struct leader *ld, const struct job *pare
     return o;
 }
 
+/* The asker gave up waiting: what has not started is not wanted any more. */
+void spawn_forget(struct leader *ld, unsigned from, json_object *msg)
+{
+    int64_t token;
+    if (!jsonutil_int(jsonutil_get(msg, "token"), INT64_MIN, INT64_MAX, &token))
+        return;
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (job->sub->spawn_from == (int)from && job->sub->spawn_token == token) {
+            manager_exception(ld, job, "cancel", 0,
+                              "the task that asked for it no longer waits");
+            return;
+        }
+}
+
 void spawn_request(struct leader *ld, unsigned from, json_object *msg)
 {
     struct error err;

@@ -17,10 +17,9 @@
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 
-#define ORPHAN_TIMEOUT 30.0 /* seconds without a rank; HBATCH_EXEC_ORPHAN_TIMEOUT */
-#define WATCHDOG_MS 5000    /* between looks whether the rundir is there */
-#define WARM_SECONDS 1.0    /* of idleness before the PMIx library is started */
-#define QUIT_SECONDS 5.0    /* for killed processes to be gone */
+#define WATCHDOG_MS 5000 /* between looks whether the rundir is there */
+#define WARM_SECONDS 1.0 /* of idleness before the PMIx library is started */
+#define QUIT_SECONDS 5.0 /* for killed processes to be gone */
 
 /* --- messages from the rank ---------------------------------------------------------------- */
 
@@ -397,7 +396,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     x->rundir = xstrdup(rundir);
     x->signals.fd = -1;
     x->scratch = xmalloc(EXEC_SCRATCH);
-    x->orphan_timeout = ORPHAN_TIMEOUT;
+    x->orphan_timeout = EXEC_ORPHAN_TIMEOUT;
     x->specs = specs_create();
     x->tmpdirs = tmpdirs_create(rundir, rank);
     x->detect = detect_create();

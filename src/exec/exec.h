@@ -17,6 +17,9 @@
 #include "src/exec/timer.h"
 #include "src/exec/tmpdir.h"
 
+/* Seconds without a rank before the executor gives up; HBATCH_EXEC_ORPHAN_TIMEOUT says otherwise. */
+#define EXEC_ORPHAN_TIMEOUT 30
+
 struct exec {
     uv_loop_t *loop;
     unsigned rank;

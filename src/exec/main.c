@@ -26,6 +26,9 @@ const char *__lsan_default_suppressions(void)
 }
 #endif
 
+#define TEXT_(X) #X
+#define TEXT(X) TEXT_(X)
+
 static const char usage[] =
     "Usage: hbatch-exec --rundir=DIR [--rank=N] [--socket-fd=N | --socket=PATH]\n"
     "Started by hbatch-instance: runs the tasks of one node.\n"
@@ -35,7 +38,7 @@ static const char usage[] =
     "  --socket=PATH    the socket to listen on (default DIR/exec-RANK.sock)\n"
     "  --verbose        say more on stderr\n"
     "Environment: HBATCH_EXEC_ORPHAN_TIMEOUT, how long jobs go on without a rank "
-    "(600s)\n";
+    "(" TEXT(EXEC_ORPHAN_TIMEOUT) "s)\n";
 
 struct arguments {
     unsigned rank;
@@ -140,10 +143,9 @@ static int open_socket(const struct arguments *a, struct error *err)
     return fd;
 }
 
-static double orphan_timeout(void)
+static double orphan_timeout(double seconds)
 {
     struct error err;
-    double seconds = 600;
     const char *text = getenv("HBATCH_EXEC_ORPHAN_TIMEOUT");
     if (text && duration_decode(text, &seconds, &err) < 0)
         log_warning("HBATCH_EXEC_ORPHAN_TIMEOUT: %s", err.text);
@@ -179,7 +181,7 @@ int main(int argc, char **argv)
         log_exit(1, "%s", err.text);
     x->outer_path = outer_path;
     x->verbose = a.verbose;
-    x->orphan_timeout = orphan_timeout();
+    x->orphan_timeout = orphan_timeout(x->orphan_timeout);
     exec_detached(x);
     uv_run(&loop, UV_RUN_DEFAULT);
     conn_flush(x->conn);

@@ -149,6 +149,10 @@ check_program("hbatch-instance", "hbatch-instance.1")
 have = set(re.findall(r"--[a-z-]+", read("src/exec/main.c").partition("static const char usage")[2].partition(";")[0]))
 told = {o for o, _ in page_options(page("hbatch-exec.8"))} - {"--version"}
 check("hbatch-exec.8: options", differences(have, told, "option", "hbatch-exec.8"))
+timeout = re.search(r"without a rank \((\d+s)\)", run("hbatch-exec", "--help"))
+check("hbatch-exec.8: the orphan timeout of --help",
+      [] if timeout and f"\n{timeout.group(1)} unless set." in page("hbatch-exec.8")
+      else ["they differ"])
 
 fields = set(re.findall(r"^  (\S+) ", run("hbatch", "jobs", "-o", "help").partition("Fields:\n")[2], re.M))
 part = page("hbatch-jobs.1").partition("The fields:")[2].partition(".Sh EXIT")[0]

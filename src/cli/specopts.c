@@ -253,6 +253,23 @@ static void add_program(struct hbatch_jobspec *js, struct cli *cli, const struct
     free(rules);
 }
 
+/* Once: all jobs of this command have the same environment. */
+static void tell_unfit(const struct cli *cli, const struct hbatch_jobspec *js)
+{
+    static bool told = false;
+    if (told || !js->unfit)
+        return;
+    told = true;
+    json_object_object_foreach(js->unfit, name, value)
+    {
+        (void)value;
+        cli_error(cli,
+                  "the variable %s is not UTF-8 and is left out of the job's environment "
+                  "(--env=-%s leaves it out without this note)",
+                  name, name);
+    }
+}
+
 json_object *specopts_encode(const struct specopts *s, struct cli *cli,
                              const struct cmd *cmd, const char *cc)
 {
@@ -279,6 +296,7 @@ json_object *specopts_encode(const struct specopts *s, struct cli *cli,
     json_object *spec = build_encode(js, &err);
     if (!spec)
         cli_die(cli, "%s", err.text);
+    tell_unfit(cli, js);
     hbatch_jobspec_destroy(js);
     for (int i = 0; i < s->argc; i++)
         free(words[i]);

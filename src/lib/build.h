@@ -27,6 +27,7 @@ struct hbatch_jobspec {
     json_object *rlimits;                      /* NULL: the default ones */
     json_object *env_rules, *setopt, *setattr; /* arrays of texts, or NULL */
     json_object *programs;                     /* of an MPMD job but the first, or NULL */
+    json_object *unfit; /* names of variables left out: they are not UTF-8; or NULL */
 };
 
 /* As the functions of hbatch.h. */

@@ -11,16 +11,30 @@
 
 #define DEPTH_MAX 16 /* rule files that include each other */
 
+/* The name is to be shown: what is not ASCII in it would not be readable. */
+static void add_unfit(struct envrules *e, char *name)
+{
+    for (char *c = name; *c; c++)
+        if (!isprint((unsigned char)*c))
+            *c = '?';
+    json_object_object_add(e->unfit, name, NULL);
+}
+
 void envrules_init(struct envrules *e, char *const *environ_)
 {
     e->env = json_object_new_object();
     e->expand = json_object_new_object();
     e->from = json_object_new_object();
+    e->unfit = json_object_new_object();
     for (; *environ_; environ_++) {
         const char *eq = strchr(*environ_, '=');
-        if (!eq || eq == *environ_ || !utf8_valid(*environ_, strlen(*environ_)))
+        if (!eq || eq == *environ_)
             continue;
         cleanup_free char *name = xstrndup(*environ_, (size_t)(eq - *environ_));
+        if (!utf8_valid(*environ_, strlen(*environ_))) {
+            add_unfit(e, name);
+            continue;
+        }
         json_object *value = json_object_new_string(eq + 1);
         json_object_object_add(e->env, name, value);
         json_object_object_add(e->from, name, json_object_get(value));
@@ -32,6 +46,7 @@ void envrules_init_json(struct envrules *e, json_object *env)
     e->env = json_object_new_object();
     e->expand = json_object_new_object();
     e->from = json_object_get(env);
+    e->unfit = json_object_new_object();
     json_object_object_foreach(env, name, value)
     {
         json_object_object_add(e->env, name, json_object_get(value));
@@ -43,6 +58,7 @@ void envrules_fini(struct envrules *e)
     json_object_put(e->env);
     json_object_put(e->expand);
     json_object_put(e->from);
+    json_object_put(e->unfit);
     memset(e, 0, sizeof(*e));
 }
 
@@ -98,19 +114,26 @@ int envrules_match(const char *pattern, const char *name, struct error *err)
 
 static int apply(struct envrules *e, const char *rule, int depth, struct error *err);
 
+/* *O without the names that match. */
+static void drop_matching(json_object **o, const struct pattern *p)
+{
+    json_object *kept = json_object_new_object();
+    json_object_object_foreach(*o, name, value)
+    {
+        if (!pattern_match(p, name))
+            json_object_object_add(kept, name, json_object_get(value));
+    }
+    json_object_put(*o);
+    *o = kept;
+}
+
 static int remove_matching(struct envrules *e, const char *text, struct error *err)
 {
     struct pattern p;
     if (pattern_init(&p, text, err) < 0)
         return -1;
-    json_object *kept = json_object_new_object();
-    json_object_object_foreach(e->env, name, value)
-    {
-        if (!pattern_match(&p, name))
-            json_object_object_add(kept, name, json_object_get(value));
-    }
-    json_object_put(e->env);
-    e->env = kept;
+    drop_matching(&e->env, &p);
+    drop_matching(&e->unfit, &p);
     pattern_fini(&p);
     return 0;
 }
@@ -210,6 +233,7 @@ static int set_variable(struct envrules *e, const char *rule, const char *eq,
         return error_set(err, EINVAL, "'%.*s': the value is not UTF-8", (int)(eq - rule),
                          rule);
     cleanup_free char *name = xstrndup(rule, (size_t)(eq - rule));
+    json_object_object_del(e->unfit, name);
     if (strstr(eq + 1, "{{")) {
         json_object_object_add(e->expand, name, json_object_new_string(eq + 1));
         return 0;

@@ -20,10 +20,12 @@ struct envrules {
     json_object *env;    /* name: value */
     json_object *expand; /* name: template, for the shell option env-expand */
     json_object *from;   /* the process's environment */
+    json_object *unfit;  /* names of variables that would be there, but are not UTF-8 */
 };
 
 /* Start from ENVIRON_ ("NAME=VALUE" strings, NULL terminated).  What is not UTF-8 cannot be
- * carried in a job specification and is left out. */
+ * carried in a job specification: it is left out, and its name noted in UNFIT unless a rule removes
+ * or sets it. */
 void envrules_init(struct envrules *e, char *const *environ_);
 /* Start from an object of names and values instead (copied). */
 void envrules_init_json(struct envrules *e, json_object *env);

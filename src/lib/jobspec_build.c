@@ -72,9 +72,9 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *b)
 {
     if (!b)
         return;
-    json_object *const all[] = {b->command,   b->shell,    b->dependencies, b->requires,
-                                b->env_rules, b->rlimits,  b->setopt,       b->setattr,
-                                b->programs,  b->resources};
+    json_object *const all[] = {b->command,   b->shell,     b->dependencies, b->requires,
+                                b->env_rules, b->rlimits,   b->setopt,       b->setattr,
+                                b->programs,  b->resources, b->unfit};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         json_object_put(all[i]);
     char *const texts[] = {b->name,  b->queue,  b->bank, b->cwd,

@@ -185,7 +185,7 @@ static int apply_rules(struct envrules *e, json_object *rules, struct error *err
     return 0;
 }
 
-static int add_environment(const struct hbatch_jobspec *b, json_object *system,
+static int add_environment(struct hbatch_jobspec *b, json_object *system,
                            json_object *shell, struct error *err)
 {
     struct envrules e;
@@ -195,6 +195,8 @@ static int add_environment(const struct hbatch_jobspec *b, json_object *system,
         json_object_object_add(system, "environment", json_object_get(e.env));
         if (json_object_object_length(e.expand))
             json_object_object_add(shell, "env-expand", json_object_get(e.expand));
+        json_object_put(b->unfit);
+        b->unfit = json_object_get(e.unfit);
     }
     envrules_fini(&e);
     return rc;

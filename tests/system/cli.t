@@ -169,6 +169,10 @@ refuses "cannot read JSON from /no/such" run --dry-run -S ^a=/no/such a
 refuses "--resources=" run --dry-run --resources='node=[' a
 refuses "--requires=" run --dry-run --requires='(' a
 refuses "argument 1 of the command is not UTF-8" run --dry-run a $'\xff'
+capture env BAD_ONE=$'x\xff' hbatch submit --dry-run --cc=1-3 a
+is "$rc|$(wc -l <<<"$out")|$err" "0|3|hbatch submit: the variable BAD_ONE is not UTF-8 and is left out of the job's environment (--env=-BAD_ONE leaves it out without this note)" "a variable that is not UTF-8 is named, once"
+capture env BAD_ONE=$'x\xff' hbatch submit --dry-run --env=-BAD_ONE a
+is "$rc|$err" "0|" "... unless it was not wanted"
 refuses "input to some tasks is for hbatch run" submit --input=0 a
 refuses "--cc: " submit --cc=x a
 refuses "--output cannot differ between the programs" submit --dry-run a : --output=x b

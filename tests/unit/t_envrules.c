@@ -57,6 +57,27 @@ START_TEST(rules)
 }
 END_TEST
 
+/* What would be in the environment, were it UTF-8, is known by name. */
+START_TEST(unfit)
+{
+    static const struct {
+        const char *rule;
+        bool there;
+    } table[] = {
+        {NULL, true}, {"-OMP_*", true}, {"-BIN", false}, {"-*", false}, {"BIN=x", false}};
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct envrules e;
+        struct error err = {0};
+        envrules_init(&e, environment);
+        if (table[i].rule)
+            ck_assert_int_eq(envrules_apply(&e, table[i].rule, &err), 0);
+        ck_assert_int_eq(json_object_object_length(e.unfit), table[i].there);
+        ck_assert_int_eq(json_object_object_get_ex(e.unfit, "BIN", NULL), table[i].there);
+        envrules_fini(&e);
+    }
+}
+END_TEST
+
 START_TEST(files)
 {
     char path[] = "/tmp/hbatch-t_envrules-XXXXXX";
@@ -152,4 +173,4 @@ START_TEST(limits)
 }
 END_TEST
 
-UNIT_MAIN("envrules", rules, files, templates, rejects, limits)
+UNIT_MAIN("envrules", rules, unfit, files, templates, rejects, limits)

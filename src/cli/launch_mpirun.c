@@ -58,6 +58,8 @@ static void openmpi_options(const struct start *s, struct words *w, unsigned nho
 {
     words_add(w, "--bind-to");
     words_add(w, "none");
+    /* Else a rank that dies takes all others along. */
+    words_add(w, "--enable-recovery");
     if (geteuid() == 0)
         words_add(w, "--allow-run-as-root");
     if (!nhosts) {

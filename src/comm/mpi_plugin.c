@@ -5,20 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <mpi.h>
 #include "src/comm/mpi_plugin.h"
 #include "src/comm/mpich_leave.h"
 
-enum { TAG = 1, HEAD_SIZE = 2048 };
+/* MPI_Comm_create_group sends messages of its own with the tag that it is given: they must not be
+ * taken for ours. */
+enum { TAG = 1, REFORM_TAG = 1000, HEAD_SIZE = 2048 };
 
 struct send {
     MPI_Request request;
     char *data;
+    int dst;
 };
 
 static MPI_Comm comm = MPI_COMM_NULL;
 static struct send *sends;
 static int nsends, sends_size;
+static int lost_any; /* some rank is dead: MPI_Finalize would wait for it */
 
 /* The plugin is loaded into a program that it shares no code with: its own allocation check. */
 static void *need(void *p)
@@ -115,6 +120,7 @@ static void plugin_send(int dst, char *data, size_t len)
     }
     struct send *s = &sends[nsends++];
     s->data = data;
+    s->dst = dst;
     MPI_Isend(data, (int)len, MPI_BYTE, dst, TAG, comm, &s->request);
 }
 
@@ -168,12 +174,15 @@ static struct {
 
 /* An epoch is a head of fixed size, which the others can post before they know what comes; what
  * does not fit into it follows in a second broadcast of the length that the head tells. */
+struct head {
+    unsigned long long epoch, len;
+    int last;
+    char data[HEAD_SIZE - 20];
+};
+
 static struct {
-    struct {
-        unsigned long long epoch, len;
-        int last;
-        char data[HEAD_SIZE - 20];
-    } head;
+    struct head
+        *head; /* a new one after a loss: an abandoned broadcast may still write to it */
     MPI_Comm comm;
     MPI_Request request; /* of the head or the body */
     char *body;          /* NULL: all was in the head */
@@ -183,19 +192,20 @@ static struct {
 static void post_head(void)
 {
     stream.in_body = 0;
-    MPI_Ibcast(&stream.head, sizeof(stream.head), MPI_BYTE, 0, stream.comm,
+    MPI_Ibcast(stream.head, sizeof(*stream.head), MPI_BYTE, 0, stream.comm,
                &stream.request);
 }
 
 static void post_body(void)
 {
     stream.in_body = 1;
-    MPI_Ibcast(stream.body, (int)stream.head.len, MPI_BYTE, 0, stream.comm,
+    MPI_Ibcast(stream.body, (int)stream.head->len, MPI_BYTE, 0, stream.comm,
                &stream.request);
 }
 
 static void plugin_stream_open(void)
 {
+    stream.head = need(calloc(1, sizeof(*stream.head)));
     MPI_Comm_dup(comm, &stream.comm);
     MPI_Comm_dup(comm, &usage.comm);
     if (plugin_rank() != 0)
@@ -209,12 +219,12 @@ static int plugin_stream_busy(void)
 
 static void plugin_stream_send(unsigned long long epoch, char *data, size_t len, int last)
 {
-    stream.head.epoch = epoch;
-    stream.head.len = len;
-    stream.head.last = last;
+    stream.head->epoch = epoch;
+    stream.head->len = len;
+    stream.head->last = last;
     stream.body = NULL;
-    if (len <= sizeof(stream.head.data)) {
-        memcpy(stream.head.data, data, len);
+    if (len <= sizeof(stream.head->data)) {
+        memcpy(stream.head->data, data, len);
         free(data);
     } else
         stream.body = data;
@@ -229,20 +239,20 @@ static int stream_progress(const struct mpi_events *events, void *arg)
         if (!done)
             return count;
         int root = plugin_rank() == 0;
-        size_t len = (size_t)stream.head.len;
-        if (!stream.in_body && len > sizeof(stream.head.data)) {
+        size_t len = (size_t)stream.head->len;
+        if (!stream.in_body && len > sizeof(stream.head->data)) {
             if (!root)
                 stream.body = need(malloc(len + 1));
             post_body();
             continue;
         }
         if (!root)
-            events->epoch(stream.head.epoch, stream.body ? stream.body : stream.head.data,
-                          len, arg);
+            events->epoch(stream.head->epoch,
+                          stream.body ? stream.body : stream.head->data, len, arg);
         free(stream.body);
         stream.body = NULL;
         count++;
-        if (root || stream.head.last)
+        if (root || stream.head->last)
             return count;
         post_head();
     }
@@ -278,6 +288,45 @@ static void usage_progress(const struct mpi_events *events, void *arg)
         events->usage(usage.all, arg);
 }
 
+/* --- loss --------------------------------------------------------------------------------- */
+
+static void plugin_forget(int rank)
+{
+    lost_any = 1;
+    for (int i = 0; i < nsends;)
+        if (sends[i].dst == rank) /* its buffer belongs to MPI for ever */
+            sends[i] = sends[--nsends];
+        else
+            i++;
+}
+
+static void plugin_reform(const int *ranks, int n, int generation)
+{
+    MPI_Group all, members;
+    MPI_Comm survivors;
+    lost_any = 1;
+    MPI_Comm_group(comm, &all);
+    MPI_Group_incl(all, n, ranks, &members);
+    if (MPI_Comm_create_group(comm, members, REFORM_TAG + generation, &survivors) !=
+            MPI_SUCCESS ||
+        survivors == MPI_COMM_NULL) {
+        fprintf(stderr, "hbatch-instance: the ranks that are left could not re-form\n");
+        _exit(1);
+    }
+    MPI_Group_free(&members);
+    MPI_Group_free(&all);
+    /* requests on the old communicators never complete: they and their buffers are left */
+    stream.request = MPI_REQUEST_NULL;
+    stream.body = NULL;
+    stream.head = need(calloc(1, sizeof(*stream.head)));
+    usage.sum = usage.max = MPI_REQUEST_NULL;
+    usage.active = 0;
+    MPI_Comm_dup(survivors, &usage.comm);
+    stream.comm = survivors;
+    if (plugin_rank() != 0)
+        post_head();
+}
+
 static int plugin_progress(const struct mpi_events *events, void *arg)
 {
     int count = receive(events, arg) + stream_progress(events, arg);
@@ -291,8 +340,10 @@ static int plugin_pending(void)
     return nsends + (plugin_rank() == 0 && plugin_stream_busy()) + usage.active;
 }
 
-static void plugin_finalize(void)
+static void plugin_finalize(int status)
 {
+    if (lost_any)
+        _exit(status);
     if (!mpich_leave()) {
         if (stream.comm != MPI_COMM_NULL)
             MPI_Comm_free(&stream.comm);
@@ -320,6 +371,8 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .stream_busy = plugin_stream_busy,
     .stream_send = plugin_stream_send,
     .usage_start = plugin_usage_start,
+    .forget = plugin_forget,
+    .reform = plugin_reform,
     .progress = plugin_progress,
     .pending = plugin_pending,
     .finalize = plugin_finalize,

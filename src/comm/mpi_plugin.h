@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 2
+#define MPI_PLUGIN_VERSION 3
 
 #define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
 
@@ -54,12 +54,20 @@ struct mpi_plugin {
      * half by maximum. One at a time, in the same order on all ranks. */
     void (*usage_start)(const double *mine);
 
+    /* Rank RANK is dead: forget what was sent to it. */
+    void (*forget)(int rank);
+    /* Collectives go on among RANKS (N of them, ascending, with this one; the others are dead):
+     * a communicator made by MPI_Comm_create_group, which needs nothing from the dead.  What was
+     * posted on the old one is abandoned.  Called by all of RANKS with the same GENERATION. */
+    void (*reform)(const int *ranks, int n, int generation);
+
     /* Receive what has arrived, complete what was sent, move the collectives on.  Return the
      * number of messages and epochs received. */
     int (*progress)(const struct mpi_events *events, void *arg);
     /* Sends not yet complete, and collectives of rank 0. */
     int (*pending)(void);
-    void (*finalize)(void);
+    /* MPI_Finalize; after a loss it would wait for the dead: end the process with STATUS then. */
+    void (*finalize)(int status);
 };
 
 #endif

@@ -16,9 +16,20 @@ static const struct {
     unsigned ms;  /* 0: in each turn of the loop, which does not sleep */
 } pace[] = {{0.0005, 0}, {0.05, 1}, {0.5, 5}, {1e30, TRANSPORT_IDLE_MS}};
 
+/* Seconds that the last messages may take: a rank that died just now takes none. */
+enum { LEAVE_S = 5 };
+
 struct batch { /* lines to one rank, queued in this turn */
     char *data;
     size_t len, size;
+};
+
+/* An epoch that some rank may not have applied yet. */
+struct epoch {
+    struct epoch *next;
+    uint64_t number;
+    size_t len;
+    char data[];
 };
 
 struct transport {
@@ -33,8 +44,13 @@ struct transport {
     transport_epoch_f epoch;
     void (*usage)(const double *all, void *arg);
     void *arg;
-    struct batch next; /* rank 0: what the next epoch will carry */
-    uint64_t epochs;   /* rank 0: started so far */
+    struct batch next;              /* rank 0: what the next epoch will carry */
+    uint64_t epochs;                /* rank 0: started so far */
+    struct epoch *kept, **kept_end; /* rank 0 */
+    struct epoch *resend;           /* rank 0: the next of them to repeat, or NULL */
+    uint64_t *confirmed;            /* rank 0: [size] */
+    uint64_t applied;               /* others: the last epoch */
+    bool *lost;                     /* [size] */
     bool streaming;
     double last; /* monotonic time of the last message in or out */
     unsigned ms; /* current pace */
@@ -62,6 +78,9 @@ struct transport *transport_create(struct error *err)
     t->size = (unsigned)mpi->size();
     t->batches = xcalloc(t->size, sizeof(*t->batches));
     t->dirty = xcalloc(t->size, sizeof(*t->dirty));
+    t->lost = xcalloc(t->size, sizeof(*t->lost));
+    t->confirmed = xcalloc(t->size, sizeof(*t->confirmed));
+    t->kept_end = &t->kept;
     return t;
 }
 
@@ -137,8 +156,11 @@ static void on_message(int src, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
     char *end = data + len;
-    if (!t->started) /* its receiver has gone */
+    if (!t->started ||
+        t->lost[src]) /* nobody is there to take it, or it should be dead */
         return;
+    if (data[0] != TRANSPORT_QUIET)
+        t->last = time_mono();
     for (char *line = data; line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
         if (!newline)
@@ -153,8 +175,10 @@ static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg
 {
     struct transport *t = arg;
     char *end = data + len;
-    if (!t->started) /* its receiver has gone */
+    if (!t->started || epoch <= t->applied) /* repeated for others after a loss */
         return;
+    t->applied = epoch;
+    t->last = time_mono();
     for (char *line = data; line < end;) {
         char *newline = memchr(line, '\n', (size_t)(end - line));
         if (!newline)
@@ -177,21 +201,44 @@ static void on_usage(const double *all, void *arg)
 static const struct mpi_events events = {
     .recv = on_message, .epoch = on_epoch, .usage = on_usage};
 
+static void keep(struct transport *t, uint64_t number, const char *data, size_t len)
+{
+    struct epoch *e = xmalloc(sizeof(*e) + len);
+    e->next = NULL;
+    e->number = number;
+    e->len = len;
+    memcpy(e->data, data, len);
+    *t->kept_end = e;
+    t->kept_end = &e->next;
+}
+
 /* Start the next epoch when there is something to tell and the last one is through. */
 static void next_epoch(struct transport *t, bool last)
 {
-    if (!t->streaming || t->rank != 0 || (t->next.len == 0 && !last) ||
-        t->mpi->stream_busy())
+    if (!t->streaming || t->rank != 0 || t->mpi->stream_busy())
         return;
-    t->mpi->stream_send(++t->epochs, t->next.data, t->next.len, last);
-    memset(&t->next, 0, sizeof(t->next));
+    if (t->resend) {
+        struct epoch *e = t->resend;
+        char *copy = xmalloc(e->len + 1);
+        memcpy(copy, e->data, e->len);
+        t->resend = e->next;
+        t->mpi->stream_send(e->number, copy, e->len, false);
+    } else if (t->next.len > 0 || last) {
+        t->epochs++;
+        if (t->next.len > 0)
+            keep(t, t->epochs, t->next.data, t->next.len);
+        t->mpi->stream_send(t->epochs, t->next.data, t->next.len, last);
+        memset(&t->next, 0, sizeof(t->next));
+    }
 }
 
 static void test(struct transport *t)
 {
     double now = time_mono();
-    if (t->mpi->progress(&events, t) > 0 || t->mpi->pending() > 0)
+    t->mpi->progress(&events, t);
+    if (t->mpi->pending() > 0)
         t->last = now;
+    now = MAX(now, t->last);
     if (!t->started)
         return;
     next_epoch(t, false);
@@ -219,14 +266,17 @@ static void flush(struct transport *t)
     next_epoch(t, false);
     if (t->ndirty == 0)
         return;
+    bool quiet = true;
     for (unsigned i = 0; i < t->ndirty; i++) {
         struct batch *b = &t->batches[t->dirty[i]];
+        quiet = quiet && b->data[0] == TRANSPORT_QUIET;
         t->mpi->send((int)t->dirty[i], b->data, b->len);
         memset(b, 0, sizeof(*b));
     }
     t->ndirty = 0;
-    t->last = time_mono();
-    if (t->started)
+    if (!quiet)
+        t->last = time_mono();
+    if (t->started && !quiet)
         set_pace(t, 0);
 }
 
@@ -270,6 +320,8 @@ static void flush_soon(struct transport *t)
 void transport_send(struct transport *t, unsigned dst, const char *text, size_t len)
 {
     struct batch *b = &t->batches[dst];
+    if (t->lost[dst])
+        return;
     if (b->len == 0)
         t->dirty[t->ndirty++] = dst;
     append(b, text, len);
@@ -289,6 +341,66 @@ void transport_publish(struct transport *t, const char *text, size_t len)
     append(&t->next, text, len);
     t->last = time_mono();
     flush_soon(t);
+    if (t->started)
+        set_pace(t, 0);
+}
+
+uint64_t transport_applied(const struct transport *t)
+{
+    return t->applied;
+}
+
+void transport_flush(struct transport *t)
+{
+    flush(t);
+}
+
+/* Drop what all living ranks have. */
+void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch)
+{
+    uint64_t least = UINT64_MAX;
+    t->confirmed[rank] = MAX(t->confirmed[rank], epoch);
+    for (unsigned i = 1; i < t->size; i++)
+        if (!t->lost[i])
+            least = MIN(least, t->confirmed[i]);
+    while (t->kept && t->kept->number <= least && t->kept != t->resend) {
+        struct epoch *e = t->kept;
+        t->kept = e->next;
+        if (!t->kept)
+            t->kept_end = &t->kept;
+        free(e);
+    }
+}
+
+void transport_lost(struct transport *t, unsigned rank)
+{
+    struct batch *b = &t->batches[rank];
+    t->lost[rank] = true;
+    for (unsigned i = 0; i < t->ndirty; i++)
+        if (t->dirty[i] == rank) {
+            t->dirty[i] = t->dirty[--t->ndirty];
+            break;
+        }
+    free(b->data);
+    memset(b, 0, sizeof(*b));
+    t->mpi->forget((int)rank);
+}
+
+bool transport_is_lost(const struct transport *t, unsigned rank)
+{
+    return t->lost[rank];
+}
+
+void transport_reform(struct transport *t, int generation)
+{
+    int *ranks = xcalloc(t->size, sizeof(*ranks)), n = 0;
+    for (unsigned i = 0; i < t->size; i++)
+        if (!t->lost[i])
+            ranks[n++] = (int)i;
+    t->mpi->reform(ranks, n, generation);
+    free(ranks);
+    t->resend = t->kept;
+    t->last = time_mono();
     if (t->started)
         set_pace(t, 0);
 }
@@ -315,14 +427,15 @@ void transport_stop(struct transport *t)
     uv_close((uv_handle_t *)&t->flusher, NULL);
 }
 
-void transport_destroy(struct transport *t)
+void transport_destroy(struct transport *t, int status)
 {
     if (!t)
         return;
     transport_stop(t);
     flush(t);
     bool last_sent = !t->streaming || t->rank != 0;
-    while (t->mpi->pending() > 0 || !last_sent) {
+    double until = time_mono() + LEAVE_S;
+    while ((t->mpi->pending() > 0 || !last_sent) && time_mono() < until) {
         test(t);
         if (!last_sent && !t->mpi->stream_busy()) {
             next_epoch(t, true);
@@ -330,8 +443,19 @@ void transport_destroy(struct transport *t)
         }
         sched_yield();
     }
-    t->mpi->barrier();
-    t->mpi->finalize();
+    bool whole = true;
+    for (unsigned i = 0; i < t->size; i++)
+        whole = whole && !t->lost[i];
+    if (whole)
+        t->mpi->barrier();
+    t->mpi->finalize(status);
+    while (t->kept) {
+        struct epoch *e = t->kept;
+        t->kept = e->next;
+        free(e);
+    }
+    free(t->lost);
+    free(t->confirmed);
     free(t->next.data);
     free(t->batches);
     free(t->dirty);

@@ -8,6 +8,7 @@
 #ifndef HBATCH_COMM_TRANSPORT_H
 #define HBATCH_COMM_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -23,7 +24,8 @@ typedef void (*transport_recv_f)(unsigned src, char *line, size_t len, void *arg
 /* Load the MPI plugin and MPI_Init. NULL with err set: plugin missing, or MPI_Init failed. */
 struct transport *transport_create(struct error *err);
 /* Send what is queued, barrier, MPI_Finalize. NULL is allowed. */
-void transport_destroy(struct transport *t);
+/* After a loss MPI_Finalize would wait for the dead: the process then ends with STATUS here. */
+void transport_destroy(struct transport *t, int status);
 
 unsigned transport_rank(const struct transport *t);
 unsigned transport_size(const struct transport *t);
@@ -55,12 +57,31 @@ void transport_publish(struct transport *t, const char *text, size_t len);
 /* Rank 0: the epoch that will have carried all that was published so far. */
 uint64_t transport_published(const struct transport *t);
 
+/* Other ranks: the last epoch whose lines were delivered. */
+uint64_t transport_applied(const struct transport *t);
+/* Rank 0: rank RANK has applied the epochs up to EPOCH (its heartbeat said so): what all have need
+ * not be kept for a loss. */
+void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch);
+
+/* --- loss of ranks */
+/* A line that begins with this letter neither wakes the receiver's pace nor the sender's. */
+#define TRANSPORT_QUIET 'H'
+/* RANK is dead: nothing is sent to it any more, nothing from it is delivered. */
+void transport_lost(struct transport *t, unsigned rank);
+bool transport_is_lost(const struct transport *t, unsigned rank);
+/* The stream and the reductions go on among the ranks that are not lost.  Called on all of these
+ * with the same LOST set and GENERATION (> 0, never the same again).  Rank 0 repeats the epochs
+ * that some rank may have missed; the others pass over those that they have. */
+void transport_reform(struct transport *t, int generation);
+
 /* Reduce USAGE numbers to rank 0: half summed, half by maximum.  Called on all ranks in the same
  * order (an epoch's line asks for it); RESULT is called on rank 0. */
 #define TRANSPORT_USAGE 8
 void transport_reduce(struct transport *t, const double *mine,
                       void (*result)(const double *all, void *arg));
 
+/* Let what is queued leave now rather than at the end of the turn. */
+void transport_flush(struct transport *t);
 /* Stop delivering: the loop is no longer kept alive by the transport. */
 void transport_stop(struct transport *t);
 

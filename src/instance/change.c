@@ -110,6 +110,15 @@ void change_urgency(struct leader *ld, const struct job *job)
     publish(ld, &b);
 }
 
+void change_requeued(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "requeue", job);
+    publish(ld, &b);
+}
+
 void change_ended(struct leader *ld, const struct job *job)
 {
     if (!ld->config.publish)

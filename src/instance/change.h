@@ -15,6 +15,7 @@ void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);
 void change_urgency(struct leader *ld, const struct job *job);
+void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
 void change_node(struct leader *ld, unsigned rank);
 

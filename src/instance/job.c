@@ -154,18 +154,38 @@ void job_except(struct job *job, const char *type, int severity, const char *not
     job->exception->note = xstrdup(note ? note : "");
 }
 
+static void drop_placement(struct job *job)
+{
+    placement_destroy(take(job->pl));
+    taskmap_destroy(take(job->map));
+    free(take(job->node_done));
+    free(take(job->input_taken));
+}
+
+void job_reset(struct job *job)
+{
+    drop_placement(job);
+    if (job->exception)
+        free(job->exception->note);
+    free(take(job->exception));
+    json_object_put(take(job->output));
+    job->requeue = job->ending = job->started = false;
+    job->state = JOB_SCHED;
+    job->status = -1;
+    job->t_run = job->t_cleanup = job->expiration = 0;
+    job->ntasks = job->nodes_starting = job->nodes_running = 0;
+    job->sj.count = 1;
+}
+
 void job_free(struct job *job)
 {
     if (!job)
         return;
-    placement_destroy(job->pl);
-    taskmap_destroy(job->map);
+    drop_placement(job);
     if (job->exception)
         free(job->exception->note);
     free(job->exception);
     free(job->unmapped);
-    free(job->node_done);
-    free(job->input_taken);
     json_object_put(job->output);
     free(job->log.s);
     submission_drop(job->sub);

@@ -49,6 +49,8 @@ struct job {
     int urgency;
     int status;   /* greatest wait status of its nodes, -1: none yet */
     bool failed;  /* status is of a task that failed by itself */
+    bool logged;  /* an element whose events are in the store */
+    bool requeue; /* queue it again when its tasks have ended */
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
@@ -84,6 +86,8 @@ struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgen
 void job_except(struct job *job, const char *type, int severity, const char *note);
 /* The scheduler's priority of an urgency: 31 goes before everything, 0 is held. */
 uint64_t job_priority(int urgency);
+/* As if it had not been placed: state SCHED, without resources and exception; its log stays. */
+void job_reset(struct job *job);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */
 void submission_drop(struct submission *sub); /* NULL is allowed */

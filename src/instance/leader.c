@@ -194,6 +194,11 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted)
     report_lost(ld, rank, restarted);
 }
 
+void leader_rank_lost(struct leader *ld, unsigned rank)
+{
+    report_rank_lost(ld, rank);
+}
+
 void leader_client_gone(struct leader *ld, struct client *c)
 {
     stream_client_gone(ld, c);

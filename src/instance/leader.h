@@ -45,6 +45,8 @@ void leader_client_line(struct leader *ld, struct client *c, char *line, size_t 
 void leader_client_gone(struct leader *ld, struct client *c);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
+/* Rank RANK is dead, or its node is: nothing will be heard of either. */
+void leader_rank_lost(struct leader *ld, unsigned rank);
 
 /* Jobs that are ended, also those being ended now, get only GRACE seconds from SIGTERM to SIGKILL. */
 void leader_hurry(struct leader *ld, double grace);

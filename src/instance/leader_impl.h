@@ -95,6 +95,10 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 /* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
+/* Some of the job's tasks are gone through no fault of its own: it ends with exception
+ * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
+ * other tasks have ended. */
+void manager_node_lost(struct leader *ld, struct job *job, const char *why);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Which node of the job's placement is RANK, or -1. */
 int job_node_index(const struct job *job, unsigned rank);
@@ -118,6 +122,7 @@ void specs_dropped(const struct text *t, void *arg);
 /* --- report.c */
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
+void report_rank_lost(struct leader *ld, unsigned rank);
 
 /* --- stream.c */
 /* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */

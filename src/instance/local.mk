@@ -12,6 +12,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
+	src/instance/members.c src/instance/members.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
 	src/instance/specs.c src/instance/specs.h \

@@ -358,6 +358,17 @@ static void on_quit(void *arg)
     execlink_quit(in->exec, on_exec_gone, in);
 }
 
+/* Nobody to agree with on an orderly end: this rank's tasks are killed, and it leaves. */
+static void on_alone(void *arg, const char *why)
+{
+    struct instance *in = arg;
+    log_error("%s: rank %u ends", why, in->rank);
+    execlink_destroy(in->exec);
+    if (in->own_rundir)
+        path_remove_tree(in->rundir);
+    _exit(1);
+}
+
 static void on_quiet(void *arg)
 {
     struct instance *in = arg;
@@ -450,6 +461,7 @@ static int bring_up(struct instance *in, struct error *err)
         .socket = sock,
         .init = exec_init(in),
         .quit = on_quit,
+        .alone = on_alone,
         .arg = in,
     };
     in->router = router_create(&config, err);
@@ -473,7 +485,7 @@ static void tear_down(struct instance *in)
     uv_loop_close(&in->loop);
     if (in->own_rundir)
         path_remove_tree(in->rundir);
-    transport_destroy(in->transport);
+    transport_destroy(in->transport, in->status);
     for (unsigned i = 0; in->nodes && i < in->size; i++)
         json_object_put(in->nodes[i]);
     free(in->nodes);

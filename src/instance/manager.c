@@ -25,7 +25,7 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     if (job->streams)
         stream_event(ld, job, job->log.s + start, job->log.len - start - 1);
     /* the log of an element is made up from its times when it is asked for */
-    if (job->sub->count == 1)
+    if (job->sub->count == 1 || job->logged)
         store_event(ld->store, job->sj.id, job->log.s + start);
 }
 
@@ -368,10 +368,30 @@ static void job_over(struct leader *ld, struct job *job)
     leader_wake(ld);
 }
 
+/* Back to the queue, as if it had never started: what remains of the try is in its log. */
+static void requeue(struct leader *ld, struct job *job)
+{
+    job_event(ld, job, time_now(), "requeue", NULL);
+    if (job->sub->count > 1 && !job->logged) { /* its times no longer tell its story */
+        store_event(ld->store, job->sj.id, job->log.s);
+        job->logged = true;
+    }
+    sched_end(ld->sched, job->pl->rset);
+    job_reset(job);
+    change_requeued(ld, job);
+    sched_add(ld->sched, &job->sj);
+    leader_wake(ld);
+}
+
 /* All nodes have ended their tasks, or none has begun. */
 static void job_cleanup(struct leader *ld, struct job *job, double when)
 {
     char context[64];
+    if (job->requeue && !ld->shutdown &&
+        !(job->exception && job->exception->severity == 0)) {
+        requeue(ld, job);
+        return;
+    }
     job->state = JOB_CLEANUP;
     job->t_cleanup = when;
     if (job->status >= 0) {
@@ -439,6 +459,22 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
                0) /* it was given resources and could not be mapped */
         job_cleanup(ld, job, time_now());
     else if (!job->ending) {
+        job->ending = true;
+        launch_end(ld, job, ld->end_grace, NULL);
+    }
+}
+
+void manager_node_lost(struct leader *ld, struct job *job, const char *why)
+{
+    json_object *option = jobspec_option(job->sub->spec, "requeue");
+    bool again = option ? json_object_get_boolean(option) : job->sub->count > 1;
+    if (!again || ld->shutdown) {
+        manager_exception(ld, job, "node-failure", 0, why);
+        return;
+    }
+    job->requeue = true;
+    manager_exception(ld, job, "node-failure", 1, why);
+    if (!job->ending) {
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }

@@ -215,6 +215,17 @@ static int on_urgency(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_requeue(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    if (job->pl)
+        pool_free(rp->pool, job->pl->rset);
+    job_reset(job);
+    return 0;
+}
+
 static int on_end(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -240,9 +251,15 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},   {"submit", on_submit},       {"run", on_run},
-    {"start", on_start}, {"exception", on_exception}, {"urgency", on_urgency},
-    {"end", on_end},     {"node", on_node},
+    {"text", on_text},
+    {"submit", on_submit},
+    {"run", on_run},
+    {"start", on_start},
+    {"exception", on_exception},
+    {"urgency", on_urgency},
+    {"requeue", on_requeue},
+    {"end", on_end},
+    {"node", on_node},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

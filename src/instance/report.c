@@ -131,29 +131,46 @@ void report_line(struct leader *ld, unsigned rank, char *line, size_t len)
     log_error("rank %u: the executor sent what is no message: %.100s", rank, line);
 }
 
-/* The tasks on that node died with their executor: the jobs that had any there end. */
-void report_lost(struct leader *ld, unsigned rank, bool restarted)
+/* The tasks on the node of RANK are gone: the jobs that had any there end, or start anew where
+ * that was asked for, as arrays do. */
+static void end_jobs_of(struct leader *ld, unsigned rank, const char *why)
 {
     double now = time_now();
     specs_forget_rank(ld->specs, rank);
     json_object_put(take(ld->nodes[rank].starts));
     stream_rank_lost(ld, rank);
-    ld->nodes[rank].lost = !restarted;
-    ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
-    if (!restarted) {
-        pool_set_state(ld->pool, rank, POOL_DOWN,
-                       "its executor could not be started again");
-        change_node(ld, rank);
-    }
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         int index = job_node_index(job, rank);
         if (index < 0 || job->nodes_running == 0 || job->node_done[index])
             continue;
-        cleanup_free char *note = xasprintf(
-            "the executor of rank %u died, and the job's tasks there with it", rank);
-        manager_exception(ld, job, "node-failure", 0, note);
+        manager_node_lost(ld, job, why);
         manager_node_finished(ld, job, (unsigned)index, SIGKILL, NULL, now);
     }
     leader_wake(ld);
+}
+
+static void take_down(struct leader *ld, unsigned rank, const char *why)
+{
+    ld->nodes[rank].lost = true;
+    pool_set_state(ld->pool, rank, POOL_DOWN, why);
+    change_node(ld, rank);
+}
+
+void report_lost(struct leader *ld, unsigned rank, bool restarted)
+{
+    cleanup_free char *why = xasprintf(
+        "the executor of rank %u died, and the job's tasks there with it", rank);
+    ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
+    if (!restarted)
+        take_down(ld, rank, "its executor could not be started again");
+    end_jobs_of(ld, rank, why);
+}
+
+void report_rank_lost(struct leader *ld, unsigned rank)
+{
+    cleanup_free char *why =
+        xasprintf("rank %u was lost, and the job's tasks there with it", rank);
+    take_down(ld, rank, "its rank was lost");
+    end_jobs_of(ld, rank, why);
 }

@@ -7,6 +7,7 @@
 #include "src/common/log.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
+#include "src/instance/members.h"
 #include "src/instance/server.h"
 
 enum { USAGE_FIRST_MS = 500, USAGE_MS = 10000 };
@@ -41,6 +42,7 @@ struct router {
     struct router_config config;
     struct server *server;
     struct remote *remotes;
+    struct members *members; /* NULL: this rank is alone */
     struct question *questions;
     uint64_t epoch; /* of the state stream, applied here */
     uint64_t seen;  /* published when the leader last answered a client of this rank */
@@ -229,7 +231,7 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
     char *text = line + 1, *rest;
     uint64_t number, epoch;
     struct client *c;
-    if (len == 0)
+    if (len == 0 || members_line(r->members, src, line, len))
         return;
     switch (line[0]) {
     case TO_EXEC:
@@ -306,11 +308,40 @@ static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
     if (!line) {
         r->epoch = epoch;
         answer_parked(r);
-    } else if (strcmp(line, ask_usage) == 0)
-        reduce_usage(r);
-    else if (replica_apply(r->config.replica, line, len, &err) < 0)
+    } else if (strcmp(line, ask_usage) == 0) {
+        if (epoch > members_since(r->members)) /* not one repeated after a loss */
+            reduce_usage(r);
+    } else if (replica_apply(r->config.replica, line, len, &err) < 0)
         log_error("rank %u: %s", r->config.rank, err.text);
 }
+
+/* --- loss --------------------------------------------------------------------------------- */
+
+static void on_rank_lost(unsigned rank, void *arg)
+{
+    struct router *r = arg;
+    for (struct remote **p = &r->remotes; *p;)
+        if ((*p)->rank == rank)
+            drop_remote(r, p);
+        else
+            p = &(*p)->next;
+    leader_rank_lost(r->config.leader, rank);
+}
+
+static void on_leader_lost(void *arg)
+{
+    struct router *r = arg;
+    r->config.alone(r->config.arg, "the leader is gone");
+}
+
+static void on_expelled(void *arg)
+{
+    struct router *r = arg;
+    r->config.alone(r->config.arg, "the leader has given up this rank: it was not heard");
+}
+
+static const struct members_ops members_ops = {
+    .lost = on_rank_lost, .leader_lost = on_leader_lost, .expelled = on_expelled};
 
 void router_publish(struct router *r, const char *text, size_t len)
 {
@@ -328,7 +359,7 @@ static void on_usage_timer(uv_timer_t *h)
 void router_quit_all(struct router *r)
 {
     for (unsigned i = 0; i < r->config.size; i++)
-        if (i != r->config.rank)
+        if (i != r->config.rank && !transport_is_lost(r->config.transport, i))
             send_rank(r, i, QUIT, "", 0);
     r->config.quit(r->config.arg);
 }
@@ -350,6 +381,7 @@ struct router *router_create(const struct router_config *config, struct error *e
     if (config->transport) {
         transport_start(config->transport, config->loop, on_transport, r);
         transport_stream(config->transport, on_epoch);
+        r->members = members_create(config->loop, config->transport, &members_ops, r);
         uv_timer_init(config->loop, &r->usage_timer);
         r->usage_timer.data = r;
         if (config->leader)
@@ -376,6 +408,7 @@ void router_destroy(struct router *r)
         free(q);
     }
     server_destroy(r->server);
+    members_destroy(r->members);
     if (r->config.transport)
         uv_close((uv_handle_t *)&r->usage_timer, on_timer_closed);
     else

@@ -28,6 +28,8 @@ struct router_config {
     const char *socket;      /* where clients of this rank connect */
     json_object *init;       /* the executor's first message; taken over */
     void (*quit)(void *arg); /* the leader told this rank to end */
+    /* This rank is alone: the leader is gone, or has given it up.  WHY: a sentence. */
+    void (*alone)(void *arg, const char *why);
     void *arg;
 };
 

@@ -112,6 +112,8 @@ static json_object *reader_message(const char *m, const struct reader *r)
 static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsigned rank,
                         json_object *position)
 {
+    if (ld->nodes[rank].lost) /* and what was captured there with it */
+        return;
     struct reader *r = xcalloc(1, sizeof(*r));
     r->sub = ++ld->last_reader;
     r->id = id;

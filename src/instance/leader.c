@@ -156,6 +156,7 @@ void leader_destroy(struct leader *ld)
         json_object_put(ld->nodes[i].starts);
     free(ld->nodes);
     free(ld->instance_id);
+    free(ld->shutdown);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
@@ -176,10 +177,10 @@ void leader_shutdown(struct leader *ld, const char *reason)
 {
     if (ld->shutdown)
         return;
-    ld->shutdown = reason;
+    ld->shutdown = xstrdup(reason);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        manager_exception(ld, job, "cancel", 0, reason);
+        manager_exception(ld, job, "cancel", 0, ld->shutdown);
     }
     leader_wake(ld);
 }

@@ -49,7 +49,8 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 /* Jobs that are ended, also those being ended now, get only GRACE seconds from SIGTERM to SIGKILL. */
 void leader_hurry(struct leader *ld, double grace);
 
-/* Accept no more jobs; cancel what is queued and running; then config.quiet. */
+/* Accept no more jobs; cancel what is queued and running, with REASON as the note; then
+ * config.quiet.  Once: a second call changes nothing. */
 void leader_shutdown(struct leader *ld, const char *reason);
 
 #endif

@@ -33,7 +33,7 @@ struct leader {
     uv_timer_t flush_timer; /* active while the store has something to commit */
     bool awake;             /* a turn's work is due */
     bool flush_due, quiet_told, have_unmapped;
-    const char *shutdown; /* reason, NULL: none */
+    char *shutdown;   /* reason, NULL: none */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
     struct stream *streams;   /* all */
     struct stream *by_reader; /* hash chains are not worth it: few read at a time */

@@ -179,6 +179,20 @@ wait $instance_pid
 is $? 143 "a program that ignores SIGTERM does not hold the instance up"
 nothing_left "a program that ignores SIGTERM"
 
+# shutdown: its reason is the jobs' note, and tasks that do not hear are killed: at once if asked for
+start reason
+dir=$(rundir)
+mkfifo deaf
+hbatch run sh -c 'trap "" TERM; echo deaf; while :; do sleep 1; done' >deaf 2>deaf.err &
+deaf=$!
+read -r _ <deaf
+within 4 hbatch shutdown --now -m "power goes off"
+is "$rc" 0 "hbatch shutdown --now does not wait for a task that ignores SIGTERM"
+wait $deaf
+like "$(cat deaf.err)" "power goes off" "its reason is told"
+wait "$instance_pid"
+nothing_left "shutdown --now"
+
 # shutdown, from within and from elsewhere
 start shut
 dir=$(rundir)

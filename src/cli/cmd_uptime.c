@@ -5,6 +5,18 @@
 #include "src/cli/format.h"
 #include "src/cli/verbs.h"
 
+/* Of all nodes together, as they last measured it; an instance that has just begun has not. */
+static void print_usage(json_object *usage)
+{
+    double memory = cli_get_number(usage, "memory", 0);
+    if (!usage)
+        return;
+    printf(",  load %.2f", cli_get_number(usage, "load", 0));
+    if (memory > 0)
+        printf(",  memory %.0f%% used",
+               100 * (1 - cli_get_number(usage, "memory_available", memory) / memory));
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -38,6 +50,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         printf(",  %d drained", drained);
     if (down)
         printf(",  %d offline", down);
+    print_usage(cli_get(info, "usage"));
     putchar('\n');
     return 0;
 }
@@ -45,6 +58,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_uptime = {
     .name = "uptime",
     .args = "",
-    .help = "Show how long the instance has run, its owner, level and size",
+    .help = "Show how long the instance has run, its owner, level, size and load",
     .run = run,
 };

@@ -361,7 +361,11 @@ refuses "no attribute 'taste'" getattr taste
 capture hbatch uri --remote
 is "$out" "ssh://h/x" "uri --remote"
 capture hbatch uptime
-like "$out" "run .*owner .*,  depth 1,  size 3,  1 drained" "uptime"
+like "$out" "run .*owner .*,  depth 1,  size 3,  1 drained$" "uptime"
+leader '[{"method":"instance.info","result":{"level":0,"size":2,"starttime":1000,"owner":0,
+    "usage":{"nodes":2,"load":3.256,"load_max":2,"memory":8000,"memory_available":6000,"memory_max":0.3}}}]'
+capture hbatch uptime
+like "$out" ",  size 2,  load 3.26,  memory 25% used$" "uptime with usage"
 
 leader '[{"method":"job.cancel","result":{"canceled":0,"errors":[{"id":5,"message":"job f6 is over"}]}},
     {"method":"job.list","result":{"jobs":[{"id":7},{"id":6},{"id":5}],"more":false}},

@@ -113,6 +113,7 @@ is "$(spec '[r["type"], r["count"], r.get("exclusive"), r["with"][0]["count"], t
 is "$(spec '[r["count"], r["exclusive"], r["with"][0]["count"]]' -N3 a)" '[3, true, 1]' "-N alone: whole nodes"
 is "$(spec '[r["with"][0]["count"], t["count"]]' -N2 -n3 a)" '[2, {"total": 3}]' "an uneven number of tasks"
 is "$(spec '[r["count"]["min"], r["count"]["max"]]' -N 2-4 a)" '[2, 4]' "a range of nodes"
+is "$(spec '[r["with"][0]["count"], t["count"]]' -N 2-4 -n8 a)" '[4, {"total": 8}]' "... with tasks: the least number must do"
 is "$(spec '[r["count"], r["with"][0]["with"][0]["count"], t["count"]]' -N2 --cores=8 --tasks-per-node=3 a)" '[2, 4, {"per_slot": 3}]' "--cores --tasks-per-node"
 is "$(spec '[r["count"], t["count"]]' --cores=4 --tasks-per-core=2 a)" '[4, {"per_slot": 2}]' "--tasks-per-core"
 is "$(spec '[r["with"][0]["with"][1]["count"], r["exclusive"]]' -N1 --gpus-per-node=2 a)" '[2, true]' "--gpus-per-node"
@@ -362,7 +363,8 @@ capture hbatch uri --remote
 is "$out" "ssh://h/x" "uri --remote"
 capture hbatch uptime
 like "$out" "run .*owner .*,  depth 1,  size 3,  1 drained$" "uptime"
-leader '[{"method":"instance.info","result":{"level":0,"size":2,"starttime":1000,"owner":0,
+leader '[{"method":"resource.list","result":{"nodes":[]}},
+    {"method":"instance.info","result":{"level":0,"size":2,"starttime":1000,"owner":0,
     "usage":{"nodes":2,"load":3.256,"load_max":2,"memory":8000,"memory_available":6000,"memory_max":0.3}}}]'
 capture hbatch uptime
 like "$out" ",  size 2,  load 3.26,  memory 25% used$" "uptime with usage"

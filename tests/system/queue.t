@@ -131,6 +131,10 @@ isnt "$rc" 124 "a cancel that races with the end"
 hbatch submit --quiet --wait --cc=2,5-7 --env=ELEMENT=e{cc} --output=element.{cc} \
     sh -c 'echo {cc} $HBATCH_JOB_CC $ELEMENT'
 is $? 0 "an array"
+hbatch submit --quiet --wait --bcc=8,9 --job-name=copy{cc} --output=copy.{cc} sh -c 'echo {cc} ${HBATCH_JOB_CC-unset}'
+is "$(cat copy.8 copy.9 | xargs)|$(hbatch jobs -ano '{name}' | grep copy | sort | xargs)" "8 unset 9 unset|copy8 copy9" "--bcc: {cc}, without HBATCH_JOB_CC"
+hbatch submit --quiet --wait --cc=4,5 --output=late.{{cc}} sh -c 'echo {{cc}} $HBATCH_JOB_CC'
+is "$(cat late.4 late.5 | xargs)" "4 4 5 5" "{{cc}} is replaced where the job runs"
 is "$(cat element.* | tr '\n' ' ')" "2 2 e2 5 5 e5 6 6 e6 7 7 e7 " "{cc} in arguments, environment and output"
 is "$(ls element.* | wc -l)" 4 "one file for each element"
 capture hbatch submit --wait --quiet --cc=0-9 sh -c 'exit $HBATCH_JOB_CC'

@@ -305,6 +305,7 @@ static void reap_program(struct instance *in)
     if (in->program <= 0 || waitpid(in->program, &status, WNOHANG) != in->program)
         return;
     in->program = 0;
+    program_ended();
     if (in->status == 0)
         in->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     leader_shutdown(in->leader, "the instance's program has ended");

@@ -93,13 +93,14 @@ void noise_feed(struct noise *n, const char *data, size_t len)
 
 static volatile sig_atomic_t child;
 
-/* What the terminal sends, mpirun gets as well: only what a process sent is passed on. */
+/* What the terminal sends, mpirun gets as well: only what a process sent is passed on.  A
+ * hang-up would end MPICH's mpiexec without a word to the ranks. */
 static void forward(int signum, siginfo_t *info, void *context)
 {
     (void)context;
     int saved = errno;
     if (info->si_code <= 0 && child > 0)
-        kill((pid_t)child, signum);
+        kill((pid_t)child, signum == SIGHUP ? SIGTERM : signum);
     errno = saved;
 }
 

@@ -46,7 +46,7 @@ struct instance {
     bool exec_gone;
     uv_timer_t patience; /* with a program that was told to end */
     bool leaving;
-    bool told; /* why this rank fails was said */
+    bool agreed; /* all ranks know why they cannot go on */
 };
 
 /* What launchers say of a rank in its environment: before MPI_Init, or without it. */
@@ -121,17 +121,12 @@ static int check_nodes(const struct instance *in, struct error *err)
     return 0;
 }
 
-/* All ranks come to the same verdict.  The leader tells it; the others leave only then, since
- * mpirun ends them all as soon as one left. */
+/* All ranks come to the same verdict, which the leader tells. */
 static int agree(struct instance *in, struct error *err)
 {
     if (check_nodes(in, err) == 0)
         return 0;
-    if (in->transport && in->rank == 0)
-        log_error("%s", err->text);
-    if (in->transport)
-        free(transport_bcast(in->transport, "", 0));
-    in->told = in->transport != NULL;
+    in->agreed = true;
     return -1;
 }
 
@@ -494,12 +489,15 @@ int main(int argc, char **argv)
         log_init("hbatch-instance", LOG_L_DEBUG);
     uv_loop_init(&in.loop);
     if (bring_up(&in, &err) < 0) {
-        if (!in.told)
+        if (!in.agreed || in.rank == 0)
             log_error("%s", err.text);
         execlink_destroy(in.exec);
         if (in.own_rundir && in.rundir)
             path_remove_tree(in.rundir);
-        /* other ranks may be anywhere in their start: they are taken along by the launcher */
+        /* The first rank that leaves takes the others along, by the launcher's hand: where all
+         * leave, each has done so far what it must; else they may be anywhere in their start. */
+        if (in.agreed && in.transport)
+            transport_free_all(transport_allgather(in.transport, ""));
         _exit(1);
     }
     if (in.rank == 0)

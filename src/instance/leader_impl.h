@@ -34,6 +34,7 @@ struct leader {
     bool awake;             /* a turn's work is due */
     bool flush_due, quiet_told, have_unmapped;
     char *shutdown;   /* reason, NULL: none */
+    bool expired;     /* that was it */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
     struct stream *streams;   /* all */
     struct stream *by_reader; /* hash chains are not worth it: few read at a time */

@@ -21,14 +21,18 @@
 #include "src/instance/orphans.h"
 #include "src/instance/program.h"
 #include "src/instance/router.h"
+#include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
+
+/* Exit code: the time limit came before the program had ended (as timeout(1) says it). */
+#define EXIT_EXPIRED 124
 
 struct instance {
     struct options options;
     uv_loop_t loop;
     uv_signal_t signals[4];
     unsigned rank, size;
-    bool launched; /* by mpirun, mpiexec or srun */
+    bool by_mpirun; /* or mpiexec; not by srun, nor alone */
     char *rundir;
     bool own_rundir;
     char *uri;
@@ -49,28 +53,12 @@ struct instance {
     bool agreed; /* all ranks know why they cannot go on */
 };
 
-/* What launchers say of a rank in its environment: before MPI_Init, or without it. */
-static const struct {
-    const char *rank, *size;
-} launchers[] = {
-    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"PMI_RANK", "PMI_SIZE"},
-    {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"},
-};
-
 static void find_rank(struct instance *in)
 {
-    in->rank = 0;
-    in->size = 1;
-    for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
-        const char *rank = getenv(launchers[i].rank), *size = getenv(launchers[i].size);
-        if (!rank || !size)
-            continue;
-        in->rank = (unsigned)strtoul(rank, NULL, 10);
-        in->size = (unsigned)strtoul(size, NULL, 10);
-        in->launched = true;
-        return;
-    }
+    struct launched l = surroundings_launcher();
+    in->rank = l.rank;
+    in->size = l.size;
+    in->by_mpirun = l.launched && !l.by_srun;
 }
 
 static int make_rundir(struct instance *in, struct error *err)
@@ -170,11 +158,7 @@ static json_object *describe(const struct instance *in)
     add_str(o, "hostname", host);
     json_object_object_add(o, "pid", json_object_new_int64(getpid()));
     json_object_object_add(o, "starttime", json_object_new_double(now));
-    json_object_object_add(o, "expiration",
-                           json_object_new_double(in->options.time_limit > 0
-                                                      ? now + in->options.time_limit
-                                                      : 0));
-    add_str(o, "foreign", "none");
+    surroundings_describe(&in->options, o, now);
     add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
     add_str(o, "policy", in->options.policy);
     json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
@@ -267,7 +251,7 @@ static void tell_to_end(struct instance *in, int signum)
 /* Whether mpirun started us, which sends SIGKILL to its ranks a second after SIGTERM. */
 static bool in_a_hurry(const struct instance *in)
 {
-    return in->launched && !getenv("SLURM_STEP_NUM_TASKS");
+    return in->by_mpirun;
 }
 
 static void on_patience(uv_timer_t *h)
@@ -301,7 +285,9 @@ static void reap_program(struct instance *in)
         return;
     in->program = 0;
     program_ended();
-    if (in->status == 0)
+    if (leader_expired(in->leader))
+        in->status = EXIT_EXPIRED;
+    else if (in->status == 0)
         in->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     leader_shutdown(in->leader, "the instance's program has ended");
     leave_with_program(in);
@@ -350,6 +336,8 @@ static void on_exec_gone(void *arg)
 static void on_quit(void *arg)
 {
     struct instance *in = arg;
+    if (in->leader && leader_expired(in->leader))
+        in->status = EXIT_EXPIRED;
     tell_to_end(in, SIGHUP);
     execlink_quit(in->exec, on_exec_gone, in);
 }
@@ -388,6 +376,8 @@ static int start_leader(struct instance *in, struct error *err)
         .size = in->size,
         .policy = in->options.policy,
         .store = store,
+        .starttime =
+            json_object_get_double(json_object_object_get(in->info, "starttime")),
         .expiration =
             json_object_get_double(json_object_object_get(in->info, "expiration")),
         .to_exec = to_exec,
@@ -407,8 +397,7 @@ static int bring_up(struct instance *in, struct error *err)
         return -1;
     cleanup_free char *sock = xasprintf("%s/sock-%u", in->rundir, in->rank);
     in->uri = xasprintf("local://%s", sock);
-    bool unbind = in->launched && !getenv("SLURM_STEP_NUM_TASKS");
-    json_object *node = node_discover(&in->options, in->rank, unbind, err);
+    json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
     if (!node)
         return -1;
     in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);

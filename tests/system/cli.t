@@ -295,11 +295,14 @@ is "$rc|$(sent job.submit '[p.get("cc"), "HBATCH_JOB_CC" in o["environment"]]' |
 capture hbatch submit --cc=7,9 --log='id.{cc}' echo {cc}
 is "$(sent job.submit '[p.get("cc"), p["jobspec"]["tasks"][0]["command"][-1]]' | tail -2 | tr '\n' ' ')" '["7", "7"] ["9", "9"] ' "{cc} is replaced"
 is "$(cat id.7)|$(cat id.9)" "f6|f6" "--log with {cc}"
-leader '[{"method":"job.submit","result":{"id":5,"count":2}},
-    {"method":"job.attach","result":{},"notes":[["job.output",{"id":5,"io":{"stream":"stdout","rank":"0","data":"one\n"}}],["job.end",{"id":5,"result":"COMPLETED","status":0,"exit":0}]]},
-    {"method":"job.attach","result":{},"notes":[["job.output",{"id":6,"io":{"stream":"stdout","rank":"1","data":"two\n"}}],["job.end",{"id":6,"result":"FAILED","status":256,"exit":1}]]}]'
+leader '[{"method":"job.submit","result":{"id":5,"count":2},"notes":[
+    ["job.output",{"id":5,"io":{"stream":"stdout","rank":"0","data":"one\n"}}],
+    ["job.output",{"id":6,"io":{"stream":"stdout","rank":"1","data":"two\n"}}],
+    ["job.end",{"id":6,"result":"FAILED","status":256,"exit":1,"left":1}],
+    ["job.end",{"id":5,"result":"COMPLETED","status":0,"exit":0,"left":0}]]}]'
 capture hbatch submit --cc=1-2 --watch -l --quiet a
 is "$rc|$out" $'1|f6: 0: one\nf7: 1: two' "--watch shows all output"
+is "$(sent job.submit '[p["cc"], p["follow"]]')|$(sent job.attach)" '["1-2", "attach"]|' "... of one stream"
 
 # --- jobs ----------------------------------------------------------------------------------------
 leader '[{"method":"job.list","result":{"more":false,"jobs":[

@@ -166,6 +166,10 @@ is $? 0 "wait-event waits"
 like "$(cat finish.out)" "finish.*status" "and prints the event"
 names=$(hbatch job eventlog "$gate" | sed 's/^[^ ]* \([a-z-]*\).*/\1/' | tr '\n' ' ')
 like "$names" "submit depend priority alloc start finish release free clean " "the events of a job, in order"
+# an array watched: one stream, with the output and the end of each element, and credit for all
+capture hbatch submit --quiet --watch -l --cc=1-3 sh -c 'echo here $HBATCH_JOB_CC; exit $HBATCH_JOB_CC'
+is "$rc|$(sed 's/.*: here/here/' <<<"$out" | sort | xargs)" "3|here 1 here 2 here 3" "an array is watched"
+is "$(timeout 60 hbatch submit --quiet --watch --cc=1-6 head -c 1500000 /dev/zero | wc -c)" 9000000 "... also with much output"
 # an array followed by a raw client: every end once
 follow=$(PYTHONPATH=$lib_dir PYTHONDONTWRITEBYTECODE=1 timeout 30 python3 -c '
 import raw

@@ -162,6 +162,10 @@ refuses "--urgency: '99' is not a whole number from 0 to 31" run --dry-run --urg
 refuses "--flags: 'nope' is not a flag" run --dry-run --flags=nope a
 refuses "--signal=FROB: 'FROB' is not a signal" run --dry-run --signal=FROB a
 refuses "--dependency=:x: must be SCHEME:VALUE" run --dry-run --dependency=:x a
+capture hbatch run --dry-run -o pty -o cpu-afinity=off -o pmi=off -o output.mode=append a
+is "$err" "hbatch run: there is no launch option 'pty': it is ignored
+hbatch run: there is no launch option 'cpu-afinity': it is ignored; did you mean 'cpu-affinity'?" \
+    "launch options that there are not"
 refuses "--begin-time=whenever" run --dry-run --begin-time=whenever a
 refuses "/no/such/file" run --dry-run --env-file=/no/such/file a
 refuses "variable NOSUCH is not set" run --dry-run --env='A=$NOSUCH' a
@@ -251,6 +255,31 @@ wait_until 20 grep -q 'SigBlk:.*[4567c-f][0-9a-f]\{3\}$' /proc/$pid/status
 kill -TERM $pid
 wait $pid
 is "$?|$(sent job.kill)" '143|{"id": 5, "signal": 15}' "SIGTERM goes to the job"
+leader '[{"method":"job.submit","result":{"id":5,"count":1}},
+    {"method":"job.kill","error":[22,"the job is not running"]},
+    {"method":"job.cancel","result":{"canceled":1,"errors":[]},"stream":"job.submit","notes":[["job.end",{"id":5,"result":"CANCELED","status":-1,"exit":1}]]}]'
+timeout 20 hbatch run a 2>err &
+pid=$!
+wait_until 20 grep -q job.submit log
+run=$(pgrep -P $pid)
+wait_until 20 grep -q 'SigBlk:.*[4567c-f][0-9a-f]\{3\}$' "/proc/$run/status"
+kill -USR1 "$run"
+wait_until 20 grep -q 'not running' err
+is "$(sent job.cancel)" "" "SIGUSR1 while the job waits: it waits on"
+kill -TERM "$run"
+wait $pid
+is "$?|$(sent job.cancel 'p["note"]')" "1|hbatch run got SIGTERM before the job ran" \
+    "SIGTERM while the job waits cancels it"
+leader '[{"method":"job.attach","result":{"id":5,"ntasks":1,"state":"SCHED"}},
+    {"method":"job.kill","error":[22,"the job is not running"]}]'
+timeout 20 hbatch attach f6 2>err &
+pid=$!
+wait_until 20 grep -q job.attach log
+run=$(pgrep -P $pid)
+wait_until 20 grep -q 'SigBlk:.*[4567c-f][0-9a-f]\{3\}$' "/proc/$run/status"
+kill -HUP "$run"
+wait $pid
+is "$?|$(sent job.cancel)|$(cat err)" "129||" "SIGHUP ends attach, and leaves a job that waits alone"
 leader '[{"method":"job.submit","result":{"id":5,"count":1}},
     {"method":"job.cancel","result":{"canceled":1,"errors":[]},"stream":"job.submit","notes":[["job.end",{"id":5,"result":"CANCELED","status":-1,"exit":1}]]}]'
 (trap - INT; exec hbatch run a) 2>err &

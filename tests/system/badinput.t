@@ -88,8 +88,7 @@ refused "" hbatch submit --cc=0-4000000000 true
 refused "no node of this instance matches" hbatch run --requires=host:nosuchhost true
 refused "" hbatch run --urgency=99 true
 refused "" hbatch run -t forever true
-refused "dependencies are not supported" hbatch run --dependency=afterok:f1 true
-refused "dependencies are not supported" hbatch run --dependency=singleton true
+refused "" hbatch run --dependency=afterok:f1 true
 is "$(hbatch jobs -no '{id}')" "" "nothing of that is queued"
 goes_on "impossible requests"
 

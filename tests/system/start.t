@@ -126,17 +126,18 @@ is "$out" $'read\nread' "the same"
 
 # --- signals
 files_are_left() { [ -z "$(left | grep -v '^hbatch-')" ]; }
+nap=1000.$$ # other tests may run on this machine
 for signal in TERM HUP KILL; do
     for nodes in 1 3; do
         HBATCH_EXEC_ORPHAN_TIMEOUT=0.5s instance_start $signal-$nodes --test-nodes=$nodes || continue
         stubborn='trap "" TERM;'
         [ $nodes$signal != 1HUP ] || stubborn= # that would take another 5 seconds
-        id=$(hbatch submit -n 1 sh -c "$stubborn exec sleep 1000")
+        id=$(hbatch submit -n 1 sh -c "$stubborn exec sleep $nap")
         hbatch wait-event -t 20 "$id" start >/dev/null
         kill -$signal "$instance_pid"
         wait "$instance_pid" 2>/dev/null
         isnt $? 0 "SIG$signal ends hbatch start with $nodes nodes"
-        job_gone() { ! pgrep -x sleep -a | grep -q 'sleep 1000'; }
+        job_gone() { ! pgrep -x sleep -a | grep -qF "sleep $nap"; }
         ok "and its job" wait_until 20 job_gone
         if [ $signal = KILL ]; then # nobody was left to remove them
             wait_until 10 files_are_left

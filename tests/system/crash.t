@@ -229,13 +229,15 @@ is $rc 0 "a program that leaves jobs behind: they end with it"
 ok "no process is left" wait_until 10 no_strays
 
 # the time limit of the instance: also when nothing else happens
-within 10 env -u HBATCH_URI hbatch start -t 1s --test-topology="core:2 pu:1" sleep 1000
-isnt $rc 124 "the time limit of an instance ends it"
-isnt $rc 0 "its exit code tells that the program did not end by itself"
-[ "$ms" -ge 900 ] && [ "$ms" -lt 5000 ] && pass "in time" || fail "in time" "after $ms ms"
-within 10 env -u HBATCH_URI hbatch start -t 1s --test-topology="core:2 pu:1" hbatch run sleep 1000
-isnt $rc 124 "also with jobs"
-isnt $rc 0 "the job's exit code"
+for command in "sleep 1000" "hbatch run sleep 1000"; do
+    # shellcheck disable=SC2086
+    within 20 env -u HBATCH_URI hbatch start -t 1s --test-topology="core:2 pu:1" $command
+    if [ "$ms" -ge 900 ] && [ "$ms" -lt 8000 ]; then pass "the time limit of an instance ends it: $command"; else
+        fail "the time limit of an instance ends it: $command"
+        shown "$command"
+    fi
+    is $rc 124 "its exit code"
+done
 ok "no process is left" wait_until 10 no_strays
 
 # SIGKILL of the instance: the executor waits for a new rank, not for ever

@@ -6,6 +6,7 @@ need python3 python3
 inside --test-topology="core:4 pu:1"
 
 state() { hbatch jobs -ano '{state}' "$1"; }
+no_job_is_left() { [ -z "$(hbatch jobs -no '{id}')" ]; }
 event() { timeout 20 hbatch job wait-event -q "$1" "$2"; }
 # time ID NAME: the timestamp of an event
 event_time() { timeout 20 hbatch job wait-event -f json "$1" "$2" | sed 's/.*"timestamp": *\([0-9.]*\).*/\1/'; }
@@ -121,7 +122,7 @@ ok "after it, others run" hbatch run -n 4 true
 gate g7
 hbatch submit --quiet --cc=1-50 true
 ok "cancel all" hbatch cancel --all
-ok "none is left" wait_until 20 test -z "$(hbatch jobs -no '{id}')"
+ok "none is left" wait_until 20 no_job_is_left
 id=$(hbatch submit true)
 hbatch cancel -q "$id"
 within 20 hbatch job wait "$id"

@@ -2,7 +2,6 @@
 noinst_LTLIBRARIES += pmi/libpmi.la
 pmi_libpmi_la_SOURCES = \
 	pmi/exchange.c pmi/exchange.h \
-	pmi/hwenv.c pmi/hwenv.h \
 	pmi/kvs.c pmi/kvs.h \
 	pmi/pmi1.c pmi/pmi2.c \
 	pmi/wire.c pmi/wire.h pmi/wire_impl.h pmi/wire_ops.c

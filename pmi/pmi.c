@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pmi/pmi.h"
 #include "pmi/exchange.h"
-#include "pmi/hwenv.h"
+#include "src/common/hwenv.h"
 #include "pmi/nameserv.h"
 #include "pmi/pmixd.h"
 #include "pmi/spawn.h"

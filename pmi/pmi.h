@@ -78,7 +78,7 @@ struct pmi_ops {
      * own: then deliver it from the loop, not from within the call), or PMI_LEADER. */
     void (*send)(void *arg, int rank, json_object *msg);
     /* A task called abort: end job ID (all its tasks, nothing else) with exit code STATUS;
-     * TEXT goes to the job's stderr. */
+     * TEXT, its reason, goes to the job's stderr, and may be empty. */
     void (*abort)(void *arg, uint64_t id, unsigned task, int status, const char *text);
     /* Signal all local and remote tasks of job ID (PMIx job control). */
     void (*signal)(void *arg, uint64_t id, int signum);

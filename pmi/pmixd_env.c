@@ -13,7 +13,7 @@
  * settings may need, and would break an mpirun inside the job.
  *
  * All are defaults: the executor puts the user's own variables over them. */
-#include "pmi/hwenv.h"
+#include "src/common/hwenv.h"
 #include "pmi/pmixd_impl.h"
 #include "src/common/util.h"
 

@@ -163,7 +163,8 @@ pmix_status_t up_spawn(const pmix_proc_t *proc, const pmix_info_t job_info[],
 
 static void on_abort(struct pmixd *d, struct call *c)
 {
-    const char *text = c->text ? c->text : "";
+    /* "N/A" is what Open MPI says when it has nothing to say. */
+    const char *text = c->text && strcmp(c->text, "N/A") != 0 ? c->text : "";
     const char *last = c->proc.nspace;
     if (c->nprocs == 0) {
         struct pmixd_job *job = pmixd_job_find(d, c->proc.nspace);

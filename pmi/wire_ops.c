@@ -130,11 +130,8 @@ void op_gone(struct conn *c, const char *what, bool quiet)
 void op_abort(struct conn *c, int status, const char *text)
 {
     const struct pmi_config *config = &c->job->wire->config;
-    bool given = text && *text && utf8_valid(text, strlen(text));
-    cleanup_free char *line =
-        xasprintf("hbatch: PMI: task %u aborted its job with exit code %d%s%s\n", c->rank,
-                  status, given ? ": " : "", given ? text : "");
-    config->ops->abort(config->arg, c->job->id, c->rank, status, line);
+    bool given = text && utf8_valid(text, strlen(text));
+    config->ops->abort(config->arg, c->job->id, c->rank, status, given ? text : "");
 }
 
 /* --- name service ------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ struct attach {
     bool read_stdin;
     uint64_t stdin_sent, stdin_taken;
     double t_interrupt; /* of the last SIGINT, monotonic */
+    int ending;         /* the last SIGTERM or SIGHUP that was passed on */
 };
 
 static const int forwarded[] = {SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2};
@@ -151,6 +152,23 @@ static void cancel(struct attach *a, const char *note)
     client_send(a->cli->h, "job.cancel", params, note_reply, NULL, a);
 }
 
+/* There are no tasks yet, or no more: a signal that would have ended them ends the waiting, and
+ * with it the job, if it was submitted here. */
+static void signal_reply(json_object *result, const struct error *err, void *arg)
+{
+    struct attach *a = arg;
+    if (!err || a->over || a->ending == 0 || err->code != EINVAL) {
+        note_reply(result, err, a);
+    } else if (a->o->owner) {
+        cleanup_free char *note = xasprintf("hbatch %s got SIG%s before the job ran",
+                                            a->cli->verb, sigabbrev_np(a->ending));
+        cancel(a, note);
+    } else {
+        a->exit_code = 128 + a->ending;
+        a->over = true;
+    }
+}
+
 static void take_signal(struct attach *a, int sig)
 {
     double now = time_mono();
@@ -168,7 +186,9 @@ static void take_signal(struct attach *a, int sig)
     } else {
         json_object *params = cli_id_params(a->id);
         json_object_object_add(params, "signal", json_object_new_int(sig));
-        client_send(a->cli->h, "job.kill", params, note_reply, NULL, a);
+        if (sig == SIGTERM || sig == SIGHUP)
+            a->ending = sig;
+        client_send(a->cli->h, "job.kill", params, signal_reply, NULL, a);
     }
 }
 

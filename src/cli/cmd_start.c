@@ -3,13 +3,15 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "src/cli/launcher.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
 
 /* In the order they are tried. A foreign batch system's launcher goes before mpirun. */
-static const struct launcher *const launchers[] = {&launch_standalone, &launch_mpirun};
+static const struct launcher *const launchers[] = {&launch_standalone, &launch_srun,
+                                                   &launch_mpirun};
 
 enum {
     NODES,
@@ -21,7 +23,9 @@ enum {
     MPI_OPTIONS,
     DRY_RUN,
     URI_FILE,
-    LIMIT
+    LIMIT,
+    LAUNCHER,
+    FOREIGN
 };
 
 static const struct opt opts[] = {
@@ -29,10 +33,15 @@ static const struct opt opts[] = {
     {HOSTS, 0, "hosts", "LIST", "One node for each of these hosts: a,b[1-4]"},
     {LIMIT, 't', "time-limit", "MIN|FSD", "End the instance after this time"},
     {URI_FILE, 0, "uri-file", "FILE", "Write the instance's URI to FILE"},
+    {FOREIGN, 0, "foreign", "NAME",
+     "The allocation to use: slurm, lsf, pbs, sge, none (default: the one it is in)"},
+    {LAUNCHER, 0, "launcher", "NAME",
+     "Start ranks by mpirun, srun or standalone (default: as is needed)"},
     {MPIRUN, 0, "mpirun", "PATH", "Start ranks with this mpirun"},
     {MPI_OPTIONS, 'o', "mpirun-options", "WORDS",
      "More options for mpirun (may be repeated)"},
-    {DRY_RUN, 0, "dry-run", NULL, "Print the command line and do nothing"},
+    {DRY_RUN, 0, "dry-run", NULL,
+     "Print the command line, and what was found, and do nothing"},
 };
 static const struct opt test_opts[] = {
     {NODES, 's', "test-nodes", "N", "N virtual nodes on this machine"},
@@ -128,6 +137,12 @@ void start_instance(const struct start *s, struct words *w)
         words_add(w, "--gpus=%u", s->test_gpus);
     if (s->time_limit > 0)
         words_add(w, "--time-limit=%.10gs", s->time_limit);
+    if (s->foreign_named && !foreign_is_batch(s->alloc->kind))
+        words_add(w, "--foreign=none");
+    else if (foreign_is_batch(s->alloc->kind))
+        words_add(w, "--foreign=%s:%s", s->alloc->kind->name, s->alloc->id);
+    if (s->expiration > 0)
+        words_add(w, "--expiration=%.0f", s->expiration);
     if (s->uri_file)
         words_add(w, "--uri-file=%s", s->uri_file);
     for (int i = 0; i < s->argc; i++)
@@ -156,8 +171,14 @@ static void add_mpi_options(struct start *s, const char *text)
         words_add(&s->mpi_args, "%s", w);
 }
 
+struct choice { /* what decides how it is started */
+    struct foreign_options foreign;
+    const char *launcher;
+    bool dry;
+};
+
 static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
-                  bool *dry)
+                  struct choice *c)
 {
     struct optparse p;
     optparse_init(&p, s->cli, cmd, argc, argv);
@@ -174,10 +195,10 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             s->topology = p.value;
             break;
         case HOSTFILE:
-            s->hostfile = p.value;
+            c->foreign.hostfile = p.value;
             break;
         case HOSTS:
-            s->hosts = p.value;
+            c->foreign.hosts = p.value;
             break;
         case MPIRUN:
             s->mpirun = p.value;
@@ -186,7 +207,7 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             add_mpi_options(s, p.value);
             break;
         case DRY_RUN:
-            *dry = true;
+            c->dry = true;
             break;
         case URI_FILE:
             s->uri_file = p.value;
@@ -194,36 +215,107 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
         case LIMIT:
             s->time_limit = parse_limit(s->cli, p.value);
             break;
+        case LAUNCHER:
+            c->launcher = p.value;
+            break;
+        case FOREIGN:
+            c->foreign.kind = p.value;
+            break;
         }
     }
     s->argc = p.nargs;
     s->argv = p.args;
-    if (s->hosts && s->hostfile)
+    bool named = c->foreign.hosts || c->foreign.hostfile;
+    if (c->foreign.hosts && c->foreign.hostfile)
         cli_die(s->cli, "--hosts and --hostfile cannot be used together");
-    if (s->test_nodes && (s->hosts || s->hostfile))
+    if (s->test_nodes && named)
         cli_die(s->cli,
                 "--test-nodes are virtual, --hosts and --hostfile real: they cannot be "
                 "used together");
+    s->foreign_named = c->foreign.kind != NULL;
+    if (c->foreign.kind && named && strcmp(c->foreign.kind, "none") == 0)
+        c->foreign.kind = "hosts";
+}
+
+/* --- where it lives ---------------------------------------------------------------------- */
+
+static void find_allocation(struct start *s, struct foreign_options *o)
+{
+    struct error err;
+    if (s->test_nodes && !o->kind)
+        o->kind = "none";
+    s->alloc = foreign_find(o, &err);
+    if (!s->alloc || foreign_find_hosts(s->alloc, o, &err) < 0)
+        cli_die(s->cli, "%s", err.text);
+    double now = time_now();
+    foreign_find_end(s->alloc);
+    s->expiration = foreign_deadline(s->alloc, now);
+    if (s->alloc->end > 0 && s->alloc->end <= now)
+        cli_die(s->cli, "%s %s has ended already, as %s tells", s->alloc->kind->title,
+                s->alloc->id, s->alloc->end_source);
+}
+
+/* For people, beside the command line. */
+static void describe(const struct start *s)
+{
+    const struct foreign *f = s->alloc;
+    cleanup_free char *list = hostlist_encode(f->hosts);
+    char left[DURATION_BUFSIZE], clock[64];
+    size_t n = hostlist_count(f->hosts);
+    unsigned slots = 0;
+    for (size_t i = 0; i < n; i++)
+        slots += f->slots[i];
+    if (s->test_nodes)
+        fprintf(stderr, "# %u virtual nodes on this machine\n", s->test_nodes);
+    else if (!foreign_is_batch(f->kind))
+        fprintf(stderr, "# no batch system's allocation; %zu %s: %s\n", n,
+                n == 1 ? "node" : "nodes", list);
+    else {
+        fprintf(stderr, "# %s %s; %zu %s: %s", f->kind->title, f->id, n,
+                n == 1 ? "node" : "nodes", list);
+        fprintf(stderr, slots ? "; %u slots\n" : "\n", slots);
+    }
+    if (f->end > 0) {
+        time_t t = (time_t)f->end;
+        strftime(clock, sizeof(clock), "%F %T", localtime(&t));
+        fprintf(stderr, "# it ends at %s, in %s (%s)\n", clock,
+                duration_encode((double)(long)(f->end - time_now() + 0.5), left),
+                f->end_source);
+    } else if (f->end_source)
+        fprintf(stderr, "# its end is not known: %s\n", f->end_source);
+}
+
+static const struct launcher *choose(const struct start *s, const char *name)
+{
+    struct error err;
+    for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
+        if (name ? strcmp(launchers[i]->name, name) != 0 : !launchers[i]->usable(s))
+            continue;
+        if (launchers[i]->check && launchers[i]->check(s, &err) < 0)
+            cli_die(s->cli, "%s", err.text);
+        return launchers[i];
+    }
+    cli_die(s->cli, "--launcher=%s: must be mpirun, srun or standalone", name);
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct start s = {.cli = cli};
+    struct choice c = {0};
     struct words w = {0};
     struct error err;
-    bool dry = false;
     int rc = 0;
-    parse(&s, cmd, argc, argv, &dry);
+    parse(&s, cmd, argc, argv, &c);
     s.instance = find_instance(cli);
-    size_t i = 0;
-    while (!launchers[i]->usable(&s)) /* the last one always is */
-        i++;
-    launchers[i]->command(&s, &w);
-    if (dry) {
+    find_allocation(&s, &c.foreign);
+    const struct launcher *l = choose(&s, c.launcher);
+    l->command(&s, &w);
+    if (c.dry) {
         cleanup_free char *text = words_quote(&w);
+        describe(&s);
         puts(text);
-    } else if (launchers[i]->run) {
-        rc = launchers[i]->run(w.v, &err);
+    } else if (l->run) {
+        rc = l->run(w.v, &err);
         if (rc < 0)
             cli_die(cli, "%s", err.text);
     } else {
@@ -232,6 +324,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     }
     words_fini(&s.mpi_args);
     words_fini(&w);
+    foreign_destroy(s.alloc);
     free(s.instance);
     return rc;
 }
@@ -241,8 +334,9 @@ const struct cmd cmd_start = {
     .args = "[COMMAND [ARG...]]",
     .help = "Start an instance and run COMMAND (default: a shell) in it",
     .more =
-        "The instance ends with COMMAND, and hbatch start has its exit code. On one node "
-        "hbatch-instance is run directly, on several by mpirun.",
+        "The instance ends with COMMAND, and hbatch start has its exit code. Inside an "
+        "allocation of Slurm, LSF, PBS or Grid Engine it has its nodes, and ends in time "
+        "before it. On one node hbatch-instance is run directly, on several by mpirun.",
     .flags = CMD_POSIX,
     .groups = groups,
     .run = run,

@@ -1,9 +1,44 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <pwd.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "src/cli/format.h"
 #include "src/cli/verbs.h"
+
+/* Of all nodes together, as they last measured it; an instance that has just begun has not. */
+static void print_usage(json_object *usage)
+{
+    double memory = cli_get_number(usage, "memory", 0);
+    if (!usage)
+        return;
+    printf(",  load %.2f", cli_get_number(usage, "load", 0));
+    if (memory > 0)
+        printf(",  memory %.0f%% used",
+               100 * (1 - cli_get_number(usage, "memory_available", memory) / memory));
+}
+
+/* What it lives in, and when it ends. */
+static void print_limits(json_object *info, double now)
+{
+    static const struct {
+        const char *name, *title;
+    } titles[] = {{"slurm", "Slurm job"},
+                  {"lsf", "LSF job"},
+                  {"pbs", "PBS job"},
+                  {"sge", "Grid Engine job"}};
+    const char *foreign = cli_get_string(info, "foreign", "none");
+    double end = cli_get_number(info, "expiration", 0);
+    char left[64];
+    for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+        if (strcmp(titles[i].name, foreign) == 0)
+            printf(",  in %s %s", titles[i].title,
+                   cli_get_string(info, "foreign_id", ""));
+    if (end > 0) {
+        format_duration(end > now ? end - now : 0, left, sizeof(left));
+        printf(",  ends in %s", left);
+    }
+}
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
@@ -38,6 +73,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         printf(",  %d drained", drained);
     if (down)
         printf(",  %d offline", down);
+    print_limits(info, now);
+    print_usage(cli_get(info, "usage"));
     putchar('\n');
     return 0;
 }
@@ -45,6 +82,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_uptime = {
     .name = "uptime",
     .args = "",
-    .help = "Show how long the instance has run, its owner, level and size",
+    .help = "Show how long the instance has run, its owner, size, load and end",
     .run = run,
 };

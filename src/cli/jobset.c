@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include "src/cli/attach.h"
 #include "src/cli/jobset.h"
-#include "src/common/jobid.h"
 #include "src/lib/submit.h"
 
 #define REDRAW_EVERY 0.1 /* seconds */
@@ -122,20 +121,6 @@ static struct hbatch_stream_ops ops_of(const struct jobset *set)
     return ops;
 }
 
-/* An array's ends come batched; output and events are asked for job by job. */
-static int submit_array(struct jobset *set, json_object *spec,
-                        const struct hbatch_submit *submit, uint64_t *id,
-                        struct error *err)
-{
-    if (submit_job(cli_connect(set->cli), spec, submit, id, NULL, NULL, err) < 0)
-        return -1;
-    for (uint64_t i = 0; i < *submit->count; i++) {
-        if (jobset_add(set, jobid_nth(*id, i), err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 int jobset_submit(struct jobset *set, json_object *spec,
                   const struct hbatch_submit *submit, uint64_t *id, struct error *err)
 {
@@ -143,14 +128,9 @@ int jobset_submit(struct jobset *set, json_object *spec,
     struct hbatch_submit with_count = *submit;
     uint64_t count;
     with_count.count = &count;
-    if (submit->cc && (ops.event || ops.output)) {
-        if (submit_array(set, spec, &with_count, id, err) < 0)
-            return -1;
-    } else {
-        if (submit_job(cli_connect(set->cli), spec, &with_count, id, &ops, set, err) < 0)
-            return -1;
-        set->total += count;
-    }
+    if (submit_job(cli_connect(set->cli), spec, &with_count, id, &ops, set, err) < 0)
+        return -1;
+    set->total += count;
     if (submit->count)
         *submit->count = count;
     return 0;

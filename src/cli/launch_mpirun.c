@@ -1,61 +1,73 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Several ranks by mpirun: one on each of the hosts that were named, or virtual nodes here. */
+/* Several ranks by mpirun: one on each host of the allocation, or virtual nodes here. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include "config.h"
 #include "src/cli/launcher.h"
 #include "src/cli/noise.h"
-#include "src/common/hostlist.h"
+#include "src/common/path.h"
+#include "src/foreign/query.h"
 
 struct flavour {
     const char *name;
     const char *programs[3];
+    const char *package;
     void (*options)(const struct start *s, struct words *w, unsigned nhosts);
 };
 
-static struct hostlist *host_list(const struct start *s)
-{
-    struct error err;
-    struct hostlist *hl;
-    if (s->hosts) {
-        hl = hostlist_decode(s->hosts, &err);
-        if (!hl)
-            cli_die(s->cli, "--hosts: %s", err.text);
-        return hl;
-    }
-    cleanup_free char *text = read_file(s->hostfile, NULL);
-    if (!text)
-        cli_die(s->cli, "cannot read the host file %s: %s", s->hostfile, strerror(errno));
-    hl = hostlist_create();
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line;
-         line = strtok_r(NULL, "\n", &save)) {
-        line += strspn(line, " \t\r");
-        line[strcspn(line, " \t\r#")] =
-            '\0'; /* what follows are slots: we want one a host */
-        if (*line && hostlist_append(hl, line, &err) < 0)
-            cli_die(s->cli, "--hostfile=%s: %s", s->hostfile, err.text);
-    }
-    if (hostlist_count(hl) == 0)
-        cli_die(s->cli, "the host file %s names no host", s->hostfile);
-    hostlist_uniq(hl);
-    return hl;
-}
-
 static char *comma_list(const struct hostlist *hl)
 {
-    char *all = xstrdup("");
+    struct strbuf all = {0};
     for (size_t i = 0; i < hostlist_count(hl); i++) {
-        char *more = xasprintf("%s%s%s", all, i ? "," : "", hostlist_nth(hl, i));
-        free(all);
-        all = more;
+        if (i)
+            strbuf_addc(&all, ',');
+        strbuf_add(&all, hostlist_nth(hl, i));
     }
-    return all;
+    return strbuf_take(&all);
+}
+
+/* pbsdsh is no ssh: what makes it one lies beside hbatch-instance. */
+static char *agent_command(const struct start *s)
+{
+    const char *agent = foreign_agent(s->alloc);
+    if (!agent)
+        return NULL;
+    if (strcmp(agent, "pbsdsh") == 0)
+        return path_find_sibling("hbatch-pbsdsh", NULL);
+    return xstrdup(agent);
+}
+
+static void add_mca(struct words *w, const char *name, const char *value)
+{
+    words_add(w, "--mca");
+    words_add(w, "%s", name);
+    words_add(w, "%s", value);
+}
+
+/* What mpirun starts its daemons with.  Open MPI knows Slurm and Grid Engine by itself, LSF and
+ * PBS if it was built with their libraries: then it does not look at these. */
+static void openmpi_agent(const struct start *s, struct words *w)
+{
+    cleanup_free char *agent = agent_command(s);
+    if (agent && strcmp(agent, "qrsh") == 0)
+        add_mca(w, "plm_rsh_agent", "qrsh -inherit -nostdin -V");
+    else if (agent)
+        add_mca(w, "plm_rsh_agent", agent);
+    else if (strcmp(s->alloc->kind->name, "hosts") == 0 &&
+             !getenv("OMPI_MCA_plm_rsh_agent") && !getenv("OMPI_MCA_plm_rsh_args"))
+        add_mca(w, "plm_rsh_args", "-o ConnectTimeout=15"); /* of ssh: else minutes */
+    if (agent) /* only where the allocation began may it be used */
+        add_mca(w, "plm_rsh_no_tree_spawn", "1");
 }
 
 static void openmpi_options(const struct start *s, struct words *w, unsigned nhosts)
 {
+    if (nhosts) {
+        cleanup_free char *list = comma_list(s->alloc->hosts);
+        words_add(w, "--host");
+        words_add(w, "%s", list);
+    }
     words_add(w, "--bind-to");
     words_add(w, "none");
     /* Else a rank that dies takes all others along. */
@@ -70,19 +82,30 @@ static void openmpi_options(const struct start *s, struct words *w, unsigned nho
     }
     words_add(w, "-N");
     words_add(w, "1");
+    openmpi_agent(s, w);
     /* Else a host without power is noticed after minutes. */
-    static const char *const keepalive[][2] = {{"oob_tcp_keepalive_time", "2"},
-                                               {"oob_tcp_keepalive_intvl", "1"},
-                                               {"oob_tcp_keepalive_probes", "3"}};
-    for (size_t i = 0; i < ARRAY_SIZE(keepalive); i++) {
-        words_add(w, "--mca");
-        words_add(w, "%s", keepalive[i][0]);
-        words_add(w, "%s", keepalive[i][1]);
-    }
+    add_mca(w, "oob_tcp_keepalive_time", "2");
+    add_mca(w, "oob_tcp_keepalive_intvl", "1");
+    add_mca(w, "oob_tcp_keepalive_probes", "3");
 }
 
 static void mpich_options(const struct start *s, struct words *w, unsigned nhosts)
 {
+    if (nhosts) {
+        cleanup_free char *list = comma_list(s->alloc->hosts);
+        cleanup_free char *agent = agent_command(s);
+        words_add(w, "-hosts");
+        words_add(w, "%s", list);
+        if (s->alloc->kind->hydra) {
+            words_add(w, "-launcher");
+            words_add(w, "%s", s->alloc->kind->hydra);
+        } else if (agent) {
+            words_add(w, "-launcher");
+            words_add(w, "ssh");
+            words_add(w, "-launcher-exec");
+            words_add(w, "%s", agent);
+        }
+    }
     words_add(w, "-n");
     words_add(w, "%u", nhosts ? nhosts : s->test_nodes ? s->test_nodes : 1);
     if (nhosts) {
@@ -92,8 +115,8 @@ static void mpich_options(const struct start *s, struct words *w, unsigned nhost
 }
 
 static const struct flavour flavours[] = {
-    {"openmpi", {"mpirun.openmpi", "mpirun", "orterun"}, openmpi_options},
-    {"mpich", {"mpiexec.hydra", "mpiexec.mpich", "mpiexec"}, mpich_options},
+    {"openmpi", {"mpirun.openmpi", "mpirun", "orterun"}, "openmpi-bin", openmpi_options},
+    {"mpich", {"mpiexec.hydra", "mpiexec.mpich", "mpiexec"}, "mpich", mpich_options},
 };
 
 static const struct flavour *our_flavour(void)
@@ -105,32 +128,22 @@ static const struct flavour *our_flavour(void)
     return &flavours[0];
 }
 
-static bool in_path(const char *program)
-{
-    const char *path = getenv("PATH");
-    cleanup_free char *copy = xstrdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
-    char *save = NULL;
-    for (char *dir = strtok_r(copy, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-        cleanup_free char *file = xasprintf("%s/%s", dir, program);
-        if (access(file, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 static const char *find_mpirun(const struct start *s, const struct flavour *f)
 {
     if (s->mpirun)
         return s->mpirun;
     for (size_t i = 0; i < ARRAY_SIZE(f->programs); i++) {
-        if (in_path(f->programs[i]))
+        if (query_in_path(f->programs[i]))
             return f->programs[i];
     }
-    cli_die(s->cli,
-            "found none of %s, %s, %s in PATH: more than one node needs the mpirun of "
-            "the MPI "
-            "that hbatch was built with (%s); name it with --mpirun=PATH",
-            f->programs[0], f->programs[1], f->programs[2], f->name);
+    bool slurm = strcmp(s->alloc->kind->name, "slurm") == 0;
+    cli_die(
+        s->cli,
+        "found none of %s, %s, %s in PATH: more than one node needs the mpirun of the "
+        "MPI that hbatch was built with (%s); load its environment module, install the "
+        "Debian package %s, or name it with --mpirun=PATH%s",
+        f->programs[0], f->programs[1], f->programs[2], f->name, f->package,
+        slurm ? "; or use --launcher=srun" : "");
 }
 
 static bool usable(const struct start *s)
@@ -142,18 +155,11 @@ static bool usable(const struct start *s)
 static void command(const struct start *s, struct words *w)
 {
     const struct flavour *f = our_flavour();
-    struct hostlist *hl = s->hosts || s->hostfile ? host_list(s) : NULL;
     words_add(w, "%s", find_mpirun(s, f));
-    if (hl) {
-        cleanup_free char *list = comma_list(hl);
-        words_add(w, f->options == openmpi_options ? "--host" : "-hosts");
-        words_add(w, "%s", list);
-    }
-    f->options(s, w, hl ? (unsigned)hostlist_count(hl) : 0);
-    hostlist_destroy(hl);
+    f->options(s, w, start_nhosts(s));
     for (size_t i = 0; i < s->mpi_args.n; i++)
         words_add(w, "%s", s->mpi_args.v[i]);
     start_instance(s, w);
 }
 
-const struct launcher launch_mpirun = {"mpirun", usable, command, noise_run};
+const struct launcher launch_mpirun = {"mpirun", usable, NULL, command, noise_run};

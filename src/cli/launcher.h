@@ -5,8 +5,10 @@
 #ifndef HBATCH_CLI_LAUNCHER_H
 #define HBATCH_CLI_LAUNCHER_H
 
+#include <string.h>
 #include "src/cli/cli.h"
 #include "src/common/strbuf.h"
+#include "src/foreign/foreign.h"
 
 /* A command line under construction. */
 struct words {
@@ -23,8 +25,11 @@ char *words_quote(const struct words *w);
 struct start {
     struct cli *cli;
     unsigned test_nodes, test_gpus; /* 0: not given */
-    const char *topology, *hostfile, *hosts, *mpirun, *uri_file;
+    const char *topology, *mpirun, *uri_file;
     double time_limit;     /* seconds, 0: none */
+    struct foreign *alloc; /* what it lives in, with hosts and end */
+    bool foreign_named;    /* --foreign: it is not to be found out again */
+    double expiration;     /* alloc's, for the instance; 0: none */
     struct words mpi_args; /* --mpirun-options */
     char *instance;        /* path of hbatch-instance */
     int argc;              /* the command, may be empty */
@@ -33,13 +38,24 @@ struct start {
 
 struct launcher {
     const char *name;
+    /* Whether it is the one to take when none was named. */
     bool (*usable)(const struct start *s);
+    /* Whether it can do it at all; NULL: it can. -1 with err set. */
+    int (*check)(const struct start *s, struct error *err);
     void (*command)(const struct start *s, struct words *w);
     /* NULL: execvp.  Its exit code, or -1 with err set. */
     int (*run)(char *const *argv, struct error *err);
 };
 
-extern const struct launcher launch_standalone, launch_mpirun;
+extern const struct launcher launch_standalone, launch_mpirun, launch_srun;
+
+/* A rank on each of so many hosts; 0: virtual nodes, or the one of this machine. */
+static inline unsigned start_nhosts(const struct start *s)
+{
+    bool none =
+        !foreign_is_batch(s->alloc->kind) && strcmp(s->alloc->kind->name, "hosts");
+    return none ? 0 : (unsigned)hostlist_count(s->alloc->hosts);
+}
 
 /* "hbatch-instance OPTIONS COMMAND", which ends each launcher's command. */
 void start_instance(const struct start *s, struct words *w);

@@ -24,11 +24,12 @@ bin_hbatch_SOURCES = \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/jobfields.c src/cli/jobfields.h \
 	src/cli/jobset.c src/cli/jobset.h \
-	src/cli/launch_mpirun.c src/cli/launch_standalone.c src/cli/launcher.h \
+	src/cli/launch_mpirun.c src/cli/launch_srun.c src/cli/launch_standalone.c \
+	src/cli/launcher.h \
 	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'
-bin_hbatch_LDADD = $(CLIENT_LIBS)
+bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS)
 EXTRA_DIST += src/cli/README

@@ -4,6 +4,7 @@
 #include <strings.h>
 #include "config.h"
 #include "src/cli/cli.h"
+#include "src/cli/optparse.h"
 #include "src/cli/verbs.h"
 
 static const struct cmd *const verbs[] = {
@@ -12,22 +13,23 @@ static const struct cmd *const verbs[] = {
     &cmd_info,   &cmd_getattr, &cmd_shutdown,  &cmd_version,  &cmd_help,
 };
 
-static const char exit_codes[] = "Exit codes: 0 done; 1 an error, told on stderr, or "
-                                 "wrong usage; run, attach, job attach "
-                                 "and job status, and submit with --wait or --watch: the "
-                                 "greatest exit code of the tasks, "
-                                 "128 + N after signal N (127: no such program, 126: it "
-                                 "cannot be run); start: the exit "
-                                 "code of its command.";
+static const char more[] =
+    "'hbatch VERB --help' tells about each. Outside an instance, 'hbatch start' makes "
+    "one.\n"
+    "\n"
+    "Exit codes: 0 done; 1 an error, told on stderr, or wrong usage. run, attach, watch, "
+    "job attach and job status, and submit with --wait or --watch: the greatest exit "
+    "code "
+    "of the tasks, 128 + N after signal N (127: no such program, 126: it cannot be run). "
+    "start: the exit code of its command.";
 
 int cmd_help_all(void)
 {
     printf("Usage: hbatch VERB [OPTIONS] [ARGUMENTS]\n"
            "Run and watch jobs in an hbatch instance.\n\nVerbs:\n");
     cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-    printf("\n'hbatch VERB --help' tells about each. Outside an instance, 'hbatch start' "
-           "makes one.\n%s\n",
-           exit_codes);
+    putchar('\n');
+    optparse_print_wrapped(more, 0);
     return 0;
 }
 

@@ -91,15 +91,18 @@ void noise_feed(struct noise *n, const char *data, size_t len)
 
 /* --- mpirun -------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t child;
+static volatile sig_atomic_t child, told_to_end; /* by which signal */
 
-/* What the terminal sends, mpirun gets as well: only what a process sent is passed on. */
+/* What the terminal sends, mpirun gets as well: only what a process sent is passed on.  A
+ * hang-up would end MPICH's mpiexec without a word to the ranks. */
 static void forward(int signum, siginfo_t *info, void *context)
 {
     (void)context;
     int saved = errno;
+    if (signum == SIGTERM || signum == SIGHUP)
+        told_to_end = signum;
     if (info->si_code <= 0 && child > 0)
-        kill((pid_t)child, signum);
+        kill((pid_t)child, signum == SIGHUP ? SIGTERM : signum);
     errno = saved;
 }
 
@@ -145,6 +148,8 @@ static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
             open = false;
     }
     noise_flush(n);
+    if (told_to_end && status == 0) /* as MPICH's mpiexec has it, now and then */
+        return 128 + told_to_end;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -41,7 +41,7 @@ static unsigned distance(const char *a, const char *b)
 const char *optparse_nearest(const char *word, const char *const *names, size_t n)
 {
     const char *best = NULL;
-    unsigned best_distance = (unsigned)MIN(strlen(word) / 3 + 1, 3u) + 1;
+    unsigned best_distance = (unsigned)MIN((strlen(word) + 2) / 3, 3u) + 1;
     for (size_t i = 0; i < n; i++) {
         unsigned d = distance(word, names[i]);
         size_t len = strlen(word);
@@ -190,7 +190,7 @@ const struct opt *optparse_next(struct optparse *p)
 #define HELP_COLUMN 30
 #define HELP_WIDTH 80
 
-static void print_wrapped(const char *text, int column)
+void optparse_print_wrapped(const char *text, int column)
 {
     int at = column;
     for (const char *s = text; *s;) {
@@ -232,13 +232,13 @@ static void print_opt(const struct opt *o)
         printf("%s\n%*s", left, HELP_COLUMN, "");
     else
         printf("%-*s", HELP_COLUMN, left);
-    print_wrapped(o->help, HELP_COLUMN);
+    optparse_print_wrapped(o->help, HELP_COLUMN);
 }
 
 void optparse_help(const struct cmd *cmd, const char *verb)
 {
     printf("Usage: hbatch %s [OPTIONS]%s%s\n", verb, *cmd->args ? " " : "", cmd->args);
-    print_wrapped(cmd->help, 0);
+    optparse_print_wrapped(cmd->help, 0);
     for (const struct opt_group *g = cmd->groups; g && g->opts; g++) {
         printf("\n%s:\n", g->heading ? g->heading : "Options");
         for (size_t i = 0; i < g->n; i++) {
@@ -251,6 +251,6 @@ void optparse_help(const struct cmd *cmd, const char *verb)
     print_opt(&help_opt);
     if (cmd->more) {
         putchar('\n');
-        print_wrapped(cmd->more, 0);
+        optparse_print_wrapped(cmd->more, 0);
     }
 }

@@ -13,7 +13,8 @@ const struct opt specopts_common[7] = {
      "Resources as an RFC 46 shape: node=2/slot=4/[core=2;gpu]"},
     {J, 't', "time-limit", "MIN|FSD",
      "Time limit in minutes, or with a unit: 30s, 1.5h, 2d"},
-    {J, 'q', "queue", "NAME", "Submit to this queue"},
+    {J, 'q', "queue", "NAME",
+     "Name of its queue, to filter by (there is only one queue)"},
     {J, 'B', "bank", "NAME", "Account the job to this bank"},
     {J, 0, "requires", "CONSTRAINT",
      "Constraint on nodes in RFC 35 syntax: 'host:n[1-4] and -gpu' (may be repeated)"},
@@ -119,6 +120,25 @@ static void add_flags(struct specopts *s, const struct cli *cli, const char *tex
     s->flags = all;
 }
 
+/* A launch option that src/exec/options.c does not read does nothing.  It is no error, as
+ * scripts for Flux may set what is not needed here, but it may be a slip. */
+static void check_setopt(const struct cli *cli, const char *text)
+{
+    static const char *const known[] = {
+        "apps",         "cpu-affinity", "env-expand",   "exit-on-error", "exit-timeout",
+        "gpu-affinity", "input",        "kill-timeout", "output",        "pmi",
+        "rlimit",       "signal",       "taskmap",      "unbuffered",
+    };
+    cleanup_free char *name = xstrndup(text, strcspn(text, ".="));
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (strcmp(name, known[i]) == 0)
+            return;
+    }
+    const char *near = optparse_nearest(name, known, ARRAY_SIZE(known));
+    cli_error(cli, "there is no launch option '%s': it is ignored%s%s%s", name,
+              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
                    const char *value)
 {
@@ -147,6 +167,8 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
     default:
         return false;
     }
+    if (strcmp(name, "setopt") == 0)
+        check_setopt(cli, value);
     if (strcmp(name, "require") == 0)
         name = "requires";
     if (strcmp(name, "input") == 0)

@@ -13,7 +13,7 @@ src_comm_libcomm_la_LIBADD = src/comm/libwire.la $(UV_LIBS)
 plugins_LTLIBRARIES += bin/hbatch_mpi.la
 bin_hbatch_mpi_la_SOURCES = src/comm/mpi_plugin.c src/comm/mpi_plugin.h \
 	src/comm/mpich_leave.c src/comm/mpich_leave.h
-bin_hbatch_mpi_la_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
+bin_hbatch_mpi_la_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual -Wno-stringop-overflow
 bin_hbatch_mpi_la_LDFLAGS = -module -avoid-version -shared
 bin_hbatch_mpi_la_LIBADD = $(MPI_LIBS)
 

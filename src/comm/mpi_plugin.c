@@ -224,7 +224,8 @@ static void plugin_stream_send(unsigned long long epoch, char *data, size_t len,
     stream.head->last = last;
     stream.body = NULL;
     if (len <= sizeof(stream.head->data)) {
-        memcpy(stream.head->data, data, len);
+        if (len > 0)
+            memcpy(stream.head->data, data, len);
         free(data);
     } else
         stream.body = data;

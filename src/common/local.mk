@@ -7,6 +7,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/log.c src/common/log.h \
 	src/common/path.c src/common/path.h \
 	src/common/launchenv.c src/common/launchenv.h \
+	src/common/hwenv.c src/common/hwenv.h \
 	src/common/strbuf.c src/common/strbuf.h \
 	src/common/idset.c src/common/idset.h \
 	src/common/hostlist.c src/common/hostlist.h \

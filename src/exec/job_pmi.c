@@ -164,15 +164,17 @@ static void on_abort(void *arg, uint64_t id, unsigned task, int status, const ch
     struct job *job = job_find(arg, id);
     if (!job)
         return;
-    if (text && *text) {
-        job_output(job, task, 2, text, strlen(text));
-        if (text[strlen(text) - 1] != '\n')
-            job_output(job, task, 2, "\n", 1);
+    size_t len = text ? strlen(text) : 0;
+    while (len && text[len - 1] == '\n')
+        len--;
+    if (len) {
+        job_output(job, task, 2, text, len);
+        job_output(job, task, 2, "\n", 1);
     }
     job->status = MAX(job->status, (status & 0xff) << 8);
     if (!job->ending)
-        job_exception(job, "abort", 0, "task %u called MPI_Abort with code %d%s%s", task,
-                      status, text && *text ? ": " : "", text ? text : "");
+        job_exception(job, "abort", 0, "task %u called MPI_Abort with code %d%s%.*s",
+                      task, status, len ? ": " : "", (int)len, len ? text : "");
 }
 
 static void on_signal(void *arg, uint64_t id, int signum)

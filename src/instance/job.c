@@ -169,7 +169,7 @@ void job_reset(struct job *job)
         free(job->exception->note);
     free(take(job->exception));
     json_object_put(take(job->output));
-    job->requeue = job->ending = job->started = false;
+    job->requeue = job->ending = job->started = job->failed = false;
     job->state = JOB_SCHED;
     job->status = -1;
     job->t_run = job->t_cleanup = job->expiration = 0;

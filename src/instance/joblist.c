@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include "src/common/util.h"
 #include "src/instance/jobview.h"
@@ -104,12 +105,16 @@ bool joblist_wants_history(const struct joblist *l)
     return (l->states & JOB_INACTIVE) != 0;
 }
 
-bool joblist_add_active(struct joblist *l, const struct jobtable *table)
+bool joblist_add_active(struct joblist *l, const struct jobtable *table,
+                        json_object *info)
 {
+    double end = 0;
     if (!(l->states & JOB_ACTIVE))
         return true;
+    jsonutil_number(jsonutil_get(info, "expiration"), &end);
+    double left = end > 0 ? end - time_now() : INFINITY;
     for (struct job *job = jobtable_last(table); job; job = job->prev)
-        if (wanted(l, job) && !joblist_add(l, jobview_active(job)))
+        if (wanted(l, job) && !joblist_add(l, jobview_active(job, left)))
             return false;
     return true;
 }

@@ -24,8 +24,9 @@ void joblist_clear(struct joblist *l);
 bool joblist_wants_history(const struct joblist *l);
 /* Add O (taken over); false: the list is full, and it is noted that there is more. */
 bool joblist_add(struct joblist *l, json_object *o);
-/* Add the active jobs of TABLE that match, newest first. */
-bool joblist_add_active(struct joblist *l, const struct jobtable *table);
+/* Add the active jobs of TABLE that match, newest first; INFO: instance.info's result. */
+bool joblist_add_active(struct joblist *l, const struct jobtable *table,
+                        json_object *info);
 /* {"jobs","more"}, sorted newest first; a new object, the list is empty after that. */
 json_object *joblist_result(struct joblist *l);
 

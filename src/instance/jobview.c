@@ -75,14 +75,16 @@ static void add_shape(json_object *o, const struct job *job)
     add_str(o, "ranks", ranks);
 }
 
-static const char *why_pending(const struct job *job)
+static const char *why_pending(const struct job *job, double left)
 {
     if (job->state != JOB_SCHED)
         return NULL;
+    if (job->sj.duration > left)
+        return "cannot end before the instance's time limit";
     return job->urgency == 0 ? "held (urgency 0)" : "waiting for resources";
 }
 
-json_object *jobview_active(const struct job *job)
+json_object *jobview_active(const struct job *job, double left)
 {
     json_object *o = json_object_new_object();
     const struct jobspec *spec = job->sub->spec;
@@ -101,7 +103,7 @@ json_object *jobview_active(const struct job *job)
     add_time(o, "t_run", job->t_run);
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
-    add_str(o, "reason", why_pending(job));
+    add_str(o, "reason", why_pending(job, left));
     if (job->cc >= 0)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)

@@ -8,7 +8,8 @@
 #include "src/store/store.h"
 
 /* All three return new objects. */
-json_object *jobview_active(const struct job *job);
+/* LEFT: seconds to the end of the instance, INFINITY if there is none. */
+json_object *jobview_active(const struct job *job, double left);
 /* ENTRY has a run. */
 json_object *jobview_stored(const struct store_entry *entry);
 /* {"nodes":[...]}: resource.list's result. */

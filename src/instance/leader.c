@@ -28,16 +28,55 @@ void leader_wake(struct leader *ld)
     uv_idle_start(&ld->idle, on_idle);
 }
 
-/* The loop's clock is not the one that tells the end: it may be reached a little later. */
+/* --- the instance's end ------------------------------------------------------------------- */
+
 static void on_timer(uv_timer_t *h)
 {
-    struct leader *ld = h->data;
-    double left = ld->config.expiration - time_now();
-    if (left > 0)
-        uv_timer_start(h, on_timer, (uint64_t)(left * 1000) + 1, 0);
-    else
-        leader_wake(ld);
+    leader_wake(h->data);
 }
+
+/* The next time at which there is work that nothing but the time brings. The loop's clock is not
+ * the one that tells the end: it may be reached a little later, and this is called again. */
+static void arm_timer(struct leader *ld, double now)
+{
+    double end = ld->config.expiration, late = sched_next_late(ld->sched);
+    if (end <= 0)
+        return;
+    if (now >= end)
+        end += ld->end_grace + 1; /* for what the executors did not end */
+    double next = late > now ? MIN(late, end) : end;
+    if (next > now)
+        uv_timer_start(&ld->timer, on_timer, (uint64_t)((next - now) * 1000) + 1, 0);
+    else
+        uv_timer_stop(&ld->timer);
+}
+
+/* Executors end what runs by themselves: no job's limit is beyond the instance's.  Those that did
+ * not in good time (whose clock is another, say) are told to. */
+static void expire(struct leader *ld, double now)
+{
+    bool first = !ld->shutdown;
+    if (first) {
+        ld->expired = true;
+        ld->shutdown = xstrdup("the instance's time limit was reached");
+    }
+    if (!ld->expired || (!first && now < ld->config.expiration + ld->end_grace + 1))
+        return;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        if (job->state < JOB_RUN)
+            manager_exception(ld, job, "cancel", 0, ld->shutdown);
+        else if (!first && !job->ending)
+            manager_exception(ld, job, "timeout", 0, ld->shutdown);
+    }
+}
+
+bool leader_expired(const struct leader *ld)
+{
+    return ld->expired;
+}
+
+/* --- a turn -------------------------------------------------------------------------------- */
 
 static void on_flush_timer(uv_timer_t *h)
 {
@@ -80,8 +119,9 @@ static void on_check(uv_check_t *h)
 
     double now = time_now();
     if (ld->config.expiration > 0 && now >= ld->config.expiration)
-        leader_shutdown(ld, "the instance's time limit was reached");
+        expire(ld, now);
     sched_run(ld->sched, now);
+    arm_timer(ld, now);
     manager_end_unmapped(ld);
     flush(ld);
     launch_flush(ld);
@@ -124,10 +164,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     uv_timer_init(config->loop, &ld->flush_timer);
     ld->check.data = ld->idle.data = ld->timer.data = ld->flush_timer.data = ld;
     uv_check_start(&ld->check, on_check);
-    if (config->expiration > 0) {
-        double left = MAX(config->expiration - time_now(), 0);
-        uv_timer_start(&ld->timer, on_timer, (uint64_t)(left * 1000) + 1, 0);
-    }
+    sched_set_end(ld->sched, config->expiration);
+    leader_wake(ld); /* for the timer */
     return ld;
 }
 
@@ -156,6 +194,7 @@ void leader_destroy(struct leader *ld)
         json_object_put(ld->nodes[i].starts);
     free(ld->nodes);
     free(ld->instance_id);
+    free(ld->shutdown);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
@@ -176,10 +215,10 @@ void leader_shutdown(struct leader *ld, const char *reason)
 {
     if (ld->shutdown)
         return;
-    ld->shutdown = reason;
+    ld->shutdown = xstrdup(reason);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        manager_exception(ld, job, "cancel", 0, reason);
+        manager_exception(ld, job, "cancel", 0, ld->shutdown);
     }
     leader_wake(ld);
 }

@@ -27,8 +27,8 @@ struct leader_config {
     json_object **nodes; /* [size] node_discover's result of each rank */
     unsigned size;
     const char *policy;
-    const char *store; /* path of the store */
-    double expiration; /* 0: never */
+    const char *store;            /* path of the store */
+    double starttime, expiration; /* of the instance; 0: never ends */
     /* Carry LINE to the executor of RANK. */
     void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
     /* Add a line (with its newline) to the state stream; NULL: nobody to tell. */
@@ -51,7 +51,11 @@ void leader_rank_lost(struct leader *ld, unsigned rank);
 /* Jobs that are ended, also those being ended now, get only GRACE seconds from SIGTERM to SIGKILL. */
 void leader_hurry(struct leader *ld, double grace);
 
-/* Accept no more jobs; cancel what is queued and running; then config.quiet. */
+/* The instance's time limit was reached before anything else ended it. */
+bool leader_expired(const struct leader *ld);
+
+/* Accept no more jobs; cancel what is queued and running, with REASON as the note; then
+ * config.quiet.  Once: a second call changes nothing. */
 void leader_shutdown(struct leader *ld, const char *reason);
 
 #endif

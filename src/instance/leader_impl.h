@@ -33,10 +33,12 @@ struct leader {
     uv_timer_t flush_timer; /* active while the store has something to commit */
     bool awake;             /* a turn's work is due */
     bool flush_due, quiet_told, have_unmapped;
-    const char *shutdown; /* reason, NULL: none */
+    char *shutdown;   /* reason, NULL: none */
+    bool expired;     /* that was it */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams;   /* all */
-    struct stream *by_reader; /* hash chains are not worth it: few read at a time */
+    struct stream *streams; /* that attach or wait */
+    struct stream *follows; /* few, and asked at the end of each job */
+    struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
     struct reply **replies_end;
@@ -128,9 +130,13 @@ void report_rank_lost(struct leader *ld, unsigned rank);
 /* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */
 int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct error *err);
-/* Follow the ends of COUNT jobs from FIRST; those already over are reported at once. */
-void stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
-                   uint64_t count);
+/* The same for all elements of an array, which exist, as one stream. */
+void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
+                         uint64_t count);
+/* Follow the ends of COUNT jobs from FIRST; those already over are reported at once. -1 with
+ * err set if one of them does not exist. */
+int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
+                  uint64_t count, struct error *err);
 /* Reply to RQ when job ID is over. */
 int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
                 struct error *err);

@@ -13,6 +13,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h \
+	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
 	src/instance/specs.c src/instance/specs.h \
@@ -29,6 +30,6 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/rpc_list.c \
 	src/instance/rpc_resource.c \
 	src/instance/rpc_instance.c
-bin_hbatch_instance_LDADD = src/comm/libcomm.la src/store/libstore.la \
+bin_hbatch_instance_LDADD = src/foreign/libforeign.la src/comm/libcomm.la src/store/libstore.la \
 	src/sched/libsched.la src/job/libjob.la src/common/libcommon.la \
 	$(SQLITE_LIBS) $(UV_LIBS) $(HWLOC_LIBS) $(JSON_LIBS) -ldl

@@ -21,14 +21,18 @@
 #include "src/instance/orphans.h"
 #include "src/instance/program.h"
 #include "src/instance/router.h"
+#include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
+
+/* Exit code: the time limit came before the program had ended (as timeout(1) says it). */
+#define EXIT_EXPIRED 124
 
 struct instance {
     struct options options;
     uv_loop_t loop;
     uv_signal_t signals[4];
     unsigned rank, size;
-    bool launched; /* by mpirun, mpiexec or srun */
+    bool by_mpirun; /* or mpiexec; not by srun, nor alone */
     char *rundir;
     bool own_rundir;
     char *uri;
@@ -46,31 +50,15 @@ struct instance {
     bool exec_gone;
     uv_timer_t patience; /* with a program that was told to end */
     bool leaving;
-    bool told; /* why this rank fails was said */
-};
-
-/* What launchers say of a rank in its environment: before MPI_Init, or without it. */
-static const struct {
-    const char *rank, *size;
-} launchers[] = {
-    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"PMI_RANK", "PMI_SIZE"},
-    {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"},
+    bool agreed; /* all ranks know why they cannot go on */
 };
 
 static void find_rank(struct instance *in)
 {
-    in->rank = 0;
-    in->size = 1;
-    for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
-        const char *rank = getenv(launchers[i].rank), *size = getenv(launchers[i].size);
-        if (!rank || !size)
-            continue;
-        in->rank = (unsigned)strtoul(rank, NULL, 10);
-        in->size = (unsigned)strtoul(size, NULL, 10);
-        in->launched = true;
-        return;
-    }
+    struct launched l = surroundings_launcher();
+    in->rank = l.rank;
+    in->size = l.size;
+    in->by_mpirun = l.launched && !l.by_srun;
 }
 
 static int make_rundir(struct instance *in, struct error *err)
@@ -121,17 +109,12 @@ static int check_nodes(const struct instance *in, struct error *err)
     return 0;
 }
 
-/* All ranks come to the same verdict.  The leader tells it; the others leave only then, since
- * mpirun ends them all as soon as one left. */
+/* All ranks come to the same verdict, which the leader tells. */
 static int agree(struct instance *in, struct error *err)
 {
     if (check_nodes(in, err) == 0)
         return 0;
-    if (in->transport && in->rank == 0)
-        log_error("%s", err->text);
-    if (in->transport)
-        free(transport_bcast(in->transport, "", 0));
-    in->told = in->transport != NULL;
+    in->agreed = true;
     return -1;
 }
 
@@ -175,11 +158,7 @@ static json_object *describe(const struct instance *in)
     add_str(o, "hostname", host);
     json_object_object_add(o, "pid", json_object_new_int64(getpid()));
     json_object_object_add(o, "starttime", json_object_new_double(now));
-    json_object_object_add(o, "expiration",
-                           json_object_new_double(in->options.time_limit > 0
-                                                      ? now + in->options.time_limit
-                                                      : 0));
-    add_str(o, "foreign", "none");
+    surroundings_describe(&in->options, o, now);
     add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
     add_str(o, "policy", in->options.policy);
     json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
@@ -272,7 +251,7 @@ static void tell_to_end(struct instance *in, int signum)
 /* Whether mpirun started us, which sends SIGKILL to its ranks a second after SIGTERM. */
 static bool in_a_hurry(const struct instance *in)
 {
-    return in->launched && !getenv("SLURM_STEP_NUM_TASKS");
+    return in->by_mpirun;
 }
 
 static void on_patience(uv_timer_t *h)
@@ -305,7 +284,10 @@ static void reap_program(struct instance *in)
     if (in->program <= 0 || waitpid(in->program, &status, WNOHANG) != in->program)
         return;
     in->program = 0;
-    if (in->status == 0)
+    program_ended();
+    if (leader_expired(in->leader))
+        in->status = EXIT_EXPIRED;
+    else if (in->status == 0)
         in->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     leader_shutdown(in->leader, "the instance's program has ended");
     leave_with_program(in);
@@ -354,6 +336,8 @@ static void on_exec_gone(void *arg)
 static void on_quit(void *arg)
 {
     struct instance *in = arg;
+    if (in->leader && leader_expired(in->leader))
+        in->status = EXIT_EXPIRED;
     tell_to_end(in, SIGHUP);
     execlink_quit(in->exec, on_exec_gone, in);
 }
@@ -403,6 +387,8 @@ static int start_leader(struct instance *in, struct error *err)
         .size = in->size,
         .policy = in->options.policy,
         .store = store,
+        .starttime =
+            json_object_get_double(json_object_object_get(in->info, "starttime")),
         .expiration =
             json_object_get_double(json_object_object_get(in->info, "expiration")),
         .to_exec = to_exec,
@@ -422,8 +408,7 @@ static int bring_up(struct instance *in, struct error *err)
         return -1;
     cleanup_free char *sock = xasprintf("%s/sock-%u", in->rundir, in->rank);
     in->uri = xasprintf("local://%s", sock);
-    bool unbind = in->launched && !getenv("SLURM_STEP_NUM_TASKS");
-    json_object *node = node_discover(&in->options, in->rank, unbind, err);
+    json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
     if (!node)
         return -1;
     in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);
@@ -505,12 +490,15 @@ int main(int argc, char **argv)
         log_init("hbatch-instance", LOG_L_DEBUG);
     uv_loop_init(&in.loop);
     if (bring_up(&in, &err) < 0) {
-        if (!in.told)
+        if (!in.agreed || in.rank == 0)
             log_error("%s", err.text);
         execlink_destroy(in.exec);
         if (in.own_rundir && in.rundir)
             path_remove_tree(in.rundir);
-        /* other ranks may be anywhere in their start: they are taken along by the launcher */
+        /* The first rank that leaves takes the others along, by the launcher's hand: where all
+         * leave, each has done so far what it must; else they may be anywhere in their start. */
+        if (in.agreed && in.transport)
+            transport_free_all(transport_allgather(in.transport, ""));
         _exit(1);
     }
     if (in.rank == 0)

@@ -4,9 +4,11 @@
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/common/duration.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -71,6 +73,21 @@ static struct submission *make_submission(struct leader *ld, json_object *o,
     return sub;
 }
 
+/* A job that is longer than the instance lives; one that is longer than it lives now waits. */
+static int check_duration(const struct leader *ld, const struct job_shape *shape,
+                          struct error *err)
+{
+    double life = ld->config.expiration - ld->config.starttime;
+    char want[DURATION_BUFSIZE], have[DURATION_BUFSIZE];
+    if (ld->config.expiration <= 0 || shape->duration <= life)
+        return 0;
+    return error_set(
+        err, EINVAL,
+        "a job of %s can never run: this instance lives for %s in all; ask for "
+        "a shorter --time-limit",
+        duration_encode(shape->duration, want), duration_encode(floor(life), have));
+}
+
 static int check_submission(struct leader *ld, const struct submission *sub,
                             const struct submit_options *opts, struct error *err)
 {
@@ -84,6 +101,8 @@ static int check_submission(struct leader *ld, const struct submission *sub,
         return error_set(err, ENOTSUP,
                          "dependencies are not supported by this version of hbatch: wait "
                          "for the other job with 'hbatch job wait' first");
+    if (check_duration(ld, shape, err) < 0)
+        return -1;
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
         if (parent && parent->pl)

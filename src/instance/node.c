@@ -138,6 +138,43 @@ static json_object *list_gpus(const struct options *options)
     return gpus;
 }
 
+/* The process that started ours for MPI: mpirun or its daemon on this host, or 0. Between it and
+ * us there may be scripts. */
+static pid_t find_launcher(void)
+{
+    static const char *const names[] = {"orted", "orterun",         "mpirun", "mpiexec",
+                                        "prte",  "hydra_pmi_proxy", "hydra",  "prun"};
+    pid_t pid = getppid();
+    for (int depth = 0; depth < 8 && pid > 1; depth++) {
+        char path[32], comm[32];
+        int parent;
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        cleanup_free char *stat = read_file(path, NULL);
+        const char *rest = stat ? strrchr(stat, ')') : NULL;
+        if (!rest || sscanf(stat, "%*d (%31[^)]", comm) != 1 ||
+            sscanf(rest, ") %*c %d", &parent) != 1)
+            return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+            if (strncmp(comm, names[i], strlen(names[i])) == 0)
+                return pid;
+        pid = parent;
+    }
+    return 0;
+}
+
+/* mpirun binds its ranks, not its own processes: those have what our surroundings (Slurm, say)
+ * left them of the ALLOWED cores. */
+static void undo_binding(hwloc_topology_t t, hwloc_const_cpuset_t allowed)
+{
+    cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    pid_t launcher = find_launcher();
+    if (launcher == 0 ||
+        hwloc_get_proc_cpubind(t, launcher, set, HWLOC_CPUBIND_PROCESS) < 0)
+        hwloc_bitmap_copy(set, allowed);
+    hwloc_bitmap_and(set, set, allowed);
+    hwloc_set_cpubind(t, set, HWLOC_CPUBIND_PROCESS);
+}
+
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
                            struct error *err)
 {
@@ -149,7 +186,7 @@ json_object *node_discover(const struct options *options, unsigned rank, bool un
     if (!options->topology) {
         usable = hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(t));
         if (unbind)
-            hwloc_set_cpubind(t, usable, HWLOC_CPUBIND_PROCESS);
+            undo_binding(t, usable);
         cleanup_bitmap hwloc_bitmap_t bound = hwloc_bitmap_alloc();
         if (hwloc_get_cpubind(t, bound, HWLOC_CPUBIND_PROCESS) == 0)
             hwloc_bitmap_and(usable, usable, bound);

@@ -10,7 +10,7 @@
 
 /* Look at this node.  Cores are those that this process may use: of the node's allowed set,
  * less what a binding excludes; the binding that an MPI launcher put on its rank is undone
- * first (UNBIND).  With --topology the description is taken instead.
+ * first (UNBIND), which leaves that of the launcher itself.  With --topology the description is taken instead.
  *
  * Return {"host":S, "cores":[CPUSET of each logical core], "gpus":[{"id","vendor","env","value"}],
  * "bind":bool, "version":S} (a new reference), or NULL with err set. */

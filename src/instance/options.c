@@ -9,9 +9,20 @@
 #include "src/common/duration.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
+#include "src/foreign/foreign.h"
 #include "src/sched/sched.h"
 
-enum { O_TOPOLOGY = 256, O_VIRTUAL, O_GPUS, O_URI_FILE, O_RUNDIR, O_POLICY, O_SETATTR };
+enum {
+    O_TOPOLOGY = 256,
+    O_VIRTUAL,
+    O_GPUS,
+    O_URI_FILE,
+    O_RUNDIR,
+    O_POLICY,
+    O_SETATTR,
+    O_EXPIRATION,
+    O_FOREIGN
+};
 
 /* One table gives the parser its options and --help its text. */
 static const struct {
@@ -29,6 +40,13 @@ static const struct {
     {{"time-limit", required_argument, NULL, 't'},
      "DURATION",
      "end the instance after this time (RFC 23: 30m, 1.5h)"},
+    {{"expiration", required_argument, NULL, O_EXPIRATION},
+     "TIME",
+     "end the instance at this time, in seconds since 1970"},
+    {{"foreign", required_argument, NULL, O_FOREIGN},
+     "NAME[:ID]",
+     "it lives in this allocation: slurm:123 (default: what the\n"
+     "environment tells); its end is that of --expiration"},
     {{"policy", required_argument, NULL, O_POLICY}, "NAME", "scheduling policy (fcfs)"},
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
     {{"uri-file", required_argument, NULL, O_URI_FILE},
@@ -75,6 +93,23 @@ static unsigned parse_count(const char *name, const char *text)
     return (unsigned)n;
 }
 
+static double parse_expiration(const char *text)
+{
+    char *end;
+    double t = strtod(text, &end);
+    if (*end || end == text || !(t >= 0 && t < 1e11))
+        log_exit(1, "--expiration=%s: must be seconds since 1970", text);
+    return t;
+}
+
+static const char *check_foreign(const char *text)
+{
+    cleanup_free char *name = xstrndup(text, strcspn(text, ":"));
+    if (!foreign_kind_find(name))
+        log_exit(1, "--foreign=%s: there is no such kind of allocation", text);
+    return text;
+}
+
 static void set_attr(json_object *attrs, const char *text)
 {
     const char *eq = strchr(text, '=');
@@ -107,6 +142,12 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_URI_FILE:
             o->uri_file = optarg;
+            break;
+        case O_EXPIRATION:
+            o->expiration = parse_expiration(optarg);
+            break;
+        case O_FOREIGN:
+            o->foreign = check_foreign(optarg);
             break;
         case O_RUNDIR:
             o->rundir = optarg;

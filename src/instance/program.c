@@ -13,29 +13,46 @@
 
 extern char **environ;
 
+/* The terminal that the shell was given, while it runs, and who had it before. */
+static struct {
+    int fd;
+    pid_t owner;
+} terminal = {.fd = -1};
+
 /* mpirun gives its ranks a pipe for stdin.  When it runs on a terminal itself, and in the
  * foreground, the shell that the user waits for gets the terminal. */
-static int open_terminal(void)
+static void take_terminal(void)
 {
     char path[64], link[128];
     if (isatty(STDIN_FILENO) || !getenv("OMPI_COMM_WORLD_SIZE"))
-        return -1;
+        return;
     snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)getppid());
     ssize_t n = readlink(path, link, sizeof(link) - 1);
     if (n <= 0)
-        return -1;
+        return;
     link[n] = '\0';
     if (strncmp(link, "/dev/pts/", 9) != 0 && strncmp(link, "/dev/tty", 8) != 0)
-        return -1;
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    if (fd < 0 || tcgetpgrp(fd) != getpgid(getppid())) {
+        return;
+    int fd = open(link, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    pid_t owner = fd >= 0 ? tcgetpgrp(fd) : -1; /* fails unless it is our terminal, too */
+    if (fd < 0 || owner != getpgid(getppid())) {
         if (fd >= 0)
             close(fd);
-        return -1;
+        return;
     }
     signal(SIGTTOU, SIG_IGN);
     tcsetpgrp(fd, getpgrp());
-    return fd;
+    terminal.fd = fd;
+    terminal.owner = owner;
+}
+
+void program_ended(void)
+{
+    if (terminal.fd < 0)
+        return;
+    tcsetpgrp(terminal.fd, terminal.owner);
+    close(terminal.fd);
+    terminal.fd = -1;
 }
 
 /* hbatch lies beside hbatch-instance: it is found by the program whatever PATH was. */
@@ -61,9 +78,10 @@ pid_t program_start(char **argv, const char *uri, int level, struct error *err)
     char sh[] = "/bin/sh";
     if (!shell[0] || access(shell[0], X_OK) != 0)
         shell[0] = sh;
-    int tty = argv ? -1 : open_terminal();
-    if (!argv)
+    if (!argv) {
         argv = shell;
+        take_terminal();
+    }
 
     cleanup_free char *uri_var = xasprintf("HBATCH_URI=%s", uri);
     cleanup_free char *level_var = xasprintf("HBATCH_INSTANCE_LEVEL=%d", level);
@@ -89,9 +107,8 @@ pid_t program_start(char **argv, const char *uri, int level, struct error *err)
     posix_spawnattr_t attr;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attr);
-    if (tty >= 0)
-        for (int fd = 0; fd < 3; fd++)
-            posix_spawn_file_actions_adddup2(&actions, tty, fd);
+    for (int fd = 0; fd < 3 && terminal.fd >= 0; fd++)
+        posix_spawn_file_actions_adddup2(&actions, terminal.fd, fd);
     sigset_t none, defaults;
     sigemptyset(&none);
     sigfillset(&defaults);
@@ -102,8 +119,8 @@ pid_t program_start(char **argv, const char *uri, int level, struct error *err)
     int rc = posix_spawnp(&pid, argv[0], &actions, &attr, argv, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
-    if (tty >= 0)
-        close(tty);
+    if (rc != 0)
+        program_ended();
     if (rc != 0)
         return error_set(err, rc, "cannot run %s: %s", argv[0], strerror(rc));
     return pid;

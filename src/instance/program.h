@@ -12,4 +12,7 @@
  * and its code ENOENT or EACCES for what a shell reports as 127 and 126. */
 pid_t program_start(char **argv, const char *uri, int level, struct error *err);
 
+/* To be called when it has ended: a terminal that it was given goes back. */
+void program_ended(void);
+
 #endif

@@ -284,7 +284,7 @@ static json_object *answer_list(struct replica *rp, json_object *params,
     struct joblist l;
     json_object *result = NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
-        joblist_add_active(&l, rp->jobs);
+        joblist_add_active(&l, rp->jobs, rp->info);
         result = joblist_result(&l);
     }
     joblist_clear(&l);

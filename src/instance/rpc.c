@@ -64,9 +64,9 @@ static void open_stream(struct leader *ld, struct reply *r, const char *follow)
     uint64_t count =
         (uint64_t)json_object_get_int64(json_object_object_get(r->result, "count"));
     if (strcmp(follow, "attach") == 0)
-        stream_attach(ld, &r->rq, first, true, &err);
+        stream_attach_array(ld, &r->rq, first, count);
     else
-        stream_follow(ld, &r->rq, first, count);
+        stream_follow(ld, &r->rq, first, count, &err);
 }
 
 void replies_flush(struct leader *ld)

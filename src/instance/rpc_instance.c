@@ -2,6 +2,10 @@
 /* rpc_instance: requests about the instance itself. */
 #include "src/instance/leader_impl.h"
 
+#include <errno.h>
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
 static int rpc_info(struct leader *ld, const struct request *rq, json_object *params,
                     struct error *err)
 {
@@ -13,9 +17,16 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
 static int rpc_shutdown(struct leader *ld, const struct request *rq, json_object *params,
                         struct error *err)
 {
-    (void)params, (void)err;
+    json_object *reason = jsonutil_get(params, "reason"),
+                *now = jsonutil_get(params, "now");
+    if (reason && !jsonutil_string(reason))
+        return error_set(err, EINVAL, "request: reason must be a text, not %s",
+                         jsonutil_show(reason).text);
     reply_result(ld, rq, json_object_new_object());
-    leader_shutdown(ld, "instance shutdown");
+    if (json_object_get_boolean(now)) /* also when a shutdown is under way that waits */
+        leader_hurry(ld, 0);
+    leader_shutdown(ld, reason && *jsonutil_string(reason) ? jsonutil_string(reason)
+                                                           : "instance shutdown");
     return 0;
 }
 

@@ -70,8 +70,6 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
         return error_set(err, EINVAL,
                          "request: follow must be none, status or attach, not %s",
                          follow);
-    if (cc && strcmp(follow, "attach") == 0)
-        return error_set(err, EINVAL, "request: an array can be followed by status only");
     opts.urgency = (int)urgency;
     struct submission *sub = manager_submit(ld, spec, &opts, err);
     if (!sub)
@@ -118,8 +116,10 @@ static int rpc_follow(struct leader *ld, const struct request *rq, json_object *
     if (param_id(params, "first", &first, err) < 0 ||
         param_int(params, "count", 1, 1000000, 1, &count, err) < 0)
         return -1;
-    reply_result(ld, rq, json_object_new_object());
-    stream_follow(ld, rq, first, (uint64_t)count);
+    if (stream_follow(ld, rq, first, (uint64_t)count, err) < 0)
+        return -1;
+    reply_result(ld, rq,
+                 json_object_new_object()); /* what there is to tell comes after it */
     return 0;
 }
 

@@ -19,7 +19,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
  * whether there is more. */
 static int collect(struct leader *ld, struct joblist *l, struct error *err)
 {
-    if (!joblist_add_active(l, ld->jobs) || !joblist_wants_history(l))
+    if (!joblist_add_active(l, ld->jobs, ld->config.info) || !joblist_wants_history(l))
         return 0;
     l->filter.states = JOB_INACTIVE;
     l->filter.max = l->max ? l->max - json_object_array_length(l->jobs) + 1 : 0;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stream: what clients watch: attach (events and output of one job), follow (the ends of many),
- * wait (the end of one).
+/* stream: what clients watch: attach (events and output of one job, or of each of an array), follow
+ * (the ends of many), wait (the end of one).
+ *
+ * An array that is attached to is a stream for each element; they have one request and one
+ * *window*: what the client was sent and has taken, and how many ends are still to be told.
  *
  * Output is read from the executors of a job's nodes, one *reader* each, and passed on.  An
  * executor sends up to its credit beyond what was acknowledged; acknowledgements are held back
@@ -21,9 +24,17 @@ enum {
 
 enum stream_kind { ATTACH, FOLLOW, WAIT };
 
+struct window { /* what the streams of one request share */
+    unsigned refs;
+    uint64_t left; /* ends to be told */
+    uint64_t sent, client_acked;
+};
+
 struct reader {
-    struct reader *next; /* of the stream */
-    uint64_t sub;        /* its name at the executor */
+    struct reader *next;                /* of the stream */
+    struct reader *all_prev, *all_next; /* of all that have not ended */
+    struct stream *stream;
+    uint64_t sub; /* its name at the executor */
     jobid_t id;
     unsigned rank;
     uint64_t received, acked;
@@ -31,7 +42,7 @@ struct reader {
 };
 
 struct stream {
-    struct stream *prev, *next; /* all */
+    struct stream *prev, *next; /* all, or all of kind FOLLOW */
     struct stream *job_next;    /* those on one job */
     enum stream_kind kind;
     struct request rq;
@@ -43,9 +54,14 @@ struct stream {
     json_object *ends; /* FOLLOW: those of this turn */
     struct reader *readers;
     unsigned open_readers;
-    uint64_t sent, client_acked;
-    bool input; /* its client sends stdin, and hears how much was taken */
+    struct window *window; /* ATTACH */
+    bool input;            /* its client sends stdin, and hears how much was taken */
 };
+
+static struct stream **list_of(struct leader *ld, enum stream_kind kind)
+{
+    return kind == FOLLOW ? &ld->follows : &ld->streams;
+}
 
 static struct stream *stream_create(struct leader *ld, enum stream_kind kind,
                                     const struct request *rq, jobid_t first)
@@ -54,10 +70,26 @@ static struct stream *stream_create(struct leader *ld, enum stream_kind kind,
     st->kind = kind;
     st->rq = *rq;
     st->first = first;
-    st->next = ld->streams;
+    struct stream **list = list_of(ld, kind);
+    st->next = *list;
     if (st->next)
         st->next->prev = st;
-    ld->streams = st;
+    *list = st;
+    return st;
+}
+
+/* WINDOW: NULL for a stream by itself. */
+static struct stream *create_attach(struct leader *ld, const struct request *rq,
+                                    jobid_t id, bool output, struct window *window)
+{
+    struct stream *st = stream_create(ld, ATTACH, rq, id);
+    st->output = output;
+    if (!window) {
+        window = xcalloc(1, sizeof(*window));
+        window->left = 1;
+    }
+    window->refs++;
+    st->window = window;
     return st;
 }
 
@@ -79,20 +111,37 @@ static void link_to_job(struct stream *st, struct job *job)
     job->streams = st;
 }
 
+/* Nothing more comes from R. */
+static void end_reader(struct leader *ld, struct reader *r)
+{
+    if (r->ended)
+        return;
+    r->ended = true;
+    if (r->all_prev)
+        r->all_prev->all_next = r->all_next;
+    else
+        ld->readers = r->all_next;
+    if (r->all_next)
+        r->all_next->all_prev = r->all_prev;
+}
+
 static void stream_destroy(struct leader *ld, struct stream *st)
 {
     unlink_from_job(st);
     if (st->prev)
         st->prev->next = st->next;
     else
-        ld->streams = st->next;
+        *list_of(ld, st->kind) = st->next;
     if (st->next)
         st->next->prev = st->prev;
     while (st->readers) {
         struct reader *r = st->readers;
         st->readers = r->next;
+        end_reader(ld, r);
         free(r);
     }
+    if (st->window && --st->window->refs == 0)
+        free(st->window);
     json_object_put(st->end);
     json_object_put(st->ends);
     free(st);
@@ -121,6 +170,11 @@ static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsign
     r->next = st->readers;
     st->readers = r;
     st->open_readers++;
+    r->stream = st;
+    r->all_next = ld->readers;
+    if (r->all_next)
+        r->all_next->all_prev = r;
+    ld->readers = r;
     json_object *o = reader_message("read", r);
     json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
     json_object_object_add(o, "from", json_object_new_int(0));
@@ -137,7 +191,7 @@ static void open_readers(struct leader *ld, struct stream *st, const struct job 
 
 static void acknowledge(struct leader *ld, struct stream *st)
 {
-    if (st->sent - st->client_acked >= CREDIT)
+    if (st->window->sent - st->window->client_acked >= CREDIT)
         return;
     for (struct reader *r = st->readers; r; r = r->next) {
         if (r->ended || r->received - r->acked < ACK_EVERY)
@@ -153,6 +207,8 @@ static void finish_if_complete(struct leader *ld, struct stream *st)
 {
     if (!st->end || st->open_readers > 0)
         return;
+    json_object_object_add(st->end, "left",
+                           json_object_new_int64((int64_t)--st->window->left));
     notify(st->rq.client, "job.end", take(st->end));
     stream_destroy(ld, st);
 }
@@ -161,22 +217,19 @@ static void reader_ended(struct leader *ld, struct stream *st, struct reader *r)
 {
     if (r->ended)
         return;
-    r->ended = true;
+    end_reader(ld, r);
     st->open_readers--;
     finish_if_complete(ld, st);
 }
 
-static struct reader *find_reader(struct leader *ld, json_object *msg, struct stream **in)
+static struct reader *find_reader(struct leader *ld, json_object *msg)
 {
     int64_t sub;
     if (!jsonutil_int(jsonutil_get(msg, "sub"), 1, INT64_MAX, &sub))
         return NULL;
-    for (struct stream *st = ld->streams; st; st = st->next)
-        for (struct reader *r = st->readers; r; r = r->next)
-            if (r->sub == (uint64_t)sub) {
-                *in = st;
-                return r;
-            }
+    for (struct reader *r = ld->readers; r; r = r->all_next)
+        if (r->sub == (uint64_t)sub)
+            return r;
     return NULL; /* the client left while this was on its way */
 }
 
@@ -194,14 +247,14 @@ static size_t decoded_size(json_object *io)
 
 void stream_output(struct leader *ld, unsigned rank, json_object *msg)
 {
-    struct stream *st;
-    struct reader *r = find_reader(ld, msg, &st);
+    struct reader *r = find_reader(ld, msg);
     json_object *io = jsonutil_get(msg, "io");
     if (!r || r->rank != rank || !io)
         return;
+    struct stream *st = r->stream;
     size_t size = decoded_size(io);
     r->received += size;
-    st->sent += size;
+    st->window->sent += size;
     json_object *params = json_object_new_object();
     json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
     json_object_object_add(params, "id", json_object_new_int64((int64_t)r->id));
@@ -212,20 +265,21 @@ void stream_output(struct leader *ld, unsigned rank, json_object *msg)
 
 void stream_output_end(struct leader *ld, unsigned rank, json_object *msg)
 {
-    struct stream *st;
-    struct reader *r = find_reader(ld, msg, &st);
+    struct reader *r = find_reader(ld, msg);
     if (r && r->rank == rank)
-        reader_ended(ld, st, r);
+        reader_ended(ld, r->stream, r);
 }
 
 void stream_ack(struct leader *ld, struct client *c, int64_t sub, uint64_t bytes)
 {
-    for (struct stream *st = ld->streams; st; st = st->next)
-        if (st->rq.client == c && st->rq.id == sub) {
-            st->client_acked = MAX(st->client_acked, MIN(bytes, st->sent));
-            acknowledge(ld, st);
-            return;
-        }
+    for (struct reader *r = ld->readers; r; r = r->all_next) {
+        struct stream *st = r->stream;
+        struct window *w = st->window;
+        if (st->rq.client != c || st->rq.id != sub)
+            continue;
+        w->client_acked = MAX(w->client_acked, MIN(bytes, w->sent));
+        acknowledge(ld, st);
+    }
 }
 
 void stream_rank_lost(struct leader *ld, unsigned rank)
@@ -340,8 +394,8 @@ void stream_job_over(struct leader *ld, struct job *job)
         json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
         finish_if_complete(ld, st);
     }
-    for (struct stream *st = ld->streams; st; st = st->next)
-        if (st->kind == FOLLOW && jobid_position(st->first, st->count, job->sj.id) >= 0) {
+    for (struct stream *st = ld->follows; st; st = st->next)
+        if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
             add_end(ld, st, job->sj.id, job->status, job_result_of(job));
             st->left--;
         }
@@ -349,9 +403,9 @@ void stream_job_over(struct leader *ld, struct job *job)
 
 void stream_flush(struct leader *ld)
 {
-    for (struct stream *st = ld->streams, *next; st; st = next) {
+    for (struct stream *st = ld->follows, *next; st; st = next) {
         next = st->next;
-        if (st->kind != FOLLOW || (!st->ends && st->left > 0))
+        if (!st->ends && st->left > 0)
             continue;
         json_object *params = json_object_new_object();
         json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
@@ -442,6 +496,13 @@ static int on_finished(void *arg, const struct store_entry *entry)
     return 0;
 }
 
+static int no_such_job(jobid_t id, struct error *err)
+{
+    char text[JOBID_BUFSIZE];
+    return error_set(err, ENOENT, "no such job: %s",
+                     jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
+}
+
 /* The end of job ID from the store, or NULL with err set: there is no such job. */
 static json_object *find_end(struct leader *ld, jobid_t id, struct error *err)
 {
@@ -452,10 +513,8 @@ static json_object *find_end(struct leader *ld, jobid_t id, struct error *err)
         id + 1; /* not the later ones of the array that it may be the first of */
     if (store_list(ld->store, &filter, on_finished, &f, err) < 0)
         return NULL;
-    char text[JOBID_BUFSIZE];
     if (!f.end)
-        return error_null(err, ENOENT, "no such job: %s",
-                          jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
+        no_such_job(id, err);
     return f.end;
 }
 
@@ -475,13 +534,12 @@ static void open_stored_readers(struct leader *ld, struct stream *st, jobid_t id
     }
 }
 
-int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
-                  struct error *err)
+static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                  struct window *window, struct error *err)
 {
     struct job *job = jobtable_find(ld->jobs, id);
     if (job) {
-        struct stream *st = stream_create(ld, ATTACH, rq, id);
-        st->output = output;
+        struct stream *st = create_attach(ld, rq, id, output, window);
         link_to_job(st, job);
         send_log(st, job->log.s, job->log.len);
         if (output && job->pl && job->map)
@@ -491,8 +549,7 @@ int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
     json_object *end = find_end(ld, id, err);
     if (!end)
         return -1;
-    struct stream *st = stream_create(ld, ATTACH, rq, id);
-    st->output = output;
+    struct stream *st = create_attach(ld, rq, id, output, window);
     cleanup_free char *log = store_job_info(ld->store, id, "eventlog", NULL);
     if (log)
         send_log(st, log, strlen(log));
@@ -504,11 +561,29 @@ int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
     return 0;
 }
 
-void stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
-                   uint64_t count)
+int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                  struct error *err)
+{
+    return attach(ld, rq, id, output, NULL, err);
+}
+
+void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
+                         uint64_t count)
+{
+    struct window *window = xcalloc(1, sizeof(*window));
+    window->refs = 1; /* ours, until all are there */
+    window->left = count;
+    for (uint64_t i = 0; i < count; i++)
+        attach(ld, rq, jobid_nth(first, i), true, window, NULL);
+    if (--window->refs == 0)
+        free(window);
+}
+
+int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
+                  uint64_t count, struct error *err)
 {
     struct stream *st = stream_create(ld, FOLLOW, rq, first);
-    jobid_t *over = xcalloc(count, sizeof(*over));
+    cleanup_free jobid_t *over = xcalloc(count, sizeof(*over));
     size_t nover = 0;
     st->count = count;
     for (uint64_t i = 0; i < count; i++) {
@@ -518,14 +593,20 @@ void stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
         else
             over[nover++] = id;
     }
-    if (nover > 0) {
-        struct finished f = {.ld = ld, .st = st, .seen = xcalloc(count, sizeof(*f.seen))};
-        struct store_filter filter = {.ids = over, .nids = nover, .states = JOB_INACTIVE};
-        store_list(ld->store, &filter, on_finished, &f, NULL);
-        free(f.seen);
-    }
-    free(over);
     leader_wake(ld);
+    if (nover == 0)
+        return 0;
+    cleanup_free bool *seen = xcalloc(count, sizeof(*seen));
+    struct finished f = {.ld = ld, .st = st, .seen = seen};
+    struct store_filter filter = {.ids = over, .nids = nover, .states = JOB_INACTIVE};
+    int64_t rc = store_list(ld->store, &filter, on_finished, &f, err);
+    for (size_t i = 0; rc >= 0 && i < nover; i++)
+        if (!seen[jobid_position(first, count, over[i])])
+            rc = no_such_job(over[i], err);
+    if (rc >= 0)
+        return 0;
+    stream_destroy(ld, st);
+    return -1;
 }
 
 int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
@@ -543,9 +624,9 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
     return 0;
 }
 
-void stream_client_gone(struct leader *ld, struct client *c)
+static void drop_streams(struct leader *ld, struct stream *list, const struct client *c)
 {
-    for (struct stream *st = ld->streams, *next; st; st = next) {
+    for (struct stream *st = list, *next; st; st = next) {
         next = st->next;
         if (st->rq.client != c)
             continue;
@@ -556,8 +637,16 @@ void stream_client_gone(struct leader *ld, struct client *c)
     }
 }
 
+void stream_client_gone(struct leader *ld, struct client *c)
+{
+    drop_streams(ld, ld->streams, c);
+    drop_streams(ld, ld->follows, c);
+}
+
 void stream_free_all(struct leader *ld)
 {
     while (ld->streams)
         stream_destroy(ld, ld->streams);
+    while (ld->follows)
+        stream_destroy(ld, ld->follows);
 }

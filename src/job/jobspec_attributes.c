@@ -106,9 +106,8 @@ static int check_dependency(const char *path, json_object *value, struct error *
     if (!s || *s == '\0')
         return jobspec_bad(err, jobspec_at("%s.scheme", path).text,
                            "the name of a dependency scheme", scheme);
-    if (!v || *v == '\0')
-        return jobspec_bad(err, jobspec_at("%s.value", path).text,
-                           "a string that is not empty", what);
+    if (!v) /* it is empty where the scheme says all, as in singleton */
+        return jobspec_bad(err, jobspec_at("%s.value", path).text, "a string", what);
     if (strcmp(s, "begin-time") == 0) {
         char *end;
         double t = strtod(v, &end);

@@ -155,8 +155,7 @@ struct hbatch_stream_ops {
  * Return the stream's number, > 0. */
 int hbatch_attach(struct hbatch *h, hbatch_jobid id, const struct hbatch_stream_ops *ops,
                   void *arg, struct hbatch_error *err);
-/* Follow COUNT jobs of an array from FIRST on: ends only.  If some of them do not exist, the
- * last call of the end callback has id 0 and an empty result. */
+/* Follow COUNT jobs of an array from FIRST on: ends only.  All must exist. */
 int hbatch_follow(struct hbatch *h, hbatch_jobid first, uint64_t count,
                   const struct hbatch_stream_ops *ops, void *arg,
                   struct hbatch_error *err);

@@ -16,6 +16,8 @@ struct sched {
     sched_start_f start;
     void *arg;
     struct queue queue;
+    struct queue late; /* jobs that cannot end before END any more */
+    double end;        /* 0: never */
     size_t queued;
     uint64_t tickets; /* given out by sched_add */
     bool changed;     /* the queue, since the last pass */
@@ -57,6 +59,13 @@ void sched_destroy(struct sched *s)
     free(s);
 }
 
+enum { IN_QUEUE = 1, IN_LATE };
+
+static struct queue *queue_of(struct sched *s, const struct sched_job *job)
+{
+    return job->queued == IN_LATE ? &s->late : &s->queue;
+}
+
 struct pool *sched_pool(struct sched *s)
 {
     return s->pool;
@@ -70,7 +79,7 @@ void **sched_priv(struct sched *s)
 void sched_add(struct sched *s, struct sched_job *job)
 {
     assert(!job->queued && job->count > 0);
-    job->queued = 1;
+    job->queued = IN_QUEUE;
     job->ticket = ++s->tickets;
     queue_insert(&s->queue, job);
     s->queued += job->count;
@@ -81,7 +90,7 @@ void sched_remove(struct sched *s, struct sched_job *job)
 {
     if (!job->queued)
         return;
-    queue_remove(&s->queue, job);
+    queue_remove(queue_of(s, job), job);
     job->queued = 0;
     s->queued -= job->count;
     s->changed = true;
@@ -90,9 +99,10 @@ void sched_remove(struct sched *s, struct sched_job *job)
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority)
 {
     if (job->queued && priority != job->priority) {
-        queue_remove(&s->queue, job);
+        struct queue *q = queue_of(s, job);
+        queue_remove(q, job);
         job->priority = priority;
-        queue_insert(&s->queue, job);
+        queue_insert(q, job);
         s->changed = true;
     }
     job->priority = priority;
@@ -110,15 +120,50 @@ static struct sched_job *unless_held(struct sched_job *job)
     return job && job->priority > 0 ? job : NULL; /* held ones are at the end */
 }
 
+static bool is_late(const struct sched *s, const struct sched_job *job)
+{
+    return s->end > 0 && job->duration > 0 && s->now + job->duration > s->end;
+}
+
+/* Time only goes on: what is late once stays so, and is not looked at again. */
+static void set_aside(struct sched *s, struct sched_job *job)
+{
+    queue_remove(&s->queue, job);
+    queue_insert(&s->late, job);
+    job->queued = IN_LATE;
+}
+
+void sched_set_end(struct sched *s, double end)
+{
+    s->end = end;
+    s->changed = true;
+    for (struct sched_job *job; (job = s->late.first);) {
+        queue_remove(&s->late, job);
+        queue_insert(&s->queue, job);
+        job->queued = IN_QUEUE;
+    }
+}
+
+double sched_next_late(const struct sched *s)
+{
+    const struct sched_job *job = unless_held(s->queue.first);
+    return s->end > 0 && job && job->duration > 0 ? s->end - job->duration : 0;
+}
+
 struct sched_job *sched_first(struct sched *s)
 {
-    return unless_held(s->queue.first);
+    struct sched_job *job;
+    while ((job = unless_held(s->queue.first)) && is_late(s, job))
+        set_aside(s, job);
+    return job;
 }
 
 struct sched_job *sched_next(struct sched *s, struct sched_job *job)
 {
-    (void)s;
-    return unless_held(queue_next(job));
+    struct sched_job *next;
+    while ((next = unless_held(queue_next(job))) && is_late(s, next))
+        set_aside(s, next);
+    return next;
 }
 
 void sched_start(struct sched *s, struct sched_job *job, struct placement *pl)
@@ -137,13 +182,16 @@ void sched_start(struct sched *s, struct sched_job *job, struct placement *pl)
 
 size_t sched_run(struct sched *s, double now)
 {
-    if (s->running || (!s->changed && s->gains == pool_gains(s->pool)))
+    if (s->running)
+        return 0;
+    s->now = now;
+    struct sched_job *head = unless_held(s->queue.first);
+    if (!s->changed && s->gains == pool_gains(s->pool) && !(head && is_late(s, head)))
         return 0;
     s->running = true;
     s->changed = false;
     s->gains =
         pool_gains(s->pool); /* before: what comes back meanwhile is seen next time */
-    s->now = now;
     s->started = 0;
     s->policy->pass(s, now);
     s->running = false;

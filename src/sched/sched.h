@@ -35,7 +35,7 @@ struct sched_job {
     /* set by the scheduler; zero before sched_add */
     struct sched_job *parent, *left, *right; /* the queue is a treap */
     unsigned weight;                         /* heap order in it */
-    int queued;
+    int queued; /* 0: no; or which of the scheduler's queues it is in */
     uint64_t
         ticket; /* which sched_add it was: tells a job from a later one in its place */
 };
@@ -77,15 +77,23 @@ void sched_add(struct sched *s, struct sched_job *job);
 void sched_remove(struct sched *s, struct sched_job *job);
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority);
 
+/* All that runs ends at END (0: never): a job whose duration reaches beyond it is not shown to
+ * policies, and stands in nobody's way. */
+void sched_set_end(struct sched *s, double end);
+/* When the first job of the queue will be too late for END, and others may get their turn: call
+ * sched_run then, even if nothing changed.  0: never. */
+double sched_next_late(const struct sched *s);
+
 /* Resources come back (a job or element ended). */
 void sched_end(struct sched *s, const struct rset *r);
 
 /* Start what can be started at time NOW (seconds). Return the number started. Costs next to
- * nothing when nothing changed since the last call: no job came, left or moved, and
- * pool_gains says the same. */
+ * nothing when nothing changed since the last call: no job came, left, moved or became too late,
+ * and pool_gains says the same. */
 size_t sched_run(struct sched *s, double now);
 
-/* For policies.  First and next job in order, NULL at the end; held jobs are not shown.
+/* For policies.  First and next job in order, NULL at the end; jobs that are held, or too
+ * late, are not shown.
  * sched_start takes one element of JOB (which leaves the queue with its last one). */
 struct sched_job *sched_first(struct sched *s);
 struct sched_job *sched_next(struct sched *s, struct sched_job *job);

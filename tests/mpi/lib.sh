@@ -59,7 +59,8 @@ common_checks() {
 
     nok "MPI_Abort ends the job" hbatch run -n 3 "$abort" 37
     is "$rc" 37 "its exit code is the one given to MPI_Abort"
-    like "$err" [Aa]bort "it is said that the job was aborted"
+    like "$err" "task 2 called MPI_Abort with code 37"$'\n' "it is said that the job was aborted"
+    unlike "$err" "N/A|hbatch: PMI" "... and nothing else by hbatch"
     nok "MPI_Abort of rank 0" hbatch run -n 2 "$abort" 5 0
     is "$rc" 5 "its exit code"
 

@@ -113,6 +113,7 @@ is "$(spec '[r["type"], r["count"], r.get("exclusive"), r["with"][0]["count"], t
 is "$(spec '[r["count"], r["exclusive"], r["with"][0]["count"]]' -N3 a)" '[3, true, 1]' "-N alone: whole nodes"
 is "$(spec '[r["with"][0]["count"], t["count"]]' -N2 -n3 a)" '[2, {"total": 3}]' "an uneven number of tasks"
 is "$(spec '[r["count"]["min"], r["count"]["max"]]' -N 2-4 a)" '[2, 4]' "a range of nodes"
+is "$(spec '[r["with"][0]["count"], t["count"]]' -N 2-4 -n8 a)" '[4, {"total": 8}]' "... with tasks: the least number must do"
 is "$(spec '[r["count"], r["with"][0]["with"][0]["count"], t["count"]]' -N2 --cores=8 --tasks-per-node=3 a)" '[2, 4, {"per_slot": 3}]' "--cores --tasks-per-node"
 is "$(spec '[r["count"], t["count"]]' --cores=4 --tasks-per-core=2 a)" '[4, {"per_slot": 2}]' "--tasks-per-core"
 is "$(spec '[r["with"][0]["with"][1]["count"], r["exclusive"]]' -N1 --gpus-per-node=2 a)" '[2, true]' "--gpus-per-node"
@@ -161,6 +162,10 @@ refuses "--urgency: '99' is not a whole number from 0 to 31" run --dry-run --urg
 refuses "--flags: 'nope' is not a flag" run --dry-run --flags=nope a
 refuses "--signal=FROB: 'FROB' is not a signal" run --dry-run --signal=FROB a
 refuses "--dependency=:x: must be SCHEME:VALUE" run --dry-run --dependency=:x a
+capture hbatch run --dry-run -o pty -o cpu-afinity=off -o pmi=off -o output.mode=append a
+is "$err" "hbatch run: there is no launch option 'pty': it is ignored
+hbatch run: there is no launch option 'cpu-afinity': it is ignored; did you mean 'cpu-affinity'?" \
+    "launch options that there are not"
 refuses "--begin-time=whenever" run --dry-run --begin-time=whenever a
 refuses "/no/such/file" run --dry-run --env-file=/no/such/file a
 refuses "variable NOSUCH is not set" run --dry-run --env='A=$NOSUCH' a
@@ -251,6 +256,31 @@ kill -TERM $pid
 wait $pid
 is "$?|$(sent job.kill)" '143|{"id": 5, "signal": 15}' "SIGTERM goes to the job"
 leader '[{"method":"job.submit","result":{"id":5,"count":1}},
+    {"method":"job.kill","error":[22,"the job is not running"]},
+    {"method":"job.cancel","result":{"canceled":1,"errors":[]},"stream":"job.submit","notes":[["job.end",{"id":5,"result":"CANCELED","status":-1,"exit":1}]]}]'
+timeout 20 hbatch run a 2>err &
+pid=$!
+wait_until 20 grep -q job.submit log
+run=$(pgrep -P $pid)
+wait_until 20 grep -q 'SigBlk:.*[4567c-f][0-9a-f]\{3\}$' "/proc/$run/status"
+kill -USR1 "$run"
+wait_until 20 grep -q 'not running' err
+is "$(sent job.cancel)" "" "SIGUSR1 while the job waits: it waits on"
+kill -TERM "$run"
+wait $pid
+is "$?|$(sent job.cancel 'p["note"]')" "1|hbatch run got SIGTERM before the job ran" \
+    "SIGTERM while the job waits cancels it"
+leader '[{"method":"job.attach","result":{"id":5,"ntasks":1,"state":"SCHED"}},
+    {"method":"job.kill","error":[22,"the job is not running"]}]'
+timeout 20 hbatch attach f6 2>err &
+pid=$!
+wait_until 20 grep -q job.attach log
+run=$(pgrep -P $pid)
+wait_until 20 grep -q 'SigBlk:.*[4567c-f][0-9a-f]\{3\}$' "/proc/$run/status"
+kill -HUP "$run"
+wait $pid
+is "$?|$(sent job.cancel)|$(cat err)" "129||" "SIGHUP ends attach, and leaves a job that waits alone"
+leader '[{"method":"job.submit","result":{"id":5,"count":1}},
     {"method":"job.cancel","result":{"canceled":1,"errors":[]},"stream":"job.submit","notes":[["job.end",{"id":5,"result":"CANCELED","status":-1,"exit":1}]]}]'
 (trap - INT; exec hbatch run a) 2>err &
 pid=$!
@@ -294,11 +324,14 @@ is "$rc|$(sent job.submit '[p.get("cc"), "HBATCH_JOB_CC" in o["environment"]]' |
 capture hbatch submit --cc=7,9 --log='id.{cc}' echo {cc}
 is "$(sent job.submit '[p.get("cc"), p["jobspec"]["tasks"][0]["command"][-1]]' | tail -2 | tr '\n' ' ')" '["7", "7"] ["9", "9"] ' "{cc} is replaced"
 is "$(cat id.7)|$(cat id.9)" "f6|f6" "--log with {cc}"
-leader '[{"method":"job.submit","result":{"id":5,"count":2}},
-    {"method":"job.attach","result":{},"notes":[["job.output",{"id":5,"io":{"stream":"stdout","rank":"0","data":"one\n"}}],["job.end",{"id":5,"result":"COMPLETED","status":0,"exit":0}]]},
-    {"method":"job.attach","result":{},"notes":[["job.output",{"id":6,"io":{"stream":"stdout","rank":"1","data":"two\n"}}],["job.end",{"id":6,"result":"FAILED","status":256,"exit":1}]]}]'
+leader '[{"method":"job.submit","result":{"id":5,"count":2},"notes":[
+    ["job.output",{"id":5,"io":{"stream":"stdout","rank":"0","data":"one\n"}}],
+    ["job.output",{"id":6,"io":{"stream":"stdout","rank":"1","data":"two\n"}}],
+    ["job.end",{"id":6,"result":"FAILED","status":256,"exit":1,"left":1}],
+    ["job.end",{"id":5,"result":"COMPLETED","status":0,"exit":0,"left":0}]]}]'
 capture hbatch submit --cc=1-2 --watch -l --quiet a
 is "$rc|$out" $'1|f6: 0: one\nf7: 1: two' "--watch shows all output"
+is "$(sent job.submit '[p["cc"], p["follow"]]')|$(sent job.attach)" '["1-2", "attach"]|' "... of one stream"
 
 # --- jobs ----------------------------------------------------------------------------------------
 leader '[{"method":"job.list","result":{"more":false,"jobs":[
@@ -361,7 +394,12 @@ refuses "no attribute 'taste'" getattr taste
 capture hbatch uri --remote
 is "$out" "ssh://h/x" "uri --remote"
 capture hbatch uptime
-like "$out" "run .*owner .*,  depth 1,  size 3,  1 drained" "uptime"
+like "$out" "run .*owner .*,  depth 1,  size 3,  1 drained$" "uptime"
+leader '[{"method":"resource.list","result":{"nodes":[]}},
+    {"method":"instance.info","result":{"level":0,"size":2,"starttime":1000,"owner":0,
+    "usage":{"nodes":2,"load":3.256,"load_max":2,"memory":8000,"memory_available":6000,"memory_max":0.3}}}]'
+capture hbatch uptime
+like "$out" ",  size 2,  load 3.26,  memory 25% used$" "uptime with usage"
 
 leader '[{"method":"job.cancel","result":{"canceled":0,"errors":[{"id":5,"message":"job f6 is over"}]}},
     {"method":"job.list","result":{"jobs":[{"id":7},{"id":6},{"id":5}],"more":false}},

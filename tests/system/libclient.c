@@ -240,9 +240,22 @@ static void test_streams(struct hbatch *h)
     ok(s.ends == 5, "... jobs that are over, too (%d)", s.ends);
     free(text);
     memset(&s, 0, sizeof(s));
-    ok(hbatch_follow(h, 1, 2, &end_ops, &s, &err) > 0, "follow of no jobs");
-    wait_ends(h, &s, 1);
-    ok(s.ends == 1 && s.exit_code == 1 && !*s.result, "... is told");
+    ok(hbatch_follow(h, id, 6, &end_ops, &s, &err) == -1 && err.code == ENOENT &&
+           s.ends == 0,
+       "follow of a job that does not exist is refused: %s", err.text);
+    char *sixth = hbatch_jobid_encode(hbatch_jobid_nth(id, 5), "f58plain", &err);
+    ok(hbatch_follow(h, id, 6, &end_ops, &s, &err) == -1 && strstr(err.text, sixth),
+       "... and named (%s)", sixth);
+    free(sixth);
+    js = spec("echo $HBATCH_JOB_CC; exit $HBATCH_JOB_CC");
+    text = hbatch_jobspec_encode(js, &err);
+    hbatch_jobspec_destroy(js);
+    memset(&s, 0, sizeof(s));
+    ok(hbatch_submit_stream(h, text, &array, &id, &all_ops, &s, &err) > 0,
+       "attach to an array as a whole");
+    free(text);
+    wait_ends(h, &s, 5);
+    ok(s.ends == 5 && s.len == 10, "... output and end of each (%d, %zu)", s.ends, s.len);
     struct hbatch_result r;
     ok(hbatch_wait(h, id, &r, &err) == 0 && r.id == id && r.exit_code == 1,
        "wait for the first of an array that is over (%d)", r.exit_code);

@@ -6,6 +6,7 @@ need python3 python3
 inside --test-topology="core:4 pu:1"
 
 state() { hbatch jobs -ano '{state}' "$1"; }
+no_job_is_left() { [ -z "$(hbatch jobs -no '{id}')" ]; }
 event() { timeout 20 hbatch job wait-event -q "$1" "$2"; }
 # time ID NAME: the timestamp of an event
 event_time() { timeout 20 hbatch job wait-event -f json "$1" "$2" | sed 's/.*"timestamp": *\([0-9.]*\).*/\1/'; }
@@ -121,7 +122,7 @@ ok "after it, others run" hbatch run -n 4 true
 gate g7
 hbatch submit --quiet --cc=1-50 true
 ok "cancel all" hbatch cancel --all
-ok "none is left" wait_until 20 test -z "$(hbatch jobs -no '{id}')"
+ok "none is left" wait_until 20 no_job_is_left
 id=$(hbatch submit true)
 hbatch cancel -q "$id"
 within 20 hbatch job wait "$id"
@@ -131,6 +132,10 @@ isnt "$rc" 124 "a cancel that races with the end"
 hbatch submit --quiet --wait --cc=2,5-7 --env=ELEMENT=e{cc} --output=element.{cc} \
     sh -c 'echo {cc} $HBATCH_JOB_CC $ELEMENT'
 is $? 0 "an array"
+hbatch submit --quiet --wait --bcc=8,9 --job-name=copy{cc} --output=copy.{cc} sh -c 'echo {cc} ${HBATCH_JOB_CC-unset}'
+is "$(cat copy.8 copy.9 | xargs)|$(hbatch jobs -ano '{name}' | grep copy | sort | xargs)" "8 unset 9 unset|copy8 copy9" "--bcc: {cc}, without HBATCH_JOB_CC"
+hbatch submit --quiet --wait --cc=4,5 --output=late.{{cc}} sh -c 'echo {{cc}} $HBATCH_JOB_CC'
+is "$(cat late.4 late.5 | xargs)" "4 4 5 5" "{{cc}} is replaced where the job runs"
 is "$(cat element.* | tr '\n' ' ')" "2 2 e2 5 5 e5 6 6 e6 7 7 e7 " "{cc} in arguments, environment and output"
 is "$(ls element.* | wc -l)" 4 "one file for each element"
 capture hbatch submit --wait --quiet --cc=0-9 sh -c 'exit $HBATCH_JOB_CC'
@@ -162,6 +167,10 @@ is $? 0 "wait-event waits"
 like "$(cat finish.out)" "finish.*status" "and prints the event"
 names=$(hbatch job eventlog "$gate" | sed 's/^[^ ]* \([a-z-]*\).*/\1/' | tr '\n' ' ')
 like "$names" "submit depend priority alloc start finish release free clean " "the events of a job, in order"
+# an array watched: one stream, with the output and the end of each element, and credit for all
+capture hbatch submit --quiet --watch -l --cc=1-3 sh -c 'echo here $HBATCH_JOB_CC; exit $HBATCH_JOB_CC'
+is "$rc|$(sed 's/.*: here/here/' <<<"$out" | sort | xargs)" "3|here 1 here 2 here 3" "an array is watched"
+is "$(timeout 60 hbatch submit --quiet --watch --cc=1-6 head -c 1500000 /dev/zero | wc -c)" 9000000 "... also with much output"
 # an array followed by a raw client: every end once
 follow=$(PYTHONPATH=$lib_dir PYTHONDONTWRITEBYTECODE=1 timeout 30 python3 -c '
 import raw

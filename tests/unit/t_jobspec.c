@@ -120,7 +120,8 @@ static const struct {
          "{'type':'in','scope':'global','scheme':'fluid','value':'hungry-hippo-white-"
          "elephant'},{'type':'out','scope':'user','scheme':'string','value':'bar'},"
          "{'scheme':'afterok','value':'f2oLkTLb'},"
-         "{'scheme':'begin-time','value':'1552594348.5'},{'scheme':'other','value':'1'}"
+         "{'scheme':'begin-time','value':'1552594348.5'},{'scheme':'other','value':'1'},{"
+         "'scheme':'singleton','value':''}"
          "]"),
      {0, 0, 1, 2, 0, 1, 0, false, 0},
      1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "pmi/hwenv.h"
+#include "src/common/hwenv.h"
 #include "src/common/util.h"
 
 #include <glob.h>

@@ -3,11 +3,12 @@
 # A rank that dies costs the jobs on its node, and nothing else.
 . "${0%/*}/../system/lib.sh"
 need mpirun openmpi-bin
+case $(hbatch start --dry-run --test-nodes=2 true) in
+*enable-recovery*) ;;
+*) skip_all "hbatch was built for an MPI whose launcher ends all ranks with one" ;;
+esac
 export HBATCH_LOSS_TIMEOUT=3s
 inside --test-nodes=4 --test-topology="core:3 pu:1"
-like "$(hbatch start --dry-run --test-nodes=2 true)" "enable-recovery" "survivors are kept alive by mpirun" ||
-    skip_all "hbatch was built for an MPI whose launcher ends all ranks with one"
-
 # A task's parent is its executor, and that one's the rank.
 victim=$(hbatch run --requires=rank:2 sh -c 'ps -o ppid= $PPID' | tr -d ' ')
 uri1=$(hbatch run --requires=rank:1 sh -c 'echo $HBATCH_URI')

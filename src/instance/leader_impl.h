@@ -3,6 +3,7 @@
 #ifndef HBATCH_INSTANCE_LEADER_IMPL_H
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
+#include "src/instance/depend.h"
 #include "src/instance/job.h"
 #include "src/instance/leader.h"
 #include "src/instance/params.h"
@@ -23,6 +24,7 @@ struct leader {
     struct store *store;
     struct specs *specs;
     struct jobtable *jobs;
+    struct depends *depends;
     struct jobid_gen gen;
     struct leader_node *nodes; /* [config.size] */
     unsigned universe;         /* cores in all */
@@ -97,6 +99,8 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 /* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
+/* All that the job depends on is met: into the queue. */
+void manager_release(struct leader *ld, struct job *job);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Which node of the job's placement is RANK, or -1. */
 int job_node_index(const struct job *job, unsigned rank);

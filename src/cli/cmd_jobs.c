@@ -57,6 +57,7 @@ struct jobs {
     bool all, no_header, json, stats, stats_only;
     int states, results;
     long count;
+    bool count_given; /* then it is no news that there are more */
     const char *format, *sort, *name, *queue;
     double since;
     int nids;
@@ -114,6 +115,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             break;
         case COUNT:
             j->count = cli_number(j->cli, "--count", p.value, 0, 1000000000);
+            j->count_given = true;
             break;
         case FILTER:
             add_filter(j, p.value);
@@ -337,7 +339,8 @@ int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         print_json(&j, items, n);
     else
         print_lines(&j, f, items, n);
-    if (!j.no_header && !j.json && json_object_get_boolean(cli_get(result, "more"))) {
+    if (!j.count_given && !j.no_header && !j.json &&
+        json_object_get_boolean(cli_get(result, "more"))) {
         fflush(stdout);
         cli_error(cli, "there are more jobs than these %ld: see --count and --filter",
                   j.count);

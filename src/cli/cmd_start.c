@@ -143,6 +143,8 @@ void start_instance(const struct start *s, struct words *w)
         words_add(w, "--foreign=%s:%s", s->alloc->kind->name, s->alloc->id);
     if (s->expiration > 0)
         words_add(w, "--expiration=%.0f", s->expiration);
+    if (s->tell_status)
+        words_add(w, "--tell-status");
     if (s->uri_file)
         words_add(w, "--uri-file=%s", s->uri_file);
     for (int i = 0; i < s->argc; i++)

@@ -14,6 +14,7 @@ struct flavour {
     const char *programs[3];
     const char *package;
     void (*options)(const struct start *s, struct words *w, unsigned nhosts);
+    bool hides_status; /* its exit code is not the program's (noise.h) */
 };
 
 static char *comma_list(const struct hostlist *hl)
@@ -115,8 +116,16 @@ static void mpich_options(const struct start *s, struct words *w, unsigned nhost
 }
 
 static const struct flavour flavours[] = {
-    {"openmpi", {"mpirun.openmpi", "mpirun", "orterun"}, "openmpi-bin", openmpi_options},
-    {"mpich", {"mpiexec.hydra", "mpiexec.mpich", "mpiexec"}, "mpich", mpich_options},
+    {"openmpi",
+     {"mpirun.openmpi", "mpirun", "orterun"},
+     "openmpi-bin",
+     openmpi_options,
+     true},
+    {"mpich",
+     {"mpiexec.hydra", "mpiexec.mpich", "mpiexec"},
+     "mpich",
+     mpich_options,
+     false},
 };
 
 static const struct flavour *our_flavour(void)
@@ -159,7 +168,9 @@ static void command(const struct start *s, struct words *w)
     f->options(s, w, start_nhosts(s));
     for (size_t i = 0; i < s->mpi_args.n; i++)
         words_add(w, "%s", s->mpi_args.v[i]);
-    start_instance(s, w);
+    struct start told = *s;
+    told.tell_status = f->hides_status;
+    start_instance(&told, w);
 }
 
 const struct launcher launch_mpirun = {"mpirun", usable, NULL, command, noise_run};

@@ -25,6 +25,7 @@ char *words_quote(const struct words *w);
 struct start {
     struct cli *cli;
     unsigned test_nodes, test_gpus; /* 0: not given */
+    bool tell_status;               /* the launcher hides the instance's exit code */
     const char *topology, *mpirun, *uri_file;
     double time_limit;     /* seconds, 0: none */
     struct foreign *alloc; /* what it lives in, with hosts and end */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/cli/noise.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -53,28 +54,76 @@ static bool is_noise(const char *text)
     return false;
 }
 
+/* "[HOST:PID] PMIX ERROR: ... pmix_event_notification.c ...": what mpirun's own PMIx says, to no
+ * effect, whenever a process ends under --enable-recovery.  Whether TEXT, LEN bytes of a line,
+ * begins like that. */
+static bool may_be_pmix(const char *text, size_t len)
+{
+    static const char head[] = "] PMIX ERROR: ";
+    size_t name = 1;
+    if (text[0] != '[')
+        return false;
+    while (name < len &&
+           (isalnum((unsigned char)text[name]) || strchr(".-:_", text[name])))
+        name++;
+    size_t rest = MIN(len - name, sizeof(head) - 1);
+    return memcmp(text + name, head, rest) == 0;
+}
+
+static bool may_be_status(const char *text, size_t len)
+{
+    return memcmp(text, NOISE_STATUS, MIN(len, sizeof(NOISE_STATUS) - 1)) == 0;
+}
+
+static bool may_be_border(const char *text, size_t len)
+{
+    return len <= BORDER && memcmp(text, border, len) == 0;
+}
+
+/* The beginning of a line that may turn out not to be for the user. */
+static bool is_suspect(const char *text, size_t len)
+{
+    return may_be_border(text, len) || may_be_status(text, len) || may_be_pmix(text, len);
+}
+
+/* A whole line that is not for the user. */
+static bool is_swallowed(struct noise *n, const char *text, size_t len)
+{
+    if (may_be_status(text, len)) {
+        n->status = atoi(text + sizeof(NOISE_STATUS) - 1);
+        return true;
+    }
+    return may_be_pmix(text, len) && memmem(text, len, "pmix_event_notification.c", 25);
+}
+
 /* LINE, whole or the last of what came, goes on to what is held, or out. */
 static void feed_line(struct noise *n, const char *line, size_t len)
 {
     size_t start = n->used; /* of this line's first part in what is held */
     while (start > 0 && n->held[start - 1] != '\n')
         start--;
-    if (!n->inside && n->used == 0 && line[0] != '-') {
+    if (!n->inside && n->used == 0 && !is_suspect(line, len)) {
         n->write(n->arg, line, len);
         return;
     }
     hold(n, line, len);
     const char *whole = n->held + start;
     size_t whole_len = n->used - start;
-    bool may_be = whole_len <= BORDER && memcmp(whole, border, whole_len) == 0;
-    bool is = may_be && whole_len == BORDER;
-    if (!n->inside && is)
+    bool complete = whole[whole_len - 1] == '\n';
+    bool is_border = whole_len == BORDER && may_be_border(whole, whole_len);
+    if (complete && is_swallowed(n, whole, whole_len)) {
+        n->used = start;
+        n->held[start] = '\0';
+        if (!n->inside)
+            noise_flush(n);
+    } else if (!n->inside && is_border)
         n->inside = true;
-    else if (n->inside && is) {
+    else if (n->inside && is_border) {
         if (is_noise(n->held))
             n->used = 0;
         noise_flush(n);
-    } else if ((!n->inside && !may_be) || n->used > HELD_MAX)
+    } else if ((!n->inside && (complete || !is_suspect(whole, whole_len))) ||
+               n->used > HELD_MAX)
         noise_flush(n);
 }
 
@@ -189,8 +238,10 @@ int noise_run(char *const *argv, struct error *err)
         sigprocmask(SIG_SETMASK, &before, NULL);
         return error_set(err, code, "cannot run %s: %s", argv[0], strerror(code));
     }
-    struct noise n = {.write = to_stderr};
+    struct noise n = {.write = to_stderr, .status = -1};
     int rc = pass_on(fds[0], &n, &before);
+    if (rc == 0 && n.status > 0)
+        rc = n.status;
     close(fds[0]);
     return rc;
 }

@@ -4,13 +4,20 @@
  * Open MPI's mpirun explains an exit code other than 0 of an instance in two boxes between dashed
  * lines.  Its option -q would silence them, and with them every error (an unknown host, a missing
  * program).  So mpirun's stderr goes through here: those two boxes are left out, all else passes
- * as it comes. */
+ * as it comes.
+ *
+ * With --enable-recovery, which keeps ranks alive when one dies, mpirun's own exit code is 0
+ * whatever theirs were: the instance then writes its own on stderr (hbatch-instance
+ * --tell-status), and that line is taken here. */
 #ifndef HBATCH_CLI_NOISE_H
 #define HBATCH_CLI_NOISE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include "src/common/error.h"
+
+/* What comes before the number in the line of --tell-status. */
+#define NOISE_STATUS "hbatch-instance: ended with exit code "
 
 /* Run ARGV and wait for it; signals sent to this process go to it.  Its exit code (128 and the
  * signal's number after a signal), or -1 with err set when it could not be run. */
@@ -21,6 +28,7 @@ struct noise {
     char *held; /* a box whose end did not come yet */
     size_t used, size;
     bool inside; /* of a box */
+    int status;  /* what --tell-status told; set it to -1 first */
     void (*write)(void *arg, const char *data, size_t len);
     void *arg;
 };

@@ -84,6 +84,9 @@ struct parse {
 
 static int fail(const struct parse *ps, const char *at, const char *what)
 {
+    if (*at == '\0')
+        return error_set(ps->err, EINVAL, "host list '%.200s': %s at its end", ps->text,
+                         what);
     return error_set(ps->err, EINVAL, "host list '%.200s': %s at character %zu, '%.40s'",
                      ps->text, what, (size_t)(at - ps->text) + 1, at);
 }

@@ -54,6 +54,9 @@ void change_submitted(struct leader *ld, const struct submission *sub, double wh
         strbuf_addf(&b, ",\"env\":\"%s\"", sub->env_text->name);
     if (sub->cc)
         add_string(&b, "cc", sub->cc);
+    const struct job *job = sub->wishes ? jobtable_find(ld->jobs, sub->first) : NULL;
+    if (job && job->reason)
+        add_string(&b, "reason", job->reason);
     if (sub->parent)
         strbuf_addf(&b, ",\"parent\":%llu", (unsigned long long)sub->parent);
     publish(ld, &b);
@@ -84,6 +87,17 @@ void change_started(struct leader *ld, const struct job *job)
         return;
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "start", job);
+    publish(ld, &b);
+}
+
+void change_depends(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "depend", job);
+    if (job->reason)
+        add_string(&b, "reason", job->reason);
     publish(ld, &b);
 }
 

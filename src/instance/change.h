@@ -13,6 +13,8 @@ void change_submitted(struct leader *ld, const struct submission *sub, double wh
                       int urgency);
 void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
+/* What the job waits for, or that it waits no more. */
+void change_depends(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);
 void change_urgency(struct leader *ld, const struct job *job);
 void change_requeued(struct leader *ld, const struct job *job);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include "src/common/util.h"
+#include "src/instance/depend.h"
 
 struct jobtable {
     struct job **buckets;
@@ -113,6 +114,7 @@ void submission_drop(struct submission *sub)
     constraint_destroy(sub->constraint);
     json_object_put(sub->preput);
     free(sub->cc);
+    depend_wishes_free(sub->wishes, sub->nwishes);
     free(sub);
 }
 
@@ -186,6 +188,8 @@ void job_free(struct job *job)
         free(job->exception->note);
     free(job->exception);
     free(job->unmapped);
+    free(job->deps);
+    free(job->reason);
     json_object_put(job->output);
     free(job->log.s);
     submission_drop(job->sub);

@@ -12,7 +12,9 @@
 #include "src/job/taskmap.h"
 #include "src/sched/sched.h"
 
-struct text; /* specs.h */
+struct text;        /* specs.h */
+struct depend_wish; /* depend.h */
+struct dependency;
 struct stream;
 
 /* What was submitted: shared by all elements of an array. */
@@ -28,6 +30,8 @@ struct submission {
     char *cc;        /* the array's index set, or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
+    struct depend_wish *wishes; /* its dependencies, NULL: none */
+    size_t nwishes;
     json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
     int spawn_from;      /* executor that waits for the answer, or -1 */
     int64_t spawn_token;
@@ -63,9 +67,13 @@ struct job {
     struct job_exception *exception;        /* the worst one */
     json_object
         *output; /* [[rank, report], ...] what finish reports said of captured output */
-    int64_t *input_taken;   /* [nnodes] bytes of stdin, NULL: none yet */
-    struct strbuf log;      /* RFC 18 lines */
-    struct stream *streams; /* that attach to it */
+    int64_t *input_taken;    /* [nnodes] bytes of stdin, NULL: none yet */
+    struct dependency *deps; /* [ndeps] what it waits for, or waited */
+    size_t ndeps, ndeps_left, deps_met_first;
+    struct dependency *dependents; /* of other jobs, on this one */
+    char *reason;                  /* why it is in state DEPEND */
+    struct strbuf log;             /* RFC 18 lines */
+    struct stream *streams;        /* that attach to it */
 };
 
 struct jobtable;

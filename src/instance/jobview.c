@@ -78,7 +78,7 @@ static void add_shape(json_object *o, const struct job *job)
 static const char *why_pending(const struct job *job, double left)
 {
     if (job->state != JOB_SCHED)
-        return NULL;
+        return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";
     return job->urgency == 0 ? "held (urgency 0)" : "waiting for resources";

@@ -2,6 +2,7 @@
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -39,13 +40,15 @@ static void on_timer(uv_timer_t *h)
  * the one that tells the end: it may be reached a little later, and this is called again. */
 static void arm_timer(struct leader *ld, double now)
 {
-    double end = ld->config.expiration, late = sched_next_late(ld->sched);
-    if (end <= 0)
-        return;
-    if (now >= end)
+    double end = ld->config.expiration;
+    if (end > 0 && now >= end)
         end += ld->end_grace + 1; /* for what the executors did not end */
-    double next = late > now ? MIN(late, end) : end;
-    if (next > now)
+    const double times[] = {end, sched_next_late(ld->sched), depend_next(ld)};
+    double next = INFINITY;
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+        if (times[i] > now)
+            next = MIN(next, times[i]);
+    if (isfinite(next))
         uv_timer_start(&ld->timer, on_timer, (uint64_t)((next - now) * 1000) + 1, 0);
     else
         uv_timer_stop(&ld->timer);
@@ -120,6 +123,7 @@ static void on_check(uv_check_t *h)
     double now = time_now();
     if (ld->config.expiration > 0 && now >= ld->config.expiration)
         expire(ld, now);
+    depend_run(ld, now);
     sched_run(ld->sched, now);
     arm_timer(ld, now);
     manager_end_unmapped(ld);
@@ -147,6 +151,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->store = store;
     ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
     ld->jobs = jobtable_create();
+    ld->depends = depends_create();
     ld->specs = specs_create(specs_dropped, ld);
     ld->replies_end = &ld->replies;
     ld->instance_id =
@@ -187,6 +192,7 @@ void leader_destroy(struct leader *ld)
         specs_put(ld->specs, take(job->sub->env_text));
     }
     jobtable_destroy(ld->jobs);
+    depends_destroy(ld->depends);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
     store_close(ld->store);

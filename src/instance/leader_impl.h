@@ -3,6 +3,7 @@
 #ifndef HBATCH_INSTANCE_LEADER_IMPL_H
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
+#include "src/instance/depend.h"
 #include "src/instance/job.h"
 #include "src/instance/leader.h"
 #include "src/instance/params.h"
@@ -23,6 +24,7 @@ struct leader {
     struct store *store;
     struct specs *specs;
     struct jobtable *jobs;
+    struct depends *depends;
     struct jobid_gen gen;
     struct leader_node *nodes; /* [config.size] */
     unsigned universe;         /* cores in all */
@@ -101,6 +103,8 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
+/* All that the job depends on is met: into the queue. */
+void manager_release(struct leader *ld, struct job *job);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Which node of the job's placement is RANK, or -1. */
 int job_node_index(const struct job *job, unsigned rank);

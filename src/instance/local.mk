@@ -18,6 +18,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/job.c src/instance/job.h \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c \
+	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/report.c \
 	src/instance/stream.c \

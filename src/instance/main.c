@@ -455,6 +455,8 @@ static int bring_up(struct instance *in, struct error *err)
 
 static void tear_down(struct instance *in)
 {
+    if (in->options.tell_status && in->rank == 0)
+        fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     router_destroy(in->router);
     leader_destroy(in->leader);
     replica_destroy(in->replica);

@@ -88,20 +88,15 @@ static int check_duration(const struct leader *ld, const struct job_shape *shape
         duration_encode(shape->duration, want), duration_encode(floor(life), have));
 }
 
-static int check_submission(struct leader *ld, const struct submission *sub,
+static int check_submission(struct leader *ld, struct submission *sub,
                             const struct submit_options *opts, struct error *err)
 {
     const struct job_shape *shape = jobspec_shape(sub->spec);
     struct pool_request req = {.shape = *shape, .constraint = sub->constraint};
-    json_object *deps = jobspec_dependencies(sub->spec);
     if (ld->shutdown)
         return error_set(err, ESHUTDOWN, "the instance is shutting down (%s)",
                          ld->shutdown);
-    if (deps && json_object_array_length(deps) > 0)
-        return error_set(err, ENOTSUP,
-                         "dependencies are not supported by this version of hbatch: wait "
-                         "for the other job with 'hbatch job wait' first");
-    if (check_duration(ld, shape, err) < 0)
+    if (check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
@@ -141,6 +136,16 @@ static void store_submission(struct leader *ld, const struct submission *sub, do
     store_job_submit(ld->store, &sj);
 }
 
+static void queue_for_resources(struct leader *ld, struct job *job, double now)
+{
+    char context[64];
+    job_event(ld, job, now, "depend", NULL);
+    snprintf(context, sizeof(context), "{\"priority\":%llu}",
+             (unsigned long long)job->sj.priority);
+    job_event(ld, job, now, "priority", context);
+    sched_add(ld->sched, &job->sj);
+}
+
 static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int64_t cc,
                       double now, const struct submit_options *opts)
 {
@@ -151,11 +156,17 @@ static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
              job->urgency, sub->flags);
     job_event(ld, job, now, "submit", context);
-    job_event(ld, job, now, "depend", NULL);
-    snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
-    job_event(ld, job, now, "priority", context);
-    sched_add(ld->sched, &job->sj);
+    if (!depend_wait(ld, job))
+        queue_for_resources(ld, job, now);
+}
+
+void manager_release(struct leader *ld, struct job *job)
+{
+    job->state = JOB_SCHED;
+    free(take(job->reason));
+    queue_for_resources(ld, job, time_now());
+    change_depends(ld, job);
+    leader_wake(ld);
 }
 
 struct submission *manager_submit(struct leader *ld, json_object *o,
@@ -362,6 +373,7 @@ static void store_end(struct leader *ld, const struct job *job)
 static void job_over(struct leader *ld, struct job *job)
 {
     double now = time_now();
+    depend_forget(ld, job);
     if (job->pl) {
         job_event(ld, job, now, "release", "{\"ranks\":\"all\",\"final\":true}");
         sched_end(ld->sched, job->pl->rset);
@@ -373,6 +385,7 @@ static void job_over(struct leader *ld, struct job *job)
     job->sub->left--;
     store_end(ld, job);
     change_ended(ld, job);
+    depend_over(ld, job);
     stream_job_over(ld, job);
     if (job->sub->spawn_from >= 0 && !job->started)
         spawn_answer(ld, job, ECANCELED,
@@ -427,6 +440,7 @@ void manager_node_started(struct leader *ld, struct job *job, double when)
     job->started = true;
     job_event(ld, job, when, "start", NULL);
     change_started(ld, job);
+    depend_started(ld, job);
     if (job->sub->spawn_from >= 0)
         spawn_answer(ld, job, 0, NULL);
 }
@@ -511,7 +525,8 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
     if (job->state < JOB_RUN) {
         snprintf(context, sizeof(context), "{\"priority\":%llu}",
                  (unsigned long long)priority);
-        job_event(ld, job, now, "priority", context);
+        if (job->state != JOB_DEPEND) /* else when it is released */
+            job_event(ld, job, now, "priority", context);
         sched_reprioritize(ld->sched, &job->sj, priority);
     }
     change_urgency(ld, job);

@@ -20,6 +20,7 @@ enum {
     O_RUNDIR,
     O_POLICY,
     O_SETATTR,
+    O_TELL_STATUS,
     O_EXPIRATION,
     O_FOREIGN
 };
@@ -56,6 +57,10 @@ static const struct {
      "DIR",
      "directory for sockets and captured output (default: a new one\n"
      "in $TMPDIR, removed at the end)"},
+    {{"tell-status", no_argument, NULL, O_TELL_STATUS},
+     NULL,
+     "say the exit code on stderr at the end (mpirun --enable-recovery\n"
+     "hides it; hbatch start reads it there)"},
     {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
     {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
     {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
@@ -163,6 +168,9 @@ void options_parse(struct options *o, int argc, char **argv)
         case 't':
             if (duration_decode(optarg, &o->time_limit, &err) < 0)
                 log_exit(1, "--time-limit: %s", err.text);
+            break;
+        case O_TELL_STATUS:
+            o->tell_status = true;
             break;
         case 'v':
             o->verbose = true;

@@ -15,6 +15,8 @@ struct options {
     unsigned gpus;        /* GPUs of a virtual node */
     bool isvirtual;       /* several ranks on one machine are nodes of their own */
     bool verbose;
+    bool tell_status;    /* say the exit code on stderr */
+    bool tell_status;    /* say the exit code on stderr */
     double time_limit;   /* seconds, 0: none */
     double expiration;   /* seconds since the epoch, 0: none */
     const char *foreign; /* "NAME[:ID]": the allocation it lives in; NULL: find out */

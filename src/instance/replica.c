@@ -106,6 +106,14 @@ static struct text *use_text(struct replica *rp, json_object *o, const char *key
     return t ? specs_get(rp->specs, t->kind, t->data, t->len) : NULL;
 }
 
+/* REASON: why the job waits, NULL: it does not. */
+static void set_reason(struct job *job, const char *reason)
+{
+    free(job->reason);
+    job->reason = reason ? xstrdup(reason) : NULL;
+    job->state = reason ? JOB_DEPEND : JOB_SCHED;
+}
+
 static int on_submit(struct replica *rp, json_object *o, struct error *err)
 {
     struct text *spec = use_text(rp, o, "spec");
@@ -113,6 +121,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
         return error_set(err, ENOENT, "its jobspec did not come before it");
     struct submission *sub = xcalloc(1, sizeof(*sub));
     const char *cc = jsonutil_string(jsonutil_get(o, "cc"));
+    const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
@@ -130,8 +139,11 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     }
     int id = cc ? hwloc_bitmap_first(ids) : -1;
     for (uint64_t i = 0; i < sub->count; i++) {
-        jobtable_add(rp->jobs, job_create(sub, i, id, (int)number(o, "urgency", 16),
-                                          seconds(o, "t")));
+        struct job *job =
+            job_create(sub, i, id, (int)number(o, "urgency", 16), seconds(o, "t"));
+        if (reason)
+            set_reason(job, reason);
+        jobtable_add(rp->jobs, job);
         id = cc ? hwloc_bitmap_next(ids, id) : -1;
     }
     submission_drop(sub);
@@ -182,6 +194,15 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
     job->ntasks = (unsigned)number(o, "ntasks", 0);
     job->t_run = pl->rset->starttime = seconds(o, "t");
     job->expiration = pl->rset->expiration = seconds(o, "x");
+    return 0;
+}
+
+static int on_depend(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job || job->state > JOB_SCHED)
+        return job ? error_set(err, EINVAL, "the job has resources already") : -1;
+    set_reason(job, jsonutil_string(jsonutil_get(o, "reason")));
     return 0;
 }
 
@@ -260,6 +281,7 @@ static const struct {
     {"requeue", on_requeue},
     {"end", on_end},
     {"node", on_node},
+    {"depend", on_depend},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

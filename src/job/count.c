@@ -118,6 +118,9 @@ int count_decode(const char *text, struct count *c, struct error *err)
     const char *p = inner;
     struct count range = one_by_one;
     const char *wrong = parse_range(&p, &range);
+    if (wrong && *p == '\0')
+        return error_set(err, EINVAL, "count '%.200s': %s%s", text, wrong,
+                         strncmp(wrong, "expected", 8) == 0 ? " at its end" : "");
     if (wrong)
         return error_set(err, EINVAL, "count '%.200s': %s at character %zu, '%.40s'",
                          text, wrong, (size_t)(p - inner) + brackets + 1, p);

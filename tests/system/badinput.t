@@ -39,10 +39,12 @@ for command in "run true" "submit true" jobs "resource list" "cancel f23" "job a
     # shellcheck disable=SC2086
     refused "start one with 'hbatch start'" hbatch $command
 done
-HBATCH_EXEC_ORPHAN_TIMEOUT=0.5s instance_start gone --test-topology="core:2 pu:1" || exit 1
+instance_start gone --test-topology="core:2 pu:1" || exit 1
 gone_uri=$HBATCH_URI
 kill -KILL "$instance_pid" # on one node, hbatch start becomes hbatch-instance
 wait "$instance_pid" 2>/dev/null
+# shellcheck disable=SC2046
+kill -KILL $(strays) 2>/dev/null # its initial program and its executor
 ok "the socket of a dead instance is still there" [ -S "${gone_uri#local://}" ]
 refused "is gone (its socket refuses connections)" hbatch run true
 like "$err" "start one with" "it is said how to start another"

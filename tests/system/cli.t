@@ -364,6 +364,12 @@ refuses "--filter: 'nope' is neither a state" jobs -f nope
 refuses "--count: 'x'" jobs -c x
 capture hbatch jobs f6 f99
 is "$rc|$err" "1|hbatch jobs: there is no job f99" "an id that did not come"
+leader '[{"method":"job.list","result":{"more":true,"jobs":[{"id":5,"state":"SCHED"}]}},
+    {"method":"job.list","result":{"more":true,"jobs":[{"id":5,"state":"SCHED"}]}}]'
+capture hbatch jobs
+is "$err" "hbatch jobs: there are more jobs than these 1000: see --count and --filter" "there are more jobs"
+capture hbatch jobs -c 1
+is "$rc|$err" "0|" "... which is not told where their number was asked for"
 
 # --- other verbs ---------------------------------------------------------------------------------
 leader '[{"method":"resource.list","result":{"nodes":[

@@ -237,7 +237,7 @@ static const struct {
     {"[2", "'[2'"},
     {"2]", "']'"},
     {"[[2]]", "'[2]'"},
-    {"2-", "expected a number"},
+    {"2-", "expected a number at its end"},
     {"-5", "'-5'"},
     {"2++", "'+'"},
     {" 2", "' 2'"},

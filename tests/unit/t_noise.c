@@ -30,6 +30,19 @@ static const struct {
     {EXIT_2("3"), EXIT_2("3")},
     {KILLED, KILLED},
     {NO_HOST EXIT_1, NO_HOST},
+    /* what the instance tells hbatch start, and what mpirun's PMIx says to no effect */
+    {"a\n" NOISE_STATUS "7\nb\n", "a\nb\n"},
+    {"[vm:01014] PMIX ERROR: BAD-PARAM in file ../src/event/pmix_event_notification.c at "
+     "line 1033\nrest\n",
+     "rest\n"},
+    {B NOISE_STATUS
+     "7\nPrimary job  terminated normally, but 1 process returned\n"
+     "a non-zero exit code. Per user-direction, the job has been aborted.\n" B,
+     ""},
+    {"hbatch-instance: something else\n", "hbatch-instance: something else\n"},
+    {"[vm:1] PMIX ERROR: OUT-OF-RESOURCE in file x.c at line 1\n",
+     "[vm:1] PMIX ERROR: OUT-OF-RESOURCE in file x.c at line 1\n"},
+    {"[root@host ~]# ", "[root@host ~]# "},
     /* no boxes */
     {"-\n--\n- item\n", "-\n--\n- item\n"},
     {B, B},
@@ -51,7 +64,7 @@ static void collect(void *arg, const char *data, size_t len)
 static void check(const char *in, const char *out, size_t step)
 {
     cleanup_strbuf struct strbuf b = {0};
-    struct noise n = {.write = collect, .arg = &b};
+    struct noise n = {.write = collect, .arg = &b, .status = -1};
     const char *text = in;
     size_t left = strlen(in);
     for (size_t part; left > 0; in += part, left -= part) {
@@ -76,7 +89,7 @@ END_TEST
 START_TEST(what_is_no_box_passes_at_once)
 {
     cleanup_strbuf struct strbuf b = {0};
-    struct noise n = {.write = collect, .arg = &b};
+    struct noise n = {.write = collect, .arg = &b, .status = -1};
     noise_feed(&n, "Password: ", 10);
     ck_assert_str_eq(b.s, "Password: ");
     noise_feed(&n, "\n" B, 1 + strlen(B));
@@ -88,4 +101,20 @@ START_TEST(what_is_no_box_passes_at_once)
 }
 END_TEST
 
-UNIT_MAIN("noise", boxes_about_exit_codes_are_left_out, what_is_no_box_passes_at_once)
+START_TEST(the_status_is_taken)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct noise n = {.write = collect, .arg = &b, .status = -1};
+    noise_feed(&n, NOISE_STATUS "4", sizeof(NOISE_STATUS));
+    ck_assert_int_eq(n.status, -1);
+    noise_feed(&n, "2\n", 2);
+    ck_assert_int_eq(n.status, 42);
+    /* a prompt is not held back */
+    noise_feed(&n, "[root@host ~]# ", 15);
+    ck_assert_str_eq(b.s, "[root@host ~]# ");
+    noise_flush(&n);
+}
+END_TEST
+
+UNIT_MAIN("noise", the_status_is_taken, boxes_about_exit_codes_are_left_out,
+          what_is_no_box_passes_at_once)

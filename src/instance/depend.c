@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/depend.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include "src/common/util.h"
+#include "src/instance/change.h"
+#include "src/instance/leader_impl.h"
+#include "src/job/jsonutil.h"
+
+enum kind { AFTER, AFTERANY, AFTEROK, AFTERNOTOK, AFTEREXCEPT, BEGIN_TIME };
+
+static const struct {
+    const char *scheme;
+    enum kind kind;
+} schemes[] = {
+    {"after", AFTER},           {"afterstart", AFTER},      {"afterany", AFTERANY},
+    {"afterok", AFTEROK},       {"afternotok", AFTERNOTOK}, {"afterexcept", AFTEREXCEPT},
+    {"begin-time", BEGIN_TIME},
+};
+
+/* One dependency of a submission; all its jobs have the same. */
+struct depend_wish {
+    enum kind kind;
+    jobid_t id;      /* the other job */
+    double when;     /* BEGIN_TIME */
+    char *text;      /* "afterok:f1": in events and lists */
+    bool met;        /* when it was submitted */
+    const char *why; /* it can never be met; NULL: it can */
+};
+
+/* One dependency of a job that is not met. */
+struct dependency {
+    const struct depend_wish *wish;
+    struct job *job;
+    struct dependency *next, **back; /* of the list it is in; BACK NULL: in none */
+    size_t place;                    /* in the heap, from 1; 0: not there */
+    const char *why;                 /* it can never be met */
+    bool met;
+};
+
+struct depends {
+    struct dependency **heap; /* by time, the first to come at 1 */
+    size_t n, size;
+    struct dependency *never; /* those that can never be met */
+};
+
+struct depends *depends_create(void)
+{
+    return xcalloc(1, sizeof(struct depends));
+}
+
+void depends_destroy(struct depends *ds)
+{
+    if (ds)
+        free(ds->heap);
+    free(ds);
+}
+
+void depend_wishes_free(struct depend_wish *wishes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(wishes[i].text);
+    free(wishes);
+}
+
+/* --- lists and the heap -------------------------------------------------------------------- */
+
+static void list_add(struct dependency **list, struct dependency *d)
+{
+    d->next = *list;
+    d->back = list;
+    if (d->next)
+        d->next->back = &d->next;
+    *list = d;
+}
+
+static void list_remove(struct dependency *d)
+{
+    if (!d->back)
+        return;
+    *d->back = d->next;
+    if (d->next)
+        d->next->back = d->back;
+    d->back = NULL;
+}
+
+static void heap_put(struct depends *ds, size_t place, struct dependency *d)
+{
+    ds->heap[place] = d;
+    d->place = place;
+}
+
+static void heap_up(struct depends *ds, size_t i, struct dependency *d)
+{
+    for (; i > 1 && d->wish->when < ds->heap[i / 2]->wish->when; i /= 2)
+        heap_put(ds, i, ds->heap[i / 2]);
+    heap_put(ds, i, d);
+}
+
+static void heap_down(struct depends *ds, size_t i, struct dependency *d)
+{
+    for (size_t child; (child = 2 * i) <= ds->n; i = child) {
+        if (child < ds->n &&
+            ds->heap[child + 1]->wish->when < ds->heap[child]->wish->when)
+            child++;
+        if (d->wish->when <= ds->heap[child]->wish->when)
+            break;
+        heap_put(ds, i, ds->heap[child]);
+    }
+    heap_put(ds, i, d);
+}
+
+static void heap_add(struct depends *ds, struct dependency *d)
+{
+    if (ds->n + 1 >= ds->size) {
+        ds->size = MAX(2 * ds->size, (size_t)64);
+        ds->heap = xrealloc(ds->heap, ds->size * sizeof(struct dependency *));
+    }
+    heap_up(ds, ++ds->n, d);
+}
+
+static void heap_remove(struct depends *ds, struct dependency *d)
+{
+    size_t i = d->place;
+    if (i == 0)
+        return;
+    d->place = 0;
+    struct dependency *last = ds->heap[ds->n--];
+    if (last == d)
+        return;
+    if (i > 1 && last->wish->when < ds->heap[i / 2]->wish->when)
+        heap_up(ds, i, last);
+    else
+        heap_down(ds, i, last);
+}
+
+/* --- what a job's end means ---------------------------------------------------------------- */
+
+/* How a job ended, as far as others depend on it. */
+struct outcome {
+    bool ran, excepted;
+    enum job_result result;
+};
+
+/* NULL: met; else why it can never be. */
+static const char *judge(enum kind kind, const struct outcome *o)
+{
+    bool ok = o->result == JOB_COMPLETED;
+    if (kind == AFTERANY || (kind == AFTEROK && ok))
+        return NULL;
+    if (!o->ran)
+        return o->result == JOB_CANCELED ? "was canceled before it started"
+                                         : "ended without having started";
+    if (kind == AFTER || (kind == AFTERNOTOK && !ok) ||
+        (kind == AFTEREXCEPT && o->excepted))
+        return NULL;
+    if (ok)
+        return "ended with success";
+    if (kind == AFTEREXCEPT)
+        return "failed without an exception";
+    return o->result == JOB_CANCELED  ? "was canceled"
+           : o->result == JOB_TIMEOUT ? "reached its time limit"
+                                      : "failed";
+}
+
+static struct outcome outcome_of(const struct job *job)
+{
+    return (struct outcome){
+        .ran = job->t_run > 0,
+        .excepted = job->exception && job->exception->severity == 0,
+        .result = job_result_of(job),
+    };
+}
+
+static int on_entry(void *arg, const struct store_entry *entry)
+{
+    struct outcome *o = arg;
+    if (!entry->run)
+        return 0;
+    o->ran = entry->run->t_run > 0;
+    o->excepted = entry->run->exception_type && entry->run->exception_severity == 0;
+    o->result = (enum job_result)entry->run->result;
+    return 0;
+}
+
+static int outcome_stored(struct leader *ld, jobid_t id, struct outcome *o,
+                          struct error *err)
+{
+    /* before: not the later ones of the array that it may be the first of */
+    struct store_filter filter = {
+        .ids = &id, .nids = 1, .states = JOB_INACTIVE, .max = 1, .before = id + 1};
+    memset(o, 0, sizeof(*o));
+    if (store_list(ld->store, &filter, on_entry, o, err) < 0)
+        return -1;
+    if (o->result != JOB_NO_RESULT)
+        return 0;
+    char text[JOBID_BUFSIZE];
+    return error_set(err, ENOENT, "there is no job %s to depend on",
+                     jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
+}
+
+/* --- from the jobspec ---------------------------------------------------------------------- */
+
+static int look_up_time(struct depend_wish *w, const char *value, struct error *err)
+{
+    char *end, text[64];
+    struct tm tm;
+    w->when = strtod(value, &end);
+    if (end == value || *end || !(w->when >= 0) || w->when > 1e15)
+        return error_set(err, EINVAL,
+                         "dependency begin-time:%s: must be seconds since the epoch",
+                         value);
+    time_t t = (time_t)w->when;
+    localtime_r(&t, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    w->text = xasprintf("begin-time:%s", text);
+    w->met = w->when <= time_now();
+    return 0;
+}
+
+static int look_up_job(struct leader *ld, struct depend_wish *w, const char *scheme,
+                       const char *value, struct error *err)
+{
+    char text[JOBID_BUFSIZE];
+    struct outcome o;
+    if (jobid_decode(value, &w->id, err) < 0)
+        return -1;
+    w->text = xasprintf("%s:%s", scheme,
+                        jobid_encode(w->id, JOBID_F58_PLAIN, text, sizeof(text)));
+    const struct job *job = jobtable_find(ld->jobs, w->id);
+    if (job) {
+        w->met = w->kind == AFTER && job->started;
+        return 0;
+    }
+    if (outcome_stored(ld, w->id, &o, err) < 0)
+        return -1;
+    w->why = judge(w->kind, &o);
+    w->met = !w->why;
+    return 0;
+}
+
+static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
+                   struct error *err)
+{
+    const char *scheme = jsonutil_string(jsonutil_get(o, "scheme"));
+    const char *value = jsonutil_string(jsonutil_get(o, "value"));
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+        if (strcmp(schemes[i].scheme, scheme) != 0)
+            continue;
+        w->kind = schemes[i].kind;
+        int rc = w->kind == BEGIN_TIME ? look_up_time(w, value, err)
+                                       : look_up_job(ld, w, scheme, value, err);
+        return rc < 0 ? error_prefix(err, "dependency %s:%s", scheme, value) : 0;
+    }
+    return error_set(
+        err, ENOTSUP,
+        "dependency %s:%s: there is no such scheme; there are after, "
+        "afterstart, afterany, afterok, afternotok, afterexcept and begin-time",
+        scheme, value);
+}
+
+int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)
+{
+    json_object *deps = jobspec_dependencies(sub->spec);
+    size_t n = deps ? json_object_array_length(deps) : 0;
+    if (n == 0)
+        return 0;
+    sub->wishes = xcalloc(n, sizeof(*sub->wishes));
+    sub->nwishes = n; /* at once, for what is freed after an error */
+    for (size_t i = 0; i < n; i++)
+        if (look_up(ld, &sub->wishes[i], json_object_array_get_idx(deps, i), err) < 0)
+            return -1;
+    return 0;
+}
+
+/* --- waiting ------------------------------------------------------------------------------- */
+
+static void log_event(struct leader *ld, const struct dependency *d, const char *name)
+{
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "description", json_object_new_string(d->wish->text));
+    job_event(ld, d->job, time_now(), name,
+              json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+                                                    JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+/* What lists show: the first dependency that is not met, and how many others there are. */
+static void tell_reason(struct job *job)
+{
+    while (job->deps_met_first < job->ndeps && job->deps[job->deps_met_first].met)
+        job->deps_met_first++;
+    free(job->reason);
+    const char *first = job->deps[job->deps_met_first].wish->text;
+    size_t others = job->ndeps_left - 1;
+    job->reason = others ? xasprintf("depends on %s and %zu more", first, others)
+                         : xasprintf("depends on %s", first);
+}
+
+/* The job ends at the end of the turn. */
+static void doom(struct leader *ld, struct dependency *d, const char *why)
+{
+    d->why = why;
+    list_add(&ld->depends->never, d);
+    leader_wake(ld);
+}
+
+bool depend_wait(struct leader *ld, struct job *job)
+{
+    const struct submission *sub = job->sub;
+    size_t n = 0;
+    for (size_t i = 0; i < sub->nwishes; i++)
+        n += !sub->wishes[i].met;
+    if (n == 0)
+        return false;
+    job->state = JOB_DEPEND;
+    job->deps = xcalloc(n, sizeof(*job->deps));
+    for (size_t i = 0; i < sub->nwishes; i++) {
+        const struct depend_wish *w = &sub->wishes[i];
+        if (w->met)
+            continue;
+        struct dependency *d = &job->deps[job->ndeps++];
+        d->wish = w;
+        d->job = job;
+        if (w->why)
+            doom(ld, d, w->why);
+        else if (w->kind == BEGIN_TIME)
+            heap_add(ld->depends, d);
+        else
+            list_add(&jobtable_find(ld->jobs, w->id)->dependents, d);
+        log_event(ld, d, "dependency-add");
+    }
+    job->ndeps_left = n;
+    tell_reason(job);
+    leader_wake(ld);
+    return true;
+}
+
+static void met(struct leader *ld, struct dependency *d)
+{
+    struct job *job = d->job;
+    d->met = true;
+    log_event(ld, d, "dependency-remove");
+    if (--job->ndeps_left > 0) {
+        tell_reason(job);
+        change_depends(ld, job);
+    } else
+        manager_release(ld, job);
+}
+
+void depend_started(struct leader *ld, struct job *job)
+{
+    for (struct dependency *d = job->dependents, *next; d; d = next) {
+        next = d->next;
+        if (d->wish->kind != AFTER)
+            continue;
+        list_remove(d);
+        met(ld, d);
+    }
+}
+
+void depend_over(struct leader *ld, struct job *job)
+{
+    if (!job->dependents)
+        return;
+    struct outcome o = outcome_of(job);
+    for (struct dependency *d; (d = job->dependents);) {
+        list_remove(d);
+        const char *why = judge(d->wish->kind, &o);
+        if (why)
+            doom(ld, d, why);
+        else
+            met(ld, d);
+    }
+}
+
+void depend_forget(struct leader *ld, struct job *job)
+{
+    for (size_t i = 0; i < job->ndeps; i++) {
+        list_remove(&job->deps[i]);
+        heap_remove(ld->depends, &job->deps[i]);
+    }
+}
+
+void depend_run(struct leader *ld, double now)
+{
+    struct depends *ds = ld->depends;
+    while (ds->n > 0 && ds->heap[1]->wish->when <= now) {
+        struct dependency *d = ds->heap[1];
+        heap_remove(ds, d);
+        met(ld, d);
+    }
+    for (struct dependency *d; (d = ds->never);) { /* the job's end takes it out */
+        char text[JOBID_BUFSIZE];
+        jobid_encode(d->wish->id, JOBID_F58_PLAIN, text, sizeof(text));
+        cleanup_free char *note = xasprintf("dependency %s can never be met: job %s %s",
+                                            d->wish->text, text, d->why);
+        manager_exception(ld, d->job, "dependency", 0, note);
+    }
+}
+
+double depend_next(const struct leader *ld)
+{
+    return ld->depends->n > 0 ? ld->depends->heap[1]->wish->when : 0;
+}

@@ -16,7 +16,6 @@ struct options {
     bool isvirtual;       /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;    /* say the exit code on stderr */
-    bool tell_status;    /* say the exit code on stderr */
     double time_limit;   /* seconds, 0: none */
     double expiration;   /* seconds since the epoch, 0: none */
     const char *foreign; /* "NAME[:ID]": the allocation it lives in; NULL: find out */

@@ -358,6 +358,11 @@ void transport_reduce(struct transport *t, const double *mine,
     t->mpi->usage_start(mine);
 }
 
+bool transport_reducing(const struct transport *t)
+{
+    return t->mpi->usage_busy();
+}
+
 void transport_stop(struct transport *t)
 {
     if (!t->started)
@@ -375,7 +380,10 @@ void transport_destroy(struct transport *t)
     transport_stop(t);
     flush(t);
     bool last_sent = !t->streaming || t->rank != 0;
-    while (t->mpi->pending() > 0 || !last_sent) {
+    /* The others take all epochs before the barrier: within it nobody would post the second
+     * part of one, and rank 0 could wait for that for ever. */
+    bool hears = t->streaming && t->rank != 0;
+    while (t->mpi->pending() > 0 || !last_sent || (hears && !t->mpi->stream_over())) {
         test(t);
         if (!last_sent && !t->mpi->stream_busy()) {
             next_epoch(t, true);

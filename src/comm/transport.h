@@ -8,6 +8,7 @@
 #ifndef HBATCH_COMM_TRANSPORT_H
 #define HBATCH_COMM_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -60,6 +61,8 @@ uint64_t transport_published(const struct transport *t);
 #define TRANSPORT_USAGE 8
 void transport_reduce(struct transport *t, const double *mine,
                       void (*result)(const double *all, void *arg));
+/* A reduction is on its way: until each rank has given its part. */
+bool transport_reducing(const struct transport *t);
 
 /* Stop delivering: the loop is no longer kept alive by the transport. */
 void transport_stop(struct transport *t);

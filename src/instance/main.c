@@ -322,6 +322,7 @@ static void start_signals(struct instance *in)
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
 
 /* --- quiet, and the end ----------------------------------------------------------------- */

@@ -186,36 +186,38 @@ static void set_pace(struct transport *t, unsigned ms)
     }
 }
 
+/* The next line of the batch at *P, without its newline; NULL: none is left. */
+static char *next_line(char **p, const char *end, size_t *len)
+{
+    char *line = *p, *newline = memchr(line, '\n', (size_t)(end - line));
+    if (!newline)
+        return NULL;
+    *newline = '\0';
+    *len = (size_t)(newline - line);
+    *p = newline + 1;
+    return line;
+}
+
 static void on_message(int src, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
-    char *end = data + len;
+    const char *end = data + len;
+    size_t n;
     if (!t->started) /* its receiver has gone */
         return;
-    for (char *line = data; line < end;) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        if (!newline)
-            break;
-        *newline = '\0';
-        t->recv((unsigned)src, line, (size_t)(newline - line), t->arg);
-        line = newline + 1;
-    }
+    for (char *line; (line = next_line(&data, end, &n));)
+        t->recv((unsigned)src, line, n, t->arg);
 }
 
 static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
-    char *end = data + len;
+    const char *end = data + len;
+    size_t n;
     if (!t->started) /* its receiver has gone */
         return;
-    for (char *line = data; line < end;) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        if (!newline)
-            break;
-        *newline = '\0';
-        t->epoch(epoch, line, (size_t)(newline - line), t->arg);
-        line = newline + 1;
-    }
+    for (char *line; (line = next_line(&data, end, &n));)
+        t->epoch(epoch, line, n, t->arg);
     t->epoch(epoch, NULL, 0, t->arg);
 }
 

@@ -179,6 +179,13 @@ tests_unit_t_pmi2_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_pmi2_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_specs
+endif
+tests_unit_t_specs_SOURCES = tests/unit/t_specs.c src/instance/specs.c
+tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
 tests_unit_t_state_SOURCES = tests/unit/t_state.c

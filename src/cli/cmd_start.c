@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "src/cli/format.h"
 #include "src/cli/launcher.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
@@ -262,7 +263,7 @@ static void describe(const struct start *s)
 {
     const struct foreign *f = s->alloc;
     cleanup_free char *list = hostlist_encode(f->hosts);
-    char left[DURATION_BUFSIZE], clock[64];
+    char left[64], clock[64];
     size_t n = hostlist_count(f->hosts);
     unsigned slots = 0;
     for (size_t i = 0; i < n; i++)
@@ -281,8 +282,7 @@ static void describe(const struct start *s)
         time_t t = (time_t)f->end;
         strftime(clock, sizeof(clock), "%F %T", localtime(&t));
         fprintf(stderr, "# it ends at %s, in %s (%s)\n", clock,
-                duration_encode((double)(long)(f->end - time_now() + 0.5), left),
-                f->end_source);
+                format_duration(f->end - time_now(), left, sizeof(left)), f->end_source);
     } else if (f->end_source)
         fprintf(stderr, "# its end is not known: %s\n", f->end_source);
 }

@@ -232,6 +232,12 @@ static void plugin_stream_send(unsigned long long epoch, char *data, size_t len,
     post_head();
 }
 
+/* The last epoch has come: to other ranks than 0. */
+static int plugin_stream_over(void)
+{
+    return stream.head->last && stream.request == MPI_REQUEST_NULL;
+}
+
 static int stream_progress(const struct mpi_events *events, void *arg)
 {
     int count = 0, done = 0;
@@ -258,6 +264,11 @@ static int stream_progress(const struct mpi_events *events, void *arg)
         post_head();
     }
     return count;
+}
+
+static int plugin_usage_busy(void)
+{
+    return usage.active;
 }
 
 static void plugin_usage_start(const double *mine)
@@ -371,6 +382,8 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .stream_open = plugin_stream_open,
     .stream_busy = plugin_stream_busy,
     .stream_send = plugin_stream_send,
+    .stream_over = plugin_stream_over,
+    .usage_busy = plugin_usage_busy,
     .usage_start = plugin_usage_start,
     .forget = plugin_forget,
     .reform = plugin_reform,

@@ -49,10 +49,14 @@ struct mpi_plugin {
      * freed when sent; LAST: the others post no more. */
     int (*stream_busy)(void);
     void (*stream_send)(unsigned long long epoch, char *data, size_t len, int last);
+    /* Other ranks: the last epoch has come, whole. */
+    int (*stream_over)(void);
 
     /* Reduce MPI_PLUGIN_USAGE numbers of each rank to rank 0: the first half summed, the second
-     * half by maximum. One at a time, in the same order on all ranks. */
+     * half by maximum. One at a time, in the same order on all ranks: usage_busy tells that one
+     * is on its way, and to start another then waits for it. */
     void (*usage_start)(const double *mine);
+    int (*usage_busy)(void);
 
     /* Rank RANK is dead: forget what was sent to it. */
     void (*forget)(int rank);

@@ -205,41 +205,42 @@ static void set_pace(struct transport *t, unsigned ms)
     }
 }
 
+/* The next line of the batch at *P, without its newline; NULL: none is left. */
+static char *next_line(char **p, const char *end, size_t *len)
+{
+    char *line = *p, *newline = memchr(line, '\n', (size_t)(end - line));
+    if (!newline)
+        return NULL;
+    *newline = '\0';
+    *len = (size_t)(newline - line);
+    *p = newline + 1;
+    return line;
+}
+
 static void on_message(int src, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
-    char *end = data + len;
-    if (!t->started ||
-        t->lost[src]) /* nobody is there to take it, or it should be dead */
+    const char *end = data + len;
+    size_t n;
+    if (!t->started || t->lost[src]) /* nobody is there to take it, or it should be dead */
         return;
     if (data[0] != TRANSPORT_QUIET)
         t->last = time_mono();
-    for (char *line = data; line < end;) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        if (!newline)
-            break;
-        *newline = '\0';
-        t->recv((unsigned)src, line, (size_t)(newline - line), t->arg);
-        line = newline + 1;
-    }
+    for (char *line; (line = next_line(&data, end, &n));)
+        t->recv((unsigned)src, line, n, t->arg);
 }
 
 static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
 {
     struct transport *t = arg;
-    char *end = data + len;
+    const char *end = data + len;
+    size_t n;
     if (!t->started || epoch <= t->applied) /* repeated for others after a loss */
         return;
     t->applied = epoch;
     t->last = time_mono();
-    for (char *line = data; line < end;) {
-        char *newline = memchr(line, '\n', (size_t)(end - line));
-        if (!newline)
-            break;
-        *newline = '\0';
-        t->epoch(epoch, line, (size_t)(newline - line), t->arg);
-        line = newline + 1;
-    }
+    for (char *line; (line = next_line(&data, end, &n));)
+        t->epoch(epoch, line, n, t->arg);
     t->epoch(epoch, NULL, 0, t->arg);
 }
 
@@ -470,6 +471,11 @@ void transport_reduce(struct transport *t, const double *mine,
     t->mpi->usage_start(mine);
 }
 
+bool transport_reducing(const struct transport *t)
+{
+    return t->mpi->usage_busy();
+}
+
 void transport_stop(struct transport *t)
 {
     if (!t->started)
@@ -487,8 +493,12 @@ void transport_destroy(struct transport *t, int status)
     transport_stop(t);
     flush(t);
     bool last_sent = !t->streaming || t->rank != 0;
+    /* The others take all epochs before the barrier: within it nobody would post the second
+     * part of one, and rank 0 could wait for that for ever. */
+    bool hears = t->streaming && t->rank != 0;
     double until = time_mono() + LEAVE_S;
-    while ((t->mpi->pending() > 0 || !last_sent) && time_mono() < until) {
+    while ((t->mpi->pending() > 0 || !last_sent || (hears && !t->mpi->stream_over())) &&
+           time_mono() < until) {
         test(t);
         if (!last_sent && !t->mpi->stream_busy()) {
             next_epoch(t, true);

@@ -79,6 +79,8 @@ void transport_reform(struct transport *t, int generation);
 #define TRANSPORT_USAGE 8
 void transport_reduce(struct transport *t, const double *mine,
                       void (*result)(const double *all, void *arg));
+/* A reduction is on its way: until each rank has given its part. */
+bool transport_reducing(const struct transport *t);
 
 /* Let what is queued leave now rather than at the end of the turn. */
 void transport_flush(struct transport *t);

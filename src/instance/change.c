@@ -37,6 +37,15 @@ static void tell_text(struct leader *ld, struct text *t)
     publish(ld, &b);
 }
 
+void change_text_dropped(struct leader *ld, const struct text *t)
+{
+    if (!ld->config.publish || !t->streamed)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"c\":\"untext\",\"h\":\"%s\"", t->name);
+    publish(ld, &b);
+}
+
 void change_submitted(struct leader *ld, const struct submission *sub, double when,
                       int urgency)
 {

@@ -9,6 +9,8 @@
 
 struct leader;
 
+/* No job uses T any more, and it is about to be forgotten. */
+void change_text_dropped(struct leader *ld, const struct text *t);
 void change_submitted(struct leader *ld, const struct submission *sub, double when,
                       int urgency);
 void change_placed(struct leader *ld, const struct job *job);

@@ -14,7 +14,11 @@
 #include "src/common/path.h"
 #include "src/common/util.h"
 
-enum { SOCKET_FD = 3, MAX_RESTARTS = 10 };
+enum {
+    SOCKET_FD = 3,
+    MAX_RESTARTS = 10,
+    QUIT_MS = 10000 /* it needs up to 5 s for processes that do not die at once */
+};
 
 extern char **environ;
 
@@ -32,6 +36,7 @@ struct execlink {
     bool quitting;
     void (*done)(void *arg);
     void *done_arg;
+    uv_timer_t *late; /* for one that is told to leave and stays */
 };
 
 /* The executor inherits its listening socket, so a connection made right away waits in its
@@ -169,6 +174,28 @@ void execlink_reap(struct execlink *x)
     x->ops->lost(restarted, x->arg);
 }
 
+static void on_late(uv_timer_t *h)
+{
+    struct execlink *x = h->data;
+    if (x->pid == 0)
+        return;
+    log_error("the executor of rank %u does not leave: it is killed", x->rank);
+    kill(x->pid, SIGKILL);
+}
+
+static void on_late_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void watch_it_leave(struct execlink *x)
+{
+    x->late = xcalloc(1, sizeof(*x->late));
+    uv_timer_init(x->loop, x->late);
+    x->late->data = x;
+    uv_timer_start(x->late, on_late, QUIT_MS, 0);
+}
+
 void execlink_quit(struct execlink *x, void (*done)(void *arg), void *arg)
 {
     static const char quit[] = "{\"m\":\"quit\"}";
@@ -177,9 +204,10 @@ void execlink_quit(struct execlink *x, void (*done)(void *arg), void *arg)
     x->done_arg = arg;
     if (x->pid == 0)
         done(arg);
-    else if (x->lines)
+    else if (x->lines) {
         lines_send(x->lines, quit, sizeof(quit) - 1);
-    else
+        watch_it_leave(x);
+    } else
         kill(x->pid, SIGKILL); /* it closed the connection and is not dead: it is stuck */
 }
 
@@ -188,6 +216,8 @@ void execlink_destroy(struct execlink *x)
     if (!x)
         return;
     lines_close(x->lines);
+    if (x->late)
+        uv_close((uv_handle_t *)x->late, on_late_closed);
     if (x->pid > 0) {
         kill(x->pid, SIGKILL);
         waitpid(x->pid, NULL, 0);

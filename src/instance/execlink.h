@@ -31,7 +31,8 @@ void execlink_send_json(struct execlink *x, json_object *o);
 pid_t execlink_pid(const struct execlink *x); /* 0: none runs */
 /* SIGCHLD came: look whether the executor is among the dead. */
 void execlink_reap(struct execlink *x);
-/* Ask it to kill what runs and to leave; DONE is called when it has. */
+/* Ask it to kill what runs and to leave; DONE is called when it has, or was killed because it
+ * did not. */
 void execlink_quit(struct execlink *x, void (*done)(void *arg), void *arg);
 void execlink_destroy(
     struct execlink *x); /* NULL is allowed; kills it if it still runs */

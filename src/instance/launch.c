@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* launch: what the leader tells executors: texts once, starts in batches, signals and ends. */
+#include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 
 #include <stdio.h>
@@ -66,6 +67,7 @@ void specs_dropped(const struct text *t, void *arg)
 {
     struct leader *ld = arg;
     int rank;
+    change_text_dropped(ld, t);
     hwloc_bitmap_foreach_begin(rank, t->known)
     {
         json_object *o = json_object_new_object();

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/node.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
+#define END_LATE                                                                         \
+    10.0 /* s after that; an executor that has not ended a job then never will */
 
 enum {
     FLUSH_MS = 50,      /* ends of jobs are committed within this time */
@@ -89,25 +92,34 @@ static void on_flush_timer(uv_timer_t *h)
 }
 
 /* Submissions are committed before they are acknowledged.  Ends may wait a little for
- * company: an executor keeps what it reported until it hears that it is safe. */
-static void flush(struct leader *ld)
+ * company: an executor keeps what it reported until it hears that it is safe.  False: the store
+ * takes nothing for now, which is tried again each FLUSH_RETRY_MS. */
+static bool flush(struct leader *ld)
 {
     struct error err;
     size_t calls = store_unflushed(ld->store);
+    if (ld->store_fails && !ld->flush_due)
+        return false;
     if (!ld->replies && !ld->flush_due && calls < FLUSH_CALLS) {
         if (calls > 0 && !uv_is_active((uv_handle_t *)&ld->flush_timer))
             uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_MS, 0);
-        return;
+        return true;
     }
     ld->flush_due = false;
     uv_timer_stop(&ld->flush_timer);
     if (store_flush(ld->store, &err) < 0) {
-        log_error("%s; trying again", err.text);
+        if (!ld->store_fails)
+            log_error("%s; no job starts until then", err.text);
+        ld->store_fails = true;
         uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_RETRY_MS, 0);
-        return;
+        return false;
     }
+    if (ld->store_fails)
+        log_warning("the store takes changes again");
+    ld->store_fails = false;
     replies_flush(ld);
     launch_acknowledge(ld);
+    return true;
 }
 
 /* The work of a turn, in an order that keeps promises: nothing is said to be accepted, and
@@ -127,8 +139,8 @@ static void on_check(uv_check_t *h)
     sched_run(ld->sched, now);
     arm_timer(ld, now);
     manager_end_unmapped(ld);
-    flush(ld);
-    launch_flush(ld);
+    if (flush(ld))
+        launch_flush(ld);
     stream_flush(ld);
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
         ld->quiet_told = true;
@@ -167,7 +179,9 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     uv_idle_init(config->loop, &ld->idle);
     uv_timer_init(config->loop, &ld->timer);
     uv_timer_init(config->loop, &ld->flush_timer);
+    uv_timer_init(config->loop, &ld->late_timer);
     ld->check.data = ld->idle.data = ld->timer.data = ld->flush_timer.data = ld;
+    ld->late_timer.data = ld;
     uv_check_start(&ld->check, on_check);
     sched_set_end(ld->sched, config->expiration);
     leader_wake(ld); /* for the timer */
@@ -204,13 +218,47 @@ void leader_destroy(struct leader *ld)
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
+    uv_close((uv_handle_t *)&ld->late_timer, NULL);
     uv_close((uv_handle_t *)&ld->idle, NULL);
     uv_close((uv_handle_t *)&ld->check, NULL);
+}
+
+/* What still runs is on nodes whose executors do not answer: the instance ends without them. */
+static void give_up(struct leader *ld, struct job *job)
+{
+    char id[JOBID_BUFSIZE];
+    jobid_encode(job->sj.id, JOBID_F58, id, sizeof(id));
+    for (unsigned i = 0, left = job->nodes_running; left > 0; i++) {
+        if (job->node_done[i])
+            continue;
+        log_error("the executor of rank %u did not end job %s in time",
+                  job->pl->rset->nodes[i].rank, id);
+        left--; /* with the last one, the job is gone */
+        manager_node_finished(ld, job, i, SIGKILL, NULL, time_now());
+    }
+}
+
+static void on_late(uv_timer_t *h)
+{
+    struct leader *ld = h->data;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        give_up(ld, job);
+    }
+    leader_wake(ld);
+}
+
+static void await_ends(struct leader *ld)
+{
+    uv_timer_start(&ld->late_timer, on_late,
+                   (uint64_t)((ld->end_grace + END_LATE) * 1000), 0);
 }
 
 void leader_hurry(struct leader *ld, double grace)
 {
     ld->end_grace = grace;
+    if (ld->shutdown)
+        await_ends(ld);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         if (job->ending && job->nodes_running > 0)
             launch_end(ld, job, grace, NULL);
@@ -222,6 +270,7 @@ void leader_shutdown(struct leader *ld, const char *reason)
     if (ld->shutdown)
         return;
     ld->shutdown = xstrdup(reason);
+    await_ends(ld);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         manager_exception(ld, job, "cancel", 0, ld->shutdown);

@@ -34,7 +34,9 @@ struct leader {
     uv_timer_t timer;       /* the instance's expiration */
     uv_timer_t flush_timer; /* active while the store has something to commit */
     bool awake;             /* a turn's work is due */
+    uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
+    bool store_fails; /* the last commit did; flush_timer tells when to try again */
     char *shutdown;   /* reason, NULL: none */
     bool expired;     /* that was it */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
@@ -131,6 +133,8 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted);
 void report_rank_lost(struct leader *ld, unsigned rank);
 
 /* --- stream.c */
+/* Is job ID over and in the store?  If not, err is set. */
+bool stream_is_over(struct leader *ld, jobid_t id, struct error *err);
 /* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */
 int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct error *err);

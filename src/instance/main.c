@@ -270,7 +270,8 @@ static void leave_with_program(struct instance *in)
     if (in->told_to_end && in->program > 0) {
         uv_timer_init(&in->loop, &in->patience);
         in->patience.data = in;
-        uv_timer_start(&in->patience, on_patience, in_a_hurry(in) ? 100 : 5000, 0);
+        uv_timer_start(&in->patience, on_patience,
+                       in_a_hurry(in) && !leader_expired(in->leader) ? 100 : 5000, 0);
         return;
     }
     if (in->told_to_end)
@@ -321,6 +322,7 @@ static void start_signals(struct instance *in)
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
 
 /* --- quiet, and the end ----------------------------------------------------------------- */

@@ -88,6 +88,14 @@ static int check_duration(const struct leader *ld, const struct job_shape *shape
         duration_encode(shape->duration, want), duration_encode(floor(life), have));
 }
 
+/* The most tasks that a job of this shape can come to have here. */
+static uint64_t most_tasks(const struct leader *ld, const struct job_shape *shape)
+{
+    uint64_t nodes = MIN((uint64_t)shape->nnodes_max, pool_nnodes(ld->pool));
+    return shape->ntasks ? shape->ntasks
+                         : MAX(nodes, 1u) * shape->nslots * shape->tasks_per_slot;
+}
+
 static int check_submission(struct leader *ld, struct submission *sub,
                             const struct submit_options *opts, struct error *err)
 {
@@ -96,6 +104,9 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (ld->shutdown)
         return error_set(err, ESHUTDOWN, "the instance is shutting down (%s)",
                          ld->shutdown);
+    if (most_tasks(ld, shape) > TASKMAP_NTASKS_MAX)
+        return error_set(err, EINVAL, "%ju tasks were asked for; a job has at most %u",
+                         (uintmax_t)most_tasks(ld, shape), TASKMAP_NTASKS_MAX);
     if (check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
     if (opts->parent) {

@@ -93,16 +93,24 @@ static int on_text(struct replica *rp, json_object *o, struct error *err)
     size_t len;
     const char *text = json_object_to_json_string_length(
         data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    struct text *t = specs_get(
-        rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len);
-    specs_put(rp->specs, t); /* kept while unused for as long as the leader's */
+    specs_get(rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len);
+    return 0; /* this reference lasts until the leader's own text goes: on_untext */
+}
+
+static int on_untext(struct replica *rp, json_object *o, struct error *err)
+{
+    const char *name = jsonutil_string(jsonutil_get(o, "h"));
+    struct text *t = name ? specs_find(rp->specs, name) : NULL;
+    if (!t)
+        return error_set(err, ENOENT, "it names a text that is not there");
+    specs_put(rp->specs, t);
     return 0;
 }
 
 static struct text *use_text(struct replica *rp, json_object *o, const char *key)
 {
     const char *name = jsonutil_string(jsonutil_get(o, key));
-    const struct text *t = name ? specs_find(rp->specs, name) : NULL;
+    struct text *t = name ? specs_find(rp->specs, name) : NULL;
     return t ? specs_get(rp->specs, t->kind, t->data, t->len) : NULL;
 }
 
@@ -282,6 +290,7 @@ static const struct {
     {"end", on_end},
     {"node", on_node},
     {"depend", on_depend},
+    {"untext", on_untext},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

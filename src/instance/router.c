@@ -352,6 +352,9 @@ static void on_usage_timer(uv_timer_t *h)
 {
     static const char ask_usage[] = "{\"c\":\"usage\"}\n";
     struct router *r = h->data;
+    if (transport_reducing(
+            r->config.transport)) /* some rank sleeps: nobody waits for it */
+        return;
     router_publish(r, ask_usage, sizeof(ask_usage) - 1);
     reduce_usage(r);
 }

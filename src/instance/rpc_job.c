@@ -91,12 +91,8 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
         return -1;
     json_object *output = jsonutil_get(params, "output");
     const struct job *job = jobtable_find(ld->jobs, id);
-    cleanup_free char *spec = job ? NULL : store_job_info(ld->store, id, "jobspec", err);
-    if (!job && !spec) {
-        char text[JOBID_BUFSIZE];
-        return error_set(err, ENOENT, "no such job: %s",
-                         jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
-    }
+    if (!job && !stream_is_over(ld, id, err)) /* before the reply: there is only one */
+        return -1;
     json_object *result = json_object_new_object();
     json_object_object_add(result, "id", json_object_new_int64((int64_t)id));
     if (job)
@@ -257,8 +253,14 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
     struct job *job = active_job(ld, params, err);
     if (!job || param_int(params, "severity", 0, 7, 0, &severity, err) < 0)
         return -1;
-    const char *type = jsonutil_string(jsonutil_get(params, "type"));
-    manager_exception(ld, job, type ? type : "cancel", (int)severity,
+    json_object *given = jsonutil_get(params, "type");
+    const char *type = given ? jsonutil_string(given) : "cancel";
+    if (!type || !*type || strlen(type) >= sizeof(job->exception->type) ||
+        type[strcspn(type, " \t\r\n")])
+        return error_set(err, EINVAL,
+                         "request: type must be a word of at most %zu bytes, not %s",
+                         sizeof(job->exception->type) - 1, jsonutil_show(given).text);
+    manager_exception(ld, job, type, (int)severity,
                       jsonutil_string(jsonutil_get(params, "note")));
     reply_result(ld, rq, json_object_new_object());
     return 0;

@@ -10,6 +10,8 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 
+enum { RETRY_MS = 100 };
+
 struct client {
     struct server *server; /* NULL: of another rank */
     struct client *prev, *next;
@@ -22,6 +24,9 @@ struct client {
 
 struct server {
     uv_poll_t poll;
+    uv_timer_t retry; /* while there is no descriptor for another client */
+    bool full;        /* that was said */
+    int handles;      /* open libuv handles */
     int fd;
     uv_loop_t *loop;
     const struct server_ops *ops;
@@ -78,6 +83,25 @@ static bool allowed(int fd)
            (cred.uid == geteuid() || cred.uid == 0);
 }
 
+static void on_connect(uv_poll_t *h, int status, int events);
+
+static void on_retry(uv_timer_t *h)
+{
+    struct server *s = h->data;
+    uv_poll_start(&s->poll, UV_READABLE, on_connect);
+}
+
+/* Whoever wants to connect stays in the backlog, which keeps the socket readable: to look at it
+ * again and again would only burn the core. */
+static void accept_failed(struct server *s, int code)
+{
+    if (!s->full)
+        log_error("cannot accept another client for now: %s", strerror(code));
+    s->full = true;
+    uv_poll_stop(&s->poll);
+    uv_timer_start(&s->retry, on_retry, RETRY_MS, 0);
+}
+
 static void on_connect(uv_poll_t *h, int status, int events)
 {
     struct server *s = h->data;
@@ -87,8 +111,10 @@ static void on_connect(uv_poll_t *h, int status, int events)
         if (fd < 0 && errno == EINTR)
             continue;
         if (fd < 0) {
-            if (errno != EAGAIN && errno != ECONNABORTED)
-                log_error("cannot accept a client: %s", strerror(errno));
+            if (errno == EAGAIN)
+                s->full = false;
+            else if (errno != ECONNABORTED)
+                accept_failed(s, errno);
             return;
         }
         if (!allowed(fd)) {
@@ -120,7 +146,9 @@ struct server *server_create(uv_loop_t *loop, const char *path,
     s->ops = ops;
     s->arg = arg;
     uv_poll_init(loop, &s->poll, fd);
-    s->poll.data = s;
+    uv_timer_init(loop, &s->retry);
+    s->handles = 2;
+    s->poll.data = s->retry.data = s;
     uv_poll_start(&s->poll, UV_READABLE, on_connect);
     return s;
 }
@@ -128,6 +156,8 @@ struct server *server_create(uv_loop_t *loop, const char *path,
 static void on_closed(uv_handle_t *h)
 {
     struct server *s = h->data;
+    if (--s->handles > 0)
+        return;
     close(s->fd);
     free(s);
 }
@@ -143,6 +173,7 @@ void server_destroy(struct server *s)
         free(c);
     }
     uv_close((uv_handle_t *)&s->poll, on_closed);
+    uv_close((uv_handle_t *)&s->retry, on_closed);
 }
 
 unsigned server_count(const struct server *s)

@@ -6,11 +6,11 @@
 #include <string.h>
 #include "src/common/util.h"
 
-enum { BUCKETS = 1024, KEEP = 256 };
+enum { BUCKETS = 16384, KEEP = 256 };
 
 struct specs {
     struct text *buckets[BUCKETS];
-    struct text *first, *last; /* by use, the last used last */
+    struct text *first, *last; /* unused ones, the one that was used last is last */
     unsigned unused;
     void (*drop)(const struct text *t, void *arg);
     void *arg;
@@ -39,14 +39,16 @@ struct specs *specs_create(void (*drop)(const struct text *t, void *arg), void *
     return s;
 }
 
-static void unlink_use(struct specs *s, struct text *t)
+static void unlink_unused(struct specs *s, struct text *t)
 {
+    s->unused--;
     *(t->prev ? &t->prev->next : &s->first) = t->next;
     *(t->next ? &t->next->prev : &s->last) = t->prev;
 }
 
-static void link_last(struct specs *s, struct text *t)
+static void link_unused(struct specs *s, struct text *t)
 {
+    s->unused++;
     t->prev = s->last;
     t->next = NULL;
     *(s->last ? &s->last->next : &s->first) = t;
@@ -59,7 +61,8 @@ static void free_text(struct specs *s, struct text *t)
     while (*p != t)
         p = &(*p)->chain;
     *p = t->chain;
-    unlink_use(s, t);
+    if (t->refs == 0)
+        unlink_unused(s, t);
     hwloc_bitmap_free(t->known);
     free(t->data);
     free(t);
@@ -69,8 +72,9 @@ void specs_destroy(struct specs *s)
 {
     if (!s)
         return;
-    while (s->first)
-        free_text(s, s->first);
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (s->buckets[i])
+            free_text(s, s->buckets[i]);
     free(s);
 }
 
@@ -87,9 +91,8 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, s
         twins++;
     }
     if (t) {
-        unlink_use(s, t);
         if (t->refs++ == 0)
-            s->unused--;
+            unlink_unused(s, t);
     } else {
         t = xcalloc(1, sizeof(*t));
         t->kind = kind;
@@ -106,7 +109,6 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, s
         t->chain = s->buckets[h % BUCKETS];
         s->buckets[h % BUCKETS] = t;
     }
-    link_last(s, t);
     return t;
 }
 
@@ -114,27 +116,28 @@ void specs_put(struct specs *s, struct text *t)
 {
     if (!t || --t->refs > 0)
         return;
-    s->unused++;
-    for (struct text *u = s->first, *next; u && s->unused > KEEP; u = next) {
-        next = u->next;
-        if (u->refs > 0)
-            continue;
-        s->drop(u, s->arg);
-        free_text(s, u);
-        s->unused--;
-    }
+    link_unused(s, t);
+    if (s->unused <= KEEP)
+        return;
+    s->drop(s->first, s->arg);
+    free_text(s, s->first);
 }
 
-const struct text *specs_find(const struct specs *s, const char *name)
+/* A name holds its text's hash: letter, 16 hexadecimal digits, twin. */
+struct text *specs_find(const struct specs *s, const char *name)
 {
-    for (const struct text *t = s->last; t; t = t->prev)
-        if (strcmp(t->name, name) == 0)
-            return t;
-    return NULL;
+    char digits[17] = "";
+    if (name[0])
+        snprintf(digits, sizeof(digits), "%s", name + 1);
+    struct text *t = s->buckets[strtoull(digits, NULL, 16) % BUCKETS];
+    while (t && strcmp(t->name, name) != 0)
+        t = t->chain;
+    return t;
 }
 
 void specs_forget_rank(struct specs *s, unsigned rank)
 {
-    for (struct text *t = s->first; t; t = t->next)
-        hwloc_bitmap_clr(t->known, rank);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct text *t = s->buckets[i]; t; t = t->chain)
+            hwloc_bitmap_clr(t->known, rank);
 }

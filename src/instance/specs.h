@@ -21,7 +21,7 @@ struct text {
     bool streamed;        /* the other ranks have it (change.c) */
     hwloc_bitmap_t known; /* ranks whose executor has it */
     unsigned long long hash;
-    struct text *chain, *prev, *next; /* bucket; least recently used first */
+    struct text *chain, *prev, *next; /* bucket; the unused ones */
 };
 
 /* DROP is called when a text is forgotten, for the ranks that know it. */
@@ -34,7 +34,7 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data,
 /* Unused texts are kept for a while: the next job is often like the last. */
 void specs_put(struct specs *s, struct text *t); /* NULL is allowed */
 /* The text NAME that is in use or still kept, or NULL. */
-const struct text *specs_find(const struct specs *s, const char *name);
+struct text *specs_find(const struct specs *s, const char *name);
 /* The executor of RANK is a new one: it knows nothing. */
 void specs_forget_rank(struct specs *s, unsigned rank);
 

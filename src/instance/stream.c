@@ -518,6 +518,13 @@ static json_object *find_end(struct leader *ld, jobid_t id, struct error *err)
     return f.end;
 }
 
+bool stream_is_over(struct leader *ld, jobid_t id, struct error *err)
+{
+    json_object *end = find_end(ld, id, err);
+    json_object_put(end);
+    return end != NULL;
+}
+
 static void open_stored_readers(struct leader *ld, struct stream *st, jobid_t id)
 {
     cleanup_free char *text = store_job_info(ld->store, id, "output", NULL);

@@ -11,9 +11,11 @@
 #include "src/lib/client.h"
 
 struct pending {
-    struct pending *next;
+    struct pending *next, **link; /* in the order of ids; LINK points here */
+    struct pending *chain;        /* of the bucket */
     int id;
     bool replied, forgotten;
+    bool late; /* done with while callbacks ran: still to be removed */
     client_reply_f reply;
     client_note_f note;
     void *arg;
@@ -24,9 +26,11 @@ struct hbatch {
     int fd;
     char *uri;
     int last_id;
-    int depth;             /* callbacks that run now: entries are removed at depth 0 */
-    struct pending *first; /* in the order of their ids */
-    struct pending **last;
+    int depth;     /* callbacks that run now: entries are removed at depth 0 */
+    unsigned late; /* entries to be removed then */
+    struct pending *first, **last;
+    struct pending **buckets; /* by id: answers come in any order */
+    unsigned nbuckets, count; /* nbuckets: a power of 2 */
     struct linebuf in;
     struct strbuf out;
     size_t out_done; /* bytes of out that are sent */
@@ -34,6 +38,8 @@ struct hbatch {
     json_object *kept; /* what a caller was given a view of */
     struct error lost; /* code != 0: the connection is gone, and why */
 };
+
+enum { BUCKETS = 64 };
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 #define HOW_TO_START "start one with 'hbatch start' or 'mpirun -N 1 hbatch-instance'"
@@ -79,6 +85,8 @@ struct hbatch *client_open(const char *uri, struct error *err)
     h->fd = fd;
     h->uri = xstrdup(uri);
     h->last = &h->first;
+    h->nbuckets = BUCKETS;
+    h->buckets = xcalloc(h->nbuckets, sizeof(struct pending *));
     linebuf_init(&h->in);
     h->tok = json_tokener_new();
     return h;
@@ -93,6 +101,7 @@ void client_close(struct hbatch *h)
         next = p->next;
         pending_free(p);
     }
+    free(h->buckets);
     linebuf_fini(&h->in);
     free(h->out.s);
     json_tokener_free(h->tok);
@@ -150,6 +159,78 @@ static void queue(struct hbatch *h, int id, const char *method, json_object *par
     strbuf_add(&h->out, "}\n");
 }
 
+/* --- who waits for an answer ---------------------------------------------------------------- */
+
+static struct pending **bucket(struct hbatch *h, int64_t id)
+{
+    return &h->buckets[(uint64_t)id & (h->nbuckets - 1)];
+}
+
+static void grow(struct hbatch *h)
+{
+    free(h->buckets);
+    h->nbuckets *= 2;
+    h->buckets = xcalloc(h->nbuckets, sizeof(struct pending *));
+    for (struct pending *p = h->first; p; p = p->next) {
+        p->chain = *bucket(h, p->id);
+        *bucket(h, p->id) = p;
+    }
+}
+
+static void add(struct hbatch *h, struct pending *p)
+{
+    p->link = h->last;
+    *h->last = p;
+    h->last = &p->next;
+    p->chain = *bucket(h, p->id);
+    *bucket(h, p->id) = p;
+    if (++h->count > h->nbuckets)
+        grow(h);
+}
+
+static void drop(struct hbatch *h, struct pending *p)
+{
+    struct pending **at = bucket(h, p->id);
+    while (*at != p)
+        at = &(*at)->chain;
+    *at = p->chain;
+    *p->link = p->next;
+    *(p->next ? &p->next->link : &h->last) = p->link;
+    h->count--;
+    h->late -= p->late;
+    pending_free(p);
+}
+
+static bool is_done(const struct pending *p)
+{
+    return p->forgotten || (p->replied && !p->note);
+}
+
+static void finish(struct hbatch *h, struct pending *p)
+{
+    if (!is_done(p))
+        return;
+    if (h->depth) {
+        h->late += !p->late;
+        p->late = true;
+        return;
+    }
+    drop(h, p);
+    for (struct pending *next, *q = h->first; q && h->late; q = next) {
+        next = q->next;
+        if (q->late)
+            drop(h, q);
+    }
+}
+
+static struct pending *find(struct hbatch *h, int64_t id)
+{
+    struct pending *p = *bucket(h, id);
+    while (p && p->id != id)
+        p = p->chain;
+    return p && !p->forgotten ? p : NULL;
+}
+
 int client_send(struct hbatch *h, const char *method, json_object *params,
                 client_reply_f reply, client_note_f note, void *arg)
 {
@@ -158,8 +239,7 @@ int client_send(struct hbatch *h, const char *method, json_object *params,
     p->reply = reply;
     p->note = note;
     p->arg = arg;
-    *h->last = p;
-    h->last = &p->next;
+    add(h, p);
     queue(h, p->id, method, params);
     return p->id;
 }
@@ -196,33 +276,6 @@ int client_flush(struct hbatch *h, struct error *err)
 
 /* --- in ---------------------------------------------------------------------------------- */
 
-static void sweep(struct hbatch *h)
-{
-    if (h->depth)
-        return;
-    for (struct pending **at = &h->first; *at;) {
-        struct pending *p = *at;
-        if (p->forgotten || (p->replied && !p->note)) {
-            *at = p->next;
-            pending_free(p);
-        } else {
-            at = &p->next;
-        }
-    }
-    h->last = &h->first;
-    while (*h->last)
-        h->last = &(*h->last)->next;
-}
-
-static struct pending *find(struct hbatch *h, int64_t id)
-{
-    for (struct pending *p = h->first; p && p->id <= id; p = p->next) {
-        if (p->id == id && !p->forgotten)
-            return p;
-    }
-    return NULL;
-}
-
 void client_own(struct hbatch *h, int id, void (*free_arg)(void *arg))
 {
     struct pending *p = find(h, id);
@@ -236,23 +289,7 @@ void client_forget(struct hbatch *h, int id)
     if (!p)
         return;
     p->forgotten = true;
-    sweep(h);
-}
-
-/* An entry that is done with is unlinked here when it is the first: a long row of replies in
- * order then costs no walk. */
-static void finish(struct hbatch *h, struct pending *p)
-{
-    if (h->depth || !(p->forgotten || (p->replied && !p->note)))
-        return;
-    if (h->first != p) {
-        sweep(h);
-        return;
-    }
-    h->first = p->next;
-    if (!h->first)
-        h->last = &h->first;
-    pending_free(p);
+    finish(h, p);
 }
 
 static void receive_reply(struct hbatch *h, struct pending *p, json_object *msg)

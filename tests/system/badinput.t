@@ -418,6 +418,68 @@ goes_on "SIGKILL of a client that waits"
 capture hbatch cancel -q --all
 ok "no job is left" wait_until 20 no_job_is_left
 
+# --- numbers and words that are out of all proportion ---------------------------------------------
+spec() { # TOTAL: a jobspec of one core for TOTAL tasks
+    printf '{"version":1,"resources":[{"type":"slot","count":1,"label":"t","with":[{"type":"core","count":1}]}],'
+    printf '"tasks":[{"command":["true"],"slot":"t","count":{"total":%s}}],' "$1"
+    printf '"attributes":{"system":{"duration":0}}}'
+}
+request() { printf '{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}' "$1" "$2"; }
+answers "2147483647 tasks were asked for; a job has at most 16777216" \
+    "$(request job.submit "{\"jobspec\":$(spec 2147483647)}")" "a job of 2^31-1 tasks is refused"
+hbatch submit --quiet sleep inf
+active_id() { hbatch jobs -no '{id.dec}'; }
+answers "must be a word of at most 31 bytes" \
+    "$(request job.raise "{\"id\":$(active_id),\"type\":\"$(printf 'é%.0s' {1..20})\"}")" "a long type of an exception is refused"
+answers "must be a word of at most 31 bytes" \
+    "$(request job.raise "{\"id\":$(active_id),\"type\":\"two words\"}")" "and one of two words"
+answers "must be a word of at most 31 bytes" \
+    "$(request job.raise "{\"id\":$(active_id),\"type\":[1]}")" "and one that is no text"
+capture hbatch cancel -q --all
+goes_on "such numbers and words"
+
+# --- more clients than descriptors: some wait, the instance does not spin, and all are served ------
+prlimit --pid "$instance_pid" --nofile=40:
+instance_pid=$instance_pid python3 - >many.out <<'END'
+import os, socket, time
+def cpu():
+    with open("/proc/%s/stat" % os.environ["instance_pid"]) as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+clients = []
+for i in range(60):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(os.environ["HBATCH_URI"][len("local://"):])
+    clients.append(s)
+before = cpu()
+time.sleep(1)  # what is measured is how much it does meanwhile
+print("spins" if cpu() - before > 0.5 else "waits")
+served = 0
+for s in clients:
+    s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"job.stats","params":{}}\n')
+    s.settimeout(20)
+    served += b'"pending"' in s.recv(4096)
+    s.close()
+print(served)
+END
+is "$(paste -sd' ' many.out)" "waits 60" "sixty clients where there is room for fewer"
+is "$(grep -c 'cannot accept another client' main.err)" 1 "it is said once"
+prlimit --pid "$instance_pid" --nofile=1000:
+goes_on "too many clients"
+
+# --- a store that takes nothing: nothing is accepted, nothing starts, until it does again ------------
+prlimit --pid "$instance_pid" --fsize=4096:
+hbatch run touch "$tmp/started-unstored" &
+client=$!
+background+=("$client")
+ok "a store that cannot be written is told" wait_until 20 grep -q "no job starts until then" main.err
+ok "meanwhile questions are answered" hbatch jobs
+nok "the job has not started" [ -e started-unstored ]
+prlimit --pid "$instance_pid" --fsize=unlimited:
+wait "$client"
+is $? 0 "it runs when the store can be written again"
+ok "it has started" [ -e started-unstored ]
+goes_on "a full store"
+
 instance_stop main
 is $rc 0 "the instance ends in order"
 unlike "$(cat main.err)" "Sanitizer|runtime error|ssertion|no message" "the instance said nothing bad"

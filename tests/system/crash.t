@@ -193,6 +193,18 @@ like "$(cat deaf.err)" "power goes off" "its reason is told"
 wait "$instance_pid"
 nothing_left "shutdown --now"
 
+# an executor that does nothing any more, here because it is stopped
+start stuck
+dir=$(rundir)
+id=$(hbatch submit sleep 1000)
+event "$id" start
+kill -STOP "$(executor)"
+within 45 hbatch shutdown --now
+is "$rc" 0 "an executor that is stuck does not hold up the end of the instance for ever"
+wait "$instance_pid"
+like "$(cat stuck.err)" "executor of rank 0 did not end job .* in time.*does not leave" "both waits for it are told"
+nothing_left "a stuck executor"
+
 # shutdown, from within and from elsewhere
 start shut
 dir=$(rundir)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/specs.h"
+
+#include <stdio.h>
+#include "src/common/util.h"
+#include "tests/unit/unit.h"
+
+enum { KEEP = 256 }; /* unused texts that specs.c keeps */
+
+static unsigned dropped;
+static char last[32]; /* content of the last one */
+
+static void on_drop(const struct text *t, void *arg)
+{
+    ck_assert_ptr_eq(arg, &dropped);
+    ck_assert_uint_eq(t->refs, 0);
+    snprintf(last, sizeof(last), "%s", t->data);
+    dropped++;
+}
+
+static struct specs *make(void)
+{
+    dropped = 0;
+    last[0] = '\0';
+    return specs_create(on_drop, &dropped);
+}
+
+static struct text *get(struct specs *s, enum text_kind kind, unsigned i)
+{
+    char data[32];
+    snprintf(data, sizeof(data), "{\"text\":%u}", i);
+    return specs_get(s, kind, data, strlen(data));
+}
+
+START_TEST(equal_texts_of_a_kind_are_one)
+{
+    struct specs *s = make();
+    struct text *t = get(s, TEXT_ENV, 1);
+    ck_assert_ptr_eq(get(s, TEXT_ENV, 1), t);
+    ck_assert_ptr_ne(get(s, TEXT_ENV, 2), t);
+    ck_assert_ptr_ne(get(s, TEXT_JOBSPEC, 1), t);
+    ck_assert_uint_eq(t->refs, 2);
+    specs_put(s, t);
+    specs_put(s, t);
+    ck_assert_ptr_eq(get(s, TEXT_ENV, 1), t);
+    ck_assert_uint_eq(dropped, 0);
+    specs_destroy(s);
+}
+END_TEST
+
+START_TEST(texts_are_found_by_name)
+{
+    static const char *const none[] = {
+        "", "e", "s0", "e0000000000000000", "nonsense", "effffffffffffffffffffffffffff"};
+    struct specs *s = make();
+    struct text *t[1000];
+    for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
+        t[i] = get(s, i % 2 ? TEXT_ENV : TEXT_JOBSPEC, i);
+    for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
+        ck_assert_ptr_eq(specs_find(s, t[i]->name), t[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(none); i++)
+        ck_assert_ptr_null(specs_find(s, none[i]));
+    specs_destroy(s);
+}
+END_TEST
+
+/* Those in use stay, however many; of the others, the ones that were used last. */
+START_TEST(unused_texts_go_in_order)
+{
+    struct specs *s = make();
+    struct text *t[3 * KEEP];
+    for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
+        t[i] = get(s, TEXT_ENV, i);
+    ck_assert_uint_eq(dropped, 0);
+    for (unsigned i = KEEP; i < 2 * KEEP; i++)
+        specs_put(s, t[i]);
+    ck_assert_uint_eq(dropped, 0);
+    specs_put(s, get(s, TEXT_ENV, KEEP)); /* used again: goes last */
+    specs_put(s, t[2 * KEEP]);
+    ck_assert_uint_eq(dropped, 1);
+    ck_assert_str_eq(last, "{\"text\":257}");
+    specs_put(s, t[2 * KEEP + 1]);
+    ck_assert_uint_eq(dropped, 2);
+    ck_assert_str_eq(last, "{\"text\":258}");
+    for (unsigned i = 0; i < KEEP; i++)
+        ck_assert_ptr_eq(specs_find(s, t[i]->name), t[i]);
+    ck_assert_ptr_eq(get(s, TEXT_ENV, KEEP), t[KEEP]);
+    specs_destroy(s);
+}
+END_TEST
+
+START_TEST(a_new_executor_knows_nothing)
+{
+    struct specs *s = make();
+    struct text *used = get(s, TEXT_ENV, 1), *kept = get(s, TEXT_ENV, 2);
+    specs_put(s, kept);
+    for (unsigned rank = 0; rank < 3; rank++) {
+        hwloc_bitmap_set(used->known, rank);
+        hwloc_bitmap_set(kept->known, rank);
+    }
+    specs_forget_rank(s, 1);
+    ck_assert(hwloc_bitmap_isset(used->known, 0) && !hwloc_bitmap_isset(used->known, 1));
+    ck_assert(hwloc_bitmap_isset(kept->known, 2) && !hwloc_bitmap_isset(kept->known, 1));
+    specs_destroy(s);
+}
+END_TEST
+
+UNIT_MAIN("specs", equal_texts_of_a_kind_are_one, texts_are_found_by_name,
+          unused_texts_go_in_order, a_new_executor_knows_nothing)

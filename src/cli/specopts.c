@@ -120,14 +120,14 @@ static void add_flags(struct specopts *s, const struct cli *cli, const char *tex
     s->flags = all;
 }
 
-/* A launch option that src/exec/options.c does not read does nothing.  It is no error, as
+/* A launch option that neither src/exec/options.c nor the leader reads does nothing.  It is no error, as
  * scripts for Flux may set what is not needed here, but it may be a slip. */
 static void check_setopt(const struct cli *cli, const char *text)
 {
     static const char *const known[] = {
         "apps",         "cpu-affinity", "env-expand",   "exit-on-error", "exit-timeout",
         "gpu-affinity", "input",        "kill-timeout", "output",        "pmi",
-        "rlimit",       "signal",       "taskmap",      "unbuffered",
+        "requeue",      "rlimit",       "signal",       "taskmap",       "unbuffered",
     };
     cleanup_free char *name = xstrndup(text, strcspn(text, ".="));
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {

@@ -65,6 +65,7 @@ static void expire(struct leader *ld, double now)
     if (first) {
         ld->expired = true;
         ld->shutdown = xstrdup("the instance's time limit was reached");
+        log_error("%s: what runs in it is ended", ld->shutdown);
     }
     if (!ld->expired || (!first && now < ld->config.expiration + ld->end_grace + 1))
         return;

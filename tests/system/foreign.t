@@ -37,7 +37,7 @@ is $rc 0 "Slurm: hbatch start --dry-run"
 is "$(head -n 1 <<<"$err")" "# Slurm job 4711; 4 nodes: n[01-03],big7; 28 slots" "what it found"
 like "$err" $'\n'"# it ends at 20[0-9-]+ [0-9:]+, in (2|1\.99[0-9]*)h \(SLURM_JOB_END_TIME\)$" "how long it has"
 like "$out" "^$mpirun .*$(hosts_words n01,n02,n03,big7) .*$(one_each)" "one rank on each node"
-like "$out" " $ibin --foreign=slurm:4711 --expiration=$((now + 7185)) \./work\.sh$" \
+like "$out" " $ibin --foreign=slurm:4711 --expiration=$((now + 7185))( --tell-status)? \./work\.sh$" \
     "the instance knows what it lives in, and ends in good time before it"
 dry "${slurm[@]}"
 like "$err" "its end is not known: neither SLURM_JOB_END_TIME nor squeue tells it" "no end is known"

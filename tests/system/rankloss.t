@@ -8,18 +8,19 @@ case $(hbatch start --dry-run --test-nodes=2 true) in
 *) skip_all "hbatch was built for an MPI whose launcher ends all ranks with one" ;;
 esac
 export HBATCH_LOSS_TIMEOUT=3s
-inside --test-nodes=4 --test-topology="core:3 pu:1"
+inside --test-nodes=4 --test-topology="core:4 pu:1"
 # A task's parent is its executor, and that one's the rank.
 victim=$(hbatch run --requires=rank:2 sh -c 'ps -o ppid= $PPID' | tr -d ' ')
 uri1=$(hbatch run --requires=rank:1 sh -c 'echo $HBATCH_URI')
 
 on2=$(hbatch submit --requires=rank:2 sleep inf)
+again=$(hbatch submit --cc=7 -o requeue=0 --requires=rank:2 sleep inf)
 everywhere=$(hbatch submit -N4 -n4 sleep inf)
 beside=$(hbatch submit --requires=rank:3 --output=beside.out sh -c 'trap "echo alive; exit 0" USR1; while :; do sleep 0.1; done')
-array=$(hbatch submit --cc=1-6 sh -c 'if mkdir tried.{{cc}} 2>/dev/null; then sleep inf; fi; echo {{cc}} >done.{{cc}}')
-for id in $on2 $everywhere $beside; do hbatch job wait-event "$id" start >/dev/null; done
+array=$(hbatch submit --cc=1-9 sh -c 'if mkdir tried.{{cc}} 2>/dev/null; then sleep inf; fi; echo {{cc}} >done.{{cc}}')
+for id in $on2 $again $everywhere $beside; do hbatch job wait-event "$id" start >/dev/null; done
 
-wait_until 10 eval '[ "$(ls -d tried.* | wc -l)" = 6 ]'
+wait_until 10 eval '[ "$(ls -d tried.* | wc -l)" = 9 ]'
 isnt "$victim" "" "rank 2 is found"
 started=$(date +%s%N)
 kill -9 "$victim"
@@ -29,6 +30,8 @@ isnt "$rc" 0 "the job on its node fails"
 like "$err" "node-failure" "and says why"
 ms=$((($(date +%s%N) - started) / 1000000))
 [ "$ms" -lt 8000 ] && pass "noticed in time" || fail "noticed in time" "$ms ms"
+capture hbatch job attach "$again"
+like "$err" "node-failure" "an element that is not to be queued again fails, too"
 capture hbatch job attach "$everywhere"
 like "$err" "rank 2 was lost" "so does the one that spanned it"
 hbatch job kill -s USR1 "$beside"

@@ -455,10 +455,10 @@ unset HBATCH_URI
 capture hbatch start --dry-run --test-topology="core:4 pu:1" ./x 'a b'
 is "$out" "$(dirname "$(readlink -f "$(command -v hbatch)")")/hbatch-instance '--topology=core:4 pu:1' ./x 'a b'" "start: one node needs no mpirun"
 capture hbatch start --dry-run --test-nodes=4 -t 1h --uri-file=u ./x
-like "$out" "^mpi[^ ]* .*-n 4 .*/hbatch-instance --virtual --time-limit=3600s --uri-file=u ./x" "start --test-nodes"
+like "$out" "^mpi[^ ]* .*-n 4 .*/hbatch-instance --virtual --time-limit=3600s( --tell-status)? --uri-file=u ./x" "start --test-nodes"
 printf 'n1 slots=4\n# no\nn2\n' >hosts
 capture hbatch start --dry-run --hostfile=hosts --mpirun=/opt/mpirun -o "--mca x y" ./x
-like "$out" "^/opt/mpirun -?-hosts? n1,n2 .*--mca x y .*hbatch-instance ./x" "start --hostfile"
+like "$out" "^/opt/mpirun -?-hosts? n1,n2 .*--mca x y .*hbatch-instance( --tell-status)? ./x" "start --hostfile"
 refuses "cannot be used together" start --hosts=a --hostfile=hosts
 refuses "--hosts: " start --dry-run --hosts='a['
 refuses "cannot read the host file /no/such" start --dry-run --hostfile=/no/such

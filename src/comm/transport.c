@@ -222,7 +222,8 @@ static void on_message(int src, char *data, size_t len, void *arg)
     struct transport *t = arg;
     const char *end = data + len;
     size_t n;
-    if (!t->started || t->lost[src]) /* nobody is there to take it, or it should be dead */
+    if (!t->started ||
+        t->lost[src]) /* nobody is there to take it, or it should be dead */
         return;
     if (data[0] != TRANSPORT_QUIET)
         t->last = time_mono();

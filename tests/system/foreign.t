@@ -110,7 +110,7 @@ stand_in blaunch 'exit 9'
 dry "${lsf[@]}" "LSB_MCPU_HOSTS=a1 4 b2 2"
 is "$(head -n 1 <<<"$err")" "# LSF job 88; 2 nodes: a1,b2; 6 slots" "LSB_MCPU_HOSTS"
 if [ $mpi = mpich ]; then like "$out" " -launcher lsf " "hydra's launcher"; else
-    like "$out" " --mca plm_rsh_agent blaunch --mca plm_rsh_no_tree_spawn 1 " "blaunch is the agent"
+    like "$out" " --mca plm_rsh_agent $tmp/bin/blaunch --mca plm_rsh_no_tree_spawn 1 " "blaunch is the agent"
 fi
 dry LSB_JOBID=88 LSB_JOBINDEX=3 "LSB_HOSTS=a1 a1 b2"
 is "$(head -n 1 <<<"$err")" "# LSF job 88[3]; 2 nodes: a1,b2; 3 slots" "LSB_HOSTS, an element of an array"
@@ -139,7 +139,7 @@ dry "${pbs[@]}"
 like "$out" "$(agent_words "$builddir/bin/hbatch-pbsdsh")" "pbsdsh, by a script that makes it an agent"
 stand_in pbs_tmrsh 'exit 9'
 dry "${pbs[@]}"
-like "$out" "$(agent_words pbs_tmrsh)" "pbs_tmrsh is the better agent"
+like "$out" "$(agent_words "$tmp/bin/pbs_tmrsh")" "pbs_tmrsh is the better agent"
 stand_in qstat "printf 'Job Id: 9\n    Walltime.Remaining = 300\n'"
 dry "${pbs[@]}"
 like "$err" "in (5|4\.9[0-9]*)m \(qstat\)" "Torque: what remains"
@@ -161,7 +161,7 @@ like "$out" " --foreign=sge:31 --expiration=$((now + 3540 - 15)) " "its end: sta
 stand_in qrsh 'exit 9'
 dry "${sge[@]}"
 if [ $mpi = mpich ]; then like "$out" " -launcher sge " "hydra's launcher"; else
-    like "$out" "plm_rsh_agent 'qrsh -inherit -nostdin -V'" "qrsh is the agent"
+    like "$out" "plm_rsh_agent '$tmp/bin/qrsh -inherit -nostdin -V'" "qrsh is the agent"
 fi
 stand_in qstat "printf 'hard resource_list:  h_rt=1:00:00,s_rt=1800\n'"
 dry "${sge[@]}"

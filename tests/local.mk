@@ -268,7 +268,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.
-EXTRA_DIST += tests/cluster/hbatch.t
+EXTRA_DIST += tests/system/stream.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t

@@ -28,15 +28,19 @@ static char *comma_list(const struct hostlist *hl)
     return strbuf_take(&all);
 }
 
+static bool is_named(const char *path, const char *name)
+{
+    return path && strcmp(strrchr(path, '/') + 1, name) == 0;
+}
+
 /* pbsdsh is no ssh: what makes it one lies beside hbatch-instance. */
 static char *agent_command(const struct start *s)
 {
-    const char *agent = foreign_agent(s->alloc);
-    if (!agent)
-        return NULL;
-    if (strcmp(agent, "pbsdsh") == 0)
-        return path_find_sibling("hbatch-pbsdsh", NULL);
-    return xstrdup(agent);
+    char *agent = foreign_agent(s->alloc);
+    if (!is_named(agent, "pbsdsh"))
+        return agent;
+    free(agent);
+    return path_find_sibling("hbatch-pbsdsh", NULL);
 }
 
 static void add_mca(struct words *w, const char *name, const char *value)
@@ -51,9 +55,10 @@ static void add_mca(struct words *w, const char *name, const char *value)
 static void openmpi_agent(const struct start *s, struct words *w)
 {
     cleanup_free char *agent = agent_command(s);
-    if (agent && strcmp(agent, "qrsh") == 0)
-        add_mca(w, "plm_rsh_agent", "qrsh -inherit -nostdin -V");
-    else if (agent)
+    if (is_named(agent, "qrsh")) {
+        cleanup_free char *words = xasprintf("%s -inherit -nostdin -V", agent);
+        add_mca(w, "plm_rsh_agent", words);
+    } else if (agent)
         add_mca(w, "plm_rsh_agent", agent);
     else if (strcmp(s->alloc->kind->name, "hosts") == 0 &&
              !getenv("OMPI_MCA_plm_rsh_agent") && !getenv("OMPI_MCA_plm_rsh_args"))

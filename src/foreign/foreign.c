@@ -184,12 +184,12 @@ bool foreign_is_here(const struct foreign *f)
     return same_host(host, only);
 }
 
-const char *foreign_agent(const struct foreign *f)
+char *foreign_agent(const struct foreign *f)
 {
-    for (size_t i = 0; f->kind->agents && f->kind->agents[i]; i++)
-        if (query_in_path(f->kind->agents[i]))
-            return f->kind->agents[i];
-    return NULL;
+    char *path = NULL;
+    for (size_t i = 0; !path && f->kind->agents && f->kind->agents[i]; i++)
+        path = query_find(f->kind->agents[i]);
+    return path;
 }
 
 /* --- end ---------------------------------------------------------------------------------- */

@@ -68,8 +68,9 @@ double foreign_deadline(const struct foreign *f, double now);
 
 /* The one host of the allocation is this machine. */
 bool foreign_is_here(const struct foreign *f);
-/* The kind's agent that is in PATH, or NULL. */
-const char *foreign_agent(const struct foreign *f);
+/* The kind's agent that is in PATH: by its path (new), since the other hosts, which may be told of
+ * it, too, do not have the same PATH.  Or NULL. */
+char *foreign_agent(const struct foreign *f);
 
 /* For kinds. Add a host with SLOTS; one that is there gets SLOTS more. */
 void foreign_add_host(struct foreign *f, const char *name, unsigned slots);

@@ -11,25 +11,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/strbuf.h"
-#include "src/common/util.h"
 
 #define PATIENCE 10.0 /* s; a scheduler under load may need some */
 
 enum { MAX_WORDS = 16, MAX_OUTPUT = 1 << 20 };
 
-bool query_in_path(const char *program)
+char *query_find(const char *program)
 {
     const char *path = getenv("PATH");
     cleanup_free char *copy = xstrdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
     char *save = NULL;
     if (strchr(program, '/'))
-        return access(program, X_OK) == 0;
+        return access(program, X_OK) == 0 ? xstrdup(program) : NULL;
     for (char *dir = strtok_r(copy, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-        cleanup_free char *file = xasprintf("%s/%s", dir, program);
+        char *file = xasprintf("%s/%s", dir, program);
         if (access(file, X_OK) == 0)
-            return true;
+            return file;
+        free(file);
     }
-    return false;
+    return NULL;
 }
 
 static pid_t start(char *const *words, int out)

@@ -234,6 +234,66 @@ START_TEST(no_pass_without_a_change)
 }
 END_TEST
 
+/* What cannot end before the end stands in nobody's way; the rest of the queue keeps its order. */
+START_TEST(too_late)
+{
+    struct owner *o = owner_create("0:0-3", sched_policy_find("fcfs"));
+    struct sched_job j[] = {make_job(1, 16, 4), make_job(2, 16, 4), make_job(3, 16, 4),
+                            make_job(4, 16, 4), make_job(5, 16, 1)};
+    j[0].duration = 10;
+    j[1].duration = 101; /* never */
+    j[2].duration = 50;
+    j[3].duration = 5;
+    j[4].duration = 0; /* no limit: may start at any time */
+    sched_set_end(o->s, 100);
+    ck_assert(sched_next_late(o->s) == 0);
+    for (size_t i = 0; i < ARRAY_SIZE(j); i++)
+        sched_add(o->s, &j[i]);
+    ck_starts(o, "1");
+    ck_assert_uint_eq(sched_queued(o->s), 4);
+    ck_assert(sched_next_late(o->s) == 50); /* job 3 is at the head */
+    owner_end(o, 0);
+    ck_assert_uint_eq(sched_run(o->s, 50), 1); /* the last moment for it */
+    ck_assert_str_eq(o->log, "3");
+    o->log[0] = '\0';
+    owner_end(o, 0);
+    ck_assert_uint_eq(sched_run(o->s, 96), 1); /* job 4 would have ended at 101 */
+    ck_assert_str_eq(o->log, "5");
+    ck_assert_uint_eq(sched_queued(o->s), 2);
+
+    /* late ones are still jobs of the queue */
+    sched_reprioritize(o->s, &j[1], 30);
+    sched_remove(o->s, &j[3]);
+    ck_assert_uint_eq(sched_queued(o->s), 1);
+    ck_assert_ptr_null(sched_first(o->s));
+    owner_end(o, 0);
+    o->log[0] = '\0';
+    sched_set_end(o->s, 300);
+    ck_assert_uint_eq(sched_run(o->s, 97), 1);
+    ck_assert_str_eq(o->log, "2");
+    owner_destroy(o);
+}
+END_TEST
+
+/* The head of the queue becomes too late while it waits: time alone brings the next one's turn. */
+START_TEST(late_while_waiting)
+{
+    struct owner *o = owner_create("0:0-3", sched_policy_find("fcfs"));
+    struct sched_job j[] = {make_job(1, 16, 2), make_job(2, 16, 4), make_job(3, 16, 2)};
+    j[1].duration = 60;
+    sched_set_end(o->s, 100);
+    for (size_t i = 0; i < ARRAY_SIZE(j); i++)
+        sched_add(o->s, &j[i]);
+    ck_starts(o, "1");
+    ck_assert_uint_eq(sched_run(o->s, 40), 0);
+    ck_assert(sched_next_late(o->s) == 40);
+    ck_assert_uint_eq(sched_run(o->s, 40.5), 1);
+    ck_assert_str_eq(o->log, "3");
+    ck_assert(sched_next_late(o->s) == 0);
+    owner_destroy(o);
+}
+END_TEST
+
 static int fail_init(struct sched *s)
 {
     (void)s;
@@ -421,4 +481,5 @@ END_TEST
 
 UNIT_MAIN("sched", first_come_first_served, head_changes, pool_changes,
           arrays_start_one_by_one, start_may_change_the_queue, no_pass_without_a_change,
-          policies, agrees_with_a_plain_list, the_queue_stays_shallow)
+          too_late, late_while_waiting, policies, agrees_with_a_plain_list,
+          the_queue_stays_shallow)

@@ -317,7 +317,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         describe(&s);
         puts(text);
     } else if (l->run) {
-        rc = l->run(w.v, &err);
+        rc = l->run(&s, w.v, &err);
         if (rc < 0)
             cli_die(cli, "%s", err.text);
     } else {

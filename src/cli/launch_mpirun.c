@@ -6,6 +6,7 @@
 #include "config.h"
 #include "src/cli/launcher.h"
 #include "src/cli/noise.h"
+#include "src/cli/reach.h"
 #include "src/common/path.h"
 #include "src/foreign/query.h"
 
@@ -63,6 +64,9 @@ static void openmpi_agent(const struct start *s, struct words *w)
     else if (strcmp(s->alloc->kind->name, "hosts") == 0 &&
              !getenv("OMPI_MCA_plm_rsh_agent") && !getenv("OMPI_MCA_plm_rsh_args"))
         add_mca(w, "plm_rsh_args", "-o ConnectTimeout=15"); /* of ssh: else minutes */
+    if (strcmp(s->alloc->kind->name, "slurm") == 0 && !getenv("OMPI_MCA_plm_slurm_args"))
+        /* else Slurm itself ends all with a node that is lost */
+        add_mca(w, "plm_slurm_args", "--no-kill --kill-on-bad-exit=0");
     if (agent) /* only where the allocation began may it be used */
         add_mca(w, "plm_rsh_no_tree_spawn", "1");
 }
@@ -178,4 +182,26 @@ static void command(const struct start *s, struct words *w)
     start_instance(&told, w);
 }
 
-const struct launcher launch_mpirun = {"mpirun", usable, NULL, command, noise_run};
+/* What mpirun itself would use; under Slurm srun, which names the nodes that it misses. */
+static char *reach_agent(const struct start *s)
+{
+    const char *chosen = getenv("OMPI_MCA_plm_rsh_agent");
+    if (start_nhosts(s) == 0 || strcmp(s->alloc->kind->name, "slurm") == 0)
+        return NULL;
+    char *agent = agent_command(s);
+    if (agent)
+        return agent;
+    return xstrdup(chosen ? chosen : "ssh -o BatchMode=yes -o ConnectTimeout=8");
+}
+
+static int run(const struct start *s, char *const *argv, struct error *err)
+{
+    bool told = false;
+    int rc = noise_run(argv, &told, err);
+    cleanup_free char *agent = rc > 0 && !told ? reach_agent(s) : NULL;
+    if (agent)
+        reach_check(s->alloc->hosts, agent);
+    return rc;
+}
+
+const struct launcher launch_mpirun = {"mpirun", usable, NULL, command, run};

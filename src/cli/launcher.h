@@ -45,7 +45,7 @@ struct launcher {
     int (*check)(const struct start *s, struct error *err);
     void (*command)(const struct start *s, struct words *w);
     /* NULL: execvp.  Its exit code, or -1 with err set. */
-    int (*run)(char *const *argv, struct error *err);
+    int (*run)(const struct start *s, char *const *argv, struct error *err);
 };
 
 extern const struct launcher launch_standalone, launch_mpirun, launch_srun;

@@ -202,7 +202,7 @@ static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int noise_run(char *const *argv, struct error *err)
+int noise_run(char *const *argv, bool *told, struct error *err)
 {
     int fds[2], failed[2];
     if (pipe2(fds, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0)
@@ -240,6 +240,7 @@ int noise_run(char *const *argv, struct error *err)
     }
     struct noise n = {.write = to_stderr, .status = -1};
     int rc = pass_on(fds[0], &n, &before);
+    *told = n.status >= 0;
     if (rc == 0 && n.status > 0)
         rc = n.status;
     close(fds[0]);

@@ -20,8 +20,9 @@
 #define NOISE_STATUS "hbatch-instance: ended with exit code "
 
 /* Run ARGV and wait for it; signals sent to this process go to it.  Its exit code (128 and the
- * signal's number after a signal), or -1 with err set when it could not be run. */
-int noise_run(char *const *argv, struct error *err);
+ * signal's number after a signal), or -1 with err set when it could not be run.  TOLD: whether
+ * the instance told its own. */
+int noise_run(char *const *argv, bool *told, struct error *err);
 
 /* The filter itself: feed DATA, emit to WRITE what is not noise. */
 struct noise {

@@ -57,8 +57,9 @@ static int hosts(struct foreign *f, const struct foreign_options *o, struct erro
 static void end(struct foreign *f)
 {
     const char *var = getenv("SLURM_JOB_END_TIME");
-    if (var && *var) {
-        f->end = strtod(var, NULL);
+    double told = var ? strtod(var, NULL) : 0;
+    if (told > 0) {
+        f->end = told;
         f->end_source = "SLURM_JOB_END_TIME";
         return;
     }

@@ -101,6 +101,13 @@ nothing_stays
 capture on node1 env PATH="$tmp/lsf:$PATH" LSB_JOBID=88 LSB_DJOB_HOSTFILE="$tmp/nodes" hbatch start --hosts=node1,node3 \
     hbatch run -N2 hostname
 is "$(sort <<<"$out" | tr '\n' ' ')" "node1 node3 " "some hosts of an allocation"
+
+# --- hosts that cannot be reached
+nok "hosts that are not there" on node1 env PATH="$tmp/lsf:$PATH" LSB_JOBID=88 "LSB_HOSTS=node1 node2 node8 node9" hbatch start true
+for n in 8 9; do
+    like "$err" "hbatch start: cannot reach node$n: '$tmp/lsf/blaunch node$n true' failed" "node$n is named"
+done
+unlike "$err" "cannot reach node[12]" "those that are there are not"
 . "$srcdir/tests/cluster/env.sh"
 
 # --- Slurm

@@ -45,6 +45,8 @@ unlike "$out" "expiration" "then there is none"
 stand_in squeue '[ "$*" = "-h -j 4711 -o %L" ] && echo 1-02:03:04'
 dry "${slurm[@]}"
 like "$err" "in 1\.08[0-9]*d \(squeue\)" "squeue is asked"
+dry "${slurm[@]}" SLURM_JOB_END_TIME=soon
+like "$err" "in 1\.08[0-9]*d \(squeue\)" "SLURM_JOB_END_TIME that is none"
 stand_in squeue 'echo UNLIMITED'
 dry "${slurm[@]}"
 like "$err" "squeue: it is unlimited" "an allocation without an end"

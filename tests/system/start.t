@@ -106,9 +106,9 @@ if python3 -c 'import pty' 2>/dev/null; then
         dialog "two virtual nodes" hbatch start --test-nodes=2
         # a script without job control gets its terminal back
         # shellcheck disable=SC2016
-        terminal bash -c 'hbatch start --test-nodes=2; read -r line; echo "read: $line"' >shown <<'END'
+        terminal bash -c 'hbatch start --test-nodes=2; echo "is over"; read -r line; echo "read: $line"' >shown <<'END'
 PROMPT>	exit
-exit	next
+is over	next
 read: next	
 END
         rc=$?

@@ -220,10 +220,3 @@ void lines_resume(struct lines *l)
     if (!l->closing && !l->failed)
         uv_read_start((uv_stream_t *)&l->pipe, on_alloc, on_read);
 }
-
-int lines_fd(const struct lines *l)
-{
-    uv_os_fd_t fd = -1;
-    uv_fileno((const uv_handle_t *)&l->pipe, &fd);
-    return fd;
-}

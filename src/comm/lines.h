@@ -43,7 +43,6 @@ size_t lines_queued(const struct lines *l);
 /* Stop and go on reading (back-pressure). */
 void lines_pause(struct lines *l);
 void lines_resume(struct lines *l);
-int lines_fd(const struct lines *l);
 
 /* Listening unix socket at PATH (an old socket file there is replaced); CLOEXEC, backlog 128,
  * mode 0700. Return the descriptor, or -1 with err set (too long a path is named). */

@@ -63,14 +63,6 @@ static int plugin_size(void)
     return n;
 }
 
-static const char *plugin_library(void)
-{
-    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-    int len;
-    MPI_Get_library_version(text, &len);
-    return text;
-}
-
 static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
 {
     int n = plugin_size(), mine = (int)len, total = 0;
@@ -374,7 +366,6 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .init = plugin_init,
     .rank = plugin_rank,
     .size = plugin_size,
-    .library = plugin_library,
     .allgatherv = plugin_allgatherv,
     .bcast = plugin_bcast,
     .barrier = plugin_barrier,

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 3
+#define MPI_PLUGIN_VERSION 4
 
 #define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
 
@@ -29,8 +29,6 @@ struct mpi_plugin {
     int (*init)(char *text, size_t size);
     int (*rank)(void);
     int (*size)(void);
-    /* The MPI library's own version string. */
-    const char *(*library)(void);
 
     /* Collectives, blocking: used at start and end only. */
     /* Gather LENS[r] bytes of each rank r into one malloc'ed buffer (rank order); LENS has

@@ -152,11 +152,6 @@ const char *transport_name(const struct transport *t)
     return t->mpi->name;
 }
 
-const char *transport_library(const struct transport *t)
-{
-    return t->mpi->library();
-}
-
 char **transport_allgather(struct transport *t, const char *text)
 {
     size_t *lens = xcalloc(t->size, sizeof(*lens));

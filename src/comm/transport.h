@@ -29,8 +29,7 @@ void transport_destroy(struct transport *t, int status);
 
 unsigned transport_rank(const struct transport *t);
 unsigned transport_size(const struct transport *t);
-const char *transport_name(const struct transport *t);    /* "openmpi" */
-const char *transport_library(const struct transport *t); /* version text */
+const char *transport_name(const struct transport *t); /* "openmpi" */
 
 /* Collectives, blocking, before transport_start.  All ranks call them in the same order. */
 /* Every rank's TEXT, as an array of size() strings: free the first string and the array

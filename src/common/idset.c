@@ -98,7 +98,7 @@ hwloc_bitmap_t idset_decode(const char *text, struct error *err)
 char *idset_encode(hwloc_const_bitmap_t set, int flags)
 {
     cleanup_strbuf struct strbuf b = {0};
-    int lo = hwloc_bitmap_first(set);
+    int lo = set ? hwloc_bitmap_first(set) : -1;
     if (lo < 0)
         return strbuf_take(&b);
     bool brackets = (flags & IDSET_BRACKETS) && hwloc_bitmap_next(set, lo) >= 0;

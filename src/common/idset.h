@@ -23,7 +23,7 @@ enum {
  * hwloc_bitmap_free, or NULL with err set: it names the text and the place in it. */
 hwloc_bitmap_t idset_decode(const char *text, struct error *err);
 
-/* Encode SET; return a new string, to be freed by the caller.  FLAGS as above, or 0. */
+/* Encode SET (NULL: empty); return a new string, to be freed by the caller.  FLAGS as above, or 0. */
 char *idset_encode(hwloc_const_bitmap_t set, int flags);
 
 #endif

@@ -82,7 +82,7 @@ void change_placed(struct leader *ld, const struct job *job)
     for (size_t i = 0; i < job->pl->rset->nnodes; i++) {
         const struct rset_node *node = &job->pl->rset->nodes[i];
         cleanup_free char *cores = idset_encode(node->cores, 0);
-        cleanup_free char *gpus = node->gpus ? idset_encode(node->gpus, 0) : xstrdup("");
+        cleanup_free char *gpus = idset_encode(node->gpus, 0);
         strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u]", i ? "," : "", node->rank, cores, gpus,
                     job->pl->nslots[i]);
     }
@@ -90,13 +90,19 @@ void change_placed(struct leader *ld, const struct job *job)
     publish(ld, &b);
 }
 
-void change_started(struct leader *ld, const struct job *job)
+/* A step that the job's id tells all of. */
+static void tell_step(struct leader *ld, const char *kind, const struct job *job)
 {
     if (!ld->config.publish)
         return;
     cleanup_strbuf struct strbuf b = {0};
-    begin(&b, "start", job);
+    begin(&b, kind, job);
     publish(ld, &b);
+}
+
+void change_started(struct leader *ld, const struct job *job)
+{
+    tell_step(ld, "start", job);
 }
 
 void change_depends(struct leader *ld, const struct job *job)
@@ -135,20 +141,12 @@ void change_urgency(struct leader *ld, const struct job *job)
 
 void change_requeued(struct leader *ld, const struct job *job)
 {
-    if (!ld->config.publish)
-        return;
-    cleanup_strbuf struct strbuf b = {0};
-    begin(&b, "requeue", job);
-    publish(ld, &b);
+    tell_step(ld, "requeue", job);
 }
 
 void change_ended(struct leader *ld, const struct job *job)
 {
-    if (!ld->config.publish)
-        return;
-    cleanup_strbuf struct strbuf b = {0};
-    begin(&b, "end", job);
-    publish(ld, &b);
+    tell_step(ld, "end", job);
 }
 
 void change_node(struct leader *ld, unsigned rank)

@@ -5,8 +5,8 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
-#include "src/common/idset.h"
 #include "src/common/util.h"
+#include "src/job/jsonutil.h"
 
 static void add_str(json_object *o, const char *key, const char *s)
 {
@@ -151,12 +151,6 @@ json_object *jobview_stored(const struct store_entry *e)
     return o;
 }
 
-static void add_set(json_object *o, const char *key, hwloc_const_bitmap_t set)
-{
-    cleanup_free char *text = set ? idset_encode(set, 0) : xstrdup("");
-    json_object_object_add(o, key, json_object_new_string(text));
-}
-
 json_object *jobview_nodes(const struct pool *pool)
 {
     static const char *const states[] = {
@@ -167,10 +161,10 @@ json_object *jobview_nodes(const struct pool *pool)
         json_object *o = json_object_new_object();
         json_object_object_add(o, "rank", json_object_new_int64(node.rank));
         json_object_object_add(o, "host", json_object_new_string(node.host));
-        add_set(o, "cores", node.cores);
-        add_set(o, "gpus", node.gpus);
-        add_set(o, "free_cores", node.free_cores);
-        add_set(o, "free_gpus", node.free_gpus);
+        jsonutil_add_idset(o, "cores", node.cores);
+        jsonutil_add_idset(o, "gpus", node.gpus);
+        jsonutil_add_idset(o, "free_cores", node.free_cores);
+        jsonutil_add_idset(o, "free_gpus", node.free_gpus);
         json_object_object_add(o, "state", json_object_new_string(states[node.state]));
         if (node.reason)
             json_object_object_add(o, "reason", json_object_new_string(node.reason));

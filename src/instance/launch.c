@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
@@ -79,12 +78,6 @@ void specs_dropped(const struct text *t, void *arg)
     hwloc_bitmap_foreach_end();
 }
 
-static void add_idset(json_object *o, const char *key, hwloc_const_bitmap_t set)
-{
-    cleanup_free char *text = set ? idset_encode(set, 0) : xstrdup("");
-    json_object_object_add(o, key, json_object_new_string(text));
-}
-
 /* What is the same for all nodes of a job. */
 static json_object *describe(const struct job *job)
 {
@@ -141,8 +134,8 @@ void launch_job(struct leader *ld, struct job *job)
         } else
             o = json_object_get(common);
         json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
-        add_idset(o, "cores", r->nodes[i].cores);
-        add_idset(o, "gpus", r->nodes[i].gpus);
+        jsonutil_add_idset(o, "cores", r->nodes[i].cores);
+        jsonutil_add_idset(o, "gpus", r->nodes[i].gpus);
         json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
         if (!node->starts)
             node->starts = json_object_new_array();

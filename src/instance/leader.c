@@ -10,8 +10,8 @@
 #include "src/instance/node.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
-#define END_LATE                                                                         \
-    10.0 /* s after that; an executor that has not ended a job then never will */
+/* s after that: an executor that has not ended a job by then never will */
+#define END_LATE 10.0
 
 enum {
     FLUSH_MS = 50,      /* ends of jobs are committed within this time */

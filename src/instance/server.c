@@ -19,7 +19,7 @@ struct client {
     uint64_t number;
     unsigned rank;
     void (*send)(void *arg, unsigned rank, uint64_t number, const char *line, size_t len);
-    void *arg, *data;
+    void *arg;
 };
 
 struct server {
@@ -176,11 +176,6 @@ void server_destroy(struct server *s)
     uv_close((uv_handle_t *)&s->retry, on_closed);
 }
 
-unsigned server_count(const struct server *s)
-{
-    return s->count;
-}
-
 struct client *server_find(struct server *s, uint64_t number)
 {
     struct client *c = s->clients;
@@ -226,9 +221,4 @@ void client_send_json(struct client *c, json_object *o)
     const char *text = json_object_to_json_string_length(
         o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
     client_send(c, text, len);
-}
-
-void **client_data(struct client *c)
-{
-    return &c->data;
 }

@@ -27,8 +27,7 @@ struct server_ops {
 struct server *server_create(uv_loop_t *loop, const char *path,
                              const struct server_ops *ops, void *arg, struct error *err);
 /* Close all clients (without calling gone) and the socket; handles close with the loop. */
-void server_destroy(struct server *s);         /* NULL is allowed */
-unsigned server_count(const struct server *s); /* clients now connected */
+void server_destroy(struct server *s); /* NULL is allowed */
 
 /* The client of another rank: SEND carries a line to rank RANK for its client NUMBER. */
 struct client *client_remote(unsigned rank, uint64_t number,
@@ -41,7 +40,5 @@ uint64_t client_number(const struct client *c); /* local clients: unique in this
 struct client *server_find(struct server *s, uint64_t number); /* or NULL */
 void client_send(struct client *c, const char *line, size_t len);
 void client_send_json(struct client *c, json_object *o);
-/* Where the leader hangs what it keeps per client. */
-void **client_data(struct client *c);
 
 #endif

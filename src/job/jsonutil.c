@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+#include "src/common/idset.h"
+#include "src/common/util.h"
 
 /* Deep enough for any constraint a person or a tool writes; bounds the recursion of those who
  * walk the value. */
@@ -114,4 +116,10 @@ const char *jsonutil_string(json_object *o)
         return NULL;
     const char *s = json_object_get_string(o);
     return strlen(s) == (size_t)json_object_get_string_len(o) ? s : NULL;
+}
+
+void jsonutil_add_idset(json_object *o, const char *name, hwloc_const_bitmap_t set)
+{
+    cleanup_free char *text = idset_encode(set, 0);
+    json_object_object_add(o, name, json_object_new_string(text));
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hwloc/bitmap.h>
 #include <json-c/json.h>
 #include "src/common/error.h"
 
@@ -30,5 +31,8 @@ bool jsonutil_int(json_object *o, int64_t low, int64_t high, int64_t *v);
 bool jsonutil_number(json_object *o, double *v);
 /* The string, or NULL when O is none or holds a NUL byte. */
 const char *jsonutil_string(json_object *o);
+
+/* Member NAME of O: SET (NULL: empty) in RFC 22 text. */
+void jsonutil_add_idset(json_object *o, const char *name, hwloc_const_bitmap_t set);
 
 #endif

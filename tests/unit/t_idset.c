@@ -146,5 +146,14 @@ START_TEST(rejects_bad_texts)
 }
 END_TEST
 
+START_TEST(no_set_is_the_empty_set)
+{
+    char *text = idset_encode(NULL, IDSET_BRACKETS);
+    ck_assert_str_eq(text, "");
+    free(text);
+}
+END_TEST
+
 UNIT_MAIN("idset", decodes_and_encodes, encodes_an_infinite_set_up_to_the_limit,
-          encodes_what_hwloc_built, survives_spoiled_texts, rejects_bad_texts)
+          encodes_what_hwloc_built, survives_spoiled_texts, rejects_bad_texts,
+          no_set_is_the_empty_set)

@@ -3,60 +3,25 @@
 #include "src/instance/checks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/hostlist.h"
+#include "src/common/room.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-enum { ROOM_KIB = 1024, ROOM_FILES = 16, PROBE = 4096 };
-
 /* --- one rank ------------------------------------------------------------------------------ */
-
-/* What statvfs cannot know of: quotas, servers that refuse. */
-static int probe(const char *dir)
-{
-    static const char data[PROBE] = "hbatch";
-    cleanup_free char *path = xasprintf("%s/.probe-XXXXXX", dir);
-    cleanup_close int fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int code = write_all(fd, data, sizeof(data)) < 0 ? errno : 0;
-    unlink(path);
-    errno = code;
-    return code ? -1 : 0;
-}
 
 int checks_rundir(const char *dir, bool told, struct error *err)
 {
-    const char *remedy = told ? "name another one with --rundir"
-                              : "set TMPDIR to a directory that can be written";
-    struct statvfs fs;
-    if (probe(dir) < 0)
-        return error_set(err, errno, "cannot write in the run directory %s: %s; %s", dir,
-                         strerror(errno), remedy);
-    if (statvfs(dir, &fs) < 0)
-        return 0;
-    unsigned long long kib = (unsigned long long)fs.f_bavail * fs.f_frsize / 1024;
-    if (fs.f_blocks > 0 && kib < ROOM_KIB)
-        return error_set(
-            err, ENOSPC,
-            "the disk of the run directory %s is full: %llu KiB are free, an "
-            "instance needs %d; free some, or %s",
-            dir, kib, ROOM_KIB, remedy);
-    if (fs.f_files > 0 && fs.f_favail < ROOM_FILES)
-        return error_set(
-            err, ENOSPC,
-            "the disk of the run directory %s has room for %llu more files, an "
-            "instance needs %d; remove some, or %s",
-            dir, (unsigned long long)fs.f_favail, ROOM_FILES, remedy);
-    return 0;
+    return room_check(dir, "the run directory",
+                      told ? "name another one with --rundir"
+                           : "set TMPDIR to a directory elsewhere",
+                      err);
 }
 
 int checks_executor(pid_t pid, struct error *err)
@@ -124,7 +89,7 @@ static int check_versions(json_object *const *nodes, unsigned size, struct error
             continue;
         cleanup_free char *hosts = hosts_with(nodes, size, "version", version);
         differ |= all.len > 0;
-        strbuf_addf(&all, "%s%s has hbatch %s", all.len ? ", " : "", hosts, version);
+        strbuf_addf(&all, "%shbatch %s on %s", all.len ? ", " : "", version, hosts);
     }
     return differ ? error_set(err, EINVAL, "%s: install one version on all nodes", all.s)
                   : 0;

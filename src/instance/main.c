@@ -512,6 +512,25 @@ static void tear_down(struct instance *in)
     free(in->uri);
 }
 
+/* It did not come up.  Where all ranks know why, they leave in good order and the leader alone
+ * fails: the launcher has no more to explain.  Else they may be anywhere in their start, and the
+ * first that leaves takes the others along. */
+static _Noreturn void give_up(struct instance *in, const struct error *err)
+{
+    bool tells = !in->agreed || in->rank == 0;
+    if (tells)
+        log_error("%s", err->text);
+    if (in->options.tell_status && in->rank == 0)
+        fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
+    execlink_destroy(in->exec);
+    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
+    if (unused && in->rundir)
+        path_remove_tree(in->rundir);
+    if (in->agreed)
+        transport_destroy(in->transport, 1);
+    _exit(tells ? 1 : 0);
+}
+
 int main(int argc, char **argv)
 {
     static struct instance in;
@@ -521,19 +540,8 @@ int main(int argc, char **argv)
     if (in.options.verbose)
         log_init("hbatch-instance", LOG_L_DEBUG);
     uv_loop_init(&in.loop);
-    if (bring_up(&in, &err) < 0) {
-        if (!in.agreed || in.rank == 0)
-            log_error("%s", err.text);
-        execlink_destroy(in.exec);
-        bool unused = in.own_rundir || (in.options.supervised && !in.options.recover);
-        if (unused && in.rundir)
-            path_remove_tree(in.rundir);
-        /* The first rank that leaves takes the others along, by the launcher's hand: where all
-         * leave, each has done so far what it must; else they may be anywhere in their start. */
-        if (in.agreed && in.transport)
-            transport_free_all(transport_allgather(in.transport, ""));
-        _exit(1);
-    }
+    if (bring_up(&in, &err) < 0)
+        give_up(&in, &err);
     start_program(&in);
     if (!in.leaving)
         uv_run(&in.loop, UV_RUN_DEFAULT);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -44,4 +45,12 @@ int room_check(const char *dir, const char *what, const char *remedy, struct err
                          "remove some, or %s",
                          what, dir, (unsigned long long)fs.f_favail, ROOM_FILES, remedy);
     return 0;
+}
+
+int room_check_tmpdir(struct error *err)
+{
+    const char *dir = getenv("TMPDIR");
+    bool given = dir && *dir;
+    return room_check(given ? dir : "/tmp", given ? "TMPDIR" : "the directory",
+                      "set TMPDIR to a directory elsewhere", err);
 }

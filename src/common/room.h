@@ -12,5 +12,7 @@
 /* Something can be written in DIR, and its disk is not full.  WHAT tells in the error what the
  * directory is ("the run directory"), REMEDY what to do. */
 int room_check(const char *dir, const char *what, const char *remedy, struct error *err);
+/* The same of the directory for temporary files: TMPDIR, or /tmp. */
+int room_check_tmpdir(struct error *err);
 
 #endif

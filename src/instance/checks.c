@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/hostlist.h"
@@ -16,12 +18,16 @@
 
 /* --- one rank ------------------------------------------------------------------------------ */
 
-int checks_rundir(const char *dir, bool told, struct error *err)
+int checks_rundir(const char *dir, struct error *err)
 {
-    return room_check(dir, "the run directory",
-                      told ? "name another one with --rundir"
-                           : "set TMPDIR to a directory elsewhere",
-                      err);
+    struct sockaddr_un sun;
+    size_t most = sizeof(sun.sun_path) - sizeof("/exec-99999.sock");
+    if (strlen(dir) > most)
+        return error_set(err, ENAMETOOLONG,
+                         "the name of the run directory %s is too long for sockets in it: "
+                         "%zu bytes of at most %zu",
+                         dir, strlen(dir), most);
+    return room_check(dir, "the run directory", "name another one with --rundir", err);
 }
 
 int checks_executor(pid_t pid, struct error *err)

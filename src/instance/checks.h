@@ -18,8 +18,8 @@
 /* Below this it may be the time that a rank waited for a core: it is not corrected. */
 #define CHECKS_SKEW_MIN 1.0
 
-/* The files of an instance can be made in DIR. TOLD: by --rundir, else it is in TMPDIR. */
-int checks_rundir(const char *dir, bool told, struct error *err);
+/* The files of an instance can be made in DIR, which --rundir told. */
+int checks_rundir(const char *dir, struct error *err);
 
 /* The executor, just started, has not ended again.  It is not reaped. */
 int checks_executor(pid_t pid, struct error *err);

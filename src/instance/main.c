@@ -14,6 +14,7 @@
 #include "src/common/log.h"
 #include "src/common/orphans.h"
 #include "src/common/path.h"
+#include "src/common/room.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
@@ -67,9 +68,11 @@ static void find_rank(struct instance *in)
 static int make_rundir(struct instance *in, struct error *err)
 {
     if (!in->options.rundir) {
+        if (room_check_tmpdir(err) < 0)
+            return -1;
         in->rundir = path_make_tmpdir("hbatch-", err);
         in->own_rundir = true;
-        return in->rundir ? checks_rundir(in->rundir, false, err) : -1;
+        return in->rundir ? 0 : -1;
     }
     if (in->options.supervised) {
         if (path_make_private(in->options.rundir, err) < 0)
@@ -81,7 +84,7 @@ static int make_rundir(struct instance *in, struct error *err)
     if (!in->rundir)
         return error_set(err, errno, "run directory %s: %s", in->options.rundir,
                          strerror(errno));
-    return checks_rundir(in->rundir, true, err);
+    return checks_rundir(in->rundir, err);
 }
 
 /* All ranks come to the same verdict, which the leader tells. */

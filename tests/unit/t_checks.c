@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "src/common/room.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
 #include "tests/unit/unit.h"
@@ -151,15 +152,20 @@ START_TEST(run_directories)
     struct error err;
     char dir[] = "/tmp/hbatch-t_checks-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(checks_rundir(dir, true, &err), 0);
+    ck_assert_int_eq(checks_rundir(dir, &err), 0);
     ck_assert_int_eq(rmdir(dir), 0); /* nothing is left there */
-    ck_assert_int_eq(checks_rundir(dir, true, &err), -1);
+    ck_assert_int_eq(checks_rundir(dir, &err), -1);
     ck_assert_int_eq(err.code, ENOENT);
     ck_error_names(err, dir);
     ck_error_names(err, "--rundir");
-    ck_assert_int_eq(checks_rundir("/proc", false, &err), -1);
+    ck_assert_int_eq(room_check("/proc", "TMPDIR", "set TMPDIR", &err), -1);
     ck_error_names(err, "/proc");
     ck_error_names(err, "TMPDIR");
+    char name[200];
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    ck_assert_int_eq(checks_rundir(name, &err), -1);
+    ck_error_names(err, "199 bytes of at most 91");
 }
 END_TEST
 

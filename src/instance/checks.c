@@ -23,10 +23,11 @@ int checks_rundir(const char *dir, struct error *err)
     struct sockaddr_un sun;
     size_t most = sizeof(sun.sun_path) - sizeof("/exec-99999.sock");
     if (strlen(dir) > most)
-        return error_set(err, ENAMETOOLONG,
-                         "the name of the run directory %s is too long for sockets in it: "
-                         "%zu bytes of at most %zu",
-                         dir, strlen(dir), most);
+        return error_set(
+            err, ENAMETOOLONG,
+            "the name of the run directory %s is too long for sockets in it: "
+            "%zu bytes of at most %zu",
+            dir, strlen(dir), most);
     return room_check(dir, "the run directory", "name another one with --rundir", err);
 }
 

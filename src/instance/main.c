@@ -431,7 +431,7 @@ static json_object *prepare(struct instance *in, struct error *err)
     in->uri = xasprintf("local://%s/sock-%u", in->rundir, in->rank);
     json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
     if (node)
-        in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);
+        in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, false, err);
     if (in->exec)
         return node;
     json_object_put(node);

@@ -117,6 +117,13 @@ tests_unit_t_taskmap_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_taskmap_LDADD = $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_procid
+endif
+tests_unit_t_procid_SOURCES = tests/unit/t_procid.c
+tests_unit_t_procid_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_procid_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_strbuf
 endif
 tests_unit_t_strbuf_SOURCES = tests/unit/t_strbuf.c

@@ -439,7 +439,7 @@ static int bring_up(struct instance *in, struct error *err)
     json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
     if (!node)
         return -1;
-    in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);
+    in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, false, err);
     if (!in->exec)
         return -1;
     if (in->size > 1) {

@@ -9,6 +9,7 @@
 #include "src/cli/reach.h"
 #include "src/cli/supervise.h"
 #include "src/common/path.h"
+#include "src/common/room.h"
 #include "src/foreign/query.h"
 
 struct flavour {
@@ -211,6 +212,8 @@ static int run(const struct start *s, char *const *argv, struct error *err)
 {
     bool told = false, failed;
     int rc;
+    if (room_check_tmpdir(err) < 0) /* mpirun would tell that on a page */
+        return -1;
     cleanup_free char *ask = ask_command(s);
     if (is_supervised(s)) {
         struct supervise config = {
@@ -220,6 +223,8 @@ static int run(const struct start *s, char *const *argv, struct error *err)
     } else {
         rc = noise_run(argv, &told, err);
         failed = !told;
+        if (rc == 0 && !told && our_flavour()->hides_status)
+            rc = 1; /* the leader ended without a word */
     }
     /* srun names the nodes that it misses itself */
     if (rc > 0 && failed && ask && strcmp(s->alloc->kind->name, "slurm") != 0)

@@ -271,6 +271,10 @@ check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
+EXTRA_DIST += tests/system/execlink.t
+check_PROGRAMS += tests/system/execlink
+tests_system_execlink_SOURCES = tests/system/execlink.c src/instance/execlink.c
+tests_system_execlink_LDADD = src/comm/libcomm.la src/job/libjob.la src/common/libcommon.la $(UV_LIBS) $(JSON_LIBS)
 EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 

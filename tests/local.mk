@@ -68,6 +68,13 @@ tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_store_rebuild
+endif
+tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c
+tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_count
 endif
 tests_unit_t_count_SOURCES = tests/unit/t_count.c
@@ -193,6 +200,13 @@ tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_keys
+endif
+tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c
+tests_unit_t_keys_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
 tests_unit_t_state_SOURCES = tests/unit/t_state.c
@@ -248,6 +262,13 @@ tests_unit_t_noise_SOURCES = tests/unit/t_noise.c src/cli/noise.c
 tests_unit_t_noise_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_noise_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_checks
+endif
+tests_unit_t_checks_SOURCES = tests/unit/t_checks.c src/instance/checks.c
+tests_unit_t_checks_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_checks_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
@@ -263,7 +284,7 @@ EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
-EXTRA_DIST += tests/system/depend.t
+EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
 	tests/system/nonsense.t
@@ -283,3 +304,9 @@ EXTRA_DIST += tests/system/stream.t tests/system/rankloss.t tests/cluster/hbatch
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t
+
+# A clock that is wrong, for one rank of an instance.
+check_LTLIBRARIES = tests/system/skew.la
+tests_system_skew_la_SOURCES =
+tests_system_skew_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/system/badstart.t

@@ -28,6 +28,7 @@ struct submission {
     uint64_t left;  /* elements not over */
     unsigned flags;
     char *cc;        /* the array's index set, or NULL */
+    char *key;       /* its client's (keys.h), or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
     struct depend_wish *wishes; /* its dependencies, NULL: none */
@@ -58,6 +59,7 @@ struct job {
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
+    double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
     struct taskmap *map;
     char *unmapped; /* why the map that was asked for is not possible */

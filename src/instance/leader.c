@@ -166,6 +166,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->jobs = jobtable_create();
     ld->depends = depends_create();
     ld->specs = specs_create(specs_dropped, ld);
+    ld->keys = keys_create();
     ld->replies_end = &ld->replies;
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
@@ -210,6 +211,7 @@ void leader_destroy(struct leader *ld)
     depends_destroy(ld->depends);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
+    keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++)
         json_object_put(ld->nodes[i].starts);

@@ -4,10 +4,12 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/main.c \
 	src/instance/options.c src/instance/options.h \
 	src/instance/node.c src/instance/node.h \
+	src/instance/checks.c src/instance/checks.h \
 	src/instance/execlink.c src/instance/execlink.h \
 	src/instance/server.c src/instance/server.h \
 	src/instance/router.c src/instance/router.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/keys.c src/instance/keys.h \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h \

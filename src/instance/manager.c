@@ -20,6 +20,7 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
                const char *context)
 {
     size_t start = job->log.len;
+    job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
     strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
     if (context)
         strbuf_addf(&job->log, ",\"context\":%s", context);
@@ -209,6 +210,9 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), count);
     sub->count = sub->left = count;
     sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
+    sub->key = opts->key ? xstrdup(opts->key) : NULL;
+    if (opts->key)
+        keys_add(ld->keys, opts->key, sub->first, count);
     sub->flags = opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;

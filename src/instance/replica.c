@@ -9,6 +9,7 @@
 #include "src/instance/job.h"
 #include "src/instance/joblist.h"
 #include "src/instance/jobview.h"
+#include "src/instance/keys.h"
 #include "src/instance/node.h"
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
@@ -17,7 +18,8 @@ struct replica {
     struct pool *pool;
     struct jobtable *jobs;
     struct specs *specs;
-    struct rset *all; /* the instance's resources, for the hosts of ranks */
+    struct keys *keys; /* of submissions, as the leader has them */
+    struct rset *all;  /* the instance's resources, for the hosts of ranks */
     json_object *info;
 };
 
@@ -33,6 +35,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->pool = pool_create(rp->all);
     rp->jobs = jobtable_create();
     rp->specs = specs_create(on_drop, rp);
+    rp->keys = keys_create();
     rp->info = info;
     return rp;
 }
@@ -56,6 +59,7 @@ void replica_destroy(struct replica *rp)
         forget(rp, jobtable_first(rp->jobs));
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
+    keys_destroy(rp->keys);
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
     free(rp);
@@ -129,6 +133,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
         return error_set(err, ENOENT, "its jobspec did not come before it");
     struct submission *sub = xcalloc(1, sizeof(*sub));
     const char *cc = jsonutil_string(jsonutil_get(o, "cc"));
+    const char *key = jsonutil_string(jsonutil_get(o, "key"));
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
     sub->refs = 1;
     sub->jobspec_text = spec;
@@ -140,6 +145,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->parent = (uint64_t)number(o, "parent", 0);
     sub->spawn_from = -1;
     sub->cc = cc ? xstrdup(cc) : NULL;
+    sub->key = key ? xstrdup(key) : NULL;
     cleanup_bitmap hwloc_bitmap_t ids = cc ? idset_decode(cc, err) : NULL;
     if (!sub->spec || (cc && !ids)) {
         submission_drop(sub);
@@ -154,6 +160,8 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
         jobtable_add(rp->jobs, job);
         id = cc ? hwloc_bitmap_next(ids, id) : -1;
     }
+    if (key)
+        keys_add(rp->keys, key, sub->first, sub->count);
     submission_drop(sub);
     return 0;
 }

@@ -30,6 +30,8 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         log_debug("rank %u: event %s of a job that is not there", rank, kind);
         return;
     }
+    /* clocks are never quite the same: nothing is before its cause, nor to come */
+    when = MAX(job->t_run, MIN(when, time_now()));
     if (strcmp(kind, "start") == 0)
         manager_node_started(ld, job, when);
     else if (strcmp(kind, "finish") == 0) {

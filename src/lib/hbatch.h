@@ -58,7 +58,9 @@ const char *hbatch_version(void);
 struct hbatch *hbatch_open(const char *uri, struct hbatch_error *err);
 void hbatch_close(struct hbatch *h); /* NULL is allowed */
 
-int hbatch_fd(const struct hbatch *h);
+/* Readable when hbatch_dispatch has something to do; the same one as long as the connection lasts,
+ * also when it is made again. */
+int hbatch_fd(struct hbatch *h);
 int hbatch_want_write(const struct hbatch *h);
 /* Wait at most TIMEOUT_MS (-1: forever, 0: not at all) and run the callbacks of what arrived.
  * 1: something arrived, 0: nothing did (or a signal came), -1: the connection is lost. */

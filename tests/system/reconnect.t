@@ -141,6 +141,56 @@ if [ -x "$builddir/tests/system/libclient" ]; then
     is "$cuts" 10 "... over eleven connections"
 fi
 
+# an event loop that knows one descriptor, and a library loaded by another language
+cat >loop.py <<'PY'
+import ctypes, os, select, sys
+lib = ctypes.CDLL(sys.argv[1])
+lib.hbatch_open.restype = ctypes.c_void_p
+lib.hbatch_jobspec_create.restype = ctypes.c_void_p
+lib.hbatch_jobspec_encode.restype = ctypes.c_void_p
+class Error(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_int), ("text", ctypes.c_char * 512)]
+Output = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint, ctypes.c_void_p, ctypes.c_size_t,
+                          ctypes.c_int, ctypes.c_void_p)
+End = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p)
+class Ops(ctypes.Structure):
+    _fields_ = [("event", ctypes.c_void_p), ("output", Output), ("input", ctypes.c_void_p), ("end", End)]
+err = Error()
+got, over = [], []
+ops = Ops(None, Output(lambda id, name, task, data, n, eof, arg: got.append(ctypes.string_at(data, n) if n else b"")),
+          None, End(lambda result, left, arg: over.append(left)))
+h = ctypes.c_void_p(lib.hbatch_open(None, ctypes.byref(err)))
+argv = (ctypes.c_char_p * 3)(b"seq", b"1", b"60000")
+js = ctypes.c_void_p(lib.hbatch_jobspec_create(3, argv))
+text = ctypes.c_void_p(lib.hbatch_jobspec_encode(js, ctypes.byref(err)))
+fd = lib.hbatch_fd(h)
+lib.hbatch_jobspec_destroy(js)
+id = ctypes.c_uint64()
+assert lib.hbatch_submit_stream(h, text, None, ctypes.byref(id), ctypes.byref(ops), None, ctypes.byref(err)) > 0, err.text
+loop = select.epoll()
+loop.register(fd, select.EPOLLIN)
+idle = 0
+while not over:
+    ready = loop.poll(20)
+    assert ready, "nothing came"
+    rc = 1
+    while rc > 0:
+        rc = lib.hbatch_dispatch(h, 0, ctypes.byref(err))
+    assert rc == 0 or over, err.text
+    assert lib.hbatch_fd(h) == fd
+    idle += 1
+assert b"".join(got) == b"".join(b"%d\n" % i for i in range(1, 60001)), len(b"".join(got))
+assert idle < 5000, idle
+lib.hbatch_close(h)
+PY
+library=$builddir/src/lib/.libs/libhbatch.so.0
+if [ -e "$library" ] && ! nm -D "$library" | grep -q __asan; then
+    cut 3000 9000 50000 100000 200000
+    ok "an event loop goes on with its descriptor" python3 loop.py "$library"
+    uncut
+    is "$cuts" 5 "... over six connections"
+fi
+
 unrecoverable=yes cut 100
 within 20 hbatch run echo hello
 uncut

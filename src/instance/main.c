@@ -14,8 +14,10 @@
 #include "src/common/log.h"
 #include "src/common/orphans.h"
 #include "src/common/path.h"
+#include "src/common/room.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
+#include "src/instance/checks.h"
 #include "src/instance/execlink.h"
 #include "src/instance/leader.h"
 #include "src/instance/node.h"
@@ -33,6 +35,7 @@ struct instance {
     uv_signal_t signals[4];
     unsigned rank, size;
     bool by_mpirun; /* or mpiexec; not by srun, nor alone */
+    bool by_srun;
     char *rundir;
     bool own_rundir;
     char *uri;
@@ -59,11 +62,14 @@ static void find_rank(struct instance *in)
     in->rank = l.rank;
     in->size = l.size;
     in->by_mpirun = l.launched && !l.by_srun;
+    in->by_srun = l.by_srun;
 }
 
 static int make_rundir(struct instance *in, struct error *err)
 {
     if (!in->options.rundir) {
+        if (room_check_tmpdir(err) < 0)
+            return -1;
         in->rundir = path_make_tmpdir("hbatch-", err);
         in->own_rundir = true;
         return in->rundir ? 0 : -1;
@@ -74,48 +80,17 @@ static int make_rundir(struct instance *in, struct error *err)
     } else if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
         return error_set(err, errno, "cannot make the run directory %s: %s",
                          in->options.rundir, strerror(errno));
-    char *real = realpath(in->options.rundir, NULL);
-    if (!real || access(real, R_OK | W_OK | X_OK) < 0) {
-        free(real);
+    in->rundir = realpath(in->options.rundir, NULL);
+    if (!in->rundir)
         return error_set(err, errno, "run directory %s: %s", in->options.rundir,
                          strerror(errno));
-    }
-    in->rundir = real;
-    return 0;
-}
-
-/* Two ranks on one machine would each give out all of its cores. */
-static int check_nodes(const struct instance *in, struct error *err)
-{
-    for (unsigned i = 0; i < in->size; i++) {
-        const char *version =
-            json_object_get_string(json_object_object_get(in->nodes[i], "version"));
-        if (strcmp(version, VERSION) != 0)
-            return error_set(
-                err, EINVAL,
-                "rank %u runs hbatch %s, rank 0 runs %s: install one version "
-                "on all nodes",
-                i, version, VERSION);
-        if (in->options.isvirtual)
-            continue;
-        const char *host =
-            json_object_get_string(json_object_object_get(in->nodes[i], "host"));
-        for (unsigned k = 0; k < i; k++)
-            if (strcmp(host, json_object_get_string(
-                                 json_object_object_get(in->nodes[k], "host"))) == 0)
-                return error_set(
-                    err, EINVAL,
-                    "ranks %u and %u are both on %s: start one rank per node "
-                    "(mpirun -N 1), or ask for virtual nodes (--virtual)",
-                    k, i, host);
-    }
-    return 0;
+    return checks_rundir(in->rundir, err);
 }
 
 /* All ranks come to the same verdict, which the leader tells. */
 static int agree(struct instance *in, struct error *err)
 {
-    if (check_nodes(in, err) == 0)
+    if (checks_nodes(in->nodes, in->size, in->by_srun, err) == 0)
         return 0;
     in->agreed = true;
     return -1;
@@ -129,12 +104,23 @@ static int pool_nodes(struct instance *in, json_object *node, struct error *err)
         in->nodes[0] = node;
         return agree(in, err);
     }
+    char now[32];
     char **all = transport_allgather(in->transport, json_object_to_json_string(node));
+    snprintf(now, sizeof(now), "%.6f", time_now()); /* all come out of it together */
     json_object_put(node);
     for (unsigned i = 0; i < in->size; i++)
         in->nodes[i] = json_tokener_parse(all[i]);
     transport_free_all(all);
-    return agree(in, err);
+    if (agree(in, err) < 0)
+        return -1;
+    all = transport_allgather(in->transport, now);
+    checks_set_clocks(in->nodes, in->size, 0, all);
+    transport_free_all(all);
+    time_correct(checks_clock(in->nodes[in->rank]));
+    cleanup_free char *skew = in->rank == 0 ? checks_skew(in->nodes, in->size, 0) : NULL;
+    if (skew)
+        log_warning("%s", skew);
+    return 0;
 }
 
 static void add_str(json_object *o, const char *key, const char *s)
@@ -168,19 +154,6 @@ static json_object *describe(const struct instance *in)
     return o;
 }
 
-static void share_description(struct instance *in)
-{
-    if (in->rank == 0)
-        in->info = describe(in);
-    if (!in->transport)
-        return;
-    char *text = transport_bcast(
-        in->transport, in->rank == 0 ? json_object_to_json_string(in->info) : "", 0);
-    if (in->rank > 0)
-        in->info = json_tokener_parse(text);
-    free(text);
-}
-
 /* First message to the executor. */
 static json_object *exec_init(const struct instance *in)
 {
@@ -197,6 +170,7 @@ static json_object *exec_init(const struct instance *in)
     json_object_object_add(o, "size", json_object_new_int64(in->size));
     json_object_object_add(o, "host",
                            json_object_get(json_object_object_get(node, "host")));
+    json_object_object_add(o, "clock", json_object_new_double(checks_clock(node)));
     add_str(o, "uri", in->uri);
     json_object_object_add(o, "level", json_object_new_int(0));
     add_str(o, "rundir", in->rundir);
@@ -428,38 +402,69 @@ static int start_leader(struct instance *in, struct error *err)
     return in->leader ? 0 : -1;
 }
 
+/* The leader's description of the instance to all; without one, it cannot lead. */
+static int share_description(struct instance *in, struct error *err)
+{
+    const char *mine = "";
+    int rc = 0;
+    if (in->rank == 0) {
+        in->info = describe(in);
+        rc = start_leader(in, err);
+        mine = rc == 0 ? json_object_to_json_string(in->info) : "";
+    }
+    if (!in->transport)
+        return rc;
+    cleanup_free char *text = transport_bcast(in->transport, mine, 0);
+    in->agreed = !*text;
+    if (in->agreed)
+        return rc < 0 ? rc : error_set(err, ECANCELED, "the leader could not start");
+    if (in->rank > 0)
+        in->info = json_tokener_parse(text);
+    return 0;
+}
+
+/* What this rank itself needs. */
+static json_object *prepare(struct instance *in, struct error *err)
+{
+    if (make_rundir(in, err) < 0)
+        return NULL;
+    in->uri = xasprintf("local://%s/sock-%u", in->rundir, in->rank);
+    json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
+    if (node)
+        in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, false, err);
+    if (in->exec)
+        return node;
+    json_object_put(node);
+    return NULL;
+}
+
 static int bring_up(struct instance *in, struct error *err)
 {
     find_rank(in);
     orphans_adopt();
-    if (make_rundir(in, err) < 0)
-        return -1;
-    cleanup_free char *sock = xasprintf("%s/sock-%u", in->rundir, in->rank);
-    in->uri = xasprintf("local://%s", sock);
-    json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
-    if (!node)
-        return -1;
-    in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);
-    if (!in->exec)
+    json_object *node = prepare(in, err);
+    if (!node && in->size == 1)
         return -1;
     if (in->size > 1) {
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
-        if (transport_rank(in->transport) != in->rank ||
-            transport_size(in->transport) != in->size)
+        in->agreed = transport_rank(in->transport) != in->rank ||
+                     transport_size(in->transport) != in->size;
+        if (in->agreed) /* each rank sees that */
             return error_set(err, EINVAL,
                              "MPI has %u ranks, its launcher said %u: hbatch was built "
                              "for %s; use its mpirun",
                              transport_size(in->transport), in->size,
                              transport_name(in->transport));
     }
-    if (pool_nodes(in, node, err) < 0)
+    if (node && checks_executor(execlink_pid(in->exec), err) < 0)
+        json_object_put(take(node));
+    if (!node)
+        node = node_unusable(&in->options, in->rank, err->text);
+    if (pool_nodes(in, node, err) < 0 || share_description(in, err) < 0)
         return -1;
-    share_description(in);
     start_signals(in);
-    if (in->rank == 0 && start_leader(in, err) < 0)
-        return -1;
     if (in->rank > 0)
         in->replica = replica_create(in->nodes, in->size, in->info);
     struct router_config config = {
@@ -471,7 +476,7 @@ static int bring_up(struct instance *in, struct error *err)
         .leader = in->leader,
         .replica = in->replica,
         .usage = on_usage,
-        .socket = sock,
+        .socket = in->uri + strlen("local://"),
         .init = exec_init(in),
         .quit = on_quit,
         .alone = on_alone,
@@ -510,6 +515,25 @@ static void tear_down(struct instance *in)
     free(in->uri);
 }
 
+/* It did not come up.  Where all ranks know why, they leave in good order and the leader alone
+ * fails: the launcher has no more to explain.  Else they may be anywhere in their start, and the
+ * first that leaves takes the others along. */
+static _Noreturn void give_up(struct instance *in, const struct error *err)
+{
+    bool tells = !in->agreed || in->rank == 0;
+    if (tells)
+        log_error("%s", err->text);
+    if (in->options.tell_status && in->rank == 0)
+        fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
+    execlink_destroy(in->exec);
+    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
+    if (unused && in->rundir)
+        path_remove_tree(in->rundir);
+    if (in->agreed)
+        transport_destroy(in->transport, 1);
+    _exit(tells ? 1 : 0);
+}
+
 int main(int argc, char **argv)
 {
     static struct instance in;
@@ -519,19 +543,8 @@ int main(int argc, char **argv)
     if (in.options.verbose)
         log_init("hbatch-instance", LOG_L_DEBUG);
     uv_loop_init(&in.loop);
-    if (bring_up(&in, &err) < 0) {
-        if (!in.agreed || in.rank == 0)
-            log_error("%s", err.text);
-        execlink_destroy(in.exec);
-        bool unused = in.own_rundir || (in.options.supervised && !in.options.recover);
-        if (unused && in.rundir)
-            path_remove_tree(in.rundir);
-        /* The first rank that leaves takes the others along, by the launcher's hand: where all
-         * leave, each has done so far what it must; else they may be anywhere in their start. */
-        if (in.agreed && in.transport)
-            transport_free_all(transport_allgather(in.transport, ""));
-        _exit(1);
-    }
+    if (bring_up(&in, &err) < 0)
+        give_up(&in, &err);
     start_program(&in);
     if (!in.leaving)
         uv_run(&in.loop, UV_RUN_DEFAULT);

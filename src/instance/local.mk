@@ -16,6 +16,12 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/mapping.c src/instance/mapping.h \
+	src/instance/record.c src/instance/record.h \
+	src/instance/replica_impl.h \
+	src/instance/restore.c \
+	src/instance/adopt.c \
+	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c \
 	src/instance/depend.c src/instance/depend.h \

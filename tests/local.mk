@@ -110,6 +110,13 @@ tests_unit_t_taskmap_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_taskmap_LDADD = $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_procid
+endif
+tests_unit_t_procid_SOURCES = tests/unit/t_procid.c
+tests_unit_t_procid_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_procid_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_strbuf
 endif
 tests_unit_t_strbuf_SOURCES = tests/unit/t_strbuf.c
@@ -186,6 +193,13 @@ tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_keys
+endif
+tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c
+tests_unit_t_keys_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
 tests_unit_t_state_SOURCES = tests/unit/t_state.c
@@ -256,7 +270,7 @@ EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
-EXTRA_DIST += tests/system/depend.t
+EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
 	tests/system/nonsense.t

@@ -63,8 +63,10 @@ static void on_closed(struct lines *l, int status, void *arg)
 
 static const struct lines_ops ops = {.line = on_line, .closed = on_closed};
 
-static void greet(struct conn *c)
+void conn_greet(struct conn *c)
 {
+    if (!c->lines)
+        return;
     cleanup_strbuf struct strbuf b = {0};
     strbuf_addf(&b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"jobs\":[",
                 PACKAGE_VERSION, (int)getpid());
@@ -103,7 +105,8 @@ static void on_listener(struct io_watch *w, uint32_t events)
     if (c->lines)
         drop_lines(c);
     c->lines = lines_create(c->x->loop, fd, &ops, c);
-    greet(c);
+    if (!c->x->sweep) /* else after that */
+        conn_greet(c);
     exec_attached(c->x);
 }
 

@@ -69,6 +69,16 @@ static void on_init(struct exec *x, json_object *msg)
     node_destroy(x->node);
     x->node = node;
     unbind(node);
+    free(x->node_path);
+    x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
+                             x->outer_node ? "/" : "", node->instance, x->rank);
+    if (x->pmi)
+        pmi_resize(x->pmi, node->size);
+    if (x->sweep) {
+        x->sweep = false;
+        sweep_former(x, QUIT_SECONDS);
+        conn_greet(x->conn);
+    }
 }
 
 static void on_spec(struct exec *x, json_object *msg)
@@ -200,6 +210,14 @@ static void on_acked(struct exec *x, json_object *msg)
     reader_forget(x, (uint64_t)seq);
 }
 
+/* Another leader has come: what a new connection would bring. */
+static void on_renew(struct exec *x, json_object *msg)
+{
+    (void)msg;
+    reader_close_all(x);
+    conn_greet(x->conn);
+}
+
 static void on_quit(struct exec *x, json_object *msg)
 {
     (void)msg;
@@ -210,10 +228,10 @@ static const struct {
     const char *name;
     void (*f)(struct exec *x, json_object *msg);
 } messages[] = {
-    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec}, {"unspec", on_unspec},
-    {"env", on_env},     {"kill", on_kill},   {"end", on_end},   {"stdin", on_stdin},
-    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},   {"unread", on_unread},
-    {"init", on_init},   {"quit", on_quit},
+    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec},   {"unspec", on_unspec},
+    {"env", on_env},     {"kill", on_kill},   {"end", on_end},     {"stdin", on_stdin},
+    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},     {"unread", on_unread},
+    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew},
 };
 
 void exec_message(struct exec *x, json_object *msg)
@@ -445,6 +463,8 @@ void exec_destroy(struct exec *x)
     idmap_fini(&x->ended_output);
     free(x->scratch);
     free(x->outer_path);
+    free(x->outer_node);
+    free(x->node_path);
     free(x->rundir);
     free(x);
 }

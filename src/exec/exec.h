@@ -45,6 +45,8 @@ struct exec {
     struct envbuf env; /* of the task being started */
     char *scratch;     /* SCRATCH_SIZE bytes, for reads */
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
+    char *outer_node;  /* the same for HBATCH_NODE_PATH */
+    char *node_path;   /* what tasks get as HBATCH_NODE_PATH; NULL until the first init */
     unsigned long long launched;
 
     uv_prepare_t prepare;
@@ -54,6 +56,7 @@ struct exec {
     struct timer *orphan; /* runs while no rank is attached */
     double orphan_timeout;
     bool quitting, verbose;
+    bool sweep; /* a former executor's tasks may be left: see sweep_former */
     struct timer *sweep_timer;
     double last_sweep;
     bool drop_readers; /* the connection that they belong to is gone */

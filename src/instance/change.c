@@ -64,6 +64,8 @@ void change_submitted(struct leader *ld, const struct submission *sub, double wh
         strbuf_addf(&b, ",\"env\":\"%s\"", sub->env_text->name);
     if (sub->cc)
         add_string(&b, "cc", sub->cc);
+    if (sub->key)
+        add_string(&b, "key", sub->key);
     const struct job *job = sub->wishes ? jobtable_find(ld->jobs, sub->first) : NULL;
     if (job && job->reason)
         add_string(&b, "reason", job->reason);

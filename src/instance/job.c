@@ -116,6 +116,7 @@ void submission_drop(struct submission *sub)
     constraint_destroy(sub->constraint);
     json_object_put(sub->preput);
     free(sub->cc);
+    free(sub->key);
     depend_wishes_free(sub->wishes, sub->nwishes);
     free(sub);
 }

@@ -28,6 +28,7 @@ struct submission {
     uint64_t left;  /* elements not over */
     unsigned flags;
     char *cc;        /* the array's index set, or NULL */
+    char *key;       /* its client's (keys.h), or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
     struct depend_wish *wishes; /* its dependencies, NULL: none */

@@ -179,6 +179,7 @@ static int make_tables(struct leader *ld, struct error *err)
         return -1;
     ld->jobs = jobtable_create();
     ld->specs = specs_create(specs_dropped, ld);
+    ld->keys = keys_create();
     struct rset *r = node_resources(ld->config.nodes, ld->config.size);
     ld->pool = pool_create(r);
     rset_destroy(r);
@@ -191,6 +192,7 @@ static void take_tables(struct leader *ld, struct replica *rp)
     ld->jobs = take(rp->jobs);
     ld->specs = take(rp->specs);
     ld->pool = take(rp->pool);
+    ld->keys = take(rp->keys);
     replica_destroy(rp);
     specs_adopt(ld->specs, specs_dropped, ld);
 }
@@ -260,6 +262,7 @@ void leader_destroy(struct leader *ld)
     depends_destroy(ld->depends);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
+    keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++) {
         json_object_put(ld->nodes[i].starts);

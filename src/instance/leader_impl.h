@@ -5,6 +5,7 @@
 
 #include "src/instance/depend.h"
 #include "src/instance/job.h"
+#include "src/instance/keys.h"
 #include "src/instance/leader.h"
 #include "src/instance/params.h"
 #include "src/instance/specs.h"
@@ -28,6 +29,7 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
+    struct keys *keys; /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct jobid_gen gen;
@@ -65,6 +67,7 @@ void leader_wake(struct leader *ld);
 struct request {
     struct client *client;
     int64_t id;
+    bool again; /* its client lost the connection, and may have asked for it before */
 };
 void reply_result(struct leader *ld, const struct request *rq, json_object *result);
 void reply_error(struct leader *ld, const struct request *rq, const struct error *err);
@@ -90,6 +93,7 @@ struct submit_options {
     int urgency;
     unsigned flags;
     const char *cc;  /* index set of an array, or NULL */
+    const char *key; /* the client's (keys.h), or NULL */
     uint64_t parent; /* spawned by a task of this job, 0: no */
     unsigned parent_rank;
     json_object *preput;

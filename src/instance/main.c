@@ -12,14 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/log.h"
+#include "src/common/orphans.h"
 #include "src/common/path.h"
+#include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/execlink.h"
 #include "src/instance/leader.h"
 #include "src/instance/node.h"
 #include "src/instance/options.h"
-#include "src/instance/orphans.h"
-#include "src/instance/program.h"
 #include "src/instance/router.h"
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
@@ -68,7 +68,10 @@ static int make_rundir(struct instance *in, struct error *err)
         in->own_rundir = true;
         return in->rundir ? 0 : -1;
     }
-    if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
+    if (in->options.supervised) {
+        if (path_make_private(in->options.rundir, err) < 0)
+            return error_prefix(err, "run directory");
+    } else if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
         return error_set(err, errno, "cannot make the run directory %s: %s",
                          in->options.rundir, strerror(errno));
     char *real = realpath(in->options.rundir, NULL);
@@ -226,11 +229,34 @@ static void write_uri(const struct instance *in)
         log_error("cannot write %s: %s", in->options.uri_file, strerror(errno));
 }
 
+/* Which rank has to do with the program: the one on the host of hbatch start, which it tells that
+ * all is ready, and which then runs the program.  Else rank 0, which runs it itself (REMOTE). */
+static unsigned front_rank(const struct instance *in, bool *remote)
+{
+    *remote = false;
+    if (!in->options.supervised || in->options.isvirtual)
+        return 0;
+    for (unsigned i = 0; i < in->size; i++) {
+        json_object *host = json_object_object_get(in->nodes[i], "host");
+        if (strcmp(json_object_get_string(host), in->options.supervised) == 0)
+            return i;
+    }
+    *remote = true;
+    return 0;
+}
+
 static void start_program(struct instance *in)
 {
     struct error err;
+    bool remote;
+    if (in->rank != front_rank(in, &remote))
+        return;
     if (in->options.uri_file)
         write_uri(in);
+    if (in->options.supervised)
+        fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
+    if (in->options.supervised && !remote)
+        return;
     in->program = program_start(in->options.program, in->uri, 0, &err);
     if (in->program > 0)
         return;
@@ -413,7 +439,7 @@ static int bring_up(struct instance *in, struct error *err)
     json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
     if (!node)
         return -1;
-    in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, err);
+    in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, false, err);
     if (!in->exec)
         return -1;
     if (in->size > 1) {
@@ -472,7 +498,7 @@ static void tear_down(struct instance *in)
         transport_stop(in->transport);
     uv_run(&in->loop, UV_RUN_DEFAULT); /* the handles' close callbacks */
     uv_loop_close(&in->loop);
-    if (in->own_rundir)
+    if (in->own_rundir || in->options.supervised)
         path_remove_tree(in->rundir);
     transport_destroy(in->transport, in->status);
     for (unsigned i = 0; in->nodes && i < in->size; i++)
@@ -497,7 +523,8 @@ int main(int argc, char **argv)
         if (!in.agreed || in.rank == 0)
             log_error("%s", err.text);
         execlink_destroy(in.exec);
-        if (in.own_rundir && in.rundir)
+        bool unused = in.own_rundir || (in.options.supervised && !in.options.recover);
+        if (unused && in.rundir)
             path_remove_tree(in.rundir);
         /* The first rank that leaves takes the others along, by the launcher's hand: where all
          * leave, each has done so far what it must; else they may be anywhere in their start. */
@@ -505,8 +532,7 @@ int main(int argc, char **argv)
             transport_free_all(transport_allgather(in.transport, ""));
         _exit(1);
     }
-    if (in.rank == 0)
-        start_program(&in);
+    start_program(&in);
     if (!in.leaving)
         uv_run(&in.loop, UV_RUN_DEFAULT);
     tear_down(&in);

@@ -185,6 +185,9 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), count);
     sub->count = sub->left = count;
     sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
+    sub->key = opts->key ? xstrdup(opts->key) : NULL;
+    if (opts->key)
+        keys_add(ld->keys, opts->key, sub->first, count);
     sub->flags = opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;

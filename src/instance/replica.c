@@ -10,6 +10,7 @@
 #include "src/instance/job.h"
 #include "src/instance/joblist.h"
 #include "src/instance/jobview.h"
+#include "src/instance/keys.h"
 #include "src/instance/mapping.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
@@ -30,6 +31,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->pool = pool_create(rp->all);
     rp->jobs = jobtable_create();
     rp->specs = specs_create(on_drop, rp);
+    rp->keys = keys_create();
     rp->info = info;
     rp->store = store;
     return rp;
@@ -54,6 +56,7 @@ void replica_destroy(struct replica *rp)
         forget(rp, jobtable_first(rp->jobs));
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
+    keys_destroy(rp->keys);
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
     store_close(rp->store);
@@ -143,6 +146,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
         return error_set(err, ENOENT, "its jobspec did not come before it");
     struct submission *sub = xcalloc(1, sizeof(*sub));
     const char *cc = jsonutil_string(jsonutil_get(o, "cc"));
+    const char *key = jsonutil_string(jsonutil_get(o, "key"));
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
     sub->refs = 1;
     sub->jobspec_text = spec;
@@ -160,6 +164,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->spawn_from = -1;
     take_spawn(sub, jsonutil_get(o, "spawn"));
     sub->cc = cc ? xstrdup(cc) : NULL;
+    sub->key = key ? xstrdup(key) : NULL;
     cleanup_bitmap hwloc_bitmap_t ids = cc ? idset_decode(cc, err) : NULL;
     if (!sub->spec || (cc && !ids) || (constraints && !sub->constraint)) {
         submission_drop(sub);
@@ -175,6 +180,8 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
         jobtable_add(rp->jobs, job);
         id = cc ? hwloc_bitmap_next(ids, id) : -1;
     }
+    if (key)
+        keys_add(rp->keys, key, sub->first, sub->count);
     submission_drop(sub);
     return 0;
 }

@@ -5,6 +5,7 @@
 #define HBATCH_INSTANCE_REPLICA_IMPL_H
 
 #include "src/instance/job.h"
+#include "src/instance/keys.h"
 #include "src/instance/replica.h"
 #include "src/instance/specs.h"
 
@@ -12,6 +13,7 @@ struct replica {
     struct pool *pool;
     struct jobtable *jobs;
     struct specs *specs;
+    struct keys *keys; /* of submissions, as the leader has them */
     struct rset *all; /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;

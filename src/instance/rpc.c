@@ -148,6 +148,7 @@ void leader_client_line(struct leader *ld, struct client *c, char *line, size_t 
         return;
     }
     jsonutil_int(jsonutil_get(o, "id"), 0, INT64_MAX, &rq.id);
+    rq.again = json_object_get_boolean(jsonutil_get(o, "again"));
     bool notification =
         json_object_is_type(o, json_type_object) && !jsonutil_get(o, "id");
     const char *method = jsonutil_string(jsonutil_get(o, "method"));

@@ -47,13 +47,27 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
     return 0;
 }
 
+/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it. */
+static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t first,
+                            uint64_t count, const char *follow)
+{
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "id", json_object_new_int64((int64_t)first));
+    json_object_object_add(result, "count", json_object_new_int64((int64_t)count));
+    if (strcmp(follow, "none") != 0)
+        json_object_object_add(result, "follow", json_object_new_string(follow));
+    reply_when_stored(ld, rq, result);
+}
+
 static int rpc_submit(struct leader *ld, const struct request *rq, json_object *params,
                       struct error *err)
 {
     int64_t urgency;
     struct submit_options opts = {.spawn_from = -1};
     json_object *spec = jsonutil_get(params, "jobspec");
-    json_object *cc = jsonutil_get(params, "cc");
+    json_object *cc = jsonutil_get(params, "cc"), *key = jsonutil_get(params, "key");
+    jobid_t first;
+    uint64_t count;
     const char *follow = jsonutil_string(jsonutil_get(params, "follow"));
     if (!spec)
         return error_set(err, EINVAL, "request: the parameter 'jobspec' is missing");
@@ -63,6 +77,11 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
     if (cc && !(opts.cc = jsonutil_string(cc)))
         return error_set(err, EINVAL, "request: cc must be an index set, not %s",
                          jsonutil_show(cc).text);
+    if (key && !(opts.key = jsonutil_string(key)))
+        return error_set(err, EINVAL, "request: key must be a string, not %s",
+                         jsonutil_show(key).text);
+    if (key && key_check(opts.key, err) < 0)
+        return error_prefix(err, "request");
     if (!follow)
         follow = "none";
     if (strcmp(follow, "none") != 0 && strcmp(follow, "status") != 0 &&
@@ -71,15 +90,14 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
                          "request: follow must be none, status or attach, not %s",
                          follow);
     opts.urgency = (int)urgency;
-    struct submission *sub = manager_submit(ld, spec, &opts, err);
-    if (!sub)
-        return -1;
-    json_object *result = json_object_new_object();
-    json_object_object_add(result, "id", json_object_new_int64((int64_t)sub->first));
-    json_object_object_add(result, "count", json_object_new_int64((int64_t)sub->count));
-    if (strcmp(follow, "none") != 0)
-        json_object_object_add(result, "follow", json_object_new_string(follow));
-    reply_when_stored(ld, rq, result);
+    if (!key || !keys_find(ld->keys, opts.key, &first, &count)) {
+        struct submission *sub = manager_submit(ld, spec, &opts, err);
+        if (!sub)
+            return -1;
+        first = sub->first;
+        count = sub->count;
+    }
+    reply_submitted(ld, rq, first, count, follow);
     return 0;
 }
 

@@ -430,7 +430,7 @@ def noise_does_no_harm(x):
 # --- environment and binding ------------------------------------------------------------------------
 
 
-@test(level=1, environment={"HBATCH_JOB_PATH": "outer.5", "OMPI_COMM_WORLD_RANK": "3", "PMIX_RANK": "3"})
+@test(level=1, environment={"HBATCH_JOB_PATH": "outer.5", "HBATCH_NODE_PATH": "outer.2", "OMPI_COMM_WORLD_RANK": "3", "PMIX_RANK": "3"})
 def environment_of_a_task(x):
     mine = {"KEEP": "a=b c\n", "EMPTY": "", "OMPI_MCA_btl": "tcp,self", "MPIR_CVAR_NOLOCAL": "1", "SLURM_JOB_ID": "9",
             "SLURM_NNODES": "2", "OMPI_CC": "gcc"}
@@ -449,7 +449,8 @@ def environment_of_a_task(x):
     check(f58.startswith("\u0192") and tmp.startswith(x.dir), f58, tmp)
     same(hb, {"HBATCH_URI": "local:///run/sock-0", "HBATCH_PARENT_URI": "local:///run/outer", "HBATCH_INSTANCE_LEVEL": "1",
               "HBATCH_JOB_SIZE": "2", "HBATCH_JOB_NNODES": "1", "HBATCH_JOB_CC": "7", "HBATCH_TASK_RANK": "1",
-              "HBATCH_TASK_LOCAL_ID": "1", "HBATCH_NODE_ID": "0", "HBATCH_JOB_PATH": f"outer.5/i7.{id}"})
+              "HBATCH_TASK_LOCAL_ID": "1", "HBATCH_NODE_ID": "0", "HBATCH_JOB_PATH": f"outer.5/i7.{id}",
+              "HBATCH_NODE_PATH": "outer.2/i7.0"})
     same(env["PWD"], x.dir)
     for name in gone:
         check(name in hb or name not in env or name.startswith("HBATCH_"), name + " reached the task")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/instance/orphans.h"
+#include "src/common/orphans.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* program: the instance's initial program: a shell, or what was given; the instance ends with
  * it, and with its exit code. */
-#ifndef HBATCH_INSTANCE_PROGRAM_H
-#define HBATCH_INSTANCE_PROGRAM_H
+#ifndef HBATCH_COMMON_PROGRAM_H
+#define HBATCH_COMMON_PROGRAM_H
 
 #include <sys/types.h>
 #include "src/common/error.h"

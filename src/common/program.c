@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/instance/program.h"
+#include "src/common/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 /* orphans: processes whose parents died.  A rank adopts those below it, so that nothing is left
  * behind: not the tasks of an executor that was killed, nor what an initial program that was
  * told to end leaves running. */
-#ifndef HBATCH_INSTANCE_ORPHANS_H
-#define HBATCH_INSTANCE_ORPHANS_H
+#ifndef HBATCH_COMMON_ORPHANS_H
+#define HBATCH_COMMON_ORPHANS_H
 
 #include <sys/types.h>
 

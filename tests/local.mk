@@ -68,6 +68,13 @@ tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_store_rebuild
+endif
+tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c
+tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_count
 endif
 tests_unit_t_count_SOURCES = tests/unit/t_count.c

@@ -30,6 +30,12 @@ static const char *const upgrades[] = {
     " exseverity INTEGER, exnote TEXT, r INTEGER, nodelist INTEGER, ranks INTEGER,"
     " taskmap INTEGER, uri TEXT, output TEXT);"
     "CREATE TABLE log(id INTEGER PRIMARY KEY, lines TEXT);",
+    /* 1 to 2: what a job table is rebuilt from */
+    "ALTER TABLE job ADD COLUMN key TEXT;"
+    "ALTER TABLE job ADD COLUMN parent INTEGER;"
+    "ALTER TABLE job ADD COLUMN parent_rank INTEGER;"
+    "CREATE INDEX job_key ON job(key) WHERE key IS NOT NULL;"
+    "CREATE TABLE urgency(id INTEGER PRIMARY KEY, urgency INTEGER, priority INTEGER);",
 };
 #define SCHEMA_VERSION ((int64_t)ARRAY_SIZE(upgrades))
 

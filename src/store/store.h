@@ -195,7 +195,7 @@ int store_copy_out(struct store *store, unsigned char **data, size_t *len,
 /* Make such bytes the store file PATH (mode 0600), in place of one that may be there and must not
  * be open.  A process that is killed meanwhile leaves the old file or the new one, or, where the
  * old one was not closed, none, but never a mixture.  Nothing is forced to the disk.  What the
- * bytes are is for store_open to see. */
+ * bytes are is for store_open to see; only what is too short for any store is refused here. */
 int store_copy_in(const char *path, const unsigned char *data, size_t len,
                   struct error *err);
 

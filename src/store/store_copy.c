@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "src/common/util.h"
 
+#define SMALLEST 512 /* bytes of a database: SQLite's smallest page */
+
 int store_copy_out(struct store *store, unsigned char **data, size_t *len,
                    struct error *err)
 {
@@ -75,8 +77,10 @@ static int remove_old(const char *path, struct error *err)
 int store_copy_in(const char *path, const unsigned char *data, size_t len,
                   struct error *err)
 {
-    if (len == 0) /* SQLite would take an empty file for a new store */
-        return error_set(err, EINVAL, "store '%s': the copy is empty", path);
+    if (len < SMALLEST) /* SQLite would take an empty file for a new store */
+        return error_set(err, EINVAL,
+                         "store '%s': a copy of %zu bytes is no store: copy it again",
+                         path, len);
     cleanup_free char *fresh = xasprintf("%s.new", path);
     if (unlink(fresh) < 0 && errno != ENOENT)
         return file_error(fresh, "remove an unfinished copy", err);

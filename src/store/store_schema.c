@@ -72,8 +72,6 @@ static int check_size(struct store *store, struct error *err)
     if (get_number(store, "PRAGMA page_count", &pages, err) < 0 ||
         get_number(store, "PRAGMA page_size", &page_size, err) < 0)
         return -1;
-    if (sb.st_size <= CHECKED_BYTES)
-        return store_check(store, err);
     cleanup_free char *wal = xasprintf("%s-wal", store->path);
     struct stat wal_sb;
     bool have_wal = stat(wal, &wal_sb) == 0 && wal_sb.st_size > 0;
@@ -83,7 +81,7 @@ static int check_size(struct store *store, struct error *err)
                          " bytes and should have "
                          "%" PRId64 "; move it away, or restore it from a copy",
                          store->path, (int64_t)sb.st_size, pages * page_size);
-    return 0;
+    return sb.st_size <= CHECKED_BYTES ? store_check(store, err) : 0;
 }
 
 static int upgrade(struct store *store, int64_t version, struct error *err)

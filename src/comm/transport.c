@@ -201,11 +201,12 @@ const char *transport_name(const struct transport *t)
 
 char **transport_allgather(struct transport *t, const char *text)
 {
-    size_t *lens = xcalloc(t->size, sizeof(*lens));
+    size_t count = (size_t)t->mpi->size();
+    size_t *lens = xcalloc(count, sizeof(*lens));
     /* each part carries its terminator: the parts of the whole are strings */
     char *all = t->mpi->allgatherv(text, strlen(text) + 1, lens);
-    char **parts = xcalloc(t->size + 1, sizeof(*parts));
-    for (size_t i = 0, pos = 0; i < t->size; pos += lens[i++])
+    char **parts = xcalloc(count + 1, sizeof(*parts));
+    for (size_t i = 0, pos = 0; i < count; pos += lens[i++])
         parts[i] = all + pos;
     free(lens);
     return parts;
@@ -220,15 +221,16 @@ void transport_free_all(char **all)
 
 void *transport_bcast_data(struct transport *t, void *data, size_t *len, unsigned root)
 {
-    char *p = t->rank == root ? data : NULL;
+    char *p = (unsigned)t->mpi->rank() == root ? data : NULL;
     t->mpi->bcast(&p, len, (int)root);
     return p;
 }
 
 char *transport_bcast(struct transport *t, const char *text, unsigned root)
 {
-    size_t len = t->rank == root ? strlen(text) : 0;
-    return transport_bcast_data(t, t->rank == root ? xstrdup(text) : NULL, &len, root);
+    bool mine = (unsigned)t->mpi->rank() == root;
+    size_t len = mine ? strlen(text) : 0;
+    return transport_bcast_data(t, mine ? xstrdup(text) : NULL, &len, root);
 }
 
 static void on_turn(uv_idle_t *h);

@@ -33,8 +33,9 @@ unsigned transport_rank(const struct transport *t);
 unsigned transport_size(const struct transport *t);
 const char *transport_name(const struct transport *t); /* "openmpi" */
 
-/* Collectives, blocking, before transport_start.  All ranks call them in the same order. */
-/* Every rank's TEXT, as an array of size() strings: free the first string and the array
+/* Collectives, blocking, before transport_start, by MPI's numbers (those of the living ranks in
+ * their order, after transport_number).  All ranks call them in the same order. */
+/* Every rank's TEXT, as an array of strings: free the first string and the array
  * with transport_free_all. */
 char **transport_allgather(struct transport *t, const char *text);
 void transport_free_all(char **all);
@@ -43,7 +44,7 @@ char *transport_bcast(struct transport *t, const char *text, unsigned root);
 /* DATA (malloc'ed) of rank ROOT, of *LEN bytes, on all ranks: on ROOT itself, else new. */
 void *transport_bcast_data(struct transport *t, void *data, size_t *len, unsigned root);
 /* MPI's rank i is rank IDS[i] of an instance of SIZE ranks; those that are not in IDS are lost
- * from the beginning.  On all ranks, with the same IDS; after it, no blocking collectives. */
+ * from the beginning.  On all ranks, with the same IDS. */
 void transport_number(struct transport *t, const unsigned *ids, unsigned size);
 /* The first living rank, which leads, and the next one (size: none), which would succeed it. */
 unsigned transport_leader(const struct transport *t);

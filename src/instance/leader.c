@@ -9,6 +9,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/node.h"
+#include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
@@ -96,15 +97,10 @@ static void on_flush_timer(uv_timer_t *h)
     leader_wake(ld);
 }
 
-/* The store tells how far it is: the newest one counts when ranks are started again. */
 static int commit(struct leader *ld, struct error *err)
 {
-    char state[64];
-    if (ld->config.publish && store_unflushed(ld->store) > 0) {
-        snprintf(state, sizeof(state), "%u %llu", ld->config.generation,
-                 (unsigned long long)gate_epoch(ld));
-        store_attr_set(ld->store, "state", state);
-    }
+    if (ld->config.publish && store_unflushed(ld->store) > 0)
+        record_state(ld->store, ld->config.generation, gate_epoch(ld));
     return store_flush(ld->store, err);
 }
 

@@ -408,7 +408,6 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
         sched_reprioritize(ld->sched, &job->sj, priority);
     }
     change_urgency(ld, job);
-    if (job->sub->count == 1)
-        store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
+    store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
     leader_wake(ld);
 }

@@ -2,6 +2,7 @@
 #include "src/instance/record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "src/common/util.h"
 #include "src/instance/specs.h"
@@ -104,4 +105,19 @@ char *record_node_last(struct store *store, unsigned rank)
     char name[32];
     snprintf(name, sizeof(name), "node-%u", rank);
     return store_attr_get(store, name, NULL);
+}
+
+void record_state(struct store *store, unsigned generation, uint64_t epoch)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "%u %llu", generation, (unsigned long long)epoch);
+    store_attr_set(store, "state", state);
+}
+
+void record_state_last(struct store *store, unsigned *generation, uint64_t *epoch)
+{
+    cleanup_free char *state = store_attr_get(store, "state", NULL);
+    char *rest = NULL;
+    *generation = state ? (unsigned)strtoul(state, &rest, 10) : 0;
+    *epoch = state ? strtoull(rest, NULL, 10) : 0;
 }

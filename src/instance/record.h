@@ -19,4 +19,9 @@ void record_node(struct store *store, unsigned rank, const char *line);
 /* The last one, new; NULL: none. */
 char *record_node_last(struct store *store, unsigned rank);
 
+/* How far the store is: the newest one counts when ranks are started again. */
+void record_state(struct store *store, unsigned generation, uint64_t epoch);
+/* 0, 0: none was recorded. */
+void record_state_last(struct store *store, unsigned *generation, uint64_t *epoch);
+
 #endif

@@ -18,6 +18,8 @@
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
 
+#define FLUSH_S 0.1
+
 static void on_drop(const struct text *t, void *arg)
 {
     (void)t, (void)arg; /* the leader tells executors, not this copy */
@@ -307,9 +309,7 @@ static int on_urgency(struct replica *rp, json_object *o, struct error *err)
         return -1;
     job->urgency = (int)number(o, "urgency", 16);
     job->sj.priority = (uint64_t)number(o, "priority", 16);
-    if (job->sub->count == 1)
-        store_job_urgency(rp->store, job->sj.id, job->urgency,
-                          (int64_t)job->sj.priority);
+    store_job_urgency(rp->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
     return 0;
 }
 
@@ -389,10 +389,19 @@ int replica_apply(struct replica *rp, const char *line, size_t len, struct error
     return error_set(err, EINVAL, "change '%.100s': unknown", line);
 }
 
+void replica_epoch(struct replica *rp, unsigned generation, uint64_t epoch)
+{
+    record_state(rp->store, generation, epoch);
+    /* each epoch by itself would cost more; what is lost with this process, others have */
+    if (time_mono() - rp->flushed > FLUSH_S)
+        replica_flush(rp);
+}
+
 void replica_flush(struct replica *rp)
 {
     struct error err;
-    if (store_unflushed(rp->store) > 0 && store_flush(rp->store, &err) < 0)
+    rp->flushed = time_mono();
+    if (store_flush(rp->store, &err) < 0)
         log_error("%s", err.text);
 }
 

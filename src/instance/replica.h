@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <json-c/json.h>
 #include "src/common/error.h"
 
@@ -26,7 +27,9 @@ void replica_destroy(struct replica *rp); /* NULL is allowed */
  * not happen and leaves the tables as they were. */
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err);
 
-/* Commit what was applied to the store. */
+/* EPOCH was applied, which a leader of GENERATION has sent.  It is committed within a short time,
+ * or now. */
+void replica_epoch(struct replica *rp, unsigned generation, uint64_t epoch);
 void replica_flush(struct replica *rp);
 
 /* Whether a client's request LINE may be one that replica_answer can answer: cheap, errs on

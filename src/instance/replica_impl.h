@@ -17,6 +17,7 @@ struct replica {
     struct rset *all; /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;
+    double flushed; /* monotonic time of the last commit */
 };
 
 #endif

@@ -262,6 +262,13 @@ tests_unit_t_noise_SOURCES = tests/unit/t_noise.c src/cli/noise.c
 tests_unit_t_noise_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_noise_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_checks
+endif
+tests_unit_t_checks_SOURCES = tests/unit/t_checks.c src/instance/checks.c
+tests_unit_t_checks_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_checks_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
@@ -293,3 +300,9 @@ EXTRA_DIST += tests/system/stream.t tests/system/rankloss.t tests/cluster/hbatch
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t
+
+# A clock that is wrong, for one rank of an instance.
+check_LTLIBRARIES = tests/system/skew.la
+tests_system_skew_la_SOURCES =
+tests_system_skew_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/system/badstart.t

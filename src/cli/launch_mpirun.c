@@ -8,6 +8,7 @@
 #include "src/cli/noise.h"
 #include "src/cli/reach.h"
 #include "src/common/path.h"
+#include "src/common/room.h"
 #include "src/foreign/query.h"
 
 struct flavour {
@@ -197,7 +198,11 @@ static char *reach_agent(const struct start *s)
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
     bool told = false;
+    if (room_check_tmpdir(err) < 0) /* mpirun would tell that on a page */
+        return -1;
     int rc = noise_run(argv, &told, err);
+    if (rc == 0 && !told && our_flavour()->hides_status)
+        rc = 1; /* the leader ended without a word */
     cleanup_free char *agent = rc > 0 && !told ? reach_agent(s) : NULL;
     if (agent)
         reach_check(s->alloc->hosts, agent);

@@ -586,6 +586,16 @@ bool transport_reducing(const struct transport *t)
     return t->mpi->usage_busy();
 }
 
+void transport_drain(struct transport *t, double limit)
+{
+    double until = time_mono() + limit;
+    flush(t);
+    while (t->mpi->pending() > 0 && time_mono() < until) {
+        t->mpi->progress(&events, t);
+        sched_yield();
+    }
+}
+
 void transport_stop(struct transport *t)
 {
     if (!t->started)

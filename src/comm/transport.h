@@ -113,6 +113,8 @@ bool transport_reducing(const struct transport *t);
 
 /* Let what is queued leave now rather than at the end of the turn. */
 void transport_flush(struct transport *t);
+/* Have it leave for good, which may take LIMIT seconds. */
+void transport_drain(struct transport *t, double limit);
 /* Stop delivering: the loop is no longer kept alive by the transport. */
 void transport_stop(struct transport *t);
 

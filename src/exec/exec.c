@@ -57,11 +57,14 @@ static void on_warm(void *arg)
 static void on_init(struct exec *x, json_object *msg)
 {
     struct error err;
+    double ahead = 0;
     struct node *node = node_decode(msg, &err);
     if (!node) {
         log_error("%s", err.text);
         return;
     }
+    jsonutil_number(jsonutil_get(msg, "clock"), &ahead);
+    time_correct(ahead); /* of events and expirations */
     if (node->rank != x->rank)
         log_warning("init: this is the executor of rank %u, not %u", x->rank, node->rank);
     if (!x->node)

@@ -60,6 +60,7 @@ struct job {
     bool started; /* the start event was given */
     bool told;    /* its events go into the state stream */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
+    double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
     struct taskmap *map;
     char *unmapped; /* why the map that was asked for is not possible */

@@ -160,6 +160,8 @@ static void on_check(uv_check_t *h)
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
+    if (ld->finish && jobtable_count(ld->jobs) == 0)
+        leader_shutdown(ld, "the jobs of an instance without its program have ended");
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
         ld->quiet_told = true;
         ld->config.quiet(ld->config.arg);
@@ -341,9 +343,16 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted)
     report_lost(ld, rank, restarted);
 }
 
-void leader_rank_lost(struct leader *ld, unsigned rank, bool may_return)
+void leader_rank_lost(struct leader *ld, unsigned rank, double wait)
 {
-    report_rank_lost(ld, rank, may_return);
+    report_rank_lost(ld, rank, wait);
+}
+
+void leader_finish(struct leader *ld, const char *why)
+{
+    log_error("%s: the instance ends when its jobs have ended", why);
+    ld->finish = true;
+    leader_wake(ld);
 }
 
 void leader_await(struct leader *ld, unsigned rank)

@@ -32,7 +32,6 @@ struct leader_config {
     struct replica *replica;      /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
     unsigned generation;          /* of leaders: each has another one */
-    double away_limit; /* s that a rank may take to be started again: its tasks live on */
     /* Carry LINE to the executor of RANK. */
     void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
     /* Add a line (with its newline) to the state stream; NULL: nobody to tell. */
@@ -55,8 +54,11 @@ void leader_client_line(struct leader *ld, struct client *c, char *line, size_t 
 void leader_client_gone(struct leader *ld, struct client *c);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
-/* Rank RANK is dead, or its node is.  MAY_RETURN: only the rank, and it may be started again. */
-void leader_rank_lost(struct leader *ld, unsigned rank, bool may_return);
+/* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
+ * them, for WAIT seconds. */
+void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
+/* The instance ends when its jobs have; WHY: a sentence. */
+void leader_finish(struct leader *ld, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
 /* config.safe has changed. */

@@ -56,6 +56,7 @@ struct leader {
     bool replies_fresh; /* some wait for the commit */
     struct gated *gated; /* lines for executors that wait for the second rank */
     struct gated **gated_end;
+    bool finish;   /* shut down when no job is left */
     bool adopting; /* events of what is taken over were told before */
 };
 
@@ -164,7 +165,7 @@ bool adopt_stale_ended(struct leader *ld, unsigned rank, jobid_t id);
 void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason);
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
-void report_rank_lost(struct leader *ld, unsigned rank, bool may_return);
+void report_rank_lost(struct leader *ld, unsigned rank, double wait);
 void report_await(struct leader *ld, unsigned rank);
 /* Ranks that were away for too long; the next time at which there is one, 0: never. */
 void report_run(struct leader *ld, double now);

@@ -24,6 +24,7 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     size_t start = job->log.len;
     if (ld->adopting)
         return;
+    job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
     strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
     if (context)
         strbuf_addf(&job->log, ",\"context\":%s", context);

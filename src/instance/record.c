@@ -32,6 +32,9 @@ void record_submission(struct store *store, const struct submission *sub, double
         .cwd = jobspec_cwd(sub->spec),
         .queue = jobspec_queue(sub->spec),
         .jobspec = sub->jobspec_text->data,
+        .key = sub->key,
+        .parent = sub->parent,
+        .parent_rank = sub->parent_rank,
     };
     if (sub->env_text)
         store_env(store, sub->env_text->name, sub->env_text->data);

@@ -32,6 +32,8 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         log_debug("rank %u: event %s of a job that is not there", rank, kind);
         return;
     }
+    /* clocks are never quite the same: nothing is before its cause, nor to come */
+    when = MAX(job->t_run, MIN(when, time_now()));
     if (strcmp(kind, "start") == 0)
         manager_node_started(ld, job, (unsigned)index, when);
     else if (strcmp(kind, "finish") == 0) {
@@ -175,11 +177,11 @@ static void give_up(struct leader *ld, unsigned rank)
     end_jobs_of(ld, rank, why);
 }
 
-void report_rank_lost(struct leader *ld, unsigned rank, bool may_return)
+void report_rank_lost(struct leader *ld, unsigned rank, double wait)
 {
     struct leader_node *node = &ld->nodes[rank];
     take_down(ld, rank, "its rank was lost");
-    if (!may_return) {
+    if (wait <= 0) {
         give_up(ld, rank);
         return;
     }
@@ -189,7 +191,7 @@ void report_rank_lost(struct leader *ld, unsigned rank, bool may_return)
     json_object_put(take(node->starts));
     gate_forget(ld, rank);
     node->away = true;
-    node->away_until = time_now() + ld->config.away_limit;
+    node->away_until = time_now() + wait;
     leader_wake(ld);
 }
 

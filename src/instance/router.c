@@ -121,6 +121,11 @@ static void on_exec_lost(bool restarted, void *arg)
 
 static const struct execlink_ops exec_ops = {.line = on_exec_line, .lost = on_exec_lost};
 
+void router_exec_replaced(struct router *r)
+{
+    on_exec_lost(true, r);
+}
+
 /* --- clients ---------------------------------------------------------------------------- */
 
 static void ask_leader(struct router *r, struct client *c, const char *line, size_t len)

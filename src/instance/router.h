@@ -52,6 +52,8 @@ void router_restart_all(struct router *r);
  * (NULL) another one does.  Clients' connections are closed: they ask again.  The executor says
  * anew what it has. */
 void router_new_leader(struct router *r, struct leader *leader);
+/* The executor is a new one, in place of one that died while there was no rank. */
+void router_exec_replaced(struct router *r);
 /* Leader: RANK is gone, and its clients with it. */
 void router_rank_lost(struct router *r, unsigned rank);
 

@@ -166,6 +166,8 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
     json_object *ids = jsonutil_get(msg, "jobs");
     struct leader_node *node = &ld->nodes[rank];
     int64_t seq = 0;
+    log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
+    jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &node->exec_pid);
     jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq);
     node->seen = node->acked = seq;
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {

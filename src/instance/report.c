@@ -164,6 +164,7 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted)
     cleanup_free char *why = xasprintf(
         "the executor of rank %u died, and the job's tasks there with it", rank);
     ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
+    ld->nodes[rank].exec_pid = 0;
     if (!restarted)
         take_down(ld, rank, "its executor could not be started again");
     end_jobs_of(ld, rank, why);

@@ -48,8 +48,8 @@ struct transport {
     const struct mpi_plugin *mpi;
     unsigned rank, size; /* of the instance; before transport_number: of MPI */
     unsigned leader;
-    int *mpi_of;      /* [size] MPI's number of a rank, -1: it is not there */
-    unsigned *ids;    /* [nids] ranks of MPI's numbers */
+    int *mpi_of;   /* [size] MPI's number of a rank, -1: it is not there */
+    unsigned *ids; /* [nids] ranks of MPI's numbers */
     unsigned nids;
     uv_timer_t timer;
     uv_idle_t idle;       /* active: the loop turns without sleeping */

@@ -99,8 +99,8 @@ void leader_adopt(struct leader *ld)
 
 static bool has(json_object *ids, jobid_t id)
 {
-    size_t n = json_object_is_type(ids, json_type_array) ? json_object_array_length(ids)
-                                                          : 0;
+    size_t n =
+        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
     for (size_t i = 0; i < n; i++)
         if (json_object_get_int64(json_object_array_get_idx(ids, i)) == (int64_t)id)
             return true;
@@ -136,12 +136,11 @@ static void compare_job(struct leader *ld, struct job *job, unsigned index, unsi
 static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
 {
     struct leader_node *node = &ld->nodes[rank];
-    size_t n = json_object_is_type(ids, json_type_array) ? json_object_array_length(ids)
-                                                          : 0;
+    size_t n =
+        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
     node->nstale = 0;
     for (size_t i = 0; i < n; i++) {
-        jobid_t id =
-            (jobid_t)json_object_get_int64(json_object_array_get_idx(ids, i));
+        jobid_t id = (jobid_t)json_object_get_int64(json_object_array_get_idx(ids, i));
         const struct job *job = jobtable_find(ld->jobs, id);
         int index = job && job->nodes ? job_node_index(job, rank) : -1;
         if (index >= 0 && !job->nodes[index].done)

@@ -76,9 +76,8 @@ void change_submitted(struct leader *ld, const struct submission *sub, double wh
         strbuf_addf(&b, ",\"spawn\":[%d,%lld]", sub->spawn_from,
                     (long long)sub->spawn_token);
     if (sub->preput)
-        strbuf_addf(
-            &b, ",\"preput\":%s",
-            json_object_to_json_string_ext(sub->preput, JSON_C_TO_STRING_PLAIN));
+        strbuf_addf(&b, ",\"preput\":%s",
+                    json_object_to_json_string_ext(sub->preput, JSON_C_TO_STRING_PLAIN));
     publish(ld, &b);
     struct job *single = sub->count == 1 ? jobtable_find(ld->jobs, sub->first) : NULL;
     if (single) {
@@ -180,8 +179,8 @@ void change_ended(struct leader *ld, const struct job *job)
     publish(ld, &b);
 }
 
-void change_node_done(struct leader *ld, const struct job *job, unsigned index, int status,
-                      json_object *report)
+void change_node_done(struct leader *ld, const struct job *job, unsigned index,
+                      int status, json_object *report)
 {
     if (!ld->config.publish)
         return;

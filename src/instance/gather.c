@@ -96,8 +96,7 @@ static int open_store(struct instance *in, unsigned rank, bool anew, struct erro
 static void tell_past(struct instance *in, json_object *node, int rank)
 {
     json_object_object_add(node, "was", json_object_new_int(rank));
-    cleanup_free char *info =
-        in->store ? store_attr_get(in->store, "info", NULL) : NULL;
+    cleanup_free char *info = in->store ? store_attr_get(in->store, "info", NULL) : NULL;
     cleanup_json json_object *o = info ? json_tokener_parse(info) : NULL;
     if (!o)
         return;
@@ -114,8 +113,8 @@ static int be_rank(struct instance *in, unsigned rank, struct error *err)
     in->rank = rank;
     free(in->uri);
     in->uri = xasprintf("local://%s/sock-%u", in->rundir, rank);
-    in->exec = execlink_start(rank, in->rundir, in->options.verbose, in->options.recover,
-                              err);
+    in->exec =
+        execlink_start(rank, in->rundir, in->options.verbose, in->options.recover, err);
     return in->exec ? 0 : -1;
 }
 
@@ -187,8 +186,8 @@ static int find_rank_of(json_object *node, json_object *newest, json_object *all
         return (int)was;
     const char *host = jsonutil_string(jsonutil_get(node, "host"));
     for (size_t i = 0; i < n; i++) {
-        const char *other = jsonutil_string(
-            jsonutil_get(json_object_array_get_idx(all, i), "host"));
+        const char *other =
+            jsonutil_string(jsonutil_get(json_object_array_get_idx(all, i), "host"));
         if (host && other && strcmp(host, other) == 0)
             return (int)i;
     }
@@ -388,8 +387,7 @@ int gather(struct instance *in, json_object *node, struct error *err)
     char now[32] = "";
     json_object **nodes = xcalloc(in->world_size, sizeof(*nodes));
     if (in->transport) {
-        char **all =
-            transport_allgather(in->transport, json_object_to_json_string(node));
+        char **all = transport_allgather(in->transport, json_object_to_json_string(node));
         snprintf(now, sizeof(now), "%.6f", time_now()); /* all come out of it together */
         json_object_put(node);
         for (unsigned i = 0; i < in->world_size; i++)

@@ -13,9 +13,9 @@ struct instance {
     struct options options;
     uv_loop_t loop;
     uv_signal_t signals[4];
-    unsigned rank, size; /* of the instance */
+    unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
-    bool by_mpirun; /* or mpiexec; not by srun, nor alone */
+    bool by_mpirun;             /* or mpiexec; not by srun, nor alone */
     bool by_srun;
     char *rundir;
     bool own_rundir;
@@ -33,9 +33,9 @@ struct instance {
     unsigned generation; /* of leaders */
     uint64_t epoch;      /* of the state stream that the store has */
     bool told_lost;      /* the program was lost with its rank */
-    pid_t program;    /* 0: none (yet, or any more) */
-    int status;       /* exit code */
-    bool told_to_end; /* the program was, and did not end by itself */
+    pid_t program;       /* 0: none (yet, or any more) */
+    int status;          /* exit code */
+    bool told_to_end;    /* the program was, and did not end by itself */
     bool exec_gone;
     uv_timer_t patience; /* with a program that was told to end */
     bool leaving;

@@ -67,9 +67,9 @@ struct job {
     unsigned ntasks;
     unsigned nodes_starting, nodes_running; /* reports still to come */
     struct job_node {
-        bool started, done; /* was reported */
-    } *nodes;               /* [nnodes] */
-    struct job_exception *exception;        /* the worst one */
+        bool started, done;          /* was reported */
+    } * nodes;                       /* [nnodes] */
+    struct job_exception *exception; /* the worst one */
     json_object
         *output; /* [[rank, report], ...] what finish reports said of captured output */
     int64_t *input_taken;    /* [nnodes] bytes of stdin, NULL: none yet */

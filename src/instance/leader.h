@@ -28,8 +28,8 @@ struct leader_config {
     json_object **nodes; /* [size] node_discover's result of each rank */
     unsigned size;
     const char *policy;
-    const char *store;            /* path of the store, if there is no replica */
-    struct replica *replica;      /* whose tables are taken over (and it is freed), or NULL */
+    const char *store;       /* path of the store, if there is no replica */
+    struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
     unsigned generation;          /* of leaders: each has another one */
     /* Carry LINE to the executor of RANK. */

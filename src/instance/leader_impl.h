@@ -19,8 +19,9 @@ struct leader_node {     /* an executor as the leader sees it */
     bool lost;           /* it cannot be reached, and its tasks are gone */
     bool away;           /* its rank died, and may be started again until then: */
     double away_until;
-    char *drained;  /* why, NULL: it is not */
-    jobid_t *stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
+    char *drained; /* why, NULL: it is not */
+    jobid_t *
+        stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
     size_t nstale;
 };
 
@@ -55,7 +56,7 @@ struct leader {
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
     struct reply **replies_end;
-    bool replies_fresh; /* some wait for the commit */
+    bool replies_fresh;  /* some wait for the commit */
     struct gated *gated; /* lines for executors that wait for the second rank */
     struct gated **gated_end;
     bool finish;   /* shut down when no job is left */
@@ -111,7 +112,8 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */
 void manager_end_unmapped(struct leader *ld);
-void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when);
+void manager_node_started(struct leader *ld, struct job *job, unsigned index,
+                          double when);
 /* Node INDEX of the job is done; REPORT: the finish event's context, or NULL. */
 void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
                            json_object *report, double when);

@@ -355,8 +355,9 @@ static void on_lead(void *arg)
     router_new_leader(in->router, in->leader);
     if (!in->options.supervised) {
         in->status = 1;
-        leader_finish(in->leader,
-                      "the initial program was lost with the rank that it was started by");
+        leader_finish(
+            in->leader,
+            "the initial program was lost with the rank that it was started by");
     }
 }
 

@@ -15,15 +15,16 @@ enum { BEAT_MS = 1000, ASK_MS = 100 };
 
 /* The letters (PROTOCOL, section 3). */
 enum {
-    BEAT = TRANSPORT_QUIET, /* "EPOCH": alive; this far in the state stream; leader: all are */
-    PING = 'P',             /* "GENERATION": are you there, and is the leader gone? */
-    PONG = 'A',             /* "GENERATION EPOCH": it is, and this far */
-    NOT_LOST = 'N',         /* "GENERATION": the leader is there */
-    TAIL = 'T',             /* "EPOCH": tell the epochs after that */
-    TAIL_LINE = 'e',        /* a line of one of them */
-    TAIL_END = 'E',         /* "EPOCH": its end */
-    REFORM = 'F',           /* "GENERATION EPOCH LOST": re-form without these ranks */
-    EXPEL = 'X',            /* you were given up */
+    BEAT =
+        TRANSPORT_QUIET, /* "EPOCH": alive; this far in the state stream; leader: all are */
+    PING = 'P',          /* "GENERATION": are you there, and is the leader gone? */
+    PONG = 'A',          /* "GENERATION EPOCH": it is, and this far */
+    NOT_LOST = 'N',      /* "GENERATION": the leader is there */
+    TAIL = 'T',          /* "EPOCH": tell the epochs after that */
+    TAIL_LINE = 'e',     /* a line of one of them */
+    TAIL_END = 'E',      /* "EPOCH": its end */
+    REFORM = 'F',        /* "GENERATION EPOCH LOST": re-form without these ranks */
+    EXPEL = 'X',         /* you were given up */
 };
 
 enum phase {
@@ -512,8 +513,7 @@ static void send_epoch(uint64_t epoch, const char *data, size_t len, void *arg)
     unsigned to = candidate(m);
     for (const char *nl; data < end && (nl = memchr(data, '\n', (size_t)(end - data)));
          data = nl + 1) {
-        cleanup_free char *line =
-            xasprintf("%c%.*s", TAIL_LINE, (int)(nl - data), data);
+        cleanup_free char *line = xasprintf("%c%.*s", TAIL_LINE, (int)(nl - data), data);
         transport_send(m->transport, to, line, (size_t)(nl - data) + 1);
     }
     tell_number(m, to, TAIL_END, epoch);

@@ -14,7 +14,7 @@ struct replica {
     struct jobtable *jobs;
     struct specs *specs;
     struct keys *keys; /* of submissions, as the leader has them */
-    struct rset *all; /* the instance's resources, for the hosts of ranks */
+    struct rset *all;  /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;
     double flushed; /* monotonic time of the last commit */

@@ -32,9 +32,8 @@ static struct text *environment(struct replica *rp, const char *jobspec)
     return text_of(rp, TEXT_ENV, text);
 }
 
-static struct submission *restore_submission(struct replica *rp,
-                                             const struct store_job *sj,
-                                             struct error *err)
+static struct submission *
+restore_submission(struct replica *rp, const struct store_job *sj, struct error *err)
 {
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
@@ -66,7 +65,8 @@ static void count_slots(struct job *job)
 {
     unsigned per_slot = MAX(job_shape_of(job)->tasks_per_slot, 1u);
     for (unsigned i = 0; i < job->pl->rset->nnodes; i++)
-        job->pl->nslots[i] = (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i)) / per_slot;
+        job->pl->nslots[i] =
+            (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i)) / per_slot;
 }
 
 /* Nodes that were done already told so. */

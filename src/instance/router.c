@@ -130,7 +130,8 @@ void router_exec_replaced(struct router *r)
 
 static void ask_leader(struct router *r, struct client *c, const char *line, size_t len)
 {
-    send_numbered(r, transport_leader(r->config.transport), CLIENT_LINE, client_number(c), line, len);
+    send_numbered(r, transport_leader(r->config.transport), CLIENT_LINE, client_number(c),
+                  line, len);
 }
 
 static void answer_here(struct router *r, struct client *c, const char *line, size_t len)

@@ -177,6 +177,13 @@ tests_unit_t_nameserv_SOURCES = tests/unit/t_nameserv.c
 tests_unit_t_nameserv_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_nameserv_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_lifeline
+endif
+tests_unit_t_lifeline_SOURCES = tests/unit/t_lifeline.c
+tests_unit_t_lifeline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_lifeline_LDADD = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
+
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
 tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c

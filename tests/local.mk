@@ -184,6 +184,13 @@ tests_unit_t_lifeline_SOURCES = tests/unit/t_lifeline.c
 tests_unit_t_lifeline_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_lifeline_LDADD = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_traffic
+endif
+tests_unit_t_traffic_SOURCES = tests/unit/t_traffic.c src/comm/traffic.c
+tests_unit_t_traffic_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_traffic_LDADD = src/common/libcommon.la $(JSON_LIBS) $(CHECK_LIBS)
+
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
 tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c

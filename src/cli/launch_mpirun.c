@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "config.h"
+#include "src/cli/diagnose.h"
 #include "src/cli/launcher.h"
 #include "src/cli/noise.h"
-#include "src/cli/reach.h"
 #include "src/common/path.h"
 #include "src/common/room.h"
 #include "src/foreign/query.h"
@@ -183,29 +183,51 @@ static void command(const struct start *s, struct words *w)
     start_instance(&told, w);
 }
 
-/* What mpirun itself would use; under Slurm srun, which names the nodes that it misses. */
-static char *reach_agent(const struct start *s)
+/* What mpirun itself would use; how a host is asked whether it is there (diagnose.h). */
+static char *ask_command(const struct start *s)
 {
     const char *chosen = getenv("OMPI_MCA_plm_rsh_agent");
-    if (start_nhosts(s) == 0 || strcmp(s->alloc->kind->name, "slurm") == 0)
+    if (start_nhosts(s) == 0)
         return NULL;
-    char *agent = agent_command(s);
-    if (agent)
-        return agent;
-    return xstrdup(chosen ? chosen : "ssh -o BatchMode=yes -o ConnectTimeout=8");
+    if (strcmp(s->alloc->kind->name, "slurm") == 0)
+        return xstrdup("srun --nodelist=%h -N1 -n1 --overlap true");
+    cleanup_free char *agent = agent_command(s);
+    if (is_named(agent, "qrsh"))
+        return xasprintf("%s -inherit -nostdin %%h true", agent);
+    if (agent || chosen)
+        return xasprintf("%s %%h true", agent ? agent : chosen);
+    return xstrdup("ssh -o BatchMode=yes -o ConnectTimeout=8 %h true");
+}
+
+/* mpirun would tell it on a page. */
+static int check_surroundings(const struct start *s, const char *ask, struct error *err)
+{
+    if (room_check_tmpdir(err) < 0)
+        return -1;
+    bool sure = ask && !foreign_is_here(s->alloc) && !getenv("OMPI_MCA_plm");
+    return sure ? diagnose_agent(ask, err) : 0;
+}
+
+/* Its daemon, where it is searched in PATH. */
+static const char *daemon_name(char *const *argv)
+{
+    if (strcmp(our_flavour()->name, "mpich") == 0)
+        return "hydra_pmi_proxy";
+    return argv[0][0] == '/' ? NULL : "orted";
 }
 
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
     bool told = false;
-    if (room_check_tmpdir(err) < 0) /* mpirun would tell that on a page */
+    cleanup_free char *ask = ask_command(s);
+    if (check_surroundings(s, ask, err) < 0)
         return -1;
     int rc = noise_run(argv, &told, err);
     if (rc == 0 && !told && our_flavour()->hides_status)
         rc = 1; /* the leader ended without a word */
-    cleanup_free char *agent = rc > 0 && !told ? reach_agent(s) : NULL;
-    if (agent)
-        reach_check(s->alloc->hosts, agent);
+    /* srun names the nodes that it misses itself */
+    if (rc > 0 && !told && ask && strcmp(s->alloc->kind->name, "slurm") != 0)
+        diagnose_hosts(stderr, s->alloc->hosts, ask, s->instance, daemon_name(argv));
     return rc;
 }
 

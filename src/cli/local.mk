@@ -29,6 +29,7 @@ bin_hbatch_SOURCES = \
 	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
+	src/cli/diagnose.c src/cli/diagnose.h \
 	src/cli/reach.c src/cli/reach.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'

@@ -281,7 +281,7 @@ EXTRA_DIST += tests/system/lib.sh tests/system/loss.t tests/mpi/lib.sh tests/mpi
 EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
-EXTRA_DIST += tests/system/exec.t
+EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
 EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t
@@ -292,6 +292,10 @@ check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
+EXTRA_DIST += tests/system/execlink.t
+check_PROGRAMS += tests/system/execlink
+tests_system_execlink_SOURCES = tests/system/execlink.c src/instance/execlink.c
+tests_system_execlink_LDADD = src/comm/libcomm.la src/job/libjob.la src/common/libcommon.la $(UV_LIBS) $(JSON_LIBS)
 EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 
@@ -305,4 +309,4 @@ check-cluster: all
 check_LTLIBRARIES = tests/system/skew.la
 tests_system_skew_la_SOURCES =
 tests_system_skew_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-EXTRA_DIST += tests/system/badstart.t
+EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t

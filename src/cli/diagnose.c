@@ -183,7 +183,7 @@ size_t diagnose_hosts(FILE *out, const struct hostlist *hosts, const char *ask,
     size_t n = MIN(hostlist_count(hosts), (size_t)MAX_HOSTS), told = 0;
     cleanup_free struct asked *all = xcalloc(n + 1, sizeof(*all));
     cleanup_free char *test = xasprintf("test -x %s", instance);
-    cleanup_free char *run = xasprintf("%s --version", daemon ? daemon : "");
+    cleanup_free char *run = xasprintf("which %s", daemon ? daemon : "");
     const char *const what[] = {"true", test, daemon ? run : NULL};
     for (size_t i = 0; i < n; i++)
         all[i].host = hostlist_nth(hosts, i);
@@ -203,7 +203,7 @@ size_t diagnose_hosts(FILE *out, const struct hostlist *hosts, const char *ask,
                         instance, all[i].host);
             else
                 fprintf(out,
-                        "hbatch start: mpirun's %s cannot be run on %s ('%s' failed): "
+                        "hbatch start: mpirun's %s was not found on %s ('%s' failed): "
                         "install the same MPI there, and have it in the PATH of such "
                         "logins\n",
                         daemon, all[i].host, line);

@@ -7,6 +7,7 @@
 #include "src/cli/diagnose.h"
 #include "src/cli/launcher.h"
 #include "src/cli/noise.h"
+#include "src/cli/supervise.h"
 #include "src/common/path.h"
 #include "src/common/room.h"
 #include "src/foreign/query.h"
@@ -208,26 +209,53 @@ static int check_surroundings(const struct start *s, const char *ask, struct err
     return sure ? diagnose_agent(ask, err) : 0;
 }
 
-/* Its daemon, where it is searched in PATH. */
-static const char *daemon_name(char *const *argv)
+/* Tell, host by host, what is wrong; how many. */
+static size_t diagnose(const struct start *s)
 {
-    if (strcmp(our_flavour()->name, "mpich") == 0)
-        return "hydra_pmi_proxy";
-    return argv[0][0] == '/' ? NULL : "orted";
+    cleanup_free char *ask = ask_command(s);
+    const char *mpirun = find_mpirun(s, our_flavour());
+    bool by_path = strcmp(our_flavour()->name, "openmpi") == 0 && *mpirun != '/';
+    if (!ask || strcmp(s->alloc->kind->name, "slurm") == 0) /* srun tells by itself */
+        return 0;
+    return diagnose_hosts(stderr, s->alloc->hosts, ask, s->instance,
+                          by_path ? "orted" : NULL);
+}
+
+/* Whether hbatch start goes on beside mpirun: it has to be on one of the nodes, for the program's
+ * sake, and MPICH's ranks all end with one. */
+static bool is_supervised(const struct start *s)
+{
+    return strcmp(our_flavour()->name, "openmpi") == 0 &&
+           (start_nhosts(s) == 0 || foreign_has_this(s->alloc));
 }
 
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
-    bool told = false;
+    char *kept = NULL;
+    bool told = false, failed;
+    int rc;
     cleanup_free char *ask = ask_command(s);
     if (check_surroundings(s, ask, err) < 0)
         return -1;
-    int rc = noise_run(argv, &told, err);
-    if (rc == 0 && !told && our_flavour()->hides_status)
-        rc = 1; /* the leader ended without a word */
-    /* srun names the nodes that it misses itself */
-    if (rc > 0 && !told && ask && strcmp(s->alloc->kind->name, "slurm") != 0)
-        diagnose_hosts(stderr, s->alloc->hosts, ask, s->instance, daemon_name(argv));
+    if (is_supervised(s)) {
+        struct supervise config = {.start = s,
+                                   .command = command,
+                                   .ask = ask,
+                                   .diagnose = diagnose,
+                                   .hosts = start_nhosts(s) > 0};
+        rc = supervise(&config, err);
+        failed = config.failed;
+        kept = config.kept;
+    } else {
+        rc = noise_run(argv, &told, &kept, err);
+        failed = !told;
+        if (rc == 0 && !told && our_flavour()->hides_status)
+            rc = 1; /* the leader ended without a word */
+    }
+    /* what mpirun has to say is for those who know it well */
+    if (rc > 0 && failed && diagnose(s) == 0 && kept)
+        fputs(kept, stderr);
+    free(kept);
     return rc;
 }
 

@@ -23,6 +23,16 @@ static const char *const boxes[][2] = {
      ",1],0]\n  Exit code:"},
 };
 
+/* These tell that mpirun could not start, at length, and not why: they are kept, for whoever asks
+ * the hosts finds a better reason. */
+static const char *const about_start[] = {
+    "ORTE was unable to reliably start one or more daemons",
+    "ORTE does not know how to route a message to the specified daemon",
+    "An ORTE daemon has unexpectedly failed after launch",
+    "was unable to find the specified executable file",
+    "was unable to launch the specified application",
+};
+
 /* --- the filter --------------------------------------------------------------------------- */
 
 static void hold(struct noise *n, const char *data, size_t len)
@@ -54,6 +64,22 @@ static bool is_noise(const char *text)
     return false;
 }
 
+static bool is_about_start(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(about_start); i++)
+        if (strstr(text, about_start[i]))
+            return true;
+    return false;
+}
+
+static void keep(struct noise *n)
+{
+    char *both = xasprintf("%s%s", n->kept ? n->kept : "", n->held);
+    free(n->kept);
+    n->kept = both;
+    n->used = 0;
+}
+
 /* "[HOST:PID] PMIX ERROR: ... pmix_event_notification.c ...": what mpirun's own PMIx says, to no
  * effect, whenever a process ends under --enable-recovery.  Whether TEXT, LEN bytes of a line,
  * begins like that. */
@@ -70,9 +96,21 @@ static bool may_be_pmix(const char *text, size_t len)
     return memcmp(text + name, head, rest) == 0;
 }
 
-static bool may_be_status(const char *text, size_t len)
+/* The line of an instance that TEXT, LEN bytes of a line, is or may become; its end: "\n" for
+ * those without a rest. */
+static const struct said {
+    enum noise_word word;
+    const char *text;
+} * may_be_said(const char *text, size_t len)
 {
-    return memcmp(text, NOISE_STATUS, MIN(len, sizeof(NOISE_STATUS) - 1)) == 0;
+    static const struct said all[] = {{NOISE_READY, "hbatch-instance: ready "},
+                                      {NOISE_ENDED, NOISE_STATUS},
+                                      {NOISE_LOST, "hbatch-instance: lost "},
+                                      {NOISE_RESTART, "hbatch-instance: restart\n"}};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (memcmp(text, all[i].text, MIN(len, strlen(all[i].text))) == 0)
+            return &all[i];
+    return NULL;
 }
 
 static bool may_be_border(const char *text, size_t len)
@@ -83,14 +121,20 @@ static bool may_be_border(const char *text, size_t len)
 /* The beginning of a line that may turn out not to be for the user. */
 static bool is_suspect(const char *text, size_t len)
 {
-    return may_be_border(text, len) || may_be_status(text, len) || may_be_pmix(text, len);
+    return may_be_border(text, len) || may_be_said(text, len) || may_be_pmix(text, len);
 }
 
 /* A whole line that is not for the user. */
 static bool is_swallowed(struct noise *n, const char *text, size_t len)
 {
-    if (may_be_status(text, len)) {
-        n->status = atoi(text + sizeof(NOISE_STATUS) - 1);
+    const struct said *s = may_be_said(text, len);
+    if (s) {
+        size_t words = strlen(s->text);
+        cleanup_free char *rest = xstrndup(text + words, len - MIN(len, words + 1));
+        if (s->word == NOISE_ENDED)
+            n->status = atoi(rest);
+        if (n->said)
+            n->said(n->arg, s->word, rest);
         return true;
     }
     return may_be_pmix(text, len) && memmem(text, len, "pmix_event_notification.c", 25);
@@ -121,6 +165,8 @@ static void feed_line(struct noise *n, const char *line, size_t len)
     else if (n->inside && is_border) {
         if (is_noise(n->held))
             n->used = 0;
+        else if (is_about_start(n->held))
+            keep(n);
         noise_flush(n);
     } else if ((!n->inside && (complete || !is_suspect(whole, whole_len))) ||
                n->used > HELD_MAX)
@@ -202,7 +248,7 @@ static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int noise_run(char *const *argv, bool *told, struct error *err)
+int noise_run(char *const *argv, bool *told, char **kept, struct error *err)
 {
     int fds[2], failed[2];
     if (pipe2(fds, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0)
@@ -241,6 +287,7 @@ int noise_run(char *const *argv, bool *told, struct error *err)
     struct noise n = {.write = to_stderr, .status = -1};
     int rc = pass_on(fds[0], &n, &before);
     *told = n.status >= 0;
+    *kept = n.kept;
     if (rc == 0 && n.status > 0)
         rc = n.status;
     close(fds[0]);

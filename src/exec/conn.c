@@ -2,6 +2,7 @@
 #include "src/exec/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "src/common/util.h"
 #include "src/exec/exec.h"
 #include "src/exec/job.h"
+#include "src/exec/remember.h"
 #include "src/job/jsonutil.h"
 
 struct batch { /* sent, not yet acknowledged */
@@ -70,10 +72,11 @@ void conn_greet(struct conn *c)
     cleanup_strbuf struct strbuf b = {0};
     strbuf_addf(&b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"jobs\":[",
                 PACKAGE_VERSION, (int)getpid());
-    const char *comma = "";
+    bool first = true;
     size_t i = 0;
-    for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); comma = ",")
-        strbuf_addf(&b, "%s%llu", comma, (unsigned long long)job_id(job));
+    for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); first = false)
+        strbuf_addf(&b, "%s%llu", first ? "" : ",", (unsigned long long)job_id(job));
+    remember_list(c->x, &b, &first);
     strbuf_addf(&b, "],\"seq\":%llu}", (unsigned long long)c->acked);
     lines_send(c->lines, b.s, b.len);
     for (struct batch *e = c->first; e; e = e->next)
@@ -153,6 +156,12 @@ void conn_destroy(struct conn *c)
     free(c->events.s);
     free(c->kept.s);
     free(c);
+}
+
+bool conn_is_wanted(const struct conn *c)
+{
+    struct pollfd p = {.fd = c->listener.fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
 }
 
 bool conn_attached(const struct conn *c)

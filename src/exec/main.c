@@ -154,13 +154,17 @@ static int open_socket(const struct arguments *a, struct error *err)
     return fd;
 }
 
-static double orphan_timeout(double seconds)
+static void get_orphan_timeout(struct exec *x)
 {
     struct error err;
+    double seconds;
     const char *text = getenv("HBATCH_EXEC_ORPHAN_TIMEOUT");
-    if (text && duration_decode(text, &seconds, &err) < 0)
+    if (text && duration_decode(text, &seconds, &err) < 0) {
         log_warning("HBATCH_EXEC_ORPHAN_TIMEOUT: %s", err.text);
-    return seconds;
+    } else if (text) {
+        x->orphan_timeout = seconds;
+        x->orphan_fixed = true;
+    }
 }
 
 static char *get_env(const char *name)
@@ -200,7 +204,7 @@ int main(int argc, char **argv)
     x->outer_node = outer_node;
     x->sweep = a.sweep;
     x->verbose = a.verbose;
-    x->orphan_timeout = orphan_timeout(x->orphan_timeout);
+    get_orphan_timeout(x);
     exec_detached(x);
     uv_run(&loop, UV_RUN_DEFAULT);
     conn_flush(x->conn);

@@ -132,7 +132,7 @@ void sweep_all(struct exec *x, double seconds)
             return;
         poll(NULL, 0, 2);
     } while (time_mono() < until);
-    log_warning("some processes of ended jobs could not be killed in %.0f s", seconds);
+    log_warning("some processes of ended jobs could not be killed in %g s", seconds);
 }
 
 /* A task's process, or one of an instance that runs within a task. */

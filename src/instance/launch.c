@@ -23,6 +23,9 @@ static void flush_starts(struct leader *ld, unsigned rank)
         return;
     cleanup_json json_object *o = json_object_new_object();
     json_object_object_add(o, "m", json_object_new_string("start"));
+    /* If that executor is lost, of which we have yet to hear, the next one must not obey. */
+    if (ld->nodes[rank].exec_pid)
+        json_object_object_add(o, "pid", json_object_new_int64(ld->nodes[rank].exec_pid));
     json_object_object_add(o, "jobs", starts);
     send_json(ld, rank, o);
 }

@@ -13,6 +13,8 @@
 
 struct leader_node {     /* an executor as the leader sees it */
     json_object *starts; /* jobs to start, sent at the end of the turn; NULL: none */
+    int64_t
+        exec_pid; /* of the executor that said hello last; 0: none since one was lost */
     int64_t seen, acked; /* numbers of its event batches: come in, said to be safe */
     bool lost;           /* could not be started again */
 };

@@ -521,9 +521,13 @@ static void tear_down(struct instance *in)
 static _Noreturn void give_up(struct instance *in, const struct error *err)
 {
     bool tells = !in->agreed || in->rank == 0;
-    if (tells)
+    char host[256] = "?";
+    gethostname(host, sizeof(host) - 1);
+    if (tells && !in->agreed && in->size > 1)
+        log_error("on %s: %s", host, err->text);
+    else if (tells)
         log_error("%s", err->text);
-    if (in->options.tell_status && in->rank == 0)
+    if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
     execlink_destroy(in->exec);
     bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);

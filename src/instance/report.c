@@ -103,8 +103,8 @@ static void on_pmi(struct leader *ld, unsigned rank, json_object *msg)
 
 static void on_hello(struct leader *ld, unsigned rank, json_object *msg)
 {
-    (void)ld;
     log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
+    jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &ld->nodes[rank].exec_pid);
 }
 
 static const struct {
@@ -164,6 +164,7 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted)
     cleanup_free char *why = xasprintf(
         "the executor of rank %u died, and the job's tasks there with it", rank);
     ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
+    ld->nodes[rank].exec_pid = 0;
     if (!restarted)
         take_down(ld, rank, "its executor could not be started again");
     end_jobs_of(ld, rank, why);

@@ -71,6 +71,30 @@ refused "^hbatch[^:]*: cannot write in TMPDIR /proc/x: No such file" \
 alone "mpirun is not asked"
 nothing_stays
 
+# --- what starts ranks elsewhere -----------------------------------------------------------------
+mkdir bin
+for tool in env sh hostname; do ln -s "$(command -v $tool)" bin/$tool; done
+# without: hbatch start among a few programs only
+without() { env -i PATH="$tmp/bin" TMPDIR="$TMPDIR" TEST_MARK="$TEST_MARK" LC_ALL=C "$@"; }
+refused "^hbatch start: found none of .*$mpirun.* in PATH: .*--mpirun=PATH$" \
+    "no mpirun" without "$builddir/bin/hbatch" start --hosts=one,two true
+slurm=(SLURM_JOB_ID=1 SLURM_JOB_NODELIST=one,two)
+refused "^hbatch start: found none of .*$mpirun.* in PATH: .*or use --launcher=srun$" \
+    "no mpirun in an allocation of Slurm" without "${slurm[@]}" "$builddir/bin/hbatch" start true
+refused "^hbatch start: --launcher=srun: srun is not in PATH$" \
+    "no srun" without "${slurm[@]}" "$builddir/bin/hbatch" start --launcher=srun true
+refused "^hbatch start: cannot run /no/mpirun: No such file" \
+    "an mpirun that is not there" hbatch start --mpirun=/no/mpirun --test-nodes=2 true
+printf '#!/bin/sh\necho "it was run" >&2; exit 3\n' >bin/$mpirun
+chmod +x bin/$mpirun
+refused "^hbatch start: ssh, which starts ranks on other hosts, is not in PATH: install the Debian package openssh-client" \
+    "no ssh" without "$builddir/bin/hbatch" start --hosts=one,two true
+alone "no ssh"
+refused "^hbatch start: srun, which starts ranks on other hosts, is not in PATH" \
+    "mpirun, but no srun in an allocation of Slurm" without "${slurm[@]}" "$builddir/bin/hbatch" start true
+alone "no srun"
+nothing_stays
+
 # --- versions ------------------------------------------------------------------------------------
 # The same program with another version in it.
 mkdir other

@@ -27,9 +27,10 @@ on() { "$cluster" exec "$@"; }
     done_testing
 }
 
+living="node1 node2 node3"
 left() {
     local n p
-    for n in node1 node2 node3; do
+    for n in $living; do
         for p in $("$cluster" pids $n); do
             case $(tr '\0' ' ' <"/proc/$p/cmdline") in
             *"node.py init "* | '') ;;
@@ -109,7 +110,12 @@ refused "two ranks on one host" \
     "hbatch-instance: ranks 0 and 1 are both on node1: start one rank per node \(mpirun -N 1\), or ask for virtual nodes \(--virtual\)" \
     sh -c 'exec mpirun.openmpi --host node1:2,node2:2 -N 2 "$0" true 2>&1 >/dev/null | grep ^hbatch >&2; exit 1' "$builddir/bin/hbatch-instance"
 
-# The agent, unlike ssh, waits for ever.
+living="node1 node2"
 "$cluster" kill node3 >/dev/null 2>&1
-refused "a host without power" "hbatch start: cannot reach node3: '.*/rsh node3 true' had no answer in 10 s" $three
+refused "a host without power" "hbatch start: cannot reach node3: .*(No route to host|had no answer in 10 s)" $three
+# An agent that, unlike ssh, waits for ever.
+printf '#!/bin/sh\n[ "$1" = node3 ] && exec sleep 1000\nexec "%s" "$@"\n' "$srcdir/tests/cluster/rsh" >patient
+chmod +x patient
+export OMPI_MCA_plm_rsh_agent=$tmp/patient
+refused "a host that never answers" "hbatch start: cannot reach node3: '$tmp/patient node3 true' had no answer in 10 s" $three
 done_testing

@@ -425,6 +425,40 @@ START_TEST(full_socket)
 }
 END_TEST
 
+/* TCP loses its patience: that is silence, not a loss, also where a wake-up was the first to be
+ * told, and the next read finds no more than an end of file. */
+START_TEST(timed_out)
+{
+    for (int told_writer = 0; told_writer <= 1; told_writer++) {
+        const int small = 2048, ms = 20;
+        net_init(2);
+        int fd = raw_socket();
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        raw_connect(fd, 0);
+        raw_send(fd, "hbatch-lifeline " SECRET " 1 0\n");
+        until(connected(0, 1));
+        int end = other_end(fd);
+        ck_assert_int_eq(setsockopt(end, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms)),
+                         0);
+        for (int i = 0; i < 100000; i++) /* more than the other end takes */
+            lifeline_wake(net.ranks[0].l, 1);
+        if (told_writer) {
+            struct pollfd p = {.fd = end};
+            ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
+            ck_assert_int_ne(p.revents & POLLERR, 0);
+            lifeline_wake(net.ranks[0].l, 1);
+        }
+        log_start();
+        until(!connected(0, 1));
+        log_stop();
+        ck_assert_msg(strstr(logged, "timed out"), "'%s'", logged);
+        ck_assert_uint_eq(losses(), 0);
+        close(fd);
+        net_fini();
+    }
+}
+END_TEST
+
 /* The connection waits in the kernel until the other end knows the secret. */
 START_TEST(early)
 {
@@ -619,9 +653,28 @@ START_TEST(new_leader)
 }
 END_TEST
 
-/* Two who lead each other for a while have two connections; a loss is told once. */
+/* Two who follow each other for a while have two connections; a loss is told once. */
 START_TEST(crossed)
 {
+    int back;
+    net_init(2);
+    int listener = raw_listen(1, "127.0.0.1");
+    tell_peers();
+    lifeline_follow(net.ranks[0].l, 1);
+    until(raw_accept(listener, &back));
+    raw_send(back, "W");
+    int fd = raw_socket();
+    raw_connect(fd, 0);
+    raw_send(fd, "hbatch-lifeline " SECRET " 1 0\n");
+    until(net.ranks[0].wakes == 2);
+    close(back);
+    close(fd);
+    close(listener);
+    until(losses() > 0);
+    ck_assert_uint_eq(net.ranks[0].last_lost, 1);
+    net_fini();
+    ck_assert_uint_eq(losses(), 1);
+
     net_init(2);
     lifeline_follow(net.ranks[0].l, 1);
     lifeline_follow(net.ranks[1].l, 0);
@@ -701,6 +754,7 @@ static const struct {
     size_t len; /* 0: strlen */
 } rejects[] = {
     {"hbatch-lifeline bm90IGEgc2VjcmVu 1 0\n", "wrong secret", 0},
+    {"hbatch-lifeline Bm90IGEgc2VjcmV0 1 0\n", "wrong secret", 0},
     {"hbatch-lifeline bm90IGEgc2VjcmV 1 0\n", "wrong secret", 0},
     {"hbatch-lifeline bm90IGEgc2VjcmV00 1 0\n", "wrong secret", 0},
     {"hbatch-lifeline  1 0\n", "wrong secret", 0},
@@ -822,6 +876,15 @@ START_TEST(silent)
         close(fd);
     }
     log_stop();
+    /* Who has spoken may be silent then, on either end. */
+    lifeline_limit(net.ranks[1].l, SHORT_MS);
+    follow_all(0);
+    char got[64] = "";
+    int fd = raw_socket();
+    raw_connect(fd, 0);
+    until(raw_closed(fd, got, sizeof(got)));
+    close(fd);
+    ck_assert(linked(0, 1));
     net_fini();
 }
 END_TEST
@@ -1162,8 +1225,8 @@ START_TEST(none)
 }
 END_TEST
 
-UNIT_MAIN("lifeline", wakes, full_socket, early, bye, follower_killed, follower_stopped,
-          leader_killed, new_leader, crossed, forgotten, replaced, strangers,
-          mutated_greetings, silent, busy, crowd, addresses_in_turn, no_leader,
+UNIT_MAIN("lifeline", wakes, full_socket, timed_out, early, bye, follower_killed,
+          follower_stopped, leader_killed, new_leader, crossed, forgotten, replaced,
+          strangers, mutated_greetings, silent, busy, crowd, addresses_in_turn, no_leader,
           wrong_host, grows_and_shrinks, closed_by_callback, descriptors, address_text,
           nth_addresses, peers_rejects, none)

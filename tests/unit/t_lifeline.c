@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "src/comm/greeting.h"
 #include "src/comm/tcpaddr.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -987,7 +988,9 @@ START_TEST(no_leader)
     until(!connected(1, 0));
     ck_assert_uint_eq(net.ranks[1].wakes, 2);
     close(fd);
+    uint64_t began = uv_hrtime();
     until(raw_accept(listener, &fd));
+    ck_assert_uint_ge(uv_hrtime() - began, SHORT_MS / 2 * 1000000ull); /* not at once */
     raw_send(fd, "W");
     until(connected(1, 0));
     ck_assert_uint_eq(losses(), 0);
@@ -1191,8 +1194,8 @@ START_TEST(peers_rejects)
     }
     /* The longest secret fits a greeting of the largest ranks. */
     ck_assert_uint_le(strlen("hbatch-lifeline  4294967294 4294967294\n") +
-                          LIFELINE_SECRET_MAX,
-                      LIFELINE_GREETING_MAX);
+                          GREETING_SECRET_MAX,
+                      GREETING_MAX);
     net_fini();
 }
 END_TEST

@@ -68,6 +68,13 @@ tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_store_rebuild
+endif
+tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c
+tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_count
 endif
 tests_unit_t_count_SOURCES = tests/unit/t_count.c
@@ -108,6 +115,13 @@ endif
 tests_unit_t_taskmap_SOURCES = tests/unit/t_taskmap.c
 tests_unit_t_taskmap_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_taskmap_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_procid
+endif
+tests_unit_t_procid_SOURCES = tests/unit/t_procid.c
+tests_unit_t_procid_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_procid_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_strbuf
@@ -193,6 +207,20 @@ tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_progress
+endif
+tests_unit_t_progress_SOURCES = tests/unit/t_progress.c
+tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_keys
+endif
+tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c
+tests_unit_t_keys_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
 tests_unit_t_state_SOURCES = tests/unit/t_state.c
@@ -248,6 +276,13 @@ tests_unit_t_noise_SOURCES = tests/unit/t_noise.c src/cli/noise.c
 tests_unit_t_noise_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_noise_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_checks
+endif
+tests_unit_t_checks_SOURCES = tests/unit/t_checks.c src/instance/checks.c
+tests_unit_t_checks_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_checks_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
@@ -260,10 +295,10 @@ EXTRA_DIST += tests/system/lib.sh tests/system/loss.t tests/mpi/lib.sh tests/mpi
 EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
 	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
-EXTRA_DIST += tests/system/exec.t
+EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
-EXTRA_DIST += tests/system/depend.t
+EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
 	tests/system/nonsense.t
@@ -271,6 +306,10 @@ check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
+EXTRA_DIST += tests/system/execlink.t
+check_PROGRAMS += tests/system/execlink
+tests_system_execlink_SOURCES = tests/system/execlink.c src/instance/execlink.c
+tests_system_execlink_LDADD = src/comm/libcomm.la src/job/libjob.la src/common/libcommon.la $(UV_LIBS) $(JSON_LIBS)
 EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 
@@ -279,3 +318,9 @@ EXTRA_DIST += tests/system/stream.t tests/system/rankloss.t tests/cluster/hbatch
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t
+
+# A clock that is wrong, for one rank of an instance.
+check_LTLIBRARIES = tests/system/skew.la
+tests_system_skew_la_SOURCES =
+tests_system_skew_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/system/badstart.t

@@ -144,6 +144,12 @@ void start_instance(const struct start *s, struct words *w)
         words_add(w, "--foreign=%s:%s", s->alloc->kind->name, s->alloc->id);
     if (s->expiration > 0)
         words_add(w, "--expiration=%.0f", s->expiration);
+    if (s->rundir)
+        words_add(w, "--rundir=%s", s->rundir);
+    if (s->supervised)
+        words_add(w, "--supervised=%s", s->supervised);
+    if (s->recover)
+        words_add(w, "--recover");
     if (s->tell_status)
         words_add(w, "--tell-status");
     if (s->uri_file)

@@ -7,7 +7,9 @@
 #include "src/cli/launcher.h"
 #include "src/cli/noise.h"
 #include "src/cli/reach.h"
+#include "src/cli/supervise.h"
 #include "src/common/path.h"
+#include "src/common/room.h"
 #include "src/foreign/query.h"
 
 struct flavour {
@@ -182,25 +184,51 @@ static void command(const struct start *s, struct words *w)
     start_instance(&told, w);
 }
 
-/* What mpirun itself would use; under Slurm srun, which names the nodes that it misses. */
-static char *reach_agent(const struct start *s)
+/* What mpirun itself would use; how a host is asked whether it is there (reach.h). */
+static char *ask_command(const struct start *s)
 {
     const char *chosen = getenv("OMPI_MCA_plm_rsh_agent");
-    if (start_nhosts(s) == 0 || strcmp(s->alloc->kind->name, "slurm") == 0)
+    if (start_nhosts(s) == 0)
         return NULL;
-    char *agent = agent_command(s);
-    if (agent)
-        return agent;
-    return xstrdup(chosen ? chosen : "ssh -o BatchMode=yes -o ConnectTimeout=8");
+    if (strcmp(s->alloc->kind->name, "slurm") == 0)
+        return xstrdup("srun --nodelist=%h -N1 -n1 --overlap true");
+    cleanup_free char *agent = agent_command(s);
+    if (is_named(agent, "qrsh"))
+        return xasprintf("%s -inherit -nostdin %%h true", agent);
+    if (agent || chosen)
+        return xasprintf("%s %%h true", agent ? agent : chosen);
+    return xstrdup("ssh -o BatchMode=yes -o ConnectTimeout=8 %h true");
+}
+
+/* Whether hbatch start goes on beside mpirun: it has to be on one of the nodes, for the program's
+ * sake, and MPICH's ranks all end with one. */
+static bool is_supervised(const struct start *s)
+{
+    return strcmp(our_flavour()->name, "openmpi") == 0 &&
+           (start_nhosts(s) == 0 || foreign_has_this(s->alloc));
 }
 
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
-    bool told = false;
-    int rc = noise_run(argv, &told, err);
-    cleanup_free char *agent = rc > 0 && !told ? reach_agent(s) : NULL;
-    if (agent)
-        reach_check(s->alloc->hosts, agent);
+    bool told = false, failed;
+    int rc;
+    if (room_check_tmpdir(err) < 0) /* mpirun would tell that on a page */
+        return -1;
+    cleanup_free char *ask = ask_command(s);
+    if (is_supervised(s)) {
+        struct supervise config = {
+            .start = s, .command = command, .ask = ask, .hosts = start_nhosts(s) > 0};
+        rc = supervise(&config, err);
+        failed = config.failed;
+    } else {
+        rc = noise_run(argv, &told, err);
+        failed = !told;
+        if (rc == 0 && !told && our_flavour()->hides_status)
+            rc = 1; /* the leader ended without a word */
+    }
+    /* srun names the nodes that it misses itself */
+    if (rc > 0 && failed && ask && strcmp(s->alloc->kind->name, "slurm") != 0)
+        reach_check(s->alloc->hosts, ask);
     return rc;
 }
 

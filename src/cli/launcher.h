@@ -27,6 +27,9 @@ struct start {
     unsigned test_nodes, test_gpus; /* 0: not given */
     bool tell_status;               /* the launcher hides the instance's exit code */
     const char *topology, *mpirun, *uri_file;
+    /* For hbatch-instance, when hbatch start goes on beside it (supervise.h). */
+    const char *rundir, *supervised; /* NULL: not */
+    bool recover;
     double time_limit;     /* seconds, 0: none */
     struct foreign *alloc; /* what it lives in, with hosts and end */
     bool foreign_named;    /* --foreign: it is not to be found out again */

@@ -29,7 +29,11 @@ bin_hbatch_SOURCES = \
 	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
+	src/cli/absent.c src/cli/absent.h \
+	src/cli/ranks.c src/cli/ranks.h \
 	src/cli/reach.c src/cli/reach.h \
+	src/cli/request.c src/cli/request.h \
+	src/cli/supervise.c src/cli/supervise.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'
 bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS)

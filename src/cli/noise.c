@@ -70,9 +70,21 @@ static bool may_be_pmix(const char *text, size_t len)
     return memcmp(text + name, head, rest) == 0;
 }
 
-static bool may_be_status(const char *text, size_t len)
+/* The line of an instance that TEXT, LEN bytes of a line, is or may become; its end: "\n" for
+ * those without a rest. */
+static const struct said {
+    enum noise_word word;
+    const char *text;
+} * may_be_said(const char *text, size_t len)
 {
-    return memcmp(text, NOISE_STATUS, MIN(len, sizeof(NOISE_STATUS) - 1)) == 0;
+    static const struct said all[] = {{NOISE_READY, "hbatch-instance: ready "},
+                                      {NOISE_ENDED, NOISE_STATUS},
+                                      {NOISE_LOST, "hbatch-instance: lost "},
+                                      {NOISE_RESTART, "hbatch-instance: restart\n"}};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (memcmp(text, all[i].text, MIN(len, strlen(all[i].text))) == 0)
+            return &all[i];
+    return NULL;
 }
 
 static bool may_be_border(const char *text, size_t len)
@@ -83,14 +95,20 @@ static bool may_be_border(const char *text, size_t len)
 /* The beginning of a line that may turn out not to be for the user. */
 static bool is_suspect(const char *text, size_t len)
 {
-    return may_be_border(text, len) || may_be_status(text, len) || may_be_pmix(text, len);
+    return may_be_border(text, len) || may_be_said(text, len) || may_be_pmix(text, len);
 }
 
 /* A whole line that is not for the user. */
 static bool is_swallowed(struct noise *n, const char *text, size_t len)
 {
-    if (may_be_status(text, len)) {
-        n->status = atoi(text + sizeof(NOISE_STATUS) - 1);
+    const struct said *s = may_be_said(text, len);
+    if (s) {
+        size_t words = strlen(s->text);
+        cleanup_free char *rest = xstrndup(text + words, len - MIN(len, words + 1));
+        if (s->word == NOISE_ENDED)
+            n->status = atoi(rest);
+        if (n->said)
+            n->said(n->arg, s->word, rest);
         return true;
     }
     return may_be_pmix(text, len) && memmem(text, len, "pmix_event_notification.c", 25);

@@ -8,7 +8,7 @@
  *
  * With --enable-recovery, which keeps ranks alive when one dies, mpirun's own exit code is 0
  * whatever theirs were: the instance then writes its own on stderr (hbatch-instance
- * --tell-status), and that line is taken here. */
+ * --tell-status), and that line is taken here, as are the others that it writes for hbatch start. */
 #ifndef HBATCH_CLI_NOISE_H
 #define HBATCH_CLI_NOISE_H
 
@@ -16,7 +16,13 @@
 #include <stddef.h>
 #include "src/common/error.h"
 
-/* What comes before the number in the line of --tell-status. */
+/* What an instance tells hbatch start: lines that begin so, and what follows there. */
+enum noise_word {
+    NOISE_READY, /* "hbatch-instance: ready URI"; URI may be "remote": rank 0 runs the program */
+    NOISE_ENDED,  /* "...: ended with exit code N": in order, as nothing else is */
+    NOISE_LOST,   /* "...: lost HOST": the rank there */
+    NOISE_RESTART /* "...: restart": all ranks leave, to be started again */
+};
 #define NOISE_STATUS "hbatch-instance: ended with exit code "
 
 /* Run ARGV and wait for it; signals sent to this process go to it.  Its exit code (128 and the
@@ -31,6 +37,8 @@ struct noise {
     bool inside; /* of a box */
     int status;  /* what --tell-status told; set it to -1 first */
     void (*write)(void *arg, const char *data, size_t len);
+    /* One of those lines has come: what follows its words; or NULL. */
+    void (*said)(void *arg, enum noise_word word, const char *rest);
     void *arg;
 };
 void noise_feed(struct noise *n, const char *data, size_t len);

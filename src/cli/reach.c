@@ -1,96 +1,199 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/cli/reach.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include "src/common/strbuf.h"
 #include "src/common/util.h"
 
-#define PATIENCE 10.0 /* s, for all */
+#define PATIENCE 10.0 /* s, of reach_check */
 
-enum { MAX_HOSTS = 512, MAX_WORDS = 16 };
+enum { AT_ONCE = 256, MAX_WORDS = 32 };
 
-static pid_t ask(const char *agent, const char *host)
+struct asked {
+    pid_t pid; /* 0: not begun, or over */
+    double until;
+    enum reach_answer answer;
+};
+
+struct reach {
+    char *command;
+    char **hosts;
+    double patience;
+    size_t n, begun, running;
+    struct asked *asked; /* [n] */
+};
+
+/* WORD with the host for each %h; new. */
+static char *fill_in(const char *word, const char *host)
 {
-    cleanup_free char *copy = xstrdup(agent), *name = xstrdup(host);
-    char *words[MAX_WORDS + 3], *save = NULL, last[] = "true";
+    struct strbuf out = {0};
+    strbuf_add(&out, "");
+    for (; *word; word++) {
+        if (word[0] == '%' && word[1] == 'h') {
+            strbuf_add(&out, host);
+            word++;
+        } else
+            strbuf_addc(&out, *word);
+    }
+    return strbuf_take(&out);
+}
+
+static pid_t ask(const char *command, const char *host)
+{
+    cleanup_free char *copy = xstrdup(command);
+    char *words[MAX_WORDS + 1], *save = NULL;
     size_t n = 0;
     for (char *w = strtok_r(copy, " ", &save); w && n < MAX_WORDS;
          w = strtok_r(NULL, " ", &save))
-        words[n++] = w;
-    if (n == 0)
-        return -1;
-    words[n++] = name;
-    words[n++] = last;
+        words[n++] = fill_in(w, host);
     words[n] = NULL;
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
     posix_spawn_file_actions_init(&actions);
     for (int fd = 0; fd < 3; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    pid_t pid;
-    int rc = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
+    posix_spawnattr_init(&attr);
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setpgroup(&attr, 0); /* a terminal's signals are not for it */
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    pid_t pid = 0;
+    if (n == 0 || posix_spawnp(&pid, words[0], &actions, &attr, words, environ) != 0)
+        pid = 0;
+    posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
-    return rc == 0 ? pid : -1;
+    while (n > 0)
+        free(words[--n]);
+    return pid;
 }
 
-/* Until all have ended or the time is over. */
-static void wait_for(struct pollfd *fds, size_t n)
+static void begin_some(struct reach *r)
 {
-    double end = time_mono() + PATIENCE;
-    for (;;) {
-        double left = end - time_mono();
-        size_t open = 0;
-        for (size_t i = 0; i < n; i++)
-            open += fds[i].fd >= 0;
-        if (open == 0 || left <= 0)
-            return;
-        if (poll(fds, n, (int)(left * 1000) + 1) <= 0)
-            continue;
-        for (size_t i = 0; i < n; i++)
-            if (fds[i].fd >= 0 && fds[i].revents) {
-                close(fds[i].fd);
-                fds[i].fd = -1;
-            }
+    for (; r->begun < r->n && r->running < AT_ONCE; r->begun++) {
+        struct asked *a = &r->asked[r->begun];
+        a->pid = ask(r->command, r->hosts[r->begun]);
+        a->until = time_mono() + r->patience;
+        a->answer = a->pid > 0 ? REACH_SILENT : REACH_UNKNOWN;
+        r->running += a->pid > 0;
     }
 }
 
-size_t reach_check(const struct hostlist *hosts, const char *agent)
+struct reach *reach_start(const struct hostlist *hosts, const char *command,
+                          double patience)
 {
-    size_t n = MIN(hostlist_count(hosts), (size_t)MAX_HOSTS), missing = 0;
-    cleanup_free pid_t *pids = xcalloc(n + 1, sizeof(*pids));
-    cleanup_free struct pollfd *fds = xcalloc(n + 1, sizeof(*fds));
-    for (size_t i = 0; i < n; i++) {
-        pids[i] = ask(agent, hostlist_nth(hosts, i));
-        fds[i] = (struct pollfd){.fd = pids[i] > 0 ? pidfd_open(pids[i], 0) : -1,
-                                 .events = POLLIN};
+    struct reach *r = xcalloc(1, sizeof(*r));
+    r->command = xstrdup(command);
+    r->patience = patience;
+    r->n = hostlist_count(hosts);
+    r->hosts = xcalloc(r->n + 1, sizeof(*r->hosts));
+    r->asked = xcalloc(r->n + 1, sizeof(*r->asked));
+    for (size_t i = 0; i < r->n; i++)
+        r->hosts[i] = xstrdup(hostlist_nth(hosts, i));
+    begin_some(r);
+    return r;
+}
+
+static void finish(struct reach *r, struct asked *a, enum reach_answer answer)
+{
+    a->pid = 0;
+    a->answer = answer;
+    r->running--;
+}
+
+/* One that is too late is killed, and collected if that takes no time. */
+static void give_up(struct reach *r, struct asked *a)
+{
+    kill(-a->pid, SIGKILL);
+    waitpid(a->pid, NULL, WNOHANG);
+    finish(r, a, REACH_SILENT);
+}
+
+void reach_destroy(struct reach *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->asked[i].pid > 0)
+            give_up(r, &r->asked[i]);
+        free(r->hosts[i]);
     }
-    wait_for(fds, n);
-    for (size_t i = 0; i < n; i++) {
-        int status = 0;
-        if (pids[i] <= 0)
-            continue; /* nothing is known */
-        bool silent = fds[i].fd >= 0;
-        if (silent) {
-            kill(pids[i], SIGKILL);
-            close(fds[i].fd);
-        }
-        waitpid(pids[i], &status, 0);
-        if (silent)
-            fprintf(stderr, "hbatch start: cannot reach %s: %s had no answer in %g s\n",
-                    hostlist_nth(hosts, i), agent, PATIENCE);
-        else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            fprintf(stderr, "hbatch start: cannot reach %s: '%s %s true' failed\n",
-                    hostlist_nth(hosts, i), agent, hostlist_nth(hosts, i));
-        else
+    free(r->hosts);
+    free(r->asked);
+    free(r->command);
+    free(r);
+}
+
+bool reach_reaped(struct reach *r, pid_t pid, int status)
+{
+    for (size_t i = 0; i < r->begun; i++) {
+        if (r->asked[i].pid != pid)
             continue;
-        missing++;
+        finish(r, &r->asked[i], status == 0 ? REACH_GOOD : REACH_FAILED);
+        begin_some(r);
+        return true;
     }
-    return missing;
+    return false;
+}
+
+bool reach_step(struct reach *r, double *wait)
+{
+    double now = time_mono(), first = now + r->patience;
+    for (size_t i = 0; i < r->begun; i++) {
+        struct asked *a = &r->asked[i];
+        if (a->pid > 0 && a->until <= now)
+            give_up(r, a);
+        else if (a->pid > 0)
+            first = MIN(first, a->until);
+    }
+    begin_some(r);
+    *wait = first - now;
+    return r->running == 0 && r->begun == r->n;
+}
+
+enum reach_answer reach_answer(const struct reach *r, size_t i)
+{
+    return r->asked[i].answer;
+}
+
+static void reap(struct reach *r)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        reach_reaped(r, pid, status);
+}
+
+void reach_check(const struct hostlist *hosts, const char *command)
+{
+    sigset_t chld, before;
+    double wait;
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &chld, &before);
+    struct reach *r = reach_start(hosts, command, PATIENCE);
+    for (reap(r); !reach_step(r, &wait); reap(r)) {
+        struct timespec limit = {.tv_sec = (time_t)wait,
+                                 .tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9)};
+        sigtimedwait(&chld, NULL, &limit);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    for (size_t i = 0; i < r->n; i++) {
+        cleanup_free char *text = fill_in(command, r->hosts[i]);
+        if (r->asked[i].answer == REACH_SILENT)
+            fprintf(stderr, "hbatch start: cannot reach %s: '%s' had no answer in %g s\n",
+                    r->hosts[i], text, PATIENCE);
+        else if (r->asked[i].answer == REACH_FAILED)
+            fprintf(stderr, "hbatch start: cannot reach %s: '%s' failed\n", r->hosts[i],
+                    text);
+    }
+    reach_destroy(r);
 }

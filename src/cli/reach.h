@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* reach: which hosts cannot be reached, asked when mpirun has failed, which names the first at
- * best. */
+/* reach: which hosts answer, asked by a command for each, all at once: "ssh %h true", where %h is
+ * the host and blanks separate the words.  Nothing blocks but reach_check. */
 #ifndef HBATCH_CLI_REACH_H
 #define HBATCH_CLI_REACH_H
 
+#include <stdbool.h>
+#include <sys/types.h>
 #include "src/common/hostlist.h"
 
-/* Run "AGENT HOST true" for all HOSTS at once (AGENT may have options, separated by blanks), and
- * tell, on stderr, a line for each that does not answer in time.  Return how many. */
-size_t reach_check(const struct hostlist *hosts, const char *agent);
+struct reach;
+
+/* Ask HOSTS; each has PATIENCE seconds. */
+struct reach *reach_start(const struct hostlist *hosts, const char *command,
+                          double patience);
+void reach_destroy(struct reach *r); /* what still runs is killed; NULL is allowed */
+/* Whether PID was one of its commands, which has ended with STATUS. */
+bool reach_reaped(struct reach *r, pid_t pid, int status);
+/* Kill what is too late.  True: all is known; else call it again after *WAIT seconds, or when one
+ * was reaped. */
+bool reach_step(struct reach *r, double *wait);
+/* Of the Ith host, in the end. */
+enum reach_answer { REACH_GOOD, REACH_FAILED, REACH_SILENT, REACH_UNKNOWN };
+enum reach_answer reach_answer(const struct reach *r, size_t i);
+
+/* Wait for the answers of all hosts, and tell, on stderr, a line for each that fails or is silent:
+ * mpirun, which has failed, names the first at best. */
+void reach_check(const struct hostlist *hosts, const char *command);
 
 #endif

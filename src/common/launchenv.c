@@ -100,6 +100,7 @@ static const struct rule {
     {"HBATCH_INSTANCE_*", true},
     {"HBATCH_URI", true},
     {"HBATCH_PARENT_URI", true},
+    {"HBATCH_RANKS_OF", true},
 };
 
 static size_t name_len(const char *name)

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/util.h"
 
@@ -49,6 +50,28 @@ char *path_make_tmpdir(const char *prefix, struct error *err)
         return NULL;
     }
     return dir;
+}
+
+int path_make_private(const char *dir, struct error *err)
+{
+    struct stat st;
+    if (mkdir(dir, 0700) == 0)
+        return 0;
+    if (errno != EEXIST || lstat(dir, &st) < 0)
+        return error_set(
+            err, errno,
+            "cannot make the directory %s: %s; set TMPDIR to a directory that "
+            "each host has",
+            dir, strerror(errno));
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077))
+        return error_set(err, EPERM,
+                         "%s is %s: it must be a directory of this user, with mode 0700",
+                         dir,
+                         S_ISLNK(st.st_mode)      ? "a symbolic link"
+                         : !S_ISDIR(st.st_mode)   ? "no directory"
+                         : st.st_uid != geteuid() ? "another user's"
+                                                  : "open to others");
+    return 0;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

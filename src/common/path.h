@@ -13,6 +13,10 @@ char *path_find_sibling(const char *name, struct error *err);
 /* Make a directory PREFIXXXXXXX in $TMPDIR or /tmp, mode 0700; its path, the caller frees. */
 char *path_make_tmpdir(const char *prefix, struct error *err);
 
+/* DIR, mode 0700: made, or there already and this user's own; a symbolic link is refused.
+ * -1 with err set. */
+int path_make_private(const char *dir, struct error *err);
+
 /* Remove DIR and everything below it, never following symbolic links. */
 void path_remove_tree(const char *dir);
 

@@ -66,6 +66,9 @@ char *read_file(const char *path, size_t *len);
 
 /* Seconds since the epoch (wall clock), and seconds of the monotonic clock. */
 double time_now(void);
+/* All processes of an instance speak of time by one clock, its leader's: this node's is AHEAD of it,
+ * which time_now() takes off from now on. */
+void time_correct(double ahead);
 double time_mono(void);
 
 #endif

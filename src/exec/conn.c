@@ -2,6 +2,7 @@
 #include "src/exec/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "src/common/util.h"
 #include "src/exec/exec.h"
 #include "src/exec/job.h"
+#include "src/exec/remember.h"
 #include "src/job/jsonutil.h"
 
 struct batch { /* sent, not yet acknowledged */
@@ -63,15 +65,18 @@ static void on_closed(struct lines *l, int status, void *arg)
 
 static const struct lines_ops ops = {.line = on_line, .closed = on_closed};
 
-static void greet(struct conn *c)
+void conn_greet(struct conn *c)
 {
+    if (!c->lines)
+        return;
     cleanup_strbuf struct strbuf b = {0};
     strbuf_addf(&b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"jobs\":[",
                 PACKAGE_VERSION, (int)getpid());
-    const char *comma = "";
+    bool first = true;
     size_t i = 0;
-    for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); comma = ",")
-        strbuf_addf(&b, "%s%llu", comma, (unsigned long long)job_id(job));
+    for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); first = false)
+        strbuf_addf(&b, "%s%llu", first ? "" : ",", (unsigned long long)job_id(job));
+    remember_list(c->x, &b, &first);
     strbuf_addf(&b, "],\"seq\":%llu}", (unsigned long long)c->acked);
     lines_send(c->lines, b.s, b.len);
     for (struct batch *e = c->first; e; e = e->next)
@@ -103,7 +108,8 @@ static void on_listener(struct io_watch *w, uint32_t events)
     if (c->lines)
         drop_lines(c);
     c->lines = lines_create(c->x->loop, fd, &ops, c);
-    greet(c);
+    if (!c->x->sweep) /* else after that */
+        conn_greet(c);
     exec_attached(c->x);
 }
 
@@ -150,6 +156,12 @@ void conn_destroy(struct conn *c)
     free(c->events.s);
     free(c->kept.s);
     free(c);
+}
+
+bool conn_is_wanted(const struct conn *c)
+{
+    struct pollfd p = {.fd = c->listener.fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
 }
 
 bool conn_attached(const struct conn *c)

@@ -19,6 +19,10 @@ struct conn;
 /* Serve the listening socket LISTEN (taken over). */
 struct conn *conn_create(struct exec *x, int listen, struct error *err);
 void conn_destroy(struct conn *c); /* NULL is allowed */
+/* Say hello, and send all events that were not acknowledged. */
+void conn_greet(struct conn *c);
+/* Does somebody wait to be accepted? */
+bool conn_is_wanted(const struct conn *c);
 bool conn_attached(const struct conn *c);
 
 /* Event [ID,"NAME",T,{...}]: begin it, add members to the buffer, end it. */

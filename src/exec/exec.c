@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -14,12 +16,16 @@
 #include "src/exec/job.h"
 #include "src/exec/job_doom.h"
 #include "src/exec/reader.h"
+#include "src/exec/remember.h"
+#include "src/exec/rundir.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 
 #define WATCHDOG_MS 5000 /* between looks whether the rundir is there */
 #define WARM_SECONDS 1.0 /* of idleness before the PMIx library is started */
 #define QUIT_SECONDS 5.0 /* for killed processes to be gone */
+#define LATE_SECONDS 0.1 /* for the others, when some were not in that time */
+#define ORPHAN_GRACE 5.0 /* between SIGTERM and SIGKILL when no rank came back */
 
 /* --- messages from the rank ---------------------------------------------------------------- */
 
@@ -57,11 +63,14 @@ static void on_warm(void *arg)
 static void on_init(struct exec *x, json_object *msg)
 {
     struct error err;
+    double ahead = 0;
     struct node *node = node_decode(msg, &err);
     if (!node) {
         log_error("%s", err.text);
         return;
     }
+    jsonutil_number(jsonutil_get(msg, "clock"), &ahead);
+    time_correct(ahead); /* of events and expirations */
     if (node->rank != x->rank)
         log_warning("init: this is the executor of rank %u, not %u", x->rank, node->rank);
     if (!x->node)
@@ -69,6 +78,18 @@ static void on_init(struct exec *x, json_object *msg)
     node_destroy(x->node);
     x->node = node;
     unbind(node);
+    free(x->node_path);
+    x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
+                             x->outer_node ? "/" : "", node->instance, x->rank);
+    if (x->pmi)
+        pmi_resize(x->pmi, node->size);
+    if (!isnan(node->orphan) && !x->orphan_fixed)
+        x->orphan_timeout = node->orphan;
+    if (x->sweep) {
+        x->sweep = false;
+        sweep_former(x, QUIT_SECONDS);
+        conn_greet(x->conn);
+    }
 }
 
 static void on_spec(struct exec *x, json_object *msg)
@@ -103,6 +124,11 @@ static void on_unspec(struct exec *x, json_object *msg)
 static void on_start(struct exec *x, json_object *msg)
 {
     json_object *jobs = jsonutil_get(msg, "jobs");
+    int64_t pid;
+    if (jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid) && pid != getpid()) {
+        log_info("start: it was meant for the executor that was here before");
+        return;
+    }
     if (!json_object_is_type(jobs, json_type_array)) {
         log_error("start: \"jobs\" is not an array");
         return;
@@ -158,7 +184,9 @@ static void on_read(struct exec *x, json_object *msg)
         return;
     }
     jsonutil_int(jsonutil_get(msg, "pos"), 0, INT64_MAX, &pos);
-    uint64_t first = job ? job->spool.first : pos ? (uint64_t)pos : reader_recall(x, id);
+    uint64_t first = job   ? job->spool.first
+                     : pos ? (uint64_t)pos
+                           : remember_output(x, id);
     reader_create(x, id, sub, job, first);
 }
 
@@ -197,7 +225,15 @@ static void on_acked(struct exec *x, json_object *msg)
     int64_t seq = 0;
     jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq);
     conn_acked(x->conn, (uint64_t)seq);
-    reader_forget(x, (uint64_t)seq);
+    remember_forget(x, (uint64_t)seq);
+}
+
+/* Another leader has come: what a new connection would bring. */
+static void on_renew(struct exec *x, json_object *msg)
+{
+    (void)msg;
+    reader_close_all(x);
+    conn_greet(x->conn);
 }
 
 static void on_quit(struct exec *x, json_object *msg)
@@ -210,10 +246,10 @@ static const struct {
     const char *name;
     void (*f)(struct exec *x, json_object *msg);
 } messages[] = {
-    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec}, {"unspec", on_unspec},
-    {"env", on_env},     {"kill", on_kill},   {"end", on_end},   {"stdin", on_stdin},
-    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},   {"unread", on_unread},
-    {"init", on_init},   {"quit", on_quit},
+    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec},   {"unspec", on_unspec},
+    {"env", on_env},     {"kill", on_kill},   {"end", on_end},     {"stdin", on_stdin},
+    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},     {"unread", on_unread},
+    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew},
 };
 
 void exec_message(struct exec *x, json_object *msg)
@@ -290,15 +326,33 @@ void exec_pmi_send(struct exec *x, int rank, json_object *msg)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* A process that waits for a device or a file server cannot be killed before that is over. */
+static void on_overdue(void *arg)
+{
+    struct exec *x = arg;
+    log_error("leaving with tasks of %zu jobs that did not end in %.0f s after SIGKILL",
+              x->jobs.used, QUIT_SECONDS);
+    x->overdue = true;
+    uv_stop(x->loop);
+}
+
 static void on_orphan(void *arg)
 {
-    exec_quit(arg, "no rank came back in time");
+    struct exec *x = arg;
+    log_info("leaving: no rank came back in time");
+    x->quitting = x->deserted = true;
+    size_t i = 0;
+    for (struct job *job; (job = idmap_next(&x->jobs, &i));)
+        job_end(job, ORPHAN_GRACE);
+    timer_start(&x->quit_timer, x->loop, ORPHAN_GRACE + QUIT_SECONDS, on_overdue, x);
+    exec_job_finished(x);
 }
 
 void exec_attached(struct exec *x)
 {
     timer_stop(&x->orphan);
     uv_timer_stop(&x->watchdog);
+    x->deserted = false; /* too late to stay, but the directory is needed */
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -332,6 +386,7 @@ void exec_quit(struct exec *x, const char *why)
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
         job_kill(job);
+    timer_start(&x->quit_timer, x->loop, QUIT_SECONDS, on_overdue, x);
     exec_job_finished(x);
 }
 
@@ -386,6 +441,18 @@ static int open_signals(struct exec *x, struct error *err)
     return io_add(x->io, &x->signals, EPOLLIN, err);
 }
 
+/* Where in the file system the socket LISTEN is. */
+static char *path_of(int listen)
+{
+    struct sockaddr_un addr;
+    socklen_t len = sizeof(addr);
+    memset(&addr, 0, sizeof(addr));
+    if (getsockname(listen, (struct sockaddr *)&addr, &len) < 0 ||
+        addr.sun_family != AF_UNIX || addr.sun_path[0] != '/')
+        return NULL;
+    return xstrndup(addr.sun_path, sizeof(addr.sun_path));
+}
+
 struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int listen,
                          struct error *err)
 {
@@ -395,6 +462,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     x->rank = rank;
     x->rundir = xstrdup(rundir);
     x->signals.fd = -1;
+    x->socket_path = path_of(listen);
     x->scratch = xmalloc(EXEC_SCRATCH);
     x->orphan_timeout = EXEC_ORPHAN_TIMEOUT;
     x->specs = specs_create();
@@ -421,16 +489,21 @@ void exec_destroy(struct exec *x)
     timer_stop(&x->orphan);
     timer_stop(&x->warm);
     timer_stop(&x->sweep_timer);
+    timer_stop(&x->quit_timer);
     doom_free_all(x);
     reader_close_all(x);
-    reader_forget(x, UINT64_MAX);
+    remember_forget(x, UINT64_MAX);
     job_free_all(x);
     if (x->pmi)
         pmi_destroy(x->pmi);
-    sweep_all(x, QUIT_SECONDS);
+    sweep_all(x, x->overdue ? LATE_SECONDS : QUIT_SECONDS);
     tmpdirs_destroy(x->tmpdirs);
     spool_close(x->spool);
+    if (x->deserted && conn_is_wanted(x->conn))
+        x->deserted = false;
     conn_destroy(x->conn);
+    if (x->deserted)
+        rundir_leave(x->rundir, x->rank, x->socket_path, x->node && x->node->own_rundir);
     if (x->io)
         io_close(x->io, &x->signals);
     io_destroy(x->io);
@@ -442,9 +515,12 @@ void exec_destroy(struct exec *x)
     node_destroy(x->node);
     envbuf_fini(&x->env);
     idmap_fini(&x->tasks);
-    idmap_fini(&x->ended_output);
+    idmap_fini(&x->ended_jobs);
     free(x->scratch);
     free(x->outer_path);
+    free(x->outer_node);
+    free(x->node_path);
     free(x->rundir);
+    free(x->socket_path);
     free(x);
 }

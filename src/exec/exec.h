@@ -34,8 +34,8 @@ struct exec {
     struct pmi *pmi; /* NULL until a job needs it */
     struct detect *detect;
     struct reader *readers;
-    struct remembered *remembered, *remembered_last; /* see reader_remember */
-    struct idmap ended_output;
+    struct remembered *remembered, *remembered_last;
+    struct idmap ended_jobs; /* id to struct remembered */
 
     struct idmap jobs;  /* id to struct job */
     struct idmap tasks; /* pid to struct task */
@@ -45,6 +45,8 @@ struct exec {
     struct envbuf env; /* of the task being started */
     char *scratch;     /* SCRATCH_SIZE bytes, for reads */
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
+    char *outer_node;  /* the same for HBATCH_NODE_PATH */
+    char *node_path;   /* what tasks get as HBATCH_NODE_PATH; NULL until the first init */
     unsigned long long launched;
 
     uv_prepare_t prepare;
@@ -53,7 +55,13 @@ struct exec {
     struct timer *warm;   /* see on_warm */
     struct timer *orphan; /* runs while no rank is attached */
     double orphan_timeout;
+    bool orphan_fixed; /* by the environment: the rank's "orphan" does not count */
+    bool deserted;     /* that time is over: what is ours goes with us */
+    char *socket_path; /* what we listen on, or NULL */
+    struct timer *quit_timer;
+    bool overdue; /* it fired */
     bool quitting, verbose;
+    bool sweep; /* a former executor's tasks may be left: see sweep_former */
     struct timer *sweep_timer;
     double last_sweep;
     bool drop_readers; /* the connection that they belong to is gone */

@@ -14,6 +14,7 @@
 #include "src/common/util.h"
 #include "src/exec/job_doom.h"
 #include "src/exec/reader.h"
+#include "src/exec/remember.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 
@@ -160,6 +161,7 @@ void job_exception(struct job *job, const char *type, int severity, const char *
 static void finish_event(struct exec *x, uint64_t id, const struct job *job, int status)
 {
     struct strbuf *b = conn_event_begin(x->conn, id, "finish");
+    remember_ended(x, id, job ? job->spool.first : 0);
     strbuf_addf(b, "\"status\":%d,\"tasks\":{", status);
     unsigned told = 0;
     for (unsigned i = 0; job && i < job->nlocal && told < 64; i++)
@@ -222,8 +224,6 @@ static void finish(struct job *job)
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
-    if (job->spool.first)
-        reader_remember(x, job->id, job->spool.first);
     finish_event(x, job->id, job, job->status ? job->status : job->ended_status);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
@@ -494,7 +494,12 @@ void job_start(struct exec *x, json_object *o)
         return;
     }
     if (job_find(x, (uint64_t)id)) {
-        log_error("start: job %lld already runs here", (long long)id);
+        log_info("start: job %lld already runs here", (long long)id);
+        return;
+    }
+    if (remember_has(x, (uint64_t)id) &&
+        json_object_get_boolean(jsonutil_get(o, "again"))) {
+        log_info("start: job %lld has already run here", (long long)id);
         return;
     }
     struct job *job = xcalloc(1, sizeof(*job));

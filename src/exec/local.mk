@@ -18,7 +18,9 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/options.c src/exec/options.h \
 	src/exec/output.c src/exec/output.h \
 	src/exec/reader.c src/exec/reader.h \
+	src/exec/remember.c src/exec/remember.h \
 	src/exec/rlimit.c src/exec/rlimit.h \
+	src/exec/rundir.c src/exec/rundir.h \
 	src/exec/spec.c src/exec/spec.h \
 	src/exec/spool.c src/exec/spool.h \
 	src/exec/sweep.c src/exec/sweep.h \

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "config.h"
 #include "src/comm/lines.h"
@@ -26,6 +27,7 @@ const char *__lsan_default_suppressions(void)
 }
 #endif
 
+#define BACKLOG 128
 #define TEXT_(X) #X
 #define TEXT(X) TEXT_(X)
 
@@ -36,6 +38,8 @@ static const char usage[] =
     "  --rank=N         the instance's rank here (default 0)\n"
     "  --socket-fd=N    a listening socket that was inherited\n"
     "  --socket=PATH    the socket to listen on (default DIR/exec-RANK.sock)\n"
+    "  --sweep          first kill what tasks of a former executor of this rank are "
+    "left\n"
     "  --verbose        say more on stderr\n"
     "Environment: HBATCH_EXEC_ORPHAN_TIMEOUT, how long jobs go on without a rank "
     "(" TEXT(EXEC_ORPHAN_TIMEOUT) "s)\n";
@@ -44,7 +48,7 @@ struct arguments {
     unsigned rank;
     int fd;
     const char *rundir, *socket;
-    bool verbose;
+    bool sweep, verbose;
 };
 
 static unsigned number(const char *option, const char *text)
@@ -63,6 +67,7 @@ static void parse(int argc, char **argv, struct arguments *a)
                                             {"rundir", required_argument, NULL, 'd'},
                                             {"socket-fd", required_argument, NULL, 'f'},
                                             {"socket", required_argument, NULL, 's'},
+                                            {"sweep", no_argument, NULL, 'w'},
                                             {"verbose", no_argument, NULL, 'v'},
                                             {"version", no_argument, NULL, 'V'},
                                             {"help", no_argument, NULL, 'h'},
@@ -81,6 +86,9 @@ static void parse(int argc, char **argv, struct arguments *a)
             break;
         case 's':
             a->socket = optarg;
+            break;
+        case 'w':
+            a->sweep = true;
             break;
         case 'v':
             a->verbose = true;
@@ -133,6 +141,9 @@ static int open_socket(const struct arguments *a, struct error *err)
             return error_set(err, errno, "--socket-fd=%d: %s", a->fd, strerror(errno));
         fcntl(a->fd, F_SETFD, FD_CLOEXEC);
         fcntl(a->fd, F_SETFL, flags | O_NONBLOCK);
+        /* A rank that connects asks the kernel for the process that listens: that is us now. */
+        if (listen(a->fd, BACKLOG) < 0)
+            return error_set(err, errno, "--socket-fd=%d: %s", a->fd, strerror(errno));
         return a->fd;
     }
     cleanup_free char *path =
@@ -143,13 +154,23 @@ static int open_socket(const struct arguments *a, struct error *err)
     return fd;
 }
 
-static double orphan_timeout(double seconds)
+static void get_orphan_timeout(struct exec *x)
 {
     struct error err;
+    double seconds;
     const char *text = getenv("HBATCH_EXEC_ORPHAN_TIMEOUT");
-    if (text && duration_decode(text, &seconds, &err) < 0)
+    if (text && duration_decode(text, &seconds, &err) < 0) {
         log_warning("HBATCH_EXEC_ORPHAN_TIMEOUT: %s", err.text);
-    return seconds;
+    } else if (text) {
+        x->orphan_timeout = seconds;
+        x->orphan_fixed = true;
+    }
+}
+
+static char *get_env(const char *name)
+{
+    const char *text = getenv(name);
+    return text && *text ? xstrdup(text) : NULL;
 }
 
 int main(int argc, char **argv)
@@ -167,8 +188,8 @@ int main(int argc, char **argv)
     int fd = open_socket(&a, &err);
     if (fd < 0)
         log_exit(1, "%s", err.text);
-    const char *outer = getenv("HBATCH_JOB_PATH");
-    char *outer_path = outer && *outer ? xstrdup(outer) : NULL;
+    char *outer_path = get_env("HBATCH_JOB_PATH");
+    char *outer_node = get_env("HBATCH_NODE_PATH");
     launchenv_clean();
     if (chdir("/") < 0)
         log_exit(1, "/: %s", strerror(errno));
@@ -180,8 +201,10 @@ int main(int argc, char **argv)
     if (!x)
         log_exit(1, "%s", err.text);
     x->outer_path = outer_path;
+    x->outer_node = outer_node;
+    x->sweep = a.sweep;
     x->verbose = a.verbose;
-    x->orphan_timeout = orphan_timeout(x->orphan_timeout);
+    get_orphan_timeout(x);
     exec_detached(x);
     uv_run(&loop, UV_RUN_DEFAULT);
     conn_flush(x->conn);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
@@ -51,6 +52,16 @@ static int get_unsigned(json_object *o, const char *key, unsigned *out, struct e
     if (v && !jsonutil_int(v, 0, INT_MAX, &n))
         return error_set(err, EINVAL, "init: \"%s\" must be a non-negative integer", key);
     *out = (unsigned)n;
+    return 0;
+}
+
+static int get_orphan(struct node *node, json_object *o, struct error *err)
+{
+    node->orphan = NAN;
+    if (o && (!jsonutil_number(o, &node->orphan) || !(node->orphan >= 0)))
+        return error_set(err, EINVAL,
+                         "init: \"orphan\" must be a number of seconds, not %s",
+                         jsonutil_show(o).text);
     return 0;
 }
 
@@ -108,10 +119,12 @@ struct node *node_decode(json_object *init, struct error *err)
         get_unsigned(init, "size", &node->size, err) < 0 ||
         get_unsigned(init, "level", &node->level, err) < 0 ||
         get_unsigned(init, "universe", &node->universe, err) < 0 ||
+        get_orphan(node, jsonutil_get(init, "orphan"), err) < 0 ||
         get_cores(node, jsonutil_get(init, "cores"), err) < 0 ||
         get_gpus(node, jsonutil_get(init, "gpus"), err) < 0)
         return NULL;
     node->bind = json_object_get_boolean(jsonutil_get(init, "bind"));
+    node->own_rundir = json_object_get_boolean(jsonutil_get(init, "own_rundir"));
     node->init = json_object_get(init);
     return take(node);
 }

@@ -17,7 +17,8 @@ struct node {
     char *instance, *host, *uri, *parent_uri; /* parent_uri may be NULL */
     char *rundir;
     unsigned rank, size, level, universe;
-    bool bind;
+    bool bind, own_rundir;
+    double orphan; /* seconds that the executor waits for a rank; NAN: not told */
     unsigned ncores;
     hwloc_bitmap_t *pus; /* [ncores] PUs of each logical core */
     unsigned ngpus;

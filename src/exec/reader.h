@@ -25,12 +25,4 @@ void reader_close_all(struct exec *x);
 void reader_record(struct exec *x, struct job *job, uint64_t pos);
 void reader_job_ended(struct exec *x, struct job *job);
 
-/* Remember where the output of a job that has ended begins until the rank knows that it has:
- * a request to read it may be on its way. */
-void reader_remember(struct exec *x, uint64_t id, uint64_t first);
-/* That position, 0: none. */
-uint64_t reader_recall(const struct exec *x, uint64_t id);
-/* Events up to SEQ are known to the rank. */
-void reader_forget(struct exec *x, uint64_t seq);
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/exec/sweep.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +16,8 @@
 
 #define SWEEP_PAUSE 0.1 /* seconds between sweeps while jobs end */
 #define DEPTH_MAX 64
+#define CLEAN_SCANS                                                                      \
+    2 /* a process between fork and the end of exec shows no environment */
 
 /* Call F for each child of process PID. */
 static void each_child(pid_t pid,
@@ -35,32 +38,34 @@ static void each_child(pid_t pid,
     }
 }
 
+/* The value of variable NAME= in a process's environment, or NULL; *ENV is for the caller to free. */
+static const char *variable_of(pid_t pid, const char *name, char **env)
+{
+    char path[64];
+    size_t len = 0, n = strlen(name);
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    *env = read_file(path, &len);
+    for (const char *p = *env; p && p < *env + len; p += strlen(p) + 1)
+        if (strncmp(p, name, n) == 0)
+            return p + n;
+    return NULL;
+}
+
 /* The job, of those that this executor started, that process PID belongs to; 0: unknown. */
 static uint64_t job_of(const struct exec *x, pid_t pid)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
-    size_t len = 0;
-    cleanup_free char *env = read_file(path, &len);
-    if (!env || !x->node)
-        return 0;
-    static const char name[] = "HBATCH_JOB_PATH=";
-    for (const char *p = env; p < env + len; p += strlen(p) + 1) {
-        if (strncmp(p, name, sizeof(name) - 1) != 0)
-            continue;
-        p += sizeof(name) - 1;
-        if (x->outer_path) {
-            size_t n = strlen(x->outer_path);
-            if (strncmp(p, x->outer_path, n) != 0 || p[n] != '/')
-                return 0;
-            p += n + 1;
-        }
-        size_t n = strlen(x->node->instance);
-        if (strncmp(p, x->node->instance, n) != 0 || p[n] != '.')
+    cleanup_free char *env = NULL;
+    const char *p = x->node ? variable_of(pid, "HBATCH_JOB_PATH=", &env) : NULL;
+    if (p && x->outer_path) {
+        size_t n = strlen(x->outer_path);
+        if (strncmp(p, x->outer_path, n) != 0 || p[n] != '/')
             return 0;
-        return strtoull(p + n + 1, NULL, 10);
+        p += n + 1;
     }
-    return 0;
+    size_t n = p ? strlen(x->node->instance) : 0;
+    if (!p || strncmp(p, x->node->instance, n) != 0 || p[n] != '.')
+        return 0;
+    return strtoull(p + n + 1, NULL, 10);
 }
 
 /* ONLY: kill what belongs to this job; 0: to any job that does not run. */
@@ -127,5 +132,46 @@ void sweep_all(struct exec *x, double seconds)
             return;
         poll(NULL, 0, 2);
     } while (time_mono() < until);
-    log_warning("some processes of ended jobs could not be killed in %.0f s", seconds);
+    log_warning("some processes of ended jobs could not be killed in %g s", seconds);
+}
+
+/* A task's process, or one of an instance that runs within a task. */
+static bool is_former(const struct exec *x, pid_t pid)
+{
+    cleanup_free char *env = NULL;
+    const char *p = variable_of(pid, "HBATCH_NODE_PATH=", &env);
+    size_t n = strlen(x->node_path);
+    return p && strncmp(p, x->node_path, n) == 0 && (p[n] == '\0' || p[n] == '/');
+}
+
+/* One look at all processes: the number of those killed. */
+static unsigned scan(struct exec *x)
+{
+    unsigned count = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *e; proc && (e = readdir(proc));) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+        if (pid <= 1 || pid == getpid() || !is_former(x, pid))
+            continue;
+        log_info("process %d of the former executor's tasks is killed", (int)pid);
+        kill_child(x, pid, 0, 0);
+        count++;
+    }
+    if (proc)
+        closedir(proc);
+    return count;
+}
+
+void sweep_former(struct exec *x, double seconds)
+{
+    double until = time_mono() + seconds;
+    for (int clean = 0; clean < CLEAN_SCANS; poll(NULL, 0, 1)) {
+        clean = scan(x) == 0 ? clean + 1 : 0;
+        if (clean == 0 && time_mono() > until) {
+            log_error("some processes of the former executor's tasks could not be killed "
+                      "in %.0f s",
+                      seconds);
+            return;
+        }
+    }
 }

@@ -224,6 +224,7 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
     envbuf_add(b, "HBATCH_JOB_ID=%s", job->f58);
     envbuf_add(b, "HBATCH_JOB_PATH=%s%s%s.%llu", x->outer_path ? x->outer_path : "",
                x->outer_path ? "/" : "", node->instance, (unsigned long long)job->id);
+    envbuf_add(b, "HBATCH_NODE_PATH=%s", x->node_path);
     envbuf_add(b, "HBATCH_JOB_SIZE=%u", job->ntasks);
     envbuf_add(b, "HBATCH_JOB_NNODES=%u", job->nnodes);
     envbuf_add(b, "HBATCH_JOB_TMPDIR=%s", tmpdir_path(job->tmpdir));

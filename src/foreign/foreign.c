@@ -115,8 +115,7 @@ int foreign_add_file(struct foreign *f, const char *path, bool slots, struct err
     return 0;
 }
 
-/* "node1.cluster" and "node1" are the same host. */
-static bool same_host(const char *a, const char *b)
+bool foreign_same_host(const char *a, const char *b)
 {
     size_t n = strcspn(a, ".");
     return n == strcspn(b, ".") && memcmp(a, b, n) == 0;
@@ -132,7 +131,7 @@ static int select_hosts(struct foreign *f, const struct foreign_options *o,
     for (size_t i = 0; rc == 0 && i < hostlist_count(named.hosts); i++) {
         const char *name = hostlist_nth(named.hosts, i);
         size_t k = 0, n = hostlist_count(f->hosts);
-        while (k < n && !same_host(name, hostlist_nth(f->hosts, k)))
+        while (k < n && !foreign_same_host(name, hostlist_nth(f->hosts, k)))
             k++;
         if (k < n)
             foreign_add_host(&kept, hostlist_nth(f->hosts, k), f->slots[k]);
@@ -169,19 +168,24 @@ int foreign_find_hosts(struct foreign *f, const struct foreign_options *o,
     return 0;
 }
 
-bool foreign_is_here(const struct foreign *f)
+bool foreign_has_this(const struct foreign *f)
 {
     char host[256];
-    if (hostlist_count(f->hosts) != 1)
-        return false;
-    const char *only = hostlist_nth(f->hosts, 0);
     const char *var = f->kind->host_var ? getenv(f->kind->host_var) : NULL;
-    if (var && strcmp(var, only) == 0)
-        return true;
     if (gethostname(host, sizeof(host)) < 0)
-        return false;
+        host[0] = '\0';
     host[sizeof(host) - 1] = '\0';
-    return same_host(host, only);
+    for (size_t i = 0; i < hostlist_count(f->hosts); i++) {
+        const char *name = hostlist_nth(f->hosts, i);
+        if ((var && strcmp(var, name) == 0) || (*host && foreign_same_host(host, name)))
+            return true;
+    }
+    return false;
+}
+
+bool foreign_is_here(const struct foreign *f)
+{
+    return hostlist_count(f->hosts) == 1 && foreign_has_this(f);
 }
 
 char *foreign_agent(const struct foreign *f)

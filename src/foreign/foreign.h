@@ -66,6 +66,10 @@ void foreign_find_end(struct foreign *f);
  * system kills them: somewhat before f->end.  0: never. */
 double foreign_deadline(const struct foreign *f, double now);
 
+/* "node1.cluster" and "node1" are the same host. */
+bool foreign_same_host(const char *a, const char *b);
+/* This machine is one of the hosts. */
+bool foreign_has_this(const struct foreign *f);
 /* The one host of the allocation is this machine. */
 bool foreign_is_here(const struct foreign *f);
 /* The kind's agent that is in PATH: by its path (new), since the other hosts, which may be told of

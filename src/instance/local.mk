@@ -1,21 +1,28 @@
 # hbatch-instance lies beside hbatch: both are programs that users name.
 bin_PROGRAMS += bin/hbatch-instance
 bin_hbatch_instance_SOURCES = \
-	src/instance/main.c \
+	src/instance/main.c src/instance/instance.h \
+	src/instance/gather.c \
 	src/instance/options.c src/instance/options.h \
 	src/instance/node.c src/instance/node.h \
+	src/instance/checks.c src/instance/checks.h \
 	src/instance/execlink.c src/instance/execlink.h \
 	src/instance/server.c src/instance/server.h \
 	src/instance/router.c src/instance/router.h \
-	src/instance/program.c src/instance/program.h \
-	src/instance/orphans.c src/instance/orphans.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/keys.c src/instance/keys.h \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/mapping.c src/instance/mapping.h \
+	src/instance/record.c src/instance/record.h \
+	src/instance/replica_impl.h \
+	src/instance/restore.c \
+	src/instance/adopt.c \
+	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c \
 	src/instance/depend.c src/instance/depend.h \

@@ -175,6 +175,32 @@ static void undo_binding(hwloc_topology_t t, hwloc_const_cpuset_t allowed)
     hwloc_set_cpubind(t, set, HWLOC_CPUBIND_PROCESS);
 }
 
+/* What is known of each node: who it is. */
+static json_object *identify(const struct options *options, unsigned rank)
+{
+    char host[256];
+    if (gethostname(host, sizeof(host)) < 0)
+        snprintf(host, sizeof(host), "localhost");
+    host[sizeof(host) - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+
+    json_object *node = json_object_new_object();
+    json_object_object_add(node, "machine", json_object_new_string(host));
+    if (options->isvirtual)
+        snprintf(host, sizeof(host), "vnode%u", rank);
+    json_object_object_add(node, "host", json_object_new_string(host));
+    json_object_object_add(node, "virtual", json_object_new_boolean(options->isvirtual));
+    json_object_object_add(node, "version", json_object_new_string(VERSION));
+    return node;
+}
+
+json_object *node_unusable(const struct options *options, unsigned rank, const char *why)
+{
+    json_object *node = identify(options, rank);
+    json_object_object_add(node, "error", json_object_new_string(why));
+    return node;
+}
+
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
                            struct error *err)
 {
@@ -191,22 +217,10 @@ json_object *node_discover(const struct options *options, unsigned rank, bool un
         if (hwloc_get_cpubind(t, bound, HWLOC_CPUBIND_PROCESS) == 0)
             hwloc_bitmap_and(usable, usable, bound);
     }
-    char host[256];
-    if (gethostname(host, sizeof(host)) < 0)
-        snprintf(host, sizeof(host), "localhost");
-    host[sizeof(host) - 1] = '\0';
-    host[strcspn(host, ".")] = '\0';
-
-    json_object *node = json_object_new_object();
-    json_object_object_add(node, "machine", json_object_new_string(host));
-    if (options->isvirtual)
-        snprintf(host, sizeof(host), "vnode%u", rank);
-    json_object_object_add(node, "host", json_object_new_string(host));
-    json_object_object_add(node, "virtual", json_object_new_boolean(options->isvirtual));
+    json_object *node = identify(options, rank);
     json_object_object_add(node, "cores", list_cores(t, usable));
     json_object_object_add(node, "gpus", list_gpus(options));
     json_object_object_add(node, "bind", json_object_new_boolean(!options->topology));
-    json_object_object_add(node, "version", json_object_new_string(VERSION));
     return node;
 }
 

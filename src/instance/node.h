@@ -17,6 +17,9 @@
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
                            struct error *err);
 
+/* In its place on a rank that cannot take part: {"host", "version", "error":WHY}. */
+json_object *node_unusable(const struct options *options, unsigned rank, const char *why);
+
 /* R of the instance: every node with all its cores and GPUs, by logical id.  NODES: what
  * node_discover gave on each of the SIZE ranks. */
 struct rset *node_resources(json_object **nodes, unsigned size);

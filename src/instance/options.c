@@ -22,6 +22,8 @@ enum {
     O_SETATTR,
     O_TELL_STATUS,
     O_EXPIRATION,
+    O_SUPERVISED,
+    O_RECOVER,
     O_FOREIGN
 };
 
@@ -61,6 +63,13 @@ static const struct {
      NULL,
      "say the exit code on stderr at the end (mpirun --enable-recovery\n"
      "hides it; hbatch start reads it there)"},
+    {{"supervised", required_argument, NULL, O_SUPERVISED},
+     "HOST",
+     "hbatch start on HOST runs the program and starts ranks again;\n"
+     "the run directory is the instance's and removed at the end"},
+    {{"recover", no_argument, NULL, O_RECOVER},
+     NULL,
+     "go on with the instance whose run directory this is"},
     {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
     {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
     {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
@@ -157,6 +166,12 @@ void options_parse(struct options *o, int argc, char **argv)
         case O_RUNDIR:
             o->rundir = optarg;
             break;
+        case O_SUPERVISED:
+            o->supervised = optarg;
+            break;
+        case O_RECOVER:
+            o->recover = true;
+            break;
         case O_POLICY:
             if (!sched_policy_find(optarg))
                 log_exit(1, "--policy=%s: no such scheduling policy", optarg);
@@ -188,6 +203,9 @@ void options_parse(struct options *o, int argc, char **argv)
                      argv[optind - 1]);
         }
     }
+    if ((o->supervised || o->recover) && !o->rundir)
+        log_exit(1, "--%s needs --rundir=DIR, which all ranks know",
+                 o->supervised ? "supervised" : "recover");
     if (optind < argc)
         o->program = argv + optind;
 }

@@ -11,9 +11,12 @@ struct options {
         *topology; /* hwloc synthetic description or XML file; NULL: this machine */
     const char *uri_file; /* where the leader writes its URI, or NULL */
     const char *rundir;   /* made if it does not exist; NULL: a new one in $TMPDIR */
-    const char *policy;   /* scheduling policy */
-    unsigned gpus;        /* GPUs of a virtual node */
-    bool isvirtual;       /* several ranks on one machine are nodes of their own */
+    /* The host of hbatch start, which runs the program where that is a node; or NULL. */
+    const char *supervised;
+    bool recover;       /* the instance lives on in the run directory */
+    const char *policy; /* scheduling policy */
+    unsigned gpus;      /* GPUs of a virtual node */
+    bool isvirtual;     /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;    /* say the exit code on stderr */
     double time_limit;   /* seconds, 0: none */

@@ -18,11 +18,23 @@
     " (SELECT text FROM text WHERE n = r.ranks)"
 #define JOB_COLUMNS                                                                      \
     "j.id, j.count, j.cc, j.userid, j.t_submit, j.urgency, j.priority, j.flags,"         \
-    " j.ntasks, j.nnodes, j.ncores, j.ngpus, j.duration, j.name, j.cwd, j.queue"
+    " j.ntasks, j.nnodes, j.ncores, j.ngpus, j.duration, j.name, j.cwd, j.queue,"        \
+    " j.key, j.parent, j.parent_rank"
 #define NO_RUN                                                                           \
     "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "     \
     "NULL,"                                                                              \
     " NULL, NULL, NULL, NULL, NULL, NULL"
+/* in place, not INSERT OR REPLACE: that deletes the row, and inserts it anew */
+#define RUN_PUT                                                                          \
+    "INSERT INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"     \
+    " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) ON CONFLICT(id) DO UPDATE SET"        \
+    " job = ?2, cc = ?3, t_depend = ?4, t_run = ?5, t_cleanup = ?6, t_inactive = ?7,"    \
+    " expiration = ?8, status = ?9, result = ?10, nnodes = ?11, ncores = ?12,"           \
+    " ngpus = ?13, extype = ?14, exseverity = ?15, exnote = ?16, r = ?17,"               \
+    " nodelist = ?18, ranks = ?19, taskmap = ?20, uri = ?21, output = ?22"
+#define NOTED                                                                            \
+    "n.id BETWEEN ?1 AND ?2 AND"                                                         \
+    " NOT EXISTS (SELECT 1 FROM run WHERE id = n.id AND t_inactive IS NOT NULL)"
 #define LONG_TEXTS                                                                       \
     "(SELECT text FROM text WHERE n = r.r), (SELECT text FROM text WHERE n = r.taskmap)"
 
@@ -36,12 +48,23 @@ static const char *const sql[ST_COUNT] = {
     [ST_ATTR_GET] = "SELECT value FROM attr WHERE name = ?1",
     [ST_TEXT_FIND] = "SELECT n FROM text WHERE hash = ?1 AND text = ?2",
     [ST_TEXT_ADD] = "INSERT INTO text(hash, text) VALUES(?1, ?2)",
-    [ST_JOB_ADD] = "INSERT OR REPLACE INTO job VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-                   " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-    [ST_JOB_URGENCY] = "UPDATE job SET urgency = ?2, priority = ?3 WHERE id = ?1",
+    [ST_JOB_ADD] = "INSERT OR IGNORE INTO job VALUES(?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+                   " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+    [ST_JOB_AGAIN] = "UPDATE job SET count = ?2, cc = ?3, userid = ?4, t_submit = ?5,"
+                     " urgency = ?6, priority = ?7, flags = ?8, ntasks = ?9,"
+                     " nnodes = ?10, ncores = ?11, ngpus = ?12, duration = ?13,"
+                     " name = ?14, cwd = ?15, queue = ?16, jobspec = ?17, key = ?18,"
+                     " parent = ?19, parent_rank = ?20 WHERE id = ?1",
+    [ST_JOB_BY_KEY] = "SELECT id FROM job WHERE key = ?1 ORDER BY id DESC LIMIT 1",
+    [ST_JOB_URGENCY] =
+        "UPDATE job SET urgency = ?2, priority = ?3 WHERE id = ?1 AND count = 1",
+    [ST_ELEMENT_URGENCY] = "INSERT OR REPLACE INTO urgency VALUES(?1, ?2, ?3)",
     [ST_JOB_OVER] = "UPDATE job SET active = NULL WHERE id = ?1",
-    [ST_RUN_PUT] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-                   " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    /* an end is final: what is told of a start after it is a repetition */
+    [ST_RUN_PUT] = RUN_PUT " WHERE t_inactive IS NULL",
+    [ST_RUN_END] = RUN_PUT,
+    [ST_RUN_RESULT] = "SELECT result FROM run WHERE id = ?1 AND t_inactive IS NOT NULL",
+    [ST_RUN_REMOVE] = "DELETE FROM run WHERE id = ?1 AND t_inactive IS NULL",
     [ST_LOG_ADD] = "INSERT INTO log VALUES(?1, ?2)"
                    " ON CONFLICT(id) DO UPDATE SET lines = lines || excluded.lines",
     [ST_TALLY_PUT] = "INSERT OR REPLACE INTO tally VALUES(?1, ?2)",
@@ -55,7 +78,13 @@ static const char *const sql[ST_COUNT] = {
     [ST_PENDING] = "SELECT " JOB_COLUMNS ", (SELECT text FROM text WHERE n = j.jobspec)"
                    " FROM job j WHERE j.active = 1 ORDER BY j.id",
     [ST_RUNS] = "SELECT " RUN_COLUMNS ", " LONG_TEXTS
-                " FROM run r WHERE r.id BETWEEN ?1 AND ?2 AND r.job = ?3",
+                " FROM run r WHERE r.id BETWEEN ?1 AND ?2 AND r.job = ?3 AND"
+                " r.t_inactive IS NULL ORDER BY r.id",
+    [ST_ENDED] = "SELECT cc FROM run WHERE id BETWEEN ?1 AND ?2 AND job = ?3 AND"
+                 " t_inactive IS NOT NULL",
+    [ST_NOTES] = "SELECT n.id, n.lines, NULL, NULL FROM log n WHERE " NOTED
+                 " UNION ALL SELECT n.id, NULL, n.urgency, n.priority FROM urgency n"
+                 " WHERE " NOTED " ORDER BY 1",
     [ST_JOB_OF] = "SELECT " JOB_COLUMNS ", (SELECT text FROM text WHERE n = j.jobspec),"
                   " j.active FROM job j WHERE j.id <= ?1 ORDER BY j.id DESC LIMIT 1",
     [ST_RUN_BY_ID] = "SELECT " RUN_COLUMNS ", " LONG_TEXTS " FROM run r WHERE r.id = ?1",
@@ -182,6 +211,7 @@ static void fall_behind(struct store *store)
     if (!sqlite3_get_autocommit(store->db))
         simple(store, ST_ROLLBACK, NULL);
     store_forget_texts(store);
+    memcpy(store->tally, store->tally_stored, sizeof(store->tally));
     store->in_transaction = false;
     store->events_applied = 0;
     store->behind = true;
@@ -227,6 +257,19 @@ static int commit(struct store *store, struct error *err)
     return simple(store, ST_COMMIT, err);
 }
 
+int store_settle_events(struct store *store, struct error *err)
+{
+    if (store->behind || store->events_applied == store->nevents)
+        return 0;
+    if (begin(store, &store->failed) == 0 &&
+        store_apply_events(store, &store->failed) == 0)
+        return 0;
+    fall_behind(store);
+    if (err != NULL)
+        *err = store->failed;
+    return -1;
+}
+
 int store_flush(struct store *store, struct error *err)
 {
     if (store_unflushed(store) == 0)
@@ -238,7 +281,7 @@ int store_flush(struct store *store, struct error *err)
         return -1;
     }
     store->in_transaction = store->behind = false;
-    store->tally_changed = false;
+    memcpy(store->tally_stored, store->tally, sizeof(store->tally));
     batch_clear(store);
     return 0;
 }
@@ -253,7 +296,8 @@ static int load_tally(struct store *store, struct error *err)
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         int64_t key = sqlite3_column_int64(st, 0);
         if (key >= 0 && key <= TALLY_MAX)
-            store->tally[key] = (uint64_t)sqlite3_column_int64(st, 1);
+            store->tally[key] = store->tally_stored[key] =
+                (uint64_t)sqlite3_column_int64(st, 1);
     }
     sqlite3_reset(st);
     return rc == SQLITE_DONE ? 0 : store_sql_error(store, "read it", err);
@@ -381,12 +425,11 @@ void store_job_submit(struct store *store, const struct store_job *job)
 {
     struct op *op = op_create(store, OP_SUBMIT);
     op->job = *job;
-    const char **texts[] = {&op->job.cc, &op->job.name, &op->job.cwd, &op->job.queue,
-                            &op->job.jobspec};
+    const char **texts[] = {&op->job.cc,    &op->job.name,    &op->job.cwd,
+                            &op->job.queue, &op->job.jobspec, &op->job.key};
+    op->job.eventlog = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         *texts[i] = keep(store, *texts[i]);
-    store->tally[TALLY_SUBMITTED]++;
-    store->tally_changed = true;
     add(store, op);
 }
 
@@ -399,9 +442,10 @@ void store_job_urgency(struct store *store, jobid_t job, int urgency, int64_t pr
     add(store, op);
 }
 
-static void add_run(struct store *store, const struct store_run *run, bool over)
+static void add_run(struct store *store, enum op_type type, const struct store_run *run,
+                    bool over)
 {
-    struct op *op = op_create(store, OP_RUN);
+    struct op *op = op_create(store, type);
     op->over = over;
     op->run = *run;
     const char **texts[] = {
@@ -414,15 +458,19 @@ static void add_run(struct store *store, const struct store_run *run, bool over)
 
 void store_job_update(struct store *store, const struct store_run *run)
 {
-    add_run(store, run, false);
+    add_run(store, OP_RUN, run, false);
 }
 
 void store_job_end(struct store *store, const struct store_run *run, bool last)
 {
-    if (run->result > 0 && run->result <= TALLY_MAX)
-        store->tally[run->result]++;
-    store->tally_changed = true;
-    add_run(store, run, last || run->cc < 0);
+    add_run(store, OP_END, run, last || run->cc < 0);
+}
+
+void store_job_requeue(struct store *store, jobid_t id)
+{
+    struct op *op = op_create(store, OP_REQUEUE);
+    op->id = id;
+    add(store, op);
 }
 
 void store_event(struct store *store, jobid_t id, const char *line)

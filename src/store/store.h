@@ -55,6 +55,10 @@ struct store_job {
     double duration;                   /* limit in s, 0: none */
     const char *name, *cwd, *queue;
     const char *jobspec; /* JSON; its environment may be a hash (store_env) */
+    const char *key; /* the submitter's own name for this submission (store_find_key) */
+    uint64_t parent; /* job whose task asked for it, 0: none */
+    unsigned parent_rank;
+    const char *eventlog; /* only from store_pending, of a single job: its stored lines */
 };
 
 /* A job or element that has started, or ended (t_inactive > 0). Strings may be NULL. */
@@ -77,6 +81,11 @@ struct store_run {
     const char *uri; /* of a sub-instance */
     const char *
         output; /* where its output is: sizes and spool positions, as the leader has them */
+    /* only from store_pending */
+    const char *eventlog; /* of an element: its stored lines */
+    bool urgency_set;     /* an element's urgency was changed, to: */
+    int urgency;
+    int64_t priority;
 };
 
 /* --- opening ---------------------------------------------------------------------------- */
@@ -94,15 +103,22 @@ int store_check(struct store *store, struct error *err);
 /* --- writing ------------------------------------------------------------------------------ */
 /* Remember an environment (JSON text) under its hash. Known ones cost nothing. */
 void store_env(struct store *store, const char *hash, const char *text);
-/* A job or an array was accepted. */
+/* A job or an array was accepted.  The same id again replaces it, and counts once; if it is
+ * over, it stays so. */
 void store_job_submit(struct store *store, const struct store_job *job);
+/* Of a single job, or of an element by its own id: an array's id is its first element's. */
 void store_job_urgency(struct store *store, jobid_t job, int urgency, int64_t priority);
 /* A job or element has started, or what is known of it has changed: all fields are replaced.
- * Optional for one that ends within the same batch. */
+ * Optional for one that ends within the same batch.  It may be one that has not started: with R,
+ * it has its resources.  Does nothing if the job has ended: an end is final. */
 void store_job_update(struct store *store, const struct store_run *run);
 /* A job or element has ended (t_inactive must be set); LAST: and nothing is left of what was
- * submitted (always so for a single job).  Once per id. */
+ * submitted (always so for a single job).  The same id again replaces the end, also in the
+ * counts of store_stats. */
 void store_job_end(struct store *store, const struct store_run *run, bool last);
+/* A job or element is back in the queue: what store_job_update told of it is forgotten, its event
+ * log stays.  Does nothing if the job has ended. */
+void store_job_requeue(struct store *store, jobid_t id);
 /* Add one line (RFC 18, newline optional) to a job's event log.  Lines of a job are joined
  * in memory until the flush.  A job without any has its log made up from its times by
  * store_job_info, so array elements need none. */
@@ -148,6 +164,8 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
 /* Environment by hash, attribute by name, NULL with ENOENT. The caller frees. */
 char *store_env_get(struct store *store, const char *hash, struct error *err);
 char *store_attr_get(struct store *store, const char *name, struct error *err);
+/* The newest job or array that was submitted with KEY, over or not; 0 with ENOENT. */
+jobid_t store_find_key(struct store *store, const char *key, struct error *err);
 
 struct store_stats {
     uint64_t submitted;                                      /* jobs and arrays */
@@ -157,12 +175,28 @@ struct store_stats {
 };
 void store_stats(struct store *store, struct store_stats *stats);
 
-/* What is not over yet, oldest first, for a restart.  ENDED: indices of an array's elements
- * that have ended; RUNS: those that have started and not ended (R is set); the job's
- * jobspec is set.  FN must not write to the store; not 0 stops. */
+/* What is not over yet, oldest first, for a restart.  JOB has its jobspec.  ENDED: indices of an
+ * array's elements that have ended.  RUNS, by id: what is known of its jobs that have not ended
+ * beyond what JOB says, namely
+ *   - what store_job_update told: with R, t_run > 0 if it has started;
+ *   - an element that has stored event lines, or an urgency of its own; without R it waits
+ *     (again) in the queue.  The log of an element without lines is made up by store_job_info.
+ * FN may call the functions that read (store_job_info, store_env_get...), must not write to the
+ * store, and stops by returning not 0. */
 typedef int (*store_pending_f)(void *arg, const struct store_job *job,
                                hwloc_const_bitmap_t ended, const struct store_run *runs,
                                size_t nruns);
 int store_pending(struct store *store, store_pending_f fn, void *arg, struct error *err);
+
+/* --- copies ----------------------------------------------------------------------------------- */
+/* Flush, and give the whole store as bytes. The caller frees. */
+int store_copy_out(struct store *store, unsigned char **data, size_t *len,
+                   struct error *err);
+/* Make such bytes the store file PATH (mode 0600), in place of one that may be there and must not
+ * be open.  A process that is killed meanwhile leaves the old file or the new one, or, where the
+ * old one was not closed, none, but never a mixture.  Nothing is forced to the disk.  What the
+ * bytes are is for store_open to see; only what is too short for any store is refused here. */
+int store_copy_in(const char *path, const unsigned char *data, size_t len,
+                  struct error *err);
 
 #endif

@@ -22,28 +22,37 @@ enum store_statement {
     ST_TEXT_FIND,
     ST_TEXT_ADD,
     ST_JOB_ADD,
+    ST_JOB_AGAIN,
+    ST_JOB_BY_KEY,
     ST_JOB_URGENCY,
+    ST_ELEMENT_URGENCY,
     ST_JOB_OVER,
     ST_RUN_PUT,
+    ST_RUN_END,
+    ST_RUN_RESULT,
+    ST_RUN_REMOVE,
     ST_LOG_ADD,
     ST_TALLY_PUT,
     ST_TALLY_ALL,
     ST_LIST,
     ST_PENDING,
     ST_RUNS,
+    ST_ENDED,
+    ST_NOTES,
     ST_JOB_OF,
     ST_RUN_BY_ID,
     ST_LOG_GET,
     ST_COUNT,
 };
 
-enum op_type { OP_ENV, OP_ATTR, OP_SUBMIT, OP_URGENCY, OP_RUN };
+enum op_type { OP_ENV, OP_ATTR, OP_SUBMIT, OP_URGENCY, OP_RUN, OP_END, OP_REQUEUE };
 
 struct op {
     struct op *next;
     enum op_type type;
-    bool over; /* OP_RUN: nothing is left of the job */
+    bool over; /* OP_END: nothing is left of the job */
     union {
+        jobid_t id;
         struct store_job job;
         struct store_run run;
         struct {
@@ -90,8 +99,8 @@ struct store {
     struct event_line *events;
     size_t nevents, events_size, events_applied;
 
-    uint64_t tally[TALLY_MAX + 1];
-    bool tally_changed;
+    uint64_t tally[TALLY_MAX + 1],
+        tally_stored[TALLY_MAX + 1]; /* now, at the last commit */
     struct text_slot texts[TEXT_SLOTS];
     char *last_env; /* hash of the environment that was written last */
 };
@@ -108,8 +117,21 @@ sqlite3_stmt *store_statement(struct store *store, enum store_statement which,
 int store_step(struct store *store, sqlite3_stmt *st, struct error *err);
 /* Set err from SQLite's last error: "store 'PATH': cannot WHAT: why; remedy". Return -1. */
 int store_sql_error(struct store *store, const char *what, struct error *err);
+/* Put event lines that were only collected so far where queries find them. */
+int store_settle_events(struct store *store, struct error *err);
 /* Bind texts: NULL for NULL. */
 void store_bind_text(sqlite3_stmt *st, int column, const char *text);
+
+/* store_query.c: columns as the lists of columns in store.c have them, from column AT on. */
+#define RUN_WIDTH 20
+#define JOB_WIDTH 19
+struct store_job store_row_job(sqlite3_stmt *st, int at);
+struct store_run store_row_run(sqlite3_stmt *st, int at);
+/* NULL for NULL; valid until the next step. */
+const char *store_row_text(sqlite3_stmt *st, int column);
+/* The last step of a loop over rows: 0, or -1 with err set. */
+int store_rows_end(struct store *store, sqlite3_stmt *st, int rc, struct error *err);
+jobid_t store_last_id(const struct store_job *job);
 
 /* store_write.c: apply to the open transaction. */
 int store_apply(struct store *store, const struct op *op, struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rows to structs: lists, one job's texts, what is pending. */
+/* Rows to structs: lists, one job's texts. */
 #include "src/store/store_private.h"
 
 #include <errno.h>
@@ -9,21 +9,17 @@
 #include "src/job/eventlog.h"
 #include "src/job/state.h"
 
-/* Columns as the column lists in store.c have them. */
-#define RUN_WIDTH 20
-#define JOB_WIDTH 16
-
-static const char *text_at(sqlite3_stmt *st, int column)
+const char *store_row_text(sqlite3_stmt *st, int column)
 {
     return (const char *)sqlite3_column_text(st, column);
 }
 
-static struct store_job get_job(sqlite3_stmt *st, int at)
+struct store_job store_row_job(sqlite3_stmt *st, int at)
 {
     return (struct store_job){
         .id = (jobid_t)sqlite3_column_int64(st, at),
         .count = (uint64_t)sqlite3_column_int64(st, at + 1),
-        .cc = text_at(st, at + 2),
+        .cc = store_row_text(st, at + 2),
         .userid = (unsigned)sqlite3_column_int64(st, at + 3),
         .t_submit = sqlite3_column_double(st, at + 4),
         .urgency = sqlite3_column_int(st, at + 5),
@@ -34,9 +30,12 @@ static struct store_job get_job(sqlite3_stmt *st, int at)
         .ncores = sqlite3_column_int(st, at + 10),
         .ngpus = sqlite3_column_int(st, at + 11),
         .duration = sqlite3_column_double(st, at + 12),
-        .name = text_at(st, at + 13),
-        .cwd = text_at(st, at + 14),
-        .queue = text_at(st, at + 15),
+        .name = store_row_text(st, at + 13),
+        .cwd = store_row_text(st, at + 14),
+        .queue = store_row_text(st, at + 15),
+        .key = store_row_text(st, at + 16),
+        .parent = (uint64_t)sqlite3_column_int64(st, at + 17),
+        .parent_rank = (unsigned)sqlite3_column_int64(st, at + 18),
     };
 }
 
@@ -45,7 +44,7 @@ static bool null_at(sqlite3_stmt *st, int column)
     return sqlite3_column_type(st, column) == SQLITE_NULL;
 }
 
-static struct store_run get_run(sqlite3_stmt *st, int at)
+struct store_run store_row_run(sqlite3_stmt *st, int at)
 {
     return (struct store_run){
         .id = (jobid_t)sqlite3_column_int64(st, at),
@@ -61,13 +60,13 @@ static struct store_run get_run(sqlite3_stmt *st, int at)
         .nnodes = sqlite3_column_int(st, at + 10),
         .ncores = sqlite3_column_int(st, at + 11),
         .ngpus = sqlite3_column_int(st, at + 12),
-        .exception_type = text_at(st, at + 13),
+        .exception_type = store_row_text(st, at + 13),
         .exception_severity = sqlite3_column_int(st, at + 14),
-        .exception_note = text_at(st, at + 15),
-        .uri = text_at(st, at + 16),
-        .output = text_at(st, at + 17),
-        .nodelist = text_at(st, at + 18),
-        .ranks = text_at(st, at + 19),
+        .exception_note = store_row_text(st, at + 15),
+        .uri = store_row_text(st, at + 16),
+        .output = store_row_text(st, at + 17),
+        .nodelist = store_row_text(st, at + 18),
+        .ranks = store_row_text(st, at + 19),
     };
 }
 
@@ -82,13 +81,12 @@ static int run_state(const struct store_run *run)
     return run->t_run > 0 ? JOB_RUN : JOB_SCHED;
 }
 
-static jobid_t last_id(const struct store_job *job)
+jobid_t store_last_id(const struct store_job *job)
 {
     return job->count > 1 ? jobid_nth(job->id, job->count - 1) : job->id;
 }
 
-/* The last step of a loop over rows: 0, or -1 with err set. */
-static int rows_end(struct store *store, sqlite3_stmt *st, int rc, struct error *err)
+int store_rows_end(struct store *store, sqlite3_stmt *st, int rc, struct error *err)
 {
     int result = rc == SQLITE_DONE || rc == SQLITE_ROW
                      ? 0
@@ -134,9 +132,9 @@ static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found
     int rc = SQLITE_DONE;
     while (!l->stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct store_run run;
-        struct store_entry entry = {.job = get_job(st, 1 + RUN_WIDTH)};
+        struct store_entry entry = {.job = store_row_job(st, 1 + RUN_WIDTH)};
         if (!null_at(st, 1)) {
-            run = get_run(st, 1);
+            run = store_row_run(st, 1);
             entry.run = &run;
         }
         entry.state = run_state(entry.run);
@@ -147,7 +145,7 @@ static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found
         l->stop = l->fn(l->arg, &entry) != 0 ||
                   (l->filter->max > 0 && (size_t)l->calls >= l->filter->max);
     }
-    return rows_end(l->store, st, l->stop ? SQLITE_DONE : rc, err);
+    return store_rows_end(l->store, st, l->stop ? SQLITE_DONE : rc, err);
 }
 
 /* What was submitted that ID belongs to: 1 and *JOB (only id and count), 0 if nothing. */
@@ -161,12 +159,12 @@ static int job_of(struct store *store, jobid_t id, struct store_job *job, bool *
     int rc = sqlite3_step(st);
     bool found = false;
     if (rc == SQLITE_ROW) {
-        struct store_job j = get_job(st, 0);
+        struct store_job j = store_row_job(st, 0);
         found = j.id == id || (j.count > 1 && jobid_position(j.id, j.count, id) >= 0);
         *job = (struct store_job){.id = j.id, .count = j.count};
         *active = sqlite3_column_int(st, JOB_WIDTH + 1) != 0;
     }
-    return rows_end(store, st, rc, err) < 0 ? -1 : found;
+    return store_rows_end(store, st, rc, err) < 0 ? -1 : found;
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -194,7 +192,7 @@ static int list_ids(struct list *l, struct error *err)
             return -1;
         if (is_job == 0)
             continue;
-        jobid_t last = job.id == ids[i] ? last_id(&job) : ids[i];
+        jobid_t last = job.id == ids[i] ? store_last_id(&job) : ids[i];
         if (l->filter->before > 0 && last >= l->filter->before)
             last = l->filter->before - 1;
         if (list_range(l, ids[i], last, &found, err) < 0)
@@ -307,13 +305,13 @@ static char *make_R(const char *text, const struct store_run *run)
 
 static char *stored_log(struct store *store, jobid_t id, struct error *err)
 {
-    if (!store->behind && store_apply_events(store, err) < 0)
+    if (store_settle_events(store, err) < 0)
         return NULL;
     sqlite3_stmt *st = store_statement(store, ST_LOG_GET, err);
     if (st == NULL)
         return NULL;
     sqlite3_bind_int64(st, 1, (int64_t)id);
-    char *text = sqlite3_step(st) == SQLITE_ROW ? xstrdup(text_at(st, 0)) : NULL;
+    char *text = sqlite3_step(st) == SQLITE_ROW ? xstrdup(store_row_text(st, 0)) : NULL;
     sqlite3_reset(st);
     return text;
 }
@@ -324,18 +322,18 @@ enum info_key { KEY_JOBSPEC, KEY_R, KEY_EVENTLOG, KEY_TASKMAP, KEY_OUTPUT, KEY_C
 /* The text of KEY, NULL if there is none. JOB is a row of ST_JOB_OF, RUN one of ST_RUN_BY_ID. */
 static char *info_text(enum info_key key, sqlite3_stmt *job, sqlite3_stmt *run)
 {
-    struct store_job j = get_job(job, 0);
+    struct store_job j = store_row_job(job, 0);
     struct store_run r;
     const char *text = NULL;
     if (run != NULL)
-        r = get_run(run, 0);
+        r = store_row_run(run, 0);
     if (key == KEY_EVENTLOG)
         return make_log(&j, run != NULL ? &r : NULL);
     if (key == KEY_JOBSPEC)
-        text = text_at(job, JOB_WIDTH);
+        text = store_row_text(job, JOB_WIDTH);
     else if (run != NULL)
-        text = key == KEY_R         ? text_at(run, RUN_WIDTH)
-               : key == KEY_TASKMAP ? text_at(run, RUN_WIDTH + 1)
+        text = key == KEY_R         ? store_row_text(run, RUN_WIDTH)
+               : key == KEY_TASKMAP ? store_row_text(run, RUN_WIDTH + 1)
                                     : r.output;
     if (text == NULL)
         return NULL;
@@ -398,8 +396,9 @@ static char *get_named(struct store *store, enum store_statement which, const ch
         return NULL;
     store_bind_text(st, 1, name);
     int rc = sqlite3_step(st);
-    char *text = rc == SQLITE_ROW && !null_at(st, 0) ? xstrdup(text_at(st, 0)) : NULL;
-    if (rows_end(store, st, rc, err) < 0)
+    char *text =
+        rc == SQLITE_ROW && !null_at(st, 0) ? xstrdup(store_row_text(st, 0)) : NULL;
+    if (store_rows_end(store, st, rc, err) < 0)
         return NULL;
     if (text == NULL)
         return error_null(err, ENOENT, "store '%s' has no %s '%s'", store->path, what,
@@ -415,6 +414,22 @@ char *store_env_get(struct store *store, const char *hash, struct error *err)
 char *store_attr_get(struct store *store, const char *name, struct error *err)
 {
     return get_named(store, ST_ATTR_GET, "attribute", name, err);
+}
+
+jobid_t store_find_key(struct store *store, const char *key, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_JOB_BY_KEY, err);
+    if (st == NULL)
+        return 0;
+    store_bind_text(st, 1, key);
+    int rc = sqlite3_step(st);
+    jobid_t id = rc == SQLITE_ROW ? (jobid_t)sqlite3_column_int64(st, 0) : 0;
+    if (store_rows_end(store, st, rc, err) < 0)
+        return 0;
+    if (id == 0)
+        error_set(err, ENOENT, "store '%s' has no job with the key '%s'", store->path,
+                  key);
+    return id;
 }
 
 void store_stats(struct store *store, struct store_stats *stats)
@@ -438,93 +453,4 @@ void store_stats(struct store *store, struct store_stats *stats)
         .bytes = (uint64_t)pages,
         .unflushed = store_unflushed(store),
     };
-}
-
-/* --- what is pending ------------------------------------------------------------------------------ */
-struct runs {
-    struct store_run *run;
-    size_t n, size;
-};
-
-static void free_runs(struct runs *runs)
-{
-    for (size_t i = 0; i < runs->n; i++) {
-        struct store_run *r = &runs->run[i];
-        const char *texts[] = {r->exception_type, r->exception_note, r->R,   r->nodelist,
-                               r->ranks,          r->taskmap,        r->uri, r->output};
-        for (size_t k = 0; k < ARRAY_SIZE(texts); k++)
-            free((void *)(uintptr_t)texts[k]);
-    }
-    free(runs->run);
-}
-
-static const char *copy(const char *text)
-{
-    return text != NULL ? xstrdup(text) : NULL;
-}
-
-static void add_run(struct runs *runs, struct store_run run, const char *R,
-                    const char *taskmap)
-{
-    if (runs->n == runs->size) {
-        runs->size = MAX(2 * runs->size, 8);
-        runs->run = xrealloc(runs->run, runs->size * sizeof(*runs->run));
-    }
-    run.exception_type = copy(run.exception_type);
-    run.exception_note = copy(run.exception_note);
-    run.R = copy(R);
-    run.taskmap = copy(taskmap);
-    run.nodelist = copy(run.nodelist);
-    run.ranks = copy(run.ranks);
-    run.uri = copy(run.uri);
-    run.output = copy(run.output);
-    runs->run[runs->n++] = run;
-}
-
-static int pending_job(struct store *store, const struct store_job *job,
-                       store_pending_f fn, void *arg, struct error *err)
-{
-    __attribute__((cleanup(free_runs))) struct runs runs = {0};
-    cleanup_bitmap hwloc_bitmap_t ended = hwloc_bitmap_alloc();
-    sqlite3_stmt *st = store_statement(store, ST_RUNS, err);
-    uint64_t nended = 0;
-    if (st == NULL)
-        return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)job->id);
-    sqlite3_bind_int64(st, 2, (int64_t)last_id(job));
-    sqlite3_bind_int64(st, 3, (int64_t)job->id);
-    int rc;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct store_run run = get_run(st, 0);
-        if (run.t_inactive > 0) {
-            nended++;
-            if (run.cc >= 0 && run.cc <= INT32_MAX)
-                hwloc_bitmap_set(ended, (unsigned)run.cc);
-        } else {
-            add_run(&runs, run, text_at(st, RUN_WIDTH), text_at(st, RUN_WIDTH + 1));
-        }
-    }
-    if (rows_end(store, st, rc, err) < 0)
-        return -1;
-    if (nended >= job->count) /* all ended, the array was not told so */
-        return 0;
-    return fn(arg, job, ended, runs.run, runs.n);
-}
-
-int store_pending(struct store *store, store_pending_f fn, void *arg, struct error *err)
-{
-    sqlite3_stmt *st = store_statement(store, ST_PENDING, err);
-    if (st == NULL)
-        return -1;
-    int rc, result = 0;
-    while (result == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct store_job job = get_job(st, 0);
-        job.jobspec = text_at(st, JOB_WIDTH);
-        result = pending_job(store, &job, fn, arg, err);
-    }
-    if (result != 0) {
-        sqlite3_reset(st);
-        return result < 0 ? -1 : 0;
-    }
-    return rows_end(store, st, rc, err);
 }

@@ -30,6 +30,12 @@ static const char *const upgrades[] = {
     " exseverity INTEGER, exnote TEXT, r INTEGER, nodelist INTEGER, ranks INTEGER,"
     " taskmap INTEGER, uri TEXT, output TEXT);"
     "CREATE TABLE log(id INTEGER PRIMARY KEY, lines TEXT);",
+    /* 1 to 2: what a job table is rebuilt from */
+    "ALTER TABLE job ADD COLUMN key TEXT;"
+    "ALTER TABLE job ADD COLUMN parent INTEGER;"
+    "ALTER TABLE job ADD COLUMN parent_rank INTEGER;"
+    "CREATE INDEX job_key ON job(key) WHERE key IS NOT NULL;"
+    "CREATE TABLE urgency(id INTEGER PRIMARY KEY, urgency INTEGER, priority INTEGER);",
 };
 #define SCHEMA_VERSION ((int64_t)ARRAY_SIZE(upgrades))
 
@@ -66,8 +72,6 @@ static int check_size(struct store *store, struct error *err)
     if (get_number(store, "PRAGMA page_count", &pages, err) < 0 ||
         get_number(store, "PRAGMA page_size", &page_size, err) < 0)
         return -1;
-    if (sb.st_size <= CHECKED_BYTES)
-        return store_check(store, err);
     cleanup_free char *wal = xasprintf("%s-wal", store->path);
     struct stat wal_sb;
     bool have_wal = stat(wal, &wal_sb) == 0 && wal_sb.st_size > 0;
@@ -77,7 +81,7 @@ static int check_size(struct store *store, struct error *err)
                          " bytes and should have "
                          "%" PRId64 "; move it away, or restore it from a copy",
                          store->path, (int64_t)sb.st_size, pages * page_size);
-    return 0;
+    return sb.st_size <= CHECKED_BYTES ? store_check(store, err) : 0;
 }
 
 static int upgrade(struct store *store, int64_t version, struct error *err)

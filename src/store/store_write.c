@@ -100,12 +100,10 @@ static int put_pair(struct store *store, enum store_statement which, const char 
     return store_step(store, st, err);
 }
 
-static int put_job(struct store *store, const struct store_job *job, struct error *err)
+static int put_job_by(struct store *store, enum store_statement which,
+                      const struct store_job *job, int64_t jobspec, struct error *err)
 {
-    int64_t jobspec;
-    if (text_number(store, job->jobspec, &jobspec, err) < 0)
-        return -1;
-    sqlite3_stmt *st = store_statement(store, ST_JOB_ADD, err);
+    sqlite3_stmt *st = store_statement(store, which, err);
     if (st == NULL)
         return -1;
     sqlite3_bind_int64(st, 1, (int64_t)job->id);
@@ -125,12 +123,29 @@ static int put_job(struct store *store, const struct store_job *job, struct erro
     store_bind_text(st, 15, job->cwd);
     store_bind_text(st, 16, job->queue);
     bind_int(st, 17, jobspec);
+    store_bind_text(st, 18, job->key);
+    bind_int(st, 19, (int64_t)job->parent);
+    bind_int(st, 20, job->parent_rank);
     return store_step(store, st, err);
 }
 
-static int put_urgency(struct store *store, const struct op *op, struct error *err)
+/* One that is told again counts once, and stays over if it was. */
+static int put_job(struct store *store, const struct store_job *job, struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, ST_JOB_URGENCY, err);
+    int64_t jobspec;
+    if (text_number(store, job->jobspec, &jobspec, err) < 0 ||
+        put_job_by(store, ST_JOB_ADD, job, jobspec, err) < 0)
+        return -1;
+    if (sqlite3_changes(store->db) == 0)
+        return put_job_by(store, ST_JOB_AGAIN, job, jobspec, err);
+    store->tally[TALLY_SUBMITTED]++;
+    return 0;
+}
+
+static int put_urgency_by(struct store *store, enum store_statement which,
+                          const struct op *op, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, which, err);
     if (st == NULL)
         return -1;
     sqlite3_bind_int64(st, 1, (int64_t)op->urgency.id);
@@ -139,7 +154,18 @@ static int put_urgency(struct store *store, const struct op *op, struct error *e
     return store_step(store, st, err);
 }
 
-static int put_run(struct store *store, const struct store_run *run, struct error *err)
+/* In the job's row, or beside its array's. */
+static int put_urgency(struct store *store, const struct op *op, struct error *err)
+{
+    if (put_urgency_by(store, ST_JOB_URGENCY, op, err) < 0)
+        return -1;
+    return sqlite3_changes(store->db) > 0
+               ? 0
+               : put_urgency_by(store, ST_ELEMENT_URGENCY, op, err);
+}
+
+static int put_run(struct store *store, enum store_statement which,
+                   const struct store_run *run, struct error *err)
 {
     int64_t r, nodelist, ranks, taskmap;
     if (text_number(store, run->R, &r, err) < 0 ||
@@ -147,7 +173,7 @@ static int put_run(struct store *store, const struct store_run *run, struct erro
         text_number(store, run->ranks, &ranks, err) < 0 ||
         text_number(store, run->taskmap, &taskmap, err) < 0)
         return -1;
-    sqlite3_stmt *st = store_statement(store, ST_RUN_PUT, err);
+    sqlite3_stmt *st = store_statement(store, which, err);
     if (st == NULL)
         return -1;
     sqlite3_bind_int64(st, 1, (int64_t)run->id);
@@ -180,9 +206,34 @@ static int put_run(struct store *store, const struct store_run *run, struct erro
     return store_step(store, st, err);
 }
 
-static int job_over(struct store *store, jobid_t id, struct error *err)
+/* Add N to the count of RESULT, if it is one. */
+static void count_result(struct store *store, int64_t result, int n)
 {
-    sqlite3_stmt *st = store_statement(store, ST_JOB_OVER, err);
+    if (result > 0 && result <= TALLY_MAX)
+        store->tally[result] += (uint64_t)n;
+}
+
+/* An end that is told again replaces the old one, also in the counts. */
+static int put_end(struct store *store, const struct store_run *run, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_RUN_RESULT, err);
+    if (st == NULL)
+        return -1;
+    sqlite3_bind_int64(st, 1, (int64_t)run->id);
+    int rc = sqlite3_step(st);
+    int64_t before = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    if (store_rows_end(store, st, rc, err) < 0 ||
+        put_run(store, ST_RUN_END, run, err) < 0)
+        return -1;
+    count_result(store, before, -1);
+    count_result(store, run->result, 1);
+    return 0;
+}
+
+static int by_id(struct store *store, enum store_statement which, jobid_t id,
+                 struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, which, err);
     if (st == NULL)
         return -1;
     sqlite3_bind_int64(st, 1, (int64_t)id);
@@ -201,9 +252,13 @@ int store_apply(struct store *store, const struct op *op, struct error *err)
     case OP_URGENCY:
         return put_urgency(store, op, err);
     case OP_RUN:
-        if (put_run(store, &op->run, err) < 0)
+        return put_run(store, ST_RUN_PUT, &op->run, err);
+    case OP_END:
+        if (put_end(store, &op->run, err) < 0)
             return -1;
-        return op->over ? job_over(store, op->run.job, err) : 0;
+        return op->over ? by_id(store, ST_JOB_OVER, op->run.job, err) : 0;
+    case OP_REQUEUE:
+        return by_id(store, ST_RUN_REMOVE, op->id, err);
     }
     return 0;
 }
@@ -256,8 +311,8 @@ int store_apply_events(struct store *store, struct error *err)
 
 int store_apply_tally(struct store *store, struct error *err)
 {
-    for (int key = 0; store->tally_changed && key <= TALLY_MAX; key++) {
-        if (store->tally[key] == 0)
+    for (int key = 0; key <= TALLY_MAX; key++) {
+        if (store->tally[key] == store->tally_stored[key])
             continue;
         sqlite3_stmt *st = store_statement(store, ST_TALLY_PUT, err);
         if (st == NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/instance/orphans.h"
+#include "src/common/orphans.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -53,6 +53,52 @@ static void signal_tree(pid_t pid, int signum, int depth)
 void orphans_signal(pid_t pid, int signum)
 {
     signal_tree(pid, signum, 0);
+}
+
+static void kill_session(pid_t pid, pid_t session, int depth)
+{
+    if (getsid(pid) != session)
+        return;
+    cleanup_free char *text = depth < DEPTH_MAX ? children_of(pid) : NULL;
+    kill(pid, SIGKILL);
+    char *p = text;
+    for (pid_t child; (child = next_child(&p)) > 0;)
+        kill_session(child, session, depth + 1);
+}
+
+void orphans_kill_session(pid_t pid)
+{
+    kill_session(pid, getsid(0), 0);
+}
+
+static bool is_marked(pid_t pid, const char *entry)
+{
+    char path[64];
+    size_t len = 0;
+    snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+    cleanup_free char *env = read_file(path, &len);
+    for (const char *p = env; p && p < env + len; p += strlen(p) + 1)
+        if (strcmp(p, entry) == 0)
+            return true;
+    return false;
+}
+
+void orphans_kill_marked(const char *entry, double seconds)
+{
+    double until = time_mono() + seconds;
+    for (bool any = true; any && time_mono() < until;) {
+        cleanup_free char *text = children_of(getpid());
+        char *p = text;
+        any = false;
+        for (pid_t child; (child = next_child(&p)) > 0;) {
+            if (getsid(child) != getsid(0) || !is_marked(child, entry))
+                continue;
+            kill_session(child, getsid(0), 0);
+            any = waitpid(child, NULL, WNOHANG) != child || any;
+        }
+        if (any)
+            poll(NULL, 0, 2);
+    }
 }
 
 /* HBATCH_JOB_PATH of a task is [OUTER/]INSTANCE.JOB; deeper instances add theirs behind it. */

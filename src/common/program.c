@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/instance/program.h"
+#include "src/common/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,11 +7,11 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/launchenv.h"
 #include "src/common/util.h"
-
-extern char **environ;
 
 /* The terminal that the shell was given, while it runs, and who had it before. */
 static struct {
@@ -72,37 +72,53 @@ static char *path_with_ourselves(void)
     return xasprintf("PATH=%s%s%s", self, path ? ":" : "", path ? path : "");
 }
 
-pid_t program_start(char **argv, const char *uri, int level, struct error *err)
-{
-    char *shell[] = {getenv("SHELL") ? getenv("SHELL") : NULL, NULL};
-    char sh[] = "/bin/sh";
-    if (!shell[0] || access(shell[0], X_OK) != 0)
-        shell[0] = sh;
-    if (!argv) {
-        argv = shell;
-        take_terminal();
-    }
+/* What is run, and in which environment. */
+struct prepared {
+    char *shell[2];
+    char **argv, **env;
+    char *uri, *level, *path;
+};
 
-    cleanup_free char *uri_var = xasprintf("HBATCH_URI=%s", uri);
-    cleanup_free char *level_var = xasprintf("HBATCH_INSTANCE_LEVEL=%d", level);
-    cleanup_free char *path_var = path_with_ourselves();
+static void prepare(struct prepared *p, char **argv, const char *uri, int level)
+{
+    static char sh[] = "/bin/sh";
+    char *shell = getenv("SHELL");
+    p->shell[0] = shell && access(shell, X_OK) == 0 ? shell : sh;
+    p->shell[1] = NULL;
+    p->argv = argv ? argv : p->shell;
+    p->uri = xasprintf("HBATCH_URI=%s", uri);
+    p->level = xasprintf("HBATCH_INSTANCE_LEVEL=%d", level);
+    p->path = path_with_ourselves();
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
-    cleanup_free char **env = xcalloc(n + 4, sizeof(*env));
+    p->env = xcalloc(n + 4, sizeof(*p->env));
     for (size_t i = 0; i < n; i++)
         if (!launchenv_is_left(environ[i]) &&
-            strncmp(environ[i], "HBATCH_URI=", 11) != 0 &&
-            strncmp(environ[i], "HBATCH_INSTANCE_LEVEL=", 22) != 0 &&
-            !(path_var && strncmp(environ[i], "PATH=", 5) == 0))
-            env[k++] = environ[i];
-    env[k++] = uri_var;
-    env[k++] = level_var;
-    if (path_var) {
-        env[k++] = path_var;
-        setenv("PATH", path_var + strlen("PATH="), 1); /* posix_spawnp looks there */
+            !(p->path && strncmp(environ[i], "PATH=", 5) == 0))
+            p->env[k++] = environ[i];
+    p->env[k++] = p->uri;
+    p->env[k++] = p->level;
+    if (p->path) {
+        p->env[k++] = p->path;
+        setenv("PATH", p->path + strlen("PATH="), 1); /* where it is looked for */
     }
+}
 
+static void prepared_fini(struct prepared *p)
+{
+    free(p->env);
+    free(p->uri);
+    free(p->level);
+    free(p->path);
+}
+
+pid_t program_start(char **argv, const char *uri, int level, struct error *err)
+{
+    struct prepared p;
+    if (!argv)
+        take_terminal();
+    prepare(&p, argv, uri, level);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     posix_spawn_file_actions_init(&actions);
@@ -116,12 +132,50 @@ pid_t program_start(char **argv, const char *uri, int level, struct error *err)
     posix_spawnattr_setsigdefault(&attr, &defaults);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     pid_t pid;
-    int rc = posix_spawnp(&pid, argv[0], &actions, &attr, argv, env);
+    int rc = posix_spawnp(&pid, p.argv[0], &actions, &attr, p.argv, p.env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
-    if (rc != 0)
+    if (rc != 0) {
         program_ended();
-    if (rc != 0)
-        return error_set(err, rc, "cannot run %s: %s", argv[0], strerror(rc));
+        pid = error_set(err, rc, "cannot run %s: %s", p.argv[0], strerror(rc));
+    }
+    prepared_fini(&p);
+    return pid;
+}
+
+static void become(const struct prepared *p, pid_t parent, int failed)
+{
+    sigset_t none;
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGHUP);
+    if (getppid() == parent)
+        execvpe(p->argv[0], p->argv, p->env);
+    int code = errno;
+    write_all(failed, &code, sizeof(code));
+    _exit(127);
+}
+
+pid_t program_start_below(char **argv, const char *uri, int level, struct error *err)
+{
+    struct prepared p;
+    int failed[2], code = 0;
+    if (pipe2(failed, O_CLOEXEC) < 0)
+        return error_set(err, errno, "pipe: %s", strerror(errno));
+    prepare(&p, argv, uri, level);
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        become(&p, parent, failed[1]);
+    if (pid < 0)
+        code = errno;
+    close(failed[1]);
+    if (pid > 0 && read_all(failed[0], &code, sizeof(code)) == sizeof(code))
+        waitpid(pid, NULL, 0);
+    close(failed[0]);
+    if (code != 0)
+        pid = error_set(err, code, "cannot run %s: %s", p.argv[0], strerror(code));
+    prepared_fini(&p);
     return pid;
 }

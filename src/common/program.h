@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* program: the instance's initial program: a shell, or what was given; the instance ends with
- * it, and with its exit code. */
-#ifndef HBATCH_INSTANCE_PROGRAM_H
-#define HBATCH_INSTANCE_PROGRAM_H
+ * it, and with its exit code.  hbatch-instance starts it, or hbatch start. */
+#ifndef HBATCH_COMMON_PROGRAM_H
+#define HBATCH_COMMON_PROGRAM_H
 
 #include <sys/types.h>
 #include "src/common/error.h"
@@ -11,6 +11,10 @@
  * what an MPI launcher left in the environment.  Return its pid; on error -1 with err set
  * and its code ENOENT or EACCES for what a shell reports as 127 and 126. */
 pid_t program_start(char **argv, const char *uri, int level, struct error *err);
+
+/* The same, for a process that has no memory that must not be forked: the program is told by
+ * SIGHUP when this process is killed.  It keeps this process's terminal and process group. */
+pid_t program_start_below(char **argv, const char *uri, int level, struct error *err);
 
 /* To be called when it has ended: a terminal that it was given goes back. */
 void program_ended(void);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* orphans: processes whose parents died.  A rank, and hbatch start, adopts those below it, so that
+ * nothing is left behind: not the tasks of an executor that was killed, nor what an initial program
+ * that was told to end leaves running, nor what a dead mpirun had started. */
+#ifndef HBATCH_COMMON_ORPHANS_H
+#define HBATCH_COMMON_ORPHANS_H
+
+#include <sys/types.h>
+
+/* From now on orphans below this process become its children. */
+void orphans_adopt(void);
+/* Call it after SIGCHLD: collect the adopted that ended, and end the processes of jobs of
+ * INSTANCE among them: their executor, which would have adopted them, is dead.  EXECUTOR and
+ * PROGRAM (0: none) are this process's own children. */
+void orphans_reap(const char *instance, pid_t executor, pid_t program);
+/* Send SIGNUM to process PID and all below it. */
+void orphans_signal(pid_t pid, int signum);
+/* Kill PID and those below it that are in this process's session; what one of them has put into a
+ * session of its own, as executors are, is left. */
+void orphans_kill_session(pid_t pid);
+/* The same for each child that has ENTRY ("NAME=VALUE") in its environment and is in this
+ * session; wait at most SECONDS until they are gone. */
+void orphans_kill_marked(const char *entry, double seconds);
+/* Kill all below this process; wait at most SECONDS until they are gone. */
+void orphans_kill(double seconds);
+
+#endif

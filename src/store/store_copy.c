@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A whole store as bytes, and back. */
+#include "src/store/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "src/common/util.h"
+
+#define SMALLEST 512 /* bytes of a database: SQLite's smallest page */
+
+int store_copy_out(struct store *store, unsigned char **data, size_t *len,
+                   struct error *err)
+{
+    if (store_flush(store, err) < 0)
+        return -1;
+    /* page by page through SQLite's cache, so that what is in the WAL is in it */
+    sqlite3_int64 size = 0;
+    unsigned char *bytes = sqlite3_serialize(store->db, "main", &size, 0);
+    if (bytes == NULL)
+        return error_set(err, ENOMEM,
+                         "store '%s': cannot copy its %lld bytes: out of memory",
+                         store->path, (long long)size);
+    *len = (size_t)size;
+    *data = memcpy(xmalloc(MAX(*len, 1)), bytes, *len);
+    sqlite3_free(bytes);
+    return 0;
+}
+
+static int file_error(const char *path, const char *what, struct error *err)
+{
+    int code = errno;
+    return error_set(err, code, "store '%s': cannot %s: %s", path, what, strerror(code));
+}
+
+static int write_file(const char *path, const unsigned char *data, size_t len)
+{
+    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || fchmod(fd, 0600) < 0 || write_all(fd, data, len) < 0)
+        return -1;
+    int rc = close(fd);
+    fd = -1;
+    return rc;
+}
+
+static int remove_file(const char *path, const char *end, struct error *err)
+{
+    cleanup_free char *file = xasprintf("%s%s", path, end);
+    if (unlink(file) < 0 && errno != ENOENT)
+        return file_error(file, "remove what is left of the old one", err);
+    return 0;
+}
+
+/* A WAL belongs to the file that it lies beside, and SQLite would apply it to any other: the file
+ * goes first, so that at no moment there is a WAL beside a file that is not its own. */
+static int remove_old(const char *path, struct error *err)
+{
+    static const char *const ends[] = {"-wal", "-shm", "-journal"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        cleanup_free char *file = xasprintf("%s%s", path, ends[i]);
+        found |= access(file, F_OK) == 0;
+    }
+    if (!found)
+        return 0;
+    if (remove_file(path, "", err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+        if (remove_file(path, ends[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+int store_copy_in(const char *path, const unsigned char *data, size_t len,
+                  struct error *err)
+{
+    if (len < SMALLEST) /* SQLite would take an empty file for a new store */
+        return error_set(err, EINVAL,
+                         "store '%s': a copy of %zu bytes is no store: copy it again",
+                         path, len);
+    cleanup_free char *fresh = xasprintf("%s.new", path);
+    if (unlink(fresh) < 0 && errno != ENOENT)
+        return file_error(fresh, "remove an unfinished copy", err);
+    if (write_file(fresh, data, len) < 0)
+        file_error(fresh, "write it", err);
+    else if (remove_old(path, err) == 0) {
+        if (rename(fresh, path) == 0)
+            return 0;
+        file_error(path, "put a copy in its place", err);
+    }
+    unlink(fresh);
+    return -1;
+}

@@ -17,6 +17,7 @@
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/instance.h"
 #include "src/instance/surroundings.h"
@@ -436,14 +437,33 @@ static int join(struct instance *in, struct error *err)
     return 0;
 }
 
+/* The files are nobody's yet: there is no instance. */
+static bool is_unused(const struct instance *in)
+{
+    return in->own_rundir || (in->options.supervised && !in->options.recover);
+}
+
+/* Told to end before it came up (early.h). */
+static void end_early(void *arg)
+{
+    struct instance *in = arg;
+    pid_t pid = in->exec ? execlink_pid(in->exec) : 0;
+    if (pid > 0 && !in->options.recover)
+        kill(pid, SIGKILL);
+    if (is_unused(in) && in->rundir)
+        path_remove_tree(in->rundir);
+}
+
 static int bring_up(struct instance *in, struct error *err)
 {
+    struct early *early = NULL;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
     if (in->size > 1 || in->options.recover) {
+        early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -462,6 +482,7 @@ static int bring_up(struct instance *in, struct error *err)
         node = node_unusable(&in->options, in->world, err->text);
     if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
         return -1;
+    early_stop(early);
     start_signals(in);
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && start_leader(in, err) < 0)
@@ -540,8 +561,7 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
     if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
     execlink_destroy(in->exec);
-    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
-    if (unused && in->rundir)
+    if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)
         transport_destroy(in->transport, 1);

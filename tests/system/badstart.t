@@ -184,7 +184,7 @@ if on_disk 1m true 2>/dev/null; then
 hbatch run head -c 30M /dev/zero | wc -c >&3
 echo "${PIPESTATUS[0]}" >&3
 timeout 20 hbatch run true && echo "no output: good" >&3
-hbatch run echo hello 2>&1 | grep -o "output of the job could not be written.*" >&3
+hbatch run head -c 1M /dev/zero 2>&1 >/dev/null | grep -o "output of the job could not be written.*" >&3
 head -c 100M /dev/zero >filler 2>/dev/null
 id=$(timeout 2 hbatch submit --wait true) && echo "it was stored" >&3
 rm filler

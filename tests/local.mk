@@ -177,6 +177,21 @@ tests_unit_t_nameserv_SOURCES = tests/unit/t_nameserv.c
 tests_unit_t_nameserv_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_nameserv_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_lifeline tests/unit/t_greeting tests/unit/t_tcpaddr
+endif
+noinst_HEADERS += tests/unit/lifelinekit.h
+LIFELINE_TEST_LIBS = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
+tests_unit_t_lifeline_SOURCES = tests/unit/t_lifeline.c
+tests_unit_t_lifeline_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_lifeline_LDADD = $(LIFELINE_TEST_LIBS)
+tests_unit_t_greeting_SOURCES = tests/unit/t_greeting.c
+tests_unit_t_greeting_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_greeting_LDADD = $(LIFELINE_TEST_LIBS)
+tests_unit_t_tcpaddr_SOURCES = tests/unit/t_tcpaddr.c
+tests_unit_t_tcpaddr_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_tcpaddr_LDADD = $(LIFELINE_TEST_LIBS)
+
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
 tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
@@ -198,6 +213,13 @@ endif
 tests_unit_t_specs_SOURCES = tests/unit/t_specs.c src/instance/specs.c
 tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_progress
+endif
+tests_unit_t_progress_SOURCES = tests/unit/t_progress.c
+tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_keys
@@ -284,7 +306,7 @@ EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
-EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t
+EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
 	tests/system/nonsense.t

@@ -12,7 +12,7 @@
 
 /* MPI_Comm_create_group sends messages of its own with the tag that it is given: they must not be
  * taken for ours. */
-enum { TAG = 1, REFORM_TAG = 1000, HEAD_SIZE = 2048 };
+enum { TAG = 1, REFORM_TAG = 1000, HEAD_SIZE = 2048, REFORM_LIMIT_S = 8 };
 
 struct send {
     MPI_Request request;
@@ -61,6 +61,15 @@ static int plugin_size(void)
     int n;
     MPI_Comm_size(comm, &n);
     return n;
+}
+
+static void plugin_reorder(int key)
+{
+    MPI_Comm ordered;
+    MPI_Comm_split(comm, 0, key, &ordered);
+    MPI_Comm_set_errhandler(ordered, MPI_ERRORS_RETURN);
+    MPI_Comm_free(&comm);
+    comm = ordered;
 }
 
 static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
@@ -179,6 +188,7 @@ static struct {
     MPI_Request request; /* of the head or the body */
     char *body;          /* NULL: all was in the head */
     int in_body;
+    int root; /* this rank sends: it is the first of comm */
 } stream = {.comm = MPI_COMM_NULL, .request = MPI_REQUEST_NULL};
 
 static void post_head(void)
@@ -200,7 +210,8 @@ static void plugin_stream_open(void)
     stream.head = need(calloc(1, sizeof(*stream.head)));
     MPI_Comm_dup(comm, &stream.comm);
     MPI_Comm_dup(comm, &usage.comm);
-    if (plugin_rank() != 0)
+    stream.root = plugin_rank() == 0;
+    if (!stream.root)
         post_head();
 }
 
@@ -237,21 +248,20 @@ static int stream_progress(const struct mpi_events *events, void *arg)
         MPI_Test(&stream.request, &done, MPI_STATUS_IGNORE);
         if (!done)
             return count;
-        int root = plugin_rank() == 0;
         size_t len = (size_t)stream.head->len;
         if (!stream.in_body && len > sizeof(stream.head->data)) {
-            if (!root)
+            if (!stream.root)
                 stream.body = need(malloc(len + 1));
             post_body();
             continue;
         }
-        if (!root)
+        if (!stream.root)
             events->epoch(stream.head->epoch,
                           stream.body ? stream.body : stream.head->data, len, arg);
         free(stream.body);
         stream.body = NULL;
         count++;
-        if (root || stream.head->last)
+        if (stream.root || stream.head->last)
             return count;
         post_head();
     }
@@ -288,7 +298,7 @@ static void usage_progress(const struct mpi_events *events, void *arg)
     if (!done)
         return;
     usage.active = 0;
-    if (plugin_rank() == 0)
+    if (stream.root)
         events->usage(usage.all, arg);
 }
 
@@ -308,7 +318,9 @@ static void plugin_reform(const int *ranks, int n, int generation)
 {
     MPI_Group all, members;
     MPI_Comm survivors;
+    int rank;
     lost_any = 1;
+    alarm(REFORM_LIMIT_S); /* another death now would leave this call waiting for ever */
     MPI_Comm_group(comm, &all);
     MPI_Group_incl(all, n, ranks, &members);
     if (MPI_Comm_create_group(comm, members, REFORM_TAG + generation, &survivors) !=
@@ -326,8 +338,11 @@ static void plugin_reform(const int *ranks, int n, int generation)
     usage.sum = usage.max = MPI_REQUEST_NULL;
     usage.active = 0;
     MPI_Comm_dup(survivors, &usage.comm);
+    alarm(0);
     stream.comm = survivors;
-    if (plugin_rank() != 0)
+    MPI_Comm_rank(survivors, &rank);
+    stream.root = rank == 0;
+    if (!stream.root)
         post_head();
 }
 
@@ -341,7 +356,7 @@ static int plugin_progress(const struct mpi_events *events, void *arg)
 
 static int plugin_pending(void)
 {
-    return nsends + (plugin_rank() == 0 && plugin_stream_busy()) + usage.active;
+    return nsends + (stream.root && plugin_stream_busy()) + usage.active;
 }
 
 static void plugin_finalize(int status)
@@ -366,6 +381,7 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .init = plugin_init,
     .rank = plugin_rank,
     .size = plugin_size,
+    .reorder = plugin_reorder,
     .allgatherv = plugin_allgatherv,
     .bcast = plugin_bcast,
     .barrier = plugin_barrier,

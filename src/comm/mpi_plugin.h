@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 4
+#define MPI_PLUGIN_VERSION 5
 
 #define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
 
@@ -19,7 +19,7 @@
 struct mpi_events {
     void (*recv)(int src, char *data, size_t len, void *arg);
     void (*epoch)(unsigned long long epoch, char *data, size_t len, void *arg);
-    void (*usage)(const double *all, void *arg); /* on rank 0 */
+    void (*usage)(const double *all, void *arg); /* on the sender */
 };
 
 struct mpi_plugin {
@@ -29,6 +29,8 @@ struct mpi_plugin {
     int (*init)(char *text, size_t size);
     int (*rank)(void);
     int (*size)(void);
+    /* Number the ranks anew, in the order of their KEYs. Collective. */
+    void (*reorder)(int key);
 
     /* Collectives, blocking: used at start and end only. */
     /* Gather LENS[r] bytes of each rank r into one malloc'ed buffer (rank order); LENS has
@@ -40,10 +42,10 @@ struct mpi_plugin {
 
     /* Start sending DATA (malloc'ed; freed when sent) to rank DST. */
     void (*send)(int dst, char *data, size_t len);
-    /* The state stream: rank 0's lines to all, one epoch after the other, by a non-blocking
+    /* The state stream: the first living rank's lines to all, one epoch after the other, by a non-blocking
      * broadcast that every other rank always has posted (stream_open, once, on all). */
     void (*stream_open)(void);
-    /* Rank 0: is the last epoch on its way still?  If not, start the next: DATA is malloc'ed and
+    /* The sender: is the last epoch on its way still?  If not, start the next: DATA is malloc'ed and
      * freed when sent; LAST: the others post no more. */
     int (*stream_busy)(void);
     void (*stream_send)(unsigned long long epoch, char *data, size_t len, int last);
@@ -60,13 +62,14 @@ struct mpi_plugin {
     void (*forget)(int rank);
     /* Collectives go on among RANKS (N of them, ascending, with this one; the others are dead):
      * a communicator made by MPI_Comm_create_group, which needs nothing from the dead.  What was
-     * posted on the old one is abandoned.  Called by all of RANKS with the same GENERATION. */
+     * posted on the old one is abandoned; the first of RANKS sends the stream.  Called by all of
+     * RANKS with the same GENERATION; a rank whose call does not return is ended by SIGALRM. */
     void (*reform)(const int *ranks, int n, int generation);
 
     /* Receive what has arrived, complete what was sent, move the collectives on.  Return the
      * number of messages and epochs received. */
     int (*progress)(const struct mpi_events *events, void *arg);
-    /* Sends not yet complete, and collectives of rank 0. */
+    /* Sends not yet complete, and collectives of the sender. */
     int (*pending)(void);
     /* MPI_Finalize; after a loss it would wait for the dead: end the process with STATUS then. */
     void (*finalize)(int status);

@@ -46,7 +46,11 @@ struct epoch {
 
 struct transport {
     const struct mpi_plugin *mpi;
-    unsigned rank, size;
+    unsigned rank, size; /* of the instance; before transport_number: of MPI */
+    unsigned leader;
+    int *mpi_of;   /* [size] MPI's number of a rank, -1: it is not there */
+    unsigned *ids; /* [nids] ranks of MPI's numbers */
+    unsigned nids;
     uv_timer_t timer;
     uv_idle_t idle;       /* active: the loop turns without sleeping */
     uv_prepare_t flusher; /* active: some batch is not empty */
@@ -56,13 +60,15 @@ struct transport {
     transport_epoch_f epoch;
     void (*usage)(const double *all, void *arg);
     void *arg;
-    struct batch next;              /* rank 0: what the next epoch will carry */
-    uint64_t epochs;                /* rank 0: started so far */
-    struct epoch *kept, **kept_end; /* rank 0 */
-    struct epoch *resend;           /* rank 0: the next of them to repeat, or NULL */
-    uint64_t *confirmed;            /* rank 0: [size] */
-    uint64_t applied;               /* others: the last epoch */
+    void (*wake)(void *arg); /* NULL: nobody is to be woken */
+    void *wake_arg;
+    struct batch next;              /* leader: what the next epoch will carry */
+    uint64_t applied;               /* the last epoch; leader: that was started */
+    struct epoch *kept, **kept_end; /* that some rank may not have */
+    struct epoch *resend;           /* leader: the next of them to repeat, or NULL */
+    uint64_t *confirmed;            /* leader: [size] */
     bool *lost;                     /* [size] */
+    bool broken;                    /* one was lost that MPI had */
     bool streaming;
     double last; /* monotonic time of the last message in or out */
     unsigned ms; /* current pace */
@@ -129,12 +135,53 @@ struct transport *transport_create(struct error *err)
     t->mpi = mpi;
     t->rank = (unsigned)mpi->rank();
     t->size = (unsigned)mpi->size();
-    t->batches = xcalloc(t->size, sizeof(*t->batches));
-    t->dirty = xcalloc(t->size, sizeof(*t->dirty));
-    t->lost = xcalloc(t->size, sizeof(*t->lost));
-    t->confirmed = xcalloc(t->size, sizeof(*t->confirmed));
     t->kept_end = &t->kept;
     return t;
+}
+
+void transport_number(struct transport *t, const unsigned *ids, unsigned size)
+{
+    unsigned mine = ids[t->rank];
+    t->nids = t->size;
+    t->ids = xcalloc(t->nids, sizeof(*t->ids));
+    t->mpi_of = xcalloc(size, sizeof(*t->mpi_of));
+    t->lost = xcalloc(size, sizeof(*t->lost));
+    for (unsigned i = 0; i < size; i++)
+        t->mpi_of[i] = -1;
+    for (unsigned i = 0; i < t->nids; i++)
+        t->mpi_of[ids[i]] = 0;
+    for (unsigned i = 0, n = 0; i < size; i++)
+        if (t->mpi_of[i] == 0) {
+            t->ids[n] = i;
+            t->mpi_of[i] = (int)n++;
+        } else
+            t->lost[i] = true;
+    t->mpi->reorder((int)mine);
+    t->rank = mine;
+    t->size = size;
+    t->leader = t->ids[0];
+    t->batches = xcalloc(size, sizeof(*t->batches));
+    t->dirty = xcalloc(size, sizeof(*t->dirty));
+    t->confirmed = xcalloc(size, sizeof(*t->confirmed));
+}
+
+unsigned transport_leader(const struct transport *t)
+{
+    return t->leader;
+}
+
+/* The first living rank after AFTER, or size. */
+static unsigned next_living(const struct transport *t, unsigned after)
+{
+    do
+        after++;
+    while (after < t->size && t->lost[after]);
+    return after;
+}
+
+unsigned transport_second(const struct transport *t)
+{
+    return next_living(t, t->leader);
 }
 
 unsigned transport_rank(const struct transport *t)
@@ -154,11 +201,12 @@ const char *transport_name(const struct transport *t)
 
 char **transport_allgather(struct transport *t, const char *text)
 {
-    size_t *lens = xcalloc(t->size, sizeof(*lens));
+    size_t count = (size_t)t->mpi->size();
+    size_t *lens = xcalloc(count, sizeof(*lens));
     /* each part carries its terminator: the parts of the whole are strings */
     char *all = t->mpi->allgatherv(text, strlen(text) + 1, lens);
-    char **parts = xcalloc(t->size + 1, sizeof(*parts));
-    for (size_t i = 0, pos = 0; i < t->size; pos += lens[i++])
+    char **parts = xcalloc(count + 1, sizeof(*parts));
+    for (size_t i = 0, pos = 0; i < count; pos += lens[i++])
         parts[i] = all + pos;
     free(lens);
     return parts;
@@ -171,16 +219,18 @@ void transport_free_all(char **all)
     free(all);
 }
 
+void *transport_bcast_data(struct transport *t, void *data, size_t *len, unsigned root)
+{
+    char *p = (unsigned)t->mpi->rank() == root ? data : NULL;
+    t->mpi->bcast(&p, len, (int)root);
+    return p;
+}
+
 char *transport_bcast(struct transport *t, const char *text, unsigned root)
 {
-    char *data = NULL;
-    size_t len = 0;
-    if (t->rank == root) {
-        data = xstrdup(text);
-        len = strlen(data);
-    }
-    t->mpi->bcast(&data, &len, (int)root);
-    return data;
+    bool mine = (unsigned)t->mpi->rank() == root;
+    size_t len = mine ? strlen(text) : 0;
+    return transport_bcast_data(t, mine ? xstrdup(text) : NULL, &len, root);
 }
 
 static void on_turn(uv_idle_t *h);
@@ -217,27 +267,45 @@ static void on_message(int src, char *data, size_t len, void *arg)
     struct transport *t = arg;
     const char *end = data + len;
     size_t n;
+    unsigned rank = t->ids[src];
     if (!t->started ||
-        t->lost[src]) /* nobody is there to take it, or it should be dead */
+        t->lost[rank]) /* nobody is there to take it, or it should be dead */
         return;
     if (data[0] != TRANSPORT_QUIET)
         t->last = time_mono();
     for (char *line; (line = next_line(&data, end, &n));)
-        t->recv((unsigned)src, line, n, t->arg);
+        t->recv(rank, line, n, t->arg);
 }
 
-static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
+static void keep(struct transport *t, uint64_t number, const char *data, size_t len)
 {
-    struct transport *t = arg;
+    struct epoch *e = xmalloc(sizeof(*e) + len);
+    e->next = NULL;
+    e->number = number;
+    e->len = len;
+    if (len > 0)
+        memcpy(e->data, data, len);
+    *t->kept_end = e;
+    t->kept_end = &e->next;
+}
+
+void transport_apply(struct transport *t, uint64_t epoch, char *data, size_t len)
+{
     const char *end = data + len;
     size_t n;
     if (!t->started || epoch <= t->applied) /* repeated for others after a loss */
         return;
+    keep(t, epoch, data, len);
     t->applied = epoch;
     t->last = time_mono();
     for (char *line; (line = next_line(&data, end, &n));)
         t->epoch(epoch, line, n, t->arg);
     t->epoch(epoch, NULL, 0, t->arg);
+}
+
+static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
+{
+    transport_apply(arg, epoch, data, len);
 }
 
 static void on_usage(const double *all, void *arg)
@@ -251,21 +319,10 @@ static void on_usage(const double *all, void *arg)
 static const struct mpi_events events = {
     .recv = on_message, .epoch = on_epoch, .usage = on_usage};
 
-static void keep(struct transport *t, uint64_t number, const char *data, size_t len)
-{
-    struct epoch *e = xmalloc(sizeof(*e) + len);
-    e->next = NULL;
-    e->number = number;
-    e->len = len;
-    memcpy(e->data, data, len);
-    *t->kept_end = e;
-    t->kept_end = &e->next;
-}
-
 /* Start the next epoch when there is something to tell and the last one is through. */
 static void next_epoch(struct transport *t, bool last)
 {
-    if (!t->streaming || t->rank != 0 || t->mpi->stream_busy())
+    if (!t->streaming || t->rank != t->leader || t->mpi->stream_busy())
         return;
     if (t->resend) {
         struct epoch *e = t->resend;
@@ -274,10 +331,9 @@ static void next_epoch(struct transport *t, bool last)
         t->resend = e->next;
         t->mpi->stream_send(e->number, copy, e->len, false);
     } else if (t->next.len > 0 || last) {
-        t->epochs++;
-        if (t->next.len > 0)
-            keep(t, t->epochs, t->next.data, t->next.len);
-        t->mpi->stream_send(t->epochs, t->next.data, t->next.len, last);
+        t->applied++;
+        keep(t, t->applied, t->next.data, t->next.len);
+        t->mpi->stream_send(t->applied, t->next.data, t->next.len, last);
         memset(&t->next, 0, sizeof(t->next));
     }
 }
@@ -311,6 +367,15 @@ static void on_tick(uv_timer_t *h)
     test(h->data);
 }
 
+/* The others may sleep by now. */
+static void wake_others(struct transport *t)
+{
+    double now = time_mono();
+    if (t->wake && now - t->last > pace[0].since)
+        t->wake(t->wake_arg);
+    t->last = now;
+}
+
 static void flush(struct transport *t)
 {
     next_epoch(t, false);
@@ -320,13 +385,14 @@ static void flush(struct transport *t)
     for (unsigned i = 0; i < t->ndirty; i++) {
         struct batch *b = &t->batches[t->dirty[i]];
         quiet = quiet && b->data[0] == TRANSPORT_QUIET;
-        t->mpi->send((int)t->dirty[i], b->data, b->len);
+        t->mpi->send(t->mpi_of[t->dirty[i]], b->data, b->len);
         memset(b, 0, sizeof(*b));
     }
     t->ndirty = 0;
-    if (!quiet)
-        t->last = time_mono();
-    if (t->started && !quiet)
+    if (quiet)
+        return;
+    wake_others(t);
+    if (t->started)
         set_pace(t, 0);
 }
 
@@ -389,7 +455,7 @@ void transport_stream(struct transport *t, transport_epoch_f epoch)
 void transport_publish(struct transport *t, const char *text, size_t len)
 {
     append(&t->next, text, len);
-    t->last = time_mono();
+    wake_others(t);
     flush_soon(t);
     if (t->started)
         set_pace(t, 0);
@@ -405,15 +471,18 @@ void transport_flush(struct transport *t)
     flush(t);
 }
 
-/* Drop what all living ranks have. */
-void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch)
+uint64_t transport_least(const struct transport *t)
 {
-    uint64_t least = UINT64_MAX;
-    t->confirmed[rank] = MAX(t->confirmed[rank], epoch);
-    for (unsigned i = 1; i < t->size; i++)
-        if (!t->lost[i])
+    uint64_t least = t->applied;
+    for (unsigned i = 0; i < t->size; i++)
+        if (!t->lost[i] && i != t->rank)
             least = MIN(least, t->confirmed[i]);
-    while (t->kept && t->kept->number <= least && t->kept != t->resend) {
+    return least;
+}
+
+void transport_release(struct transport *t, uint64_t epoch)
+{
+    while (t->kept && t->kept->number <= epoch && t->kept != t->resend) {
         struct epoch *e = t->kept;
         t->kept = e->next;
         if (!t->kept)
@@ -422,10 +491,54 @@ void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch)
     }
 }
 
+void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch)
+{
+    t->confirmed[rank] = MAX(t->confirmed[rank], epoch);
+    transport_release(t, transport_least(t));
+}
+
+uint64_t transport_safe(const struct transport *t)
+{
+    unsigned second = transport_second(t);
+    return second < t->size ? t->confirmed[second] : UINT64_MAX;
+}
+
+void transport_tail(const struct transport *t, uint64_t since,
+                    void (*each)(uint64_t epoch, const char *data, size_t len, void *arg),
+                    void *arg)
+{
+    for (const struct epoch *e = t->kept; e; e = e->next)
+        if (e->number > since)
+            each(e->number, e->data, e->len, arg);
+}
+
+void transport_begin_at(struct transport *t, uint64_t epoch)
+{
+    t->applied = epoch;
+    for (unsigned i = 0; i < t->size; i++)
+        t->confirmed[i] = epoch;
+}
+
+void transport_set_wake(struct transport *t, void (*wake)(void *arg), void *arg)
+{
+    t->wake = wake;
+    t->wake_arg = arg;
+}
+
+void transport_poke(struct transport *t)
+{
+    if (!t->started)
+        return;
+    t->last = time_mono();
+    test(t);
+}
+
 void transport_lost(struct transport *t, unsigned rank)
 {
     struct batch *b = &t->batches[rank];
-    t->lost[rank] = true;
+    if (t->lost[rank])
+        return;
+    t->lost[rank] = t->broken = true;
     for (unsigned i = 0; i < t->ndirty; i++)
         if (t->dirty[i] == rank) {
             t->dirty[i] = t->dirty[--t->ndirty];
@@ -433,7 +546,8 @@ void transport_lost(struct transport *t, unsigned rank)
         }
     free(b->data);
     memset(b, 0, sizeof(*b));
-    t->mpi->forget((int)rank);
+    t->mpi->forget(t->mpi_of[rank]);
+    t->leader = t->lost[0] ? next_living(t, 0) : 0;
 }
 
 bool transport_is_lost(const struct transport *t, unsigned rank)
@@ -446,10 +560,10 @@ void transport_reform(struct transport *t, int generation)
     int *ranks = xcalloc(t->size, sizeof(*ranks)), n = 0;
     for (unsigned i = 0; i < t->size; i++)
         if (!t->lost[i])
-            ranks[n++] = (int)i;
+            ranks[n++] = t->mpi_of[i];
     t->mpi->reform(ranks, n, generation);
     free(ranks);
-    t->resend = t->kept;
+    t->resend = t->rank == t->leader ? t->kept : NULL;
     t->last = time_mono();
     if (t->started)
         set_pace(t, 0);
@@ -457,7 +571,7 @@ void transport_reform(struct transport *t, int generation)
 
 uint64_t transport_published(const struct transport *t)
 {
-    return t->epochs + (t->next.len > 0);
+    return t->applied + (t->next.len > 0);
 }
 
 void transport_reduce(struct transport *t, const double *mine,
@@ -470,6 +584,16 @@ void transport_reduce(struct transport *t, const double *mine,
 bool transport_reducing(const struct transport *t)
 {
     return t->mpi->usage_busy();
+}
+
+void transport_drain(struct transport *t, double limit)
+{
+    double until = time_mono() + limit;
+    flush(t);
+    while (t->mpi->pending() > 0 && time_mono() < until) {
+        t->mpi->progress(&events, t);
+        sched_yield();
+    }
 }
 
 void transport_stop(struct transport *t)
@@ -488,10 +612,10 @@ void transport_destroy(struct transport *t, int status)
         return;
     transport_stop(t);
     flush(t);
-    bool last_sent = !t->streaming || t->rank != 0;
+    bool last_sent = !t->streaming || t->rank != t->leader;
     /* The others take all epochs before the barrier: within it nobody would post the second
      * part of one, and rank 0 could wait for that for ever. */
-    bool hears = t->streaming && t->rank != 0;
+    bool hears = t->streaming && t->rank != t->leader;
     double until = time_mono() + LEAVE_S;
     while ((t->mpi->pending() > 0 || !last_sent || (hears && !t->mpi->stream_over())) &&
            time_mono() < until) {
@@ -502,18 +626,14 @@ void transport_destroy(struct transport *t, int status)
         }
         sched_yield();
     }
-    bool whole = true;
-    for (unsigned i = 0; i < t->size; i++)
-        whole = whole && !t->lost[i];
-    if (whole)
+    if (!t->broken)
         t->mpi->barrier();
     t->mpi->finalize(status);
-    while (t->kept) {
-        struct epoch *e = t->kept;
-        t->kept = e->next;
-        free(e);
-    }
+    t->resend = NULL;
+    transport_release(t, UINT64_MAX);
     free(t->lost);
+    free(t->mpi_of);
+    free(t->ids);
     free(t->confirmed);
     free(t->next.data);
     free(t->batches);

@@ -27,54 +27,84 @@ struct transport *transport_create(struct error *err);
 /* After a loss MPI_Finalize would wait for the dead: the process then ends with STATUS here. */
 void transport_destroy(struct transport *t, int status);
 
+/* Until transport_number, ranks and size are MPI's: an instance that was started again may be
+ * without some of its ranks, and keeps the numbers of the others. */
 unsigned transport_rank(const struct transport *t);
 unsigned transport_size(const struct transport *t);
 const char *transport_name(const struct transport *t); /* "openmpi" */
 
-/* Collectives, blocking, before transport_start.  All ranks call them in the same order. */
-/* Every rank's TEXT, as an array of size() strings: free the first string and the array
+/* Collectives, blocking, before transport_start, by MPI's numbers (those of the living ranks in
+ * their order, after transport_number).  All ranks call them in the same order. */
+/* Every rank's TEXT, as an array of strings: free the first string and the array
  * with transport_free_all. */
 char **transport_allgather(struct transport *t, const char *text);
 void transport_free_all(char **all);
 /* TEXT of rank ROOT, as a new string on each rank (the caller frees). */
 char *transport_bcast(struct transport *t, const char *text, unsigned root);
+/* DATA (malloc'ed) of rank ROOT, of *LEN bytes, on all ranks: on ROOT itself, else new. */
+void *transport_bcast_data(struct transport *t, void *data, size_t *len, unsigned root);
+/* MPI's rank i is rank IDS[i] of an instance of SIZE ranks; those that are not in IDS are lost
+ * from the beginning.  On all ranks, with the same IDS. */
+void transport_number(struct transport *t, const unsigned *ids, unsigned size);
+/* The first living rank, which leads, and the next one (size: none), which would succeed it. */
+unsigned transport_leader(const struct transport *t);
+unsigned transport_second(const struct transport *t);
 
 /* Begin to deliver lines on LOOP. */
 void transport_start(struct transport *t, uv_loop_t *loop, transport_recv_f recv,
                      void *arg);
+/* WAKE is called when something is about to be sent to ranks that may sleep; transport_poke
+ * is for the one that was woken. */
+void transport_set_wake(struct transport *t, void (*wake)(void *arg), void *arg);
+void transport_poke(struct transport *t);
 /* Send a line (without newline) to rank DST, not this rank. */
 void transport_send(struct transport *t, unsigned dst, const char *text, size_t len);
-/* --- the state stream: rank 0's lines to all ranks, in epochs, by a non-blocking broadcast */
+
+/* --- the state stream: the leader's lines to all ranks, in epochs, by a non-blocking broadcast.
+ * All ranks keep epochs until they are told that each has them: any may be the next leader. */
 
 /* Called on the other ranks for each line of an epoch, and with LINE NULL at its end. */
 typedef void (*transport_epoch_f)(uint64_t epoch, char *line, size_t len, void *arg);
-/* On all ranks, after transport_start. Rank 0 may pass NULL. */
+/* On all ranks, after transport_start. */
 void transport_stream(struct transport *t, transport_epoch_f epoch);
-/* Rank 0: add TEXT (whole lines, each with its newline) to the next epoch.  It leaves as soon
+/* All ranks begin as if they had applied the epochs up to EPOCH; before transport_stream. */
+void transport_begin_at(struct transport *t, uint64_t epoch);
+/* Leader: add TEXT (whole lines, each with its newline) to the next epoch.  It leaves as soon
  * as the last one has; what is published meanwhile goes together. */
 void transport_publish(struct transport *t, const char *text, size_t len);
-/* Rank 0: the epoch that will have carried all that was published so far. */
+/* Leader: the epoch that will have carried all that was published so far. */
 uint64_t transport_published(const struct transport *t);
-
-/* Other ranks: the last epoch whose lines were delivered. */
+/* The last epoch whose lines were delivered here (leader: that was sent). */
 uint64_t transport_applied(const struct transport *t);
-/* Rank 0: rank RANK has applied the epochs up to EPOCH (its heartbeat said so): what all have need
- * not be kept for a loss. */
+/* Leader: rank RANK has applied the epochs up to EPOCH. */
 void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch);
+/* Leader: the epoch that the second rank has confirmed: what is in it survives this rank. No
+ * second: UINT64_MAX. */
+uint64_t transport_safe(const struct transport *t);
+/* Leader: the epoch that all have confirmed.  Others, told of it: forget epochs up to EPOCH. */
+uint64_t transport_least(const struct transport *t);
+void transport_release(struct transport *t, uint64_t epoch);
+/* Between leaders: the kept epochs after SINCE, and one that was got from another rank. DATA
+ * is written to. */
+void transport_tail(const struct transport *t, uint64_t since,
+                    void (*each)(uint64_t epoch, const char *data, size_t len, void *arg),
+                    void *arg);
+void transport_apply(struct transport *t, uint64_t epoch, char *data, size_t len);
 
 /* --- loss of ranks */
 /* A line that begins with this letter neither wakes the receiver's pace nor the sender's. */
 #define TRANSPORT_QUIET 'H'
-/* RANK is dead: nothing is sent to it any more, nothing from it is delivered. */
+/* RANK is dead: nothing is sent to it any more, nothing from it is delivered. If it led, the next
+ * one does. */
 void transport_lost(struct transport *t, unsigned rank);
 bool transport_is_lost(const struct transport *t, unsigned rank);
 /* The stream and the reductions go on among the ranks that are not lost.  Called on all of these
- * with the same LOST set and GENERATION (> 0, never the same again).  Rank 0 repeats the epochs
- * that some rank may have missed; the others pass over those that they have. */
+ * with the same LOST set and GENERATION (> 0, never the same again).  The leader repeats the
+ * epochs that some rank may have missed; the others pass over those that they have. */
 void transport_reform(struct transport *t, int generation);
 
-/* Reduce USAGE numbers to rank 0: half summed, half by maximum.  Called on all ranks in the same
- * order (an epoch's line asks for it); RESULT is called on rank 0. */
+/* Reduce USAGE numbers to the leader: half summed, half by maximum.  Called on all ranks in the same
+ * order (an epoch's line asks for it); RESULT is called there. */
 #define TRANSPORT_USAGE 8
 void transport_reduce(struct transport *t, const double *mine,
                       void (*result)(const double *all, void *arg));
@@ -83,6 +113,8 @@ bool transport_reducing(const struct transport *t);
 
 /* Let what is queued leave now rather than at the end of the turn. */
 void transport_flush(struct transport *t);
+/* Have it leave for good, which may take LIMIT seconds. */
+void transport_drain(struct transport *t, double limit);
 /* Stop delivering: the loop is no longer kept alive by the transport. */
 void transport_stop(struct transport *t);
 

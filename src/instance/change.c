@@ -5,6 +5,7 @@
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/instance/leader_impl.h"
+#include "src/instance/record.h"
 
 static void publish(struct leader *ld, struct strbuf *b)
 {
@@ -69,8 +70,20 @@ void change_submitted(struct leader *ld, const struct submission *sub, double wh
     if (job && job->reason)
         add_string(&b, "reason", job->reason);
     if (sub->parent)
-        strbuf_addf(&b, ",\"parent\":%llu", (unsigned long long)sub->parent);
+        strbuf_addf(&b, ",\"parent\":%llu,\"prank\":%u", (unsigned long long)sub->parent,
+                    sub->parent_rank);
+    if (sub->spawn_from >= 0)
+        strbuf_addf(&b, ",\"spawn\":[%d,%lld]", sub->spawn_from,
+                    (long long)sub->spawn_token);
+    if (sub->preput)
+        strbuf_addf(&b, ",\"preput\":%s",
+                    json_object_to_json_string_ext(sub->preput, JSON_C_TO_STRING_PLAIN));
     publish(ld, &b);
+    struct job *single = sub->count == 1 ? jobtable_find(ld->jobs, sub->first) : NULL;
+    if (single) {
+        single->told = true;
+        change_log(ld, single);
+    }
 }
 
 void change_placed(struct leader *ld, const struct job *job)
@@ -146,9 +159,61 @@ void change_requeued(struct leader *ld, const struct job *job)
     tell_step(ld, "requeue", job);
 }
 
+static void add_json(struct strbuf *b, const char *key, json_object *o)
+{
+    if (o)
+        strbuf_addf(b, ",\"%s\":%s", key,
+                    json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+}
+
 void change_ended(struct leader *ld, const struct job *job)
 {
-    tell_step(ld, "end", job);
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "end", job);
+    strbuf_addf(&b, ",\"t\":%.6f,\"status\":%d", job->t_inactive, job->status);
+    if (job->t_cleanup > 0)
+        strbuf_addf(&b, ",\"tc\":%.6f", job->t_cleanup);
+    add_json(&b, "output", job->output);
+    publish(ld, &b);
+}
+
+void change_node_done(struct leader *ld, const struct job *job, unsigned index,
+                      int status, json_object *report)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "done", job);
+    strbuf_addf(&b, ",\"node\":%u,\"status\":%d", index, status);
+    add_json(&b, "report", report);
+    publish(ld, &b);
+}
+
+static void tell_event(struct leader *ld, const struct job *job, const char *line,
+                       size_t len)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "event", job);
+    strbuf_add(&b, ",\"e\":");
+    strbuf_addn(&b, line, len);
+    publish(ld, &b);
+}
+
+void change_event(struct leader *ld, const struct job *job, const char *line)
+{
+    /* the submission itself is not out yet: change_submitted is followed by change_log */
+    if (ld->config.publish && job->told)
+        tell_event(ld, job, line, strlen(line) - 1);
+}
+
+void change_log(struct leader *ld, const struct job *job)
+{
+    if (!ld->config.publish || !job->log.len)
+        return;
+    for (const char *line = job->log.s, *end; (end = strchr(line, '\n')); line = end + 1)
+        tell_event(ld, job, line, (size_t)(end - line));
 }
 
 void change_node(struct leader *ld, unsigned rank)
@@ -165,5 +230,6 @@ void change_node(struct leader *ld, unsigned rank)
         if (node.reason)
             add_string(&b, "reason", node.reason);
         publish(ld, &b);
+        record_node(ld->store, rank, b.s);
     }
 }

@@ -2,8 +2,10 @@
 #include "src/instance/job.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "src/common/util.h"
 #include "src/instance/depend.h"
+#include "src/job/jsonutil.h"
 
 struct jobtable {
     struct job **buckets;
@@ -161,7 +163,7 @@ static void drop_placement(struct job *job)
 {
     placement_destroy(take(job->pl));
     taskmap_destroy(take(job->map));
-    free(take(job->node_done));
+    free(take(job->nodes));
     free(take(job->input_taken));
 }
 
@@ -178,6 +180,58 @@ void job_reset(struct job *job)
     job->t_run = job->t_cleanup = job->expiration = 0;
     job->ntasks = job->nodes_starting = job->nodes_running = 0;
     job->sj.count = 1;
+}
+
+void job_await_nodes(struct job *job)
+{
+    job->nodes_starting = job->nodes_running = (unsigned)job->pl->rset->nnodes;
+    free(job->nodes);
+    job->nodes = xcalloc(job->nodes_running, sizeof(*job->nodes));
+}
+
+void job_node_done(struct job *job, unsigned index, int status, json_object *report)
+{
+    job->nodes[index].done = true;
+    job->nodes_running--;
+    /* what failed by itself counts for more than what was ended because of it */
+    bool failed = status != 0 && !json_object_get_boolean(jsonutil_get(report, "ended"));
+    if (failed == job->failed)
+        job->status = MAX(job->status, status);
+    else if (failed)
+        job->status = status;
+    job->failed |= failed;
+    if (!report)
+        return;
+    json_object *entry = json_object_new_array_ext(2);
+    unsigned rank = job->pl->rset->nodes[index].rank;
+    json_object_array_add(entry, json_object_new_int64(rank));
+    json_object_array_add(entry, json_object_get(report));
+    if (!job->output)
+        job->output = json_object_new_array_ext(1);
+    json_object_array_add(job->output, entry);
+}
+
+int job_node_index(const struct job *job, unsigned rank)
+{
+    if (!job->pl)
+        return -1;
+    for (size_t i = 0; i < job->pl->rset->nnodes; i++)
+        if (job->pl->rset->nodes[i].rank == rank)
+            return (int)i;
+    return -1;
+}
+
+enum job_result job_result_of(const struct job *job)
+{
+    if (job->state != JOB_INACTIVE)
+        return JOB_NO_RESULT;
+    const struct job_exception *e = job->exception;
+    if (e && e->severity == 0) {
+        if (strcmp(e->type, "cancel") == 0)
+            return JOB_CANCELED;
+        return strcmp(e->type, "timeout") == 0 ? JOB_TIMEOUT : JOB_FAILED;
+    }
+    return job->status == 0 ? JOB_COMPLETED : JOB_FAILED;
 }
 
 void job_free(struct job *job)

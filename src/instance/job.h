@@ -58,6 +58,7 @@ struct job {
     bool requeue; /* queue it again when its tasks have ended */
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
+    bool told;    /* its events go into the state stream */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
@@ -65,8 +66,10 @@ struct job {
     char *unmapped; /* why the map that was asked for is not possible */
     unsigned ntasks;
     unsigned nodes_starting, nodes_running; /* reports still to come */
-    bool *node_done;                        /* [nnodes] finish was reported */
-    struct job_exception *exception;        /* the worst one */
+    struct job_node {
+        bool started, done;          /* was reported */
+    } * nodes;                       /* [nnodes] */
+    struct job_exception *exception; /* the worst one */
     json_object
         *output; /* [[rank, report], ...] what finish reports said of captured output */
     int64_t *input_taken;    /* [nnodes] bytes of stdin, NULL: none yet */
@@ -98,6 +101,14 @@ void job_except(struct job *job, const char *type, int severity, const char *not
 uint64_t job_priority(int urgency);
 /* As if it had not been placed: state SCHED, without resources and exception; its log stays. */
 void job_reset(struct job *job);
+/* It has its placement: reports of all of its nodes are to come. */
+void job_await_nodes(struct job *job);
+/* Its node INDEX is done, with the greatest wait STATUS of its tasks; REPORT: the finish event's
+ * context, or NULL. */
+void job_node_done(struct job *job, unsigned index, int status, json_object *report);
+/* Which node of its placement is RANK, or -1. */
+int job_node_index(const struct job *job, unsigned rank);
+enum job_result job_result_of(const struct job *job);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */
 void submission_drop(struct submission *sub); /* NULL is allowed */

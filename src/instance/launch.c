@@ -13,7 +13,7 @@ static void send_json(struct leader *ld, unsigned rank, json_object *o)
     size_t len;
     const char *text = json_object_to_json_string_length(
         o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    ld->config.to_exec(ld->config.arg, rank, text, len);
+    gate_exec(ld, rank, text, len);
 }
 
 static void flush_starts(struct leader *ld, unsigned rank)
@@ -28,6 +28,14 @@ static void flush_starts(struct leader *ld, unsigned rank)
         json_object_object_add(o, "pid", json_object_new_int64(ld->nodes[rank].exec_pid));
     json_object_object_add(o, "jobs", starts);
     send_json(ld, rank, o);
+}
+
+bool launch_pending(const struct leader *ld)
+{
+    for (unsigned i = 0; i < ld->config.size; i++)
+        if (ld->nodes[i].starts)
+            return true;
+    return false;
 }
 
 void launch_flush(struct leader *ld)
@@ -62,7 +70,7 @@ static void teach(struct leader *ld, unsigned rank, struct text *t)
                 t->name, env ? "env" : "jobspec");
     strbuf_addn(&line, t->data, t->len);
     strbuf_addc(&line, '}');
-    ld->config.to_exec(ld->config.arg, rank, line.s, line.len);
+    gate_exec(ld, rank, line.s, line.len);
 }
 
 void specs_dropped(const struct text *t, void *arg)
@@ -121,30 +129,40 @@ static json_object *describe(const struct job *job)
     return o;
 }
 
+/* O: what describe gave, taken over. */
+static void launch_on(struct leader *ld, const struct job *job, size_t i, json_object *o)
+{
+    const struct rset_node *at = &job->pl->rset->nodes[i];
+    struct leader_node *node = &ld->nodes[at->rank];
+    teach(ld, at->rank, job->sub->env_text);
+    teach(ld, at->rank, job->sub->jobspec_text);
+    json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
+    jsonutil_add_idset(o, "cores", at->cores);
+    jsonutil_add_idset(o, "gpus", at->gpus);
+    json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
+    if (!node->starts)
+        node->starts = json_object_new_array();
+    json_object_array_add(node->starts, o);
+    leader_wake(ld);
+}
+
 void launch_job(struct leader *ld, struct job *job)
 {
-    const struct rset *r = job->pl->rset;
     cleanup_json json_object *common = describe(job);
-    for (size_t i = 0; i < r->nnodes; i++) {
-        unsigned rank = r->nodes[i].rank;
-        struct leader_node *node = &ld->nodes[rank];
-        teach(ld, rank, job->sub->env_text);
-        teach(ld, rank, job->sub->jobspec_text);
-        json_object *o;
-        if (i + 1 < r->nnodes) { /* the last node may have the original */
-            o = NULL;
+    size_t n = job->pl->rset->nnodes;
+    for (size_t i = 0; i < n; i++) {
+        json_object *o = NULL;
+        if (i + 1 < n) /* the last node may have the original */
             json_object_deep_copy(common, &o, NULL);
-        } else
+        else
             o = json_object_get(common);
-        json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
-        jsonutil_add_idset(o, "cores", r->nodes[i].cores);
-        jsonutil_add_idset(o, "gpus", r->nodes[i].gpus);
-        json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
-        if (!node->starts)
-            node->starts = json_object_new_array();
-        json_object_array_add(node->starts, o);
+        launch_on(ld, job, i, o);
     }
-    leader_wake(ld);
+}
+
+void launch_again(struct leader *ld, struct job *job, unsigned index)
+{
+    launch_on(ld, job, index, describe(job));
 }
 
 void launch_end(struct leader *ld, struct job *job, double grace, const char *note)

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/node.h"
+#include "src/instance/record.h"
+#include "src/instance/replica_impl.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
 /* s after that: an executor that has not ended a job by then never will */
@@ -16,7 +19,8 @@
 enum {
     FLUSH_MS = 50,      /* ends of jobs are committed within this time */
     FLUSH_CALLS = 4096, /* or when there are so many */
-    FLUSH_RETRY_MS = 1000
+    FLUSH_RETRY_MS = 1000,
+    GENERATORS = 16384 /* RFC 19 */
 };
 
 static void on_idle(uv_idle_t *h)
@@ -46,7 +50,8 @@ static void arm_timer(struct leader *ld, double now)
     double end = ld->config.expiration;
     if (end > 0 && now >= end)
         end += ld->end_grace + 1; /* for what the executors did not end */
-    const double times[] = {end, sched_next_late(ld->sched), depend_next(ld)};
+    const double times[] = {end, sched_next_late(ld->sched), depend_next(ld),
+                            report_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > now)
@@ -92,6 +97,13 @@ static void on_flush_timer(uv_timer_t *h)
     leader_wake(ld);
 }
 
+static int commit(struct leader *ld, struct error *err)
+{
+    if (ld->config.publish && store_unflushed(ld->store) > 0)
+        record_state(ld->store, ld->config.generation, gate_epoch(ld));
+    return store_flush(ld->store, err);
+}
+
 /* Submissions are committed before they are acknowledged.  Ends may wait a little for
  * company: an executor keeps what it reported until it hears that it is safe.  False: the store
  * takes nothing for now, which is tried again each FLUSH_RETRY_MS. */
@@ -101,14 +113,16 @@ static bool flush(struct leader *ld)
     size_t calls = store_unflushed(ld->store);
     if (ld->store_fails && !ld->flush_due)
         return false;
-    if (!ld->replies && !ld->flush_due && calls < FLUSH_CALLS) {
+    /* what runs is in the store before it starts where there may be a successor */
+    bool starts = ld->config.publish && calls > 0 && launch_pending(ld);
+    if (!ld->replies_fresh && !starts && !ld->flush_due && calls < FLUSH_CALLS) {
         if (calls > 0 && !uv_is_active((uv_handle_t *)&ld->flush_timer))
             uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_MS, 0);
         return true;
     }
     ld->flush_due = false;
     uv_timer_stop(&ld->flush_timer);
-    if (store_flush(ld->store, &err) < 0) {
+    if (commit(ld, &err) < 0) {
         if (!ld->store_fails)
             log_error("%s; no job starts until then", err.text);
         ld->store_fails = true;
@@ -118,7 +132,7 @@ static bool flush(struct leader *ld)
     if (ld->store_fails)
         log_warning("the store takes changes again");
     ld->store_fails = false;
-    replies_flush(ld);
+    replies_stored(ld);
     launch_acknowledge(ld);
     return true;
 }
@@ -136,17 +150,49 @@ static void on_check(uv_check_t *h)
     double now = time_now();
     if (ld->config.expiration > 0 && now >= ld->config.expiration)
         expire(ld, now);
+    report_run(ld, now);
     depend_run(ld, now);
     sched_run(ld->sched, now);
     arm_timer(ld, now);
     manager_end_unmapped(ld);
     if (flush(ld))
         launch_flush(ld);
+    gate_release(ld);
+    replies_flush(ld);
     stream_flush(ld);
+    if (ld->finish && jobtable_count(ld->jobs) == 0)
+        leader_shutdown(ld, "the jobs of an instance without its program have ended");
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
         ld->quiet_told = true;
         ld->config.quiet(ld->config.arg);
     }
+}
+
+/* The tables of a new instance. */
+static int make_tables(struct leader *ld, struct error *err)
+{
+    static const struct store_options options = {.sync = STORE_SYNC_OFF};
+    ld->store = store_open(ld->config.store, &options, err);
+    if (!ld->store)
+        return -1;
+    ld->jobs = jobtable_create();
+    ld->specs = specs_create(specs_dropped, ld);
+    ld->keys = keys_create();
+    struct rset *r = node_resources(ld->config.nodes, ld->config.size);
+    ld->pool = pool_create(r);
+    rset_destroy(r);
+    return 0;
+}
+
+static void take_tables(struct leader *ld, struct replica *rp)
+{
+    ld->store = take(rp->store);
+    ld->jobs = take(rp->jobs);
+    ld->specs = take(rp->specs);
+    ld->pool = take(rp->pool);
+    ld->keys = take(rp->keys);
+    replica_destroy(rp);
+    specs_adopt(ld->specs, specs_dropped, ld);
 }
 
 struct leader *leader_create(const struct leader_config *config, struct error *err)
@@ -154,28 +200,28 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     const struct sched_policy *policy = sched_policy_find(config->policy);
     if (!policy)
         return error_null(err, EINVAL, "no such scheduling policy: %s", config->policy);
-    static const struct store_options options = {.sync = STORE_SYNC_OFF};
-    struct store *store = store_open(config->store, &options, err);
-    if (!store)
-        return NULL;
     struct leader *ld = xcalloc(1, sizeof(*ld));
     ld->config = *config;
     ld->end_grace = END_GRACE;
-    ld->store = store;
+    if (config->replica)
+        take_tables(ld, config->replica);
+    else if (make_tables(ld, err) < 0) {
+        free(ld);
+        return NULL;
+    }
+    ld->config.replica = NULL;
     ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
-    ld->jobs = jobtable_create();
     ld->depends = depends_create();
-    ld->specs = specs_create(specs_dropped, ld);
-    ld->keys = keys_create();
     ld->replies_end = &ld->replies;
+    ld->gated_end = &ld->gated;
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
-    struct rset *r = node_resources(config->nodes, config->size);
-    ld->pool = pool_create(r);
-    ld->universe = (unsigned)rset_ncores(r);
-    rset_destroy(r);
+    for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
+        ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
     ld->sched = sched_create(ld->pool, policy, manager_start, ld);
-    jobid_gen_init(&ld->gen, 0, (uint64_t)(time_now() * 1000));
+    /* one epoch for all leaders of the instance, and a generator of ids for each */
+    jobid_gen_init(&ld->gen, config->generation % GENERATORS,
+                   (uint64_t)(config->starttime * 1000));
 
     uv_check_init(config->loop, &ld->check);
     uv_idle_init(config->loop, &ld->idle);
@@ -186,6 +232,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->late_timer.data = ld;
     uv_check_start(&ld->check, on_check);
     sched_set_end(ld->sched, config->expiration);
+    if (config->replica)
+        leader_adopt(ld);
     leader_wake(ld); /* for the timer */
     return ld;
 }
@@ -202,6 +250,7 @@ void leader_destroy(struct leader *ld)
         return;
     stream_free_all(ld);
     replies_forget(ld, NULL);
+    gate_clear(ld);
     sched_destroy(ld->sched);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         specs_put(ld->specs, take(job->sub->jobspec_text));
@@ -213,8 +262,11 @@ void leader_destroy(struct leader *ld)
     specs_destroy(ld->specs);
     keys_destroy(ld->keys);
     store_close(ld->store);
-    for (unsigned i = 0; i < ld->config.size; i++)
+    for (unsigned i = 0; i < ld->config.size; i++) {
         json_object_put(ld->nodes[i].starts);
+        free(ld->nodes[i].stale);
+        free(ld->nodes[i].drained);
+    }
     free(ld->nodes);
     free(ld->instance_id);
     free(ld->shutdown);
@@ -232,7 +284,7 @@ static void give_up(struct leader *ld, struct job *job)
     char id[JOBID_BUFSIZE];
     jobid_encode(job->sj.id, JOBID_F58, id, sizeof(id));
     for (unsigned i = 0, left = job->nodes_running; left > 0; i++) {
-        if (job->node_done[i])
+        if (job->nodes[i].done)
             continue;
         log_error("the executor of rank %u did not end job %s in time",
                   job->pl->rset->nodes[i].rank, id);
@@ -291,9 +343,34 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted)
     report_lost(ld, rank, restarted);
 }
 
-void leader_rank_lost(struct leader *ld, unsigned rank)
+void leader_rank_lost(struct leader *ld, unsigned rank, double wait)
 {
-    report_rank_lost(ld, rank);
+    report_rank_lost(ld, rank, wait);
+}
+
+void leader_finish(struct leader *ld, const char *why)
+{
+    log_error("%s: the instance ends when its jobs have ended", why);
+    ld->finish = true;
+    leader_wake(ld);
+}
+
+void leader_await(struct leader *ld, unsigned rank)
+{
+    report_await(ld, rank);
+}
+
+void leader_confirmed(struct leader *ld)
+{
+    if (ld->gated || ld->replies)
+        leader_wake(ld);
+}
+
+void leader_settle(struct leader *ld)
+{
+    struct error err;
+    if (commit(ld, &err) < 0)
+        log_error("%s", err.text);
 }
 
 void leader_client_gone(struct leader *ld, struct client *c)

@@ -28,12 +28,20 @@ struct leader_config {
     json_object **nodes; /* [size] node_discover's result of each rank */
     unsigned size;
     const char *policy;
-    const char *store;            /* path of the store */
+    const char *store;       /* path of the store, if there is no replica */
+    struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
+    unsigned generation;          /* of leaders: each has another one */
     /* Carry LINE to the executor of RANK. */
     void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
     /* Add a line (with its newline) to the state stream; NULL: nobody to tell. */
     void (*publish)(void *arg, const char *text, size_t len);
+    /* The epoch that carries what was published so far, and the last one that would survive this
+     * rank: what depends on it waits for that.  NULL with publish. */
+    uint64_t (*published)(void *arg);
+    uint64_t (*safe)(void *arg);
+    /* All ranks are to leave, and to be started again. */
+    void (*restart)(void *arg, const char *reason);
     /* A shutdown was asked for, by a client or leader_shutdown, and no job is active any more. */
     void (*quiet)(void *arg);
     void *arg;
@@ -46,8 +54,17 @@ void leader_client_line(struct leader *ld, struct client *c, char *line, size_t 
 void leader_client_gone(struct leader *ld, struct client *c);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
-/* Rank RANK is dead, or its node is: nothing will be heard of either. */
-void leader_rank_lost(struct leader *ld, unsigned rank);
+/* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
+ * them, for WAIT seconds. */
+void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
+/* The instance ends when its jobs have; WHY: a sentence. */
+void leader_finish(struct leader *ld, const char *why);
+/* RANK is not there from the beginning; or it is, and its executor will say what it has. */
+void leader_await(struct leader *ld, unsigned rank);
+/* config.safe has changed. */
+void leader_confirmed(struct leader *ld);
+/* Commit all that was decided, for a restart. */
+void leader_settle(struct leader *ld);
 
 /* Jobs that are ended, also those being ended now, get only GRACE seconds from SIGTERM to SIGKILL. */
 void leader_hurry(struct leader *ld, double grace);

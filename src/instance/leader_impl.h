@@ -16,7 +16,13 @@ struct leader_node {     /* an executor as the leader sees it */
     int64_t
         exec_pid; /* of the executor that said hello last; 0: none since one was lost */
     int64_t seen, acked; /* numbers of its event batches: come in, said to be safe */
-    bool lost;           /* could not be started again */
+    bool lost;           /* it cannot be reached, and its tasks are gone */
+    bool away;           /* its rank died, and may be started again until then: */
+    double away_until;
+    char *drained; /* why, NULL: it is not */
+    jobid_t *
+        stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
+    size_t nstale;
 };
 
 struct leader {
@@ -50,6 +56,11 @@ struct leader {
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
     struct reply **replies_end;
+    bool replies_fresh;  /* some wait for the commit */
+    struct gated *gated; /* lines for executors that wait for the second rank */
+    struct gated **gated_end;
+    bool finish;   /* shut down when no job is left */
+    bool adopting; /* events of what is taken over were told before */
 };
 
 /* --- leader.c */
@@ -66,7 +77,8 @@ void reply_result(struct leader *ld, const struct request *rq, json_object *resu
 void reply_error(struct leader *ld, const struct request *rq, const struct error *err);
 /* After the next commit: what it says is then in the store. */
 void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result);
-void replies_flush(struct leader *ld);
+void replies_stored(struct leader *ld); /* the commit was made */
+void replies_flush(struct leader *ld);  /* those that are safe */
 void replies_forget(struct leader *ld, struct client *c);
 /* {"jsonrpc","method":METHOD,"params":PARAMS}; PARAMS is taken over. */
 void notify(struct client *c, const char *method, json_object *params);
@@ -100,7 +112,8 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */
 void manager_end_unmapped(struct leader *ld);
-void manager_node_started(struct leader *ld, struct job *job, double when);
+void manager_node_started(struct leader *ld, struct job *job, unsigned index,
+                          double when);
 /* Node INDEX of the job is done; REPORT: the finish event's context, or NULL. */
 void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
                            json_object *report, double when);
@@ -114,15 +127,15 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
-/* Which node of the job's placement is RANK, or -1. */
-int job_node_index(const struct job *job, unsigned rank);
-enum job_result job_result_of(const struct job *job);
 /* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context);
 
 /* --- launch.c: messages to executors */
 void launch_job(struct leader *ld, struct job *job);
+/* On its node INDEX only. */
+void launch_again(struct leader *ld, struct job *job, unsigned index);
+bool launch_pending(const struct leader *ld);
 void launch_flush(struct leader *ld);
 void launch_end(struct leader *ld, struct job *job, double grace, const char *note);
 void launch_signal(struct leader *ld, struct job *job, int signum);
@@ -133,10 +146,34 @@ void exec_send_job(struct leader *ld, const struct job *job, json_object *msg);
 void launch_acknowledge(struct leader *ld);
 void specs_dropped(const struct text *t, void *arg);
 
+/* --- gate.c */
+/* The epoch that will carry all that was decided so far; the last one that is safe. */
+uint64_t gate_epoch(const struct leader *ld);
+uint64_t gate_safe(const struct leader *ld);
+void gate_exec(struct leader *ld, unsigned rank, const char *line, size_t len);
+/* Let through what is safe; forget what was for RANK; forget all. */
+void gate_release(struct leader *ld);
+void gate_forget(struct leader *ld, unsigned rank);
+void gate_clear(struct leader *ld);
+
+/* --- adopt.c */
+/* The tables are another leader's: queue what is to be queued, wait for what is to be waited. */
+void leader_adopt(struct leader *ld);
+/* An executor says what it has. */
+void adopt_hello(struct leader *ld, unsigned rank, json_object *msg);
+/* Job ID ended on RANK: true if it was one that should not have been there. */
+bool adopt_stale_ended(struct leader *ld, unsigned rank, jobid_t id);
+
 /* --- report.c */
+/* Node RANK is drained, with REASON, or (NULL) is not, as soon as it is up. */
+void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason);
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
-void report_rank_lost(struct leader *ld, unsigned rank);
+void report_rank_lost(struct leader *ld, unsigned rank, double wait);
+void report_await(struct leader *ld, unsigned rank);
+/* Ranks that were away for too long; the next time at which there is one, 0: never. */
+void report_run(struct leader *ld, double now);
+double report_next(const struct leader *ld);
 
 /* --- stream.c */
 /* Is job ID over and in the store?  If not, err is set. */

@@ -1,7 +1,8 @@
 # hbatch-instance lies beside hbatch: both are programs that users name.
 bin_PROGRAMS += bin/hbatch-instance
 bin_hbatch_instance_SOURCES = \
-	src/instance/main.c \
+	src/instance/main.c src/instance/instance.h \
+	src/instance/gather.c \
 	src/instance/options.c src/instance/options.h \
 	src/instance/node.c src/instance/node.h \
 	src/instance/checks.c src/instance/checks.h \
@@ -16,6 +17,12 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/mapping.c src/instance/mapping.h \
+	src/instance/record.c src/instance/record.h \
+	src/instance/replica_impl.h \
+	src/instance/restore.c \
+	src/instance/adopt.c \
+	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c \
 	src/instance/depend.c src/instance/depend.h \

@@ -14,144 +14,31 @@
 #include "src/common/log.h"
 #include "src/common/orphans.h"
 #include "src/common/path.h"
-#include "src/common/room.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
-#include "src/instance/execlink.h"
-#include "src/instance/leader.h"
 #include "src/instance/node.h"
-#include "src/instance/options.h"
-#include "src/instance/router.h"
+#include "src/instance/instance.h"
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
 
 /* Exit code: the time limit came before the program had ended (as timeout(1) says it). */
 #define EXIT_EXPIRED 124
 
-struct instance {
-    struct options options;
-    uv_loop_t loop;
-    uv_signal_t signals[4];
-    unsigned rank, size;
-    bool by_mpirun; /* or mpiexec; not by srun, nor alone */
-    bool by_srun;
-    char *rundir;
-    bool own_rundir;
-    char *uri;
-    json_object *info;           /* instance.info's result */
-    json_object **nodes;         /* [size] */
-    struct transport *transport; /* NULL: one rank */
-    struct execlink *exec;
-    struct server *server;
-    struct leader *leader;   /* rank 0 */
-    struct replica *replica; /* other ranks: the leader's tables */
-    struct router *router;
-    pid_t program;    /* 0: none (yet, or any more) */
-    int status;       /* exit code */
-    bool told_to_end; /* the program was, and did not end by itself */
-    bool exec_gone;
-    uv_timer_t patience; /* with a program that was told to end */
-    bool leaving;
-    bool agreed; /* all ranks know why they cannot go on */
-};
+/* How long an executor waits for a new rank: where hbatch start sees to it that there will be one,
+ * and where nobody does. */
+#define ORPHAN_S 20.0
+#define ORPHAN_ALONE_S 0.5
+/* What it takes an executor to end its tasks. */
+#define EXEC_END_S 6.0
 
 static void find_rank(struct instance *in)
 {
     struct launched l = surroundings_launcher();
-    in->rank = l.rank;
-    in->size = l.size;
+    in->rank = in->world = l.rank;
+    in->size = in->world_size = l.size;
     in->by_mpirun = l.launched && !l.by_srun;
     in->by_srun = l.by_srun;
-}
-
-static int make_rundir(struct instance *in, struct error *err)
-{
-    if (!in->options.rundir) {
-        if (room_check_tmpdir(err) < 0)
-            return -1;
-        in->rundir = path_make_tmpdir("hbatch-", err);
-        in->own_rundir = true;
-        return in->rundir ? 0 : -1;
-    }
-    if (in->options.supervised) {
-        if (path_make_private(in->options.rundir, err) < 0)
-            return error_prefix(err, "run directory");
-    } else if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
-        return error_set(err, errno, "cannot make the run directory %s: %s",
-                         in->options.rundir, strerror(errno));
-    in->rundir = realpath(in->options.rundir, NULL);
-    if (!in->rundir)
-        return error_set(err, errno, "run directory %s: %s", in->options.rundir,
-                         strerror(errno));
-    return checks_rundir(in->rundir, err);
-}
-
-/* All ranks come to the same verdict, which the leader tells. */
-static int agree(struct instance *in, struct error *err)
-{
-    if (checks_nodes(in->nodes, in->size, in->by_srun, err) == 0)
-        return 0;
-    in->agreed = true;
-    return -1;
-}
-
-/* Collectives: each rank's node to all, the leader's description of the instance to all. */
-static int pool_nodes(struct instance *in, json_object *node, struct error *err)
-{
-    in->nodes = xcalloc(in->size, sizeof(*in->nodes));
-    if (!in->transport) {
-        in->nodes[0] = node;
-        return agree(in, err);
-    }
-    char now[32];
-    char **all = transport_allgather(in->transport, json_object_to_json_string(node));
-    snprintf(now, sizeof(now), "%.6f", time_now()); /* all come out of it together */
-    json_object_put(node);
-    for (unsigned i = 0; i < in->size; i++)
-        in->nodes[i] = json_tokener_parse(all[i]);
-    transport_free_all(all);
-    if (agree(in, err) < 0)
-        return -1;
-    all = transport_allgather(in->transport, now);
-    checks_set_clocks(in->nodes, in->size, 0, all);
-    transport_free_all(all);
-    time_correct(checks_clock(in->nodes[in->rank]));
-    cleanup_free char *skew = in->rank == 0 ? checks_skew(in->nodes, in->size, 0) : NULL;
-    if (skew)
-        log_warning("%s", skew);
-    return 0;
-}
-
-static void add_str(json_object *o, const char *key, const char *s)
-{
-    if (s)
-        json_object_object_add(o, key, json_object_new_string(s));
-}
-
-static json_object *describe(const struct instance *in)
-{
-    char host[256] = "localhost", id[64];
-    gethostname(host, sizeof(host) - 1);
-    double now = time_now();
-    snprintf(id, sizeof(id), "%llx%x", (unsigned long long)(now * 1000),
-             (unsigned)getpid());
-    json_object *o = json_object_new_object();
-    add_str(o, "instance", id);
-    json_object_object_add(o, "level", json_object_new_int(0));
-    json_object_object_add(o, "size", json_object_new_int64(in->size));
-    add_str(o, "uri", in->uri);
-    add_str(o, "rundir", in->rundir);
-    add_str(o, "version", VERSION);
-    json_object_object_add(o, "owner", json_object_new_int64(geteuid()));
-    add_str(o, "hostname", host);
-    json_object_object_add(o, "pid", json_object_new_int64(getpid()));
-    json_object_object_add(o, "starttime", json_object_new_double(now));
-    surroundings_describe(&in->options, o, now);
-    add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
-    add_str(o, "policy", in->options.policy);
-    json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
-    return o;
 }
 
 /* First message to the executor. */
@@ -174,6 +61,13 @@ static json_object *exec_init(const struct instance *in)
     add_str(o, "uri", in->uri);
     json_object_object_add(o, "level", json_object_new_int(0));
     add_str(o, "rundir", in->rundir);
+    if (in->transport)
+        json_object_object_add(
+            o, "orphan",
+            json_object_new_double(in->options.supervised ? ORPHAN_S : ORPHAN_ALONE_S));
+    json_object_object_add(
+        o, "own_rundir",
+        json_object_new_boolean(in->own_rundir || in->options.supervised));
     json_object_object_add(o, "bind",
                            json_object_get(json_object_object_get(node, "bind")));
     json_object_object_add(o, "virtual",
@@ -299,11 +193,11 @@ static void on_signal(uv_signal_t *h, int signum)
     struct instance *in = h->data;
     if (signum == SIGCHLD) {
         execlink_reap(in->exec);
-        if (in->rank == 0)
+        if (in->leader)
             reap_program(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
-    } else if (signum != SIGINT && in->rank == 0) { /* SIGINT is for the program */
+    } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         tell_to_end(in, signum);
         if (in_a_hurry(in))
@@ -344,13 +238,11 @@ static void on_quit(void *arg)
     execlink_quit(in->exec, on_exec_gone, in);
 }
 
-/* Nobody to agree with on an orderly end: this rank's tasks are killed, and it leaves. */
-static void on_alone(void *arg, const char *why)
+/* A rank that is alone leaves without the others. */
+static void on_exec_gone_alone(void *arg)
 {
     struct instance *in = arg;
-    log_error("%s: rank %u ends", why, in->rank);
-    execlink_destroy(in->exec);
-    if (in->own_rundir)
+    if (in->own_rundir || in->options.supervised)
         path_remove_tree(in->rundir);
     _exit(1);
 }
@@ -379,9 +271,29 @@ static void on_usage(void *arg, const struct usage *u)
     json_object_object_add(in->info, "usage", usage_to_json(u));
 }
 
+static uint64_t published(void *arg)
+{
+    struct instance *in = arg;
+    return transport_published(in->transport);
+}
+
+static uint64_t safe(void *arg)
+{
+    struct instance *in = arg;
+    return transport_safe(in->transport);
+}
+
+/* The instance goes on by itself: hbatch start is to start ranks again. */
+static void restart_all(void *arg, const char *reason)
+{
+    struct instance *in = arg;
+    log_info("all ranks leave, and are started again: %s", reason);
+    router_restart_all(in->router);
+}
+
 static int start_leader(struct instance *in, struct error *err)
 {
-    cleanup_free char *store = xasprintf("%s/store.sqlite", in->rundir);
+    cleanup_free char *store = xasprintf("%s/store-0.sqlite", in->rundir);
     struct leader_config config = {
         .loop = &in->loop,
         .info = in->info,
@@ -389,12 +301,17 @@ static int start_leader(struct instance *in, struct error *err)
         .size = in->size,
         .policy = in->options.policy,
         .store = store,
+        .replica = take(in->replica),
+        .generation = in->members ? members_generation(in->members) : 0,
         .starttime =
             json_object_get_double(json_object_object_get(in->info, "starttime")),
         .expiration =
             json_object_get_double(json_object_object_get(in->info, "expiration")),
         .to_exec = to_exec,
         .publish = in->transport ? publish : NULL,
+        .published = in->transport ? published : NULL,
+        .safe = in->transport ? safe : NULL,
+        .restart = in->transport && in->options.supervised ? restart_all : NULL,
         .quiet = on_quiet,
         .arg = in,
     };
@@ -402,55 +319,136 @@ static int start_leader(struct instance *in, struct error *err)
     return in->leader ? 0 : -1;
 }
 
-/* The leader's description of the instance to all; without one, it cannot lead. */
-static int share_description(struct instance *in, struct error *err)
+/* --- loss ------------------------------------------------------------------------------------ */
+
+static const char *host_of(const struct instance *in, unsigned rank)
 {
-    const char *mine = "";
-    int rc = 0;
-    if (in->rank == 0) {
-        in->info = describe(in);
-        rc = start_leader(in, err);
-        mine = rc == 0 ? json_object_to_json_string(in->info) : "";
-    }
-    if (!in->transport)
-        return rc;
-    cleanup_free char *text = transport_bcast(in->transport, mine, 0);
-    in->agreed = !*text;
-    if (in->agreed)
-        return rc < 0 ? rc : error_set(err, ECANCELED, "the leader could not start");
-    if (in->rank > 0)
-        in->info = json_tokener_parse(text);
-    return 0;
+    return json_object_get_string(json_object_object_get(in->nodes[rank], "host"));
 }
 
-/* What this rank itself needs. */
-static json_object *prepare(struct instance *in, struct error *err)
+static void on_lost(unsigned rank, bool sure, void *arg)
 {
-    if (make_rundir(in, err) < 0)
-        return NULL;
-    in->uri = xasprintf("local://%s/sock-%u", in->rundir, in->rank);
-    json_object *node = node_discover(&in->options, in->rank, in->by_mpirun, err);
-    if (node)
-        in->exec = execlink_start(in->rank, in->rundir, in->options.verbose, false, err);
+    struct instance *in = arg;
+    router_rank_lost(in->router, rank);
+    leader_rank_lost(in->leader, rank,
+                     sure ? in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S
+                          : members_fence(in->members));
+    if (in->options.supervised)
+        fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
+}
+
+/* This rank succeeds the one that led. */
+static void on_lead(void *arg)
+{
+    struct instance *in = arg;
+    struct error err;
+    char host[256] = "localhost";
+    log_warning("rank %u leads the instance now", in->rank);
+    gethostname(host, sizeof(host) - 1);
+    add_str(in->info, "uri", in->uri);
+    add_str(in->info, "hostname", host);
+    json_object_object_add(in->info, "pid", json_object_new_int64(getpid()));
+    if (start_leader(in, &err) < 0) {
+        log_error("%s", err.text);
+        _exit(1);
+    }
+    router_new_leader(in->router, in->leader);
+    if (!in->options.supervised) {
+        in->status = 1;
+        leader_finish(
+            in->leader,
+            "the initial program was lost with the rank that it was started by");
+    }
+}
+
+static void on_led(unsigned rank, void *arg)
+{
+    struct instance *in = arg;
+    (void)rank;
+    router_new_leader(in->router, NULL);
+}
+
+static void on_confirmed(void *arg)
+{
+    struct instance *in = arg;
+    if (in->leader)
+        leader_confirmed(in->leader);
+}
+
+/* Nobody to agree with on an orderly end: this rank's tasks are killed, and it leaves. */
+static void on_alone(const char *why, void *arg)
+{
+    struct instance *in = arg;
+    log_error("%s: rank %u ends", why, in->rank);
     if (in->exec)
-        return node;
-    json_object_put(node);
-    return NULL;
+        execlink_quit(in->exec, on_exec_gone_alone, in);
+}
+
+static const struct members_ops members_ops = {.lost = on_lost,
+                                               .lead = on_lead,
+                                               .led = on_led,
+                                               .confirmed = on_confirmed,
+                                               .alone = on_alone};
+
+/* The executor goes on with its tasks, and what is left is in the store. */
+static void on_restart(void *arg)
+{
+    struct instance *in = arg;
+    if (in->leader) {
+        leader_settle(in->leader);
+        fprintf(stderr, "hbatch-instance: restart\n");
+    } else
+        replica_flush(in->replica);
+    execlink_leave(in->exec);
+    transport_flush(in->transport);
+    transport_drain(in->transport, 0.5);
+    _exit(0);
+}
+
+/* Who is not here, and who is and has not told what it has. */
+static void await_ranks(struct instance *in)
+{
+    for (unsigned i = 0; i < in->size; i++) {
+        if (!transport_is_lost(in->transport, i)) {
+            leader_await(in->leader, i);
+            continue;
+        }
+        leader_rank_lost(in->leader, i, 0);
+        fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, i));
+    }
+}
+
+/* The rank on the host of hbatch start, or -1. */
+static int home_rank(const struct instance *in)
+{
+    bool remote;
+    unsigned rank = front_rank(in, &remote);
+    return in->options.supervised && !in->options.isvirtual && !remote ? (int)rank : -1;
+}
+
+static int join(struct instance *in, struct error *err)
+{
+    in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
+    if (in->options.recover && replica_restore(in->replica, err) < 0)
+        return -1;
+    in->members = members_create(&in->loop, in->transport, in->generation, home_rank(in),
+                                 &members_ops, in);
+    return 0;
 }
 
 static int bring_up(struct instance *in, struct error *err)
 {
     find_rank(in);
     orphans_adopt();
-    json_object *node = prepare(in, err);
+    json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
-    if (in->size > 1) {
+    if (in->size > 1 || in->options.recover) {
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
-        in->agreed = transport_rank(in->transport) != in->rank ||
-                     transport_size(in->transport) != in->size;
+        in->agreed = transport_rank(in->transport) != in->world ||
+                     transport_size(in->transport) != in->world_size;
         if (in->agreed) /* each rank sees that */
             return error_set(err, EINVAL,
                              "MPI has %u ranks, its launcher said %u: hbatch was built "
@@ -458,15 +456,16 @@ static int bring_up(struct instance *in, struct error *err)
                              transport_size(in->transport), in->size,
                              transport_name(in->transport));
     }
-    if (node && checks_executor(execlink_pid(in->exec), err) < 0)
+    if (node && in->exec && checks_executor(execlink_pid(in->exec), err) < 0)
         json_object_put(take(node));
     if (!node)
-        node = node_unusable(&in->options, in->rank, err->text);
-    if (pool_nodes(in, node, err) < 0 || share_description(in, err) < 0)
+        node = node_unusable(&in->options, in->world, err->text);
+    if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
         return -1;
     start_signals(in);
-    if (in->rank > 0)
-        in->replica = replica_create(in->nodes, in->size, in->info);
+    bool leads = !in->transport || transport_leader(in->transport) == in->rank;
+    if (leads && start_leader(in, err) < 0)
+        return -1;
     struct router_config config = {
         .loop = &in->loop,
         .rank = in->rank,
@@ -475,22 +474,33 @@ static int bring_up(struct instance *in, struct error *err)
         .exec = in->exec,
         .leader = in->leader,
         .replica = in->replica,
+        .members = in->members,
+        .epoch = in->epoch,
         .usage = on_usage,
         .socket = in->uri + strlen("local://"),
         .init = exec_init(in),
         .quit = on_quit,
-        .alone = on_alone,
+        .restart = on_restart,
         .arg = in,
     };
     in->router = router_create(&config, err);
-    return in->router ? 0 : -1;
+    if (!in->router)
+        return -1;
+    if (in->transport)
+        gather_sign(in);
+    if (in->options.recover && leads)
+        await_ranks(in);
+    if (in->options.recover && !execlink_attached(in->exec))
+        router_exec_replaced(in->router);
+    return 0;
 }
 
 static void tear_down(struct instance *in)
 {
-    if (in->options.tell_status && in->rank == 0)
+    if (in->options.tell_status && in->leader)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     router_destroy(in->router);
+    members_destroy(in->members);
     leader_destroy(in->leader);
     replica_destroy(in->replica);
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)

@@ -2,6 +2,8 @@
 /* manager: a job's life, RFC 21: submitted, queued, given resources, started, over. */
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
+#include "src/instance/mapping.h"
+#include "src/instance/record.h"
 
 #include <errno.h>
 #include <math.h>
@@ -20,6 +22,8 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
                const char *context)
 {
     size_t start = job->log.len;
+    if (ld->adopting)
+        return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
     strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
     if (context)
@@ -28,8 +32,10 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     if (job->streams)
         stream_event(ld, job, job->log.s + start, job->log.len - start - 1);
     /* the log of an element is made up from its times when it is asked for */
-    if (job->sub->count == 1 || job->logged)
+    if (job->sub->count == 1 || job->logged) {
         store_event(ld->store, job->sj.id, job->log.s + start);
+        change_event(ld, job, job->log.s + start);
+    }
 }
 
 /* The environment is taken out of the jobspec and replaced by the name of its text. */
@@ -118,36 +124,6 @@ static int check_submission(struct leader *ld, struct submission *sub,
     return pool_satisfiable(ld->pool, &req, err);
 }
 
-static void store_submission(struct leader *ld, const struct submission *sub, double now,
-                             int urgency)
-{
-    const struct job_shape *shape = jobspec_shape(sub->spec);
-    unsigned nodes = shape->nnodes_min;
-    unsigned slots = shape->nslots * MAX(nodes, 1u);
-    struct store_job sj = {
-        .id = sub->first,
-        .count = sub->count,
-        .cc = sub->cc,
-        .userid = geteuid(),
-        .t_submit = now,
-        .urgency = urgency,
-        .priority = (int64_t)job_priority(urgency),
-        .flags = sub->flags,
-        .ntasks = (int)(shape->ntasks ? shape->ntasks : slots * shape->tasks_per_slot),
-        .nnodes = (int)nodes,
-        .ncores = (int)(slots * shape->cores_per_slot),
-        .ngpus = (int)(slots * shape->gpus_per_slot),
-        .duration = shape->duration,
-        .name = jobspec_name(sub->spec),
-        .cwd = jobspec_cwd(sub->spec),
-        .queue = jobspec_queue(sub->spec),
-        .jobspec = sub->jobspec_text->data,
-    };
-    if (sub->env_text)
-        store_env(ld->store, sub->env_text->name, sub->env_text->data);
-    store_job_submit(ld->store, &sj);
-}
-
 static void queue_for_resources(struct leader *ld, struct job *job, double now)
 {
     char context[64];
@@ -219,7 +195,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->preput = json_object_get(opts->preput);
     sub->spawn_from = opts->spawn_from;
     sub->spawn_token = opts->spawn_token;
-    store_submission(ld, sub, now, opts->urgency);
+    record_submission(ld->store, sub, now, opts->urgency);
     if (cc) {
         uint64_t i = 0;
         for (int id = hwloc_bitmap_first(cc); id >= 0; id = hwloc_bitmap_next(cc, id))
@@ -230,56 +206,6 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     submission_drop(sub); /* its jobs hold it */
     leader_wake(ld);
     return sub;
-}
-
-int job_node_index(const struct job *job, unsigned rank)
-{
-    if (!job->pl)
-        return -1;
-    for (size_t i = 0; i < job->pl->rset->nnodes; i++)
-        if (job->pl->rset->nodes[i].rank == rank)
-            return (int)i;
-    return -1;
-}
-
-/* Tasks of each node: as many as its slots take, or a total spread evenly over the nodes. */
-static unsigned spread_tasks(const struct job *job, unsigned *ntasks)
-{
-    const struct job_shape *shape = job_shape_of(job);
-    unsigned n = (unsigned)job->pl->rset->nnodes, total = 0;
-    for (unsigned i = 0; i < n; i++) {
-        ntasks[i] = shape->ntasks ? shape->ntasks / n + (i < shape->ntasks % n)
-                                  : job->pl->nslots[i] * shape->tasks_per_slot;
-        total += ntasks[i];
-    }
-    return total;
-}
-
-/* Option taskmap: {"scheme":"block"|"cyclic"|"manual","value":S}. */
-static struct taskmap *map_tasks(const struct job *job, const unsigned *ntasks,
-                                 unsigned n, struct error *err)
-{
-    json_object *o = jobspec_option(job->sub->spec, "taskmap");
-    const char *scheme = jsonutil_string(jsonutil_get(o, "scheme"));
-    const char *value = jsonutil_string(jsonutil_get(o, "value"));
-    if (!scheme || strcmp(scheme, "block") == 0)
-        return taskmap_block(ntasks, n);
-    if (strcmp(scheme, "cyclic") == 0) {
-        unsigned stride = value ? (unsigned)strtoul(value, NULL, 10) : 1;
-        return taskmap_cyclic(ntasks, n, stride ? stride : 1);
-    }
-    if (strcmp(scheme, "manual") != 0)
-        return error_null(
-            err, EINVAL, "task map scheme '%s': must be block, cyclic or manual", scheme);
-    struct taskmap *map = taskmap_decode(value ? value : "", err);
-    if (map && (taskmap_ntasks(map) != job->ntasks || taskmap_nnodes(map) != n)) {
-        error_set(err, EINVAL,
-                  "task map '%s': is for %u tasks on %u nodes, the job has %u on %u",
-                  value, taskmap_ntasks(map), taskmap_nnodes(map), job->ntasks, n);
-        taskmap_destroy(map);
-        return NULL;
-    }
-    return map;
 }
 
 static double job_expiration(const struct leader *ld, const struct job *job)
@@ -294,26 +220,24 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     struct leader *ld = arg;
     struct job *job = job_of(sj);
     struct error err;
-    unsigned n = (unsigned)pl->rset->nnodes;
-    cleanup_free unsigned *ntasks = xcalloc(n, sizeof(*ntasks));
     job->pl = pl;
     job->t_run = time_now();
     job->expiration = job_expiration(ld, job);
     pl->rset->starttime = job->t_run;
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
-    job->ntasks = spread_tasks(job, ntasks);
+    int rc = mapping_make(job, &err);
     job_event(ld, job, job->t_run, "alloc", NULL);
     change_placed(ld, job);
-    job->map = map_tasks(job, ntasks, n, &err);
-    if (!job->map) { /* the scheduler is in the middle of its pass: ended after it */
+    if (rc < 0) { /* the scheduler is in the middle of its pass: ended after it */
         job->unmapped = xstrdup(err.text);
         leader_wake(ld);
         ld->have_unmapped = true;
         return;
     }
-    job->node_done = xcalloc(n, sizeof(*job->node_done));
-    job->nodes_starting = job->nodes_running = n;
+    job_await_nodes(job);
+    if (ld->config.publish)
+        record_run(ld->store, job);
     launch_job(ld, job);
     stream_launched(ld, job);
 }
@@ -331,60 +255,6 @@ void manager_end_unmapped(struct leader *ld)
     }
 }
 
-enum job_result job_result_of(const struct job *job)
-{
-    if (job->state != JOB_INACTIVE)
-        return JOB_NO_RESULT;
-    const struct job_exception *e = job->exception;
-    if (e && e->severity == 0) {
-        if (strcmp(e->type, "cancel") == 0)
-            return JOB_CANCELED;
-        return strcmp(e->type, "timeout") == 0 ? JOB_TIMEOUT : JOB_FAILED;
-    }
-    return job->status == 0 ? JOB_COMPLETED : JOB_FAILED;
-}
-
-static void store_end(struct leader *ld, const struct job *job)
-{
-    const struct rset *r = job->pl ? job->pl->rset : NULL;
-    cleanup_free char *nodelist = r ? rset_nodelist(r) : NULL;
-    cleanup_free char *ranks = r ? rset_ranks(r) : NULL;
-    cleanup_free char *map = job->map ? taskmap_encode(job->map) : NULL;
-    cleanup_json json_object *R = NULL;
-    if (r) {
-        R = rset_to_json(r);
-        json_object *execution = jsonutil_get(R, "execution");
-        json_object_object_del(execution, "starttime");
-        json_object_object_del(execution, "expiration");
-    }
-    struct store_run run = {
-        .id = job->sj.id,
-        .job = job->sub->first,
-        .cc = job->cc,
-        .t_depend = job->t_depend,
-        .t_run = job->t_run,
-        .t_cleanup = job->t_cleanup,
-        .t_inactive = job->t_inactive,
-        .expiration = job->expiration,
-        .status = job->status,
-        .result = (int)job_result_of(job),
-        .nnodes = r ? (int)r->nnodes : 0,
-        .ncores = r ? (int)rset_ncores(r) : 0,
-        .ngpus = r ? (int)rset_ngpus(r) : 0,
-        .exception_type = job->exception ? job->exception->type : NULL,
-        .exception_severity = job->exception ? job->exception->severity : 0,
-        .exception_note = job->exception ? job->exception->note : NULL,
-        .R = R ? json_object_to_json_string_ext(R, JSON_C_TO_STRING_PLAIN) : NULL,
-        .nodelist = nodelist,
-        .ranks = ranks,
-        .taskmap = map,
-        .output = job->output ? json_object_to_json_string_ext(job->output,
-                                                               JSON_C_TO_STRING_PLAIN)
-                              : NULL,
-    };
-    store_job_end(ld->store, &run, job->sub->left == 0);
-}
-
 static void job_over(struct leader *ld, struct job *job)
 {
     double now = time_now();
@@ -398,7 +268,7 @@ static void job_over(struct leader *ld, struct job *job)
     job->state = JOB_INACTIVE;
     job_event(ld, job, now, "clean", NULL);
     job->sub->left--;
-    store_end(ld, job);
+    record_end(ld->store, job);
     change_ended(ld, job);
     depend_over(ld, job);
     stream_job_over(ld, job);
@@ -421,11 +291,13 @@ static void requeue(struct leader *ld, struct job *job)
     job_event(ld, job, time_now(), "requeue", NULL);
     if (job->sub->count > 1 && !job->logged) { /* its times no longer tell its story */
         store_event(ld->store, job->sj.id, job->log.s);
-        job->logged = true;
+        job->logged = job->told = true;
+        change_log(ld, job);
     }
     sched_end(ld->sched, job->pl->rset);
     job_reset(job);
     change_requeued(ld, job);
+    store_job_requeue(ld->store, job->sj.id);
     sched_add(ld->sched, &job->sj);
     leader_wake(ld);
 }
@@ -448,9 +320,12 @@ static void job_cleanup(struct leader *ld, struct job *job, double when)
     job_over(ld, job);
 }
 
-void manager_node_started(struct leader *ld, struct job *job, double when)
+void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when)
 {
-    if (job->nodes_starting == 0 || --job->nodes_starting > 0)
+    if (job->nodes[index].started)
+        return;
+    job->nodes[index].started = true;
+    if (--job->nodes_starting > 0 || job->started)
         return;
     job->started = true;
     job_event(ld, job, when, "start", NULL);
@@ -463,27 +338,16 @@ void manager_node_started(struct leader *ld, struct job *job, double when)
 void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
                            json_object *report, double when)
 {
-    if (job->node_done[index])
+    if (job->nodes[index].done)
         return;
-    job->node_done[index] = true;
-    /* what failed by itself counts for more than what was ended because of it */
-    bool failed = status != 0 && !json_object_get_boolean(jsonutil_get(report, "ended"));
-    if (failed == job->failed)
-        job->status = MAX(job->status, status);
-    else if (failed)
-        job->status = status;
-    job->failed |= failed;
-    if (report) {
-        json_object *entry = json_object_new_array_ext(2);
-        unsigned rank = job->pl->rset->nodes[index].rank;
-        json_object_array_add(entry, json_object_new_int64(rank));
-        json_object_array_add(entry, json_object_get(report));
-        if (!job->output)
-            job->output = json_object_new_array_ext(1);
-        json_object_array_add(job->output, entry);
-    }
-    if (--job->nodes_running == 0)
+    job_node_done(job, index, status, report);
+    if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);
+        return;
+    }
+    change_node_done(ld, job, index, status, report);
+    if (ld->config.publish)
+        record_run(ld->store, job);
 }
 
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
@@ -545,7 +409,6 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
         sched_reprioritize(ld->sched, &job->sj, priority);
     }
     change_urgency(ld, job);
-    if (job->sub->count == 1)
-        store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
+    store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
     leader_wake(ld);
 }

@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* members: which ranks live.  MPI does not tell of a dead peer, so ranks tell the leader that
- * they live (and how far they have applied the state stream), and the leader tells them.
+/* members: which ranks live, and who leads.
  *
- * The leader gives up a rank that was silent for too long.  It then asks the others whether they
- * are there, and when all have answered, all of them re-form the collectives without the dead
- * (transport_reform): the check keeps short the time in which another death could leave that
- * call waiting. */
+ * MPI does not tell of a dead peer.  A killed process is told by the lifeline (lifeline.h) at once;
+ * what falls silent (a host without power, a cut cable) by heartbeats: the others tell the leader
+ * each second that they live and how far they have applied the state stream, and the leader tells
+ * them how far all are.
+ *
+ * The leader gives up a rank that was killed, or silent for MEMBERS_TIMEOUT.  It then asks the
+ * others whether they are there, and when all have answered, all of them re-form the collectives
+ * without the dead (transport_reform): the question keeps short the time in which another death
+ * could leave that call waiting.
+ *
+ * When the leader is lost, the lowest rank that lives asks the others whether they have lost it,
+ * too, and how far they are; takes over what another one has that it has not (epochs are kept
+ * until all have them); has all re-form; and leads.
+ *
+ * Two halves of a cut network must not both go on.  Where hbatch start watches over the instance,
+ * the side with its host (HOME) goes on; else the side with more than half of the ranks, or half
+ * of them and the leader.  The other ranks end, with their tasks, before the leader's side takes
+ * their tasks for gone. */
 #ifndef HBATCH_INSTANCE_MEMBERS_H
 #define HBATCH_INSTANCE_MEMBERS_H
 
@@ -16,26 +29,43 @@
 #include "src/comm/transport.h"
 
 /* Seconds of silence after which a rank is given up; HBATCH_LOSS_TIMEOUT says otherwise.  Ranks
- * wait for the leader three times as long. */
+ * that hear no leader wait as long again for another one. */
 #define MEMBERS_TIMEOUT 4.0
 
 struct members;
 
 struct members_ops {
-    void (*lost)(unsigned rank, void *arg); /* leader: RANK is dead */
-    void (*leader_lost)(void *arg);         /* others */
-    void (*expelled)(void *arg);            /* the leader has given up this rank */
+    /* Leader: RANK is gone; SURE: its process is, else it may be that it is only not heard. */
+    void (*lost)(unsigned rank, bool sure, void *arg);
+    /* This rank leads from now on; RANK leads from now on. */
+    void (*lead)(void *arg);
+    void (*led)(unsigned rank, void *arg);
+    /* Leader: transport_safe has changed, perhaps. */
+    void (*confirmed)(void *arg);
+    /* This rank cannot go on; WHY: a sentence. */
+    void (*alone)(const char *why, void *arg);
 };
 
-/* TRANSPORT is started and must outlive it. */
+/* TRANSPORT is numbered, not started yet, and must outlive it: all ranks call this together.
+ * HOME: the rank on the host of hbatch start, or -1.  GENERATION: of the leader. */
 struct members *members_create(uv_loop_t *loop, struct transport *transport,
+                               unsigned generation, int home,
                                const struct members_ops *ops, void *arg);
+void members_start(struct members *m);
+/* The instance ends: nobody is missed from now on. */
+void members_stop(struct members *m);
 void members_destroy(
-    struct members *m); /* NULL is allowed; the handle closes with the loop */
+    struct members *m); /* NULL is allowed; the handles close with the loop */
 
 /* Rank SRC was heard; true if LINE was a message between members (of any kind). */
 bool members_line(struct members *m, unsigned src, char *line, size_t len);
+/* An epoch was applied. */
+void members_applied(struct members *m);
 /* The epoch before which collectives were those of a former set of members. */
 uint64_t members_since(const struct members *m);
+/* How many leaders and sets of members there have been. */
+unsigned members_generation(const struct members *m);
+/* Seconds after which a rank that was lost without certainty has ended its tasks, if it lives. */
+double members_fence(const struct members *m);
 
 #endif

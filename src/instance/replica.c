@@ -5,30 +5,28 @@
 #include <limits.h>
 #include <string.h>
 #include "src/common/idset.h"
+#include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/job.h"
 #include "src/instance/joblist.h"
 #include "src/instance/jobview.h"
 #include "src/instance/keys.h"
+#include "src/instance/mapping.h"
 #include "src/instance/node.h"
+#include "src/instance/record.h"
+#include "src/instance/replica_impl.h"
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
 
-struct replica {
-    struct pool *pool;
-    struct jobtable *jobs;
-    struct specs *specs;
-    struct keys *keys; /* of submissions, as the leader has them */
-    struct rset *all;  /* the instance's resources, for the hosts of ranks */
-    json_object *info;
-};
+#define FLUSH_S 0.1
 
 static void on_drop(const struct text *t, void *arg)
 {
     (void)t, (void)arg; /* the leader tells executors, not this copy */
 }
 
-struct replica *replica_create(json_object **nodes, unsigned size, json_object *info)
+struct replica *replica_create(json_object **nodes, unsigned size, json_object *info,
+                               struct store *store)
 {
     struct replica *rp = xcalloc(1, sizeof(*rp));
     rp->all = node_resources(nodes, size);
@@ -37,6 +35,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->specs = specs_create(on_drop, rp);
     rp->keys = keys_create();
     rp->info = info;
+    rp->store = store;
     return rp;
 }
 
@@ -44,7 +43,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
 static void forget(struct replica *rp, struct job *job)
 {
     jobtable_remove(rp->jobs, job);
-    if (--job->sub->left == 0) {
+    if (job->sub->refs == 1) {
         specs_put(rp->specs, job->sub->jobspec_text);
         specs_put(rp->specs, job->sub->env_text);
     }
@@ -55,13 +54,14 @@ void replica_destroy(struct replica *rp)
 {
     if (!rp)
         return;
-    while (jobtable_first(rp->jobs))
+    while (rp->jobs && jobtable_first(rp->jobs))
         forget(rp, jobtable_first(rp->jobs));
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
     keys_destroy(rp->keys);
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
+    store_close(rp->store);
     free(rp);
 }
 
@@ -97,8 +97,10 @@ static int on_text(struct replica *rp, json_object *o, struct error *err)
     size_t len;
     const char *text = json_object_to_json_string_length(
         data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    specs_get(rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len);
-    return 0; /* this reference lasts until the leader's own text goes: on_untext */
+    /* this reference lasts until the leader's own text goes: on_untext */
+    specs_get(rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len)
+        ->streamed = true;
+    return 0;
 }
 
 static int on_untext(struct replica *rp, json_object *o, struct error *err)
@@ -107,6 +109,7 @@ static int on_untext(struct replica *rp, json_object *o, struct error *err)
     struct text *t = name ? specs_find(rp->specs, name) : NULL;
     if (!t)
         return error_set(err, ENOENT, "it names a text that is not there");
+    t->streamed = false;
     specs_put(rp->specs, t);
     return 0;
 }
@@ -126,6 +129,18 @@ static void set_reason(struct job *job, const char *reason)
     job->state = reason ? JOB_DEPEND : JOB_SCHED;
 }
 
+/* [EXECUTOR, TOKEN]: who waits for its start. */
+static void take_spawn(struct submission *sub, json_object *o)
+{
+    int64_t from, token;
+    if (json_object_is_type(o, json_type_array) &&
+        jsonutil_int(json_object_array_get_idx(o, 0), 0, INT_MAX, &from) &&
+        jsonutil_int(json_object_array_get_idx(o, 1), INT64_MIN, INT64_MAX, &token)) {
+        sub->spawn_from = (int)from;
+        sub->spawn_token = token;
+    }
+}
+
 static int on_submit(struct replica *rp, json_object *o, struct error *err)
 {
     struct text *spec = use_text(rp, o, "spec");
@@ -139,18 +154,25 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
     sub->spec = jobspec_decode(spec->data, spec->len, err);
+    json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
+    if (constraints)
+        sub->constraint = constraint_from_json(constraints, err);
     sub->first = (jobid_t)number(o, "id", 0);
     sub->count = sub->left = (uint64_t)number(o, "count", 1);
     sub->flags = (unsigned)number(o, "flags", 0);
     sub->parent = (uint64_t)number(o, "parent", 0);
+    sub->parent_rank = (unsigned)number(o, "prank", 0);
+    sub->preput = json_object_get(jsonutil_get(o, "preput"));
     sub->spawn_from = -1;
+    take_spawn(sub, jsonutil_get(o, "spawn"));
     sub->cc = cc ? xstrdup(cc) : NULL;
     sub->key = key ? xstrdup(key) : NULL;
     cleanup_bitmap hwloc_bitmap_t ids = cc ? idset_decode(cc, err) : NULL;
-    if (!sub->spec || (cc && !ids)) {
+    if (!sub->spec || (cc && !ids) || (constraints && !sub->constraint)) {
         submission_drop(sub);
         return -1;
     }
+    record_submission(rp->store, sub, seconds(o, "t"), (int)number(o, "urgency", 16));
     int id = cc ? hwloc_bitmap_first(ids) : -1;
     for (uint64_t i = 0; i < sub->count; i++) {
         struct job *job =
@@ -207,9 +229,12 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
     }
     job->pl = pl;
     job->state = JOB_RUN;
-    job->ntasks = (unsigned)number(o, "ntasks", 0);
     job->t_run = pl->rset->starttime = seconds(o, "t");
     job->expiration = pl->rset->expiration = seconds(o, "x");
+    if (mapping_make(job, err) < 0) /* the leader ends it with that */
+        return 0;
+    job_await_nodes(job);
+    record_run(rp->store, job);
     return 0;
 }
 
@@ -228,6 +253,41 @@ static int on_start(struct replica *rp, json_object *o, struct error *err)
     if (!job)
         return -1;
     job->started = true;
+    job->nodes_starting = 0;
+    for (size_t i = 0; job->nodes && i < job->pl->rset->nnodes; i++)
+        job->nodes[i].started = true;
+    return 0;
+}
+
+static int on_event(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    size_t start, len;
+    if (!job)
+        return -1;
+    start = job->log.len;
+    const char *text = json_object_to_json_string_length(
+        jsonutil_get(o, "e"), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+        &len);
+    strbuf_addn(&job->log, text, len);
+    strbuf_addc(&job->log, '\n');
+    job->logged = job->sub->count > 1;
+    job->told = true;
+    store_event(rp->store, job->sj.id, job->log.s + start);
+    return 0;
+}
+
+static int on_done(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    int64_t node = number(o, "node", -1);
+    if (!job)
+        return -1;
+    if (!job->nodes || node < 0 || (size_t)node >= job->pl->rset->nnodes)
+        return error_set(err, EINVAL, "it names node %lld of the job", (long long)node);
+    job_node_done(job, (unsigned)node, (int)number(o, "status", 0),
+                  jsonutil_get(o, "report"));
+    record_run(rp->store, job);
     return 0;
 }
 
@@ -249,6 +309,7 @@ static int on_urgency(struct replica *rp, json_object *o, struct error *err)
         return -1;
     job->urgency = (int)number(o, "urgency", 16);
     job->sj.priority = (uint64_t)number(o, "priority", 16);
+    store_job_urgency(rp->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
     return 0;
 }
 
@@ -260,6 +321,7 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     if (job->pl)
         pool_free(rp->pool, job->pl->rset);
     job_reset(job);
+    store_job_requeue(rp->store, job->sj.id);
     return 0;
 }
 
@@ -270,18 +332,28 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
         return -1;
     if (job->pl)
         pool_free(rp->pool, job->pl->rset);
+    job->state = JOB_INACTIVE;
+    job->t_inactive = seconds(o, "t");
+    job->t_cleanup = seconds(o, "tc");
+    job->status = (int)number(o, "status", -1);
+    json_object_put(job->output);
+    job->output = json_object_get(jsonutil_get(o, "output"));
+    job->sub->left--;
+    record_end(rp->store, job);
     forget(rp, job);
     return 0;
 }
 
 static int on_node(struct replica *rp, json_object *o, struct error *err)
 {
-    int64_t state = number(o, "state", -1);
+    int64_t state = number(o, "state", -1), rank = number(o, "rank", -1);
     if (state < POOL_UP || state > POOL_DOWN)
         return error_set(err, EINVAL, "no such node state");
-    return pool_set_state(rp->pool, (unsigned)number(o, "rank", -1),
-                          (enum pool_node_state)state,
-                          jsonutil_string(jsonutil_get(o, "reason")));
+    if (pool_set_state(rp->pool, (unsigned)rank, (enum pool_node_state)state,
+                       jsonutil_string(jsonutil_get(o, "reason"))) < 0)
+        return error_set(err, EINVAL, "there is no rank %lld", (long long)rank);
+    record_node(rp->store, (unsigned)rank, json_object_to_json_string(o));
+    return 0;
 }
 
 static const struct {
@@ -299,6 +371,8 @@ static const struct {
     {"node", on_node},
     {"depend", on_depend},
     {"untext", on_untext},
+    {"event", on_event},
+    {"done", on_done},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
@@ -313,6 +387,22 @@ int replica_apply(struct replica *rp, const char *line, size_t len, struct error
         return error_prefix(err, "change '%.100s'", line);
     }
     return error_set(err, EINVAL, "change '%.100s': unknown", line);
+}
+
+void replica_epoch(struct replica *rp, unsigned generation, uint64_t epoch)
+{
+    record_state(rp->store, generation, epoch);
+    /* each epoch by itself would cost more; what is lost with this process, others have */
+    if (time_mono() - rp->flushed > FLUSH_S)
+        replica_flush(rp);
+}
+
+void replica_flush(struct replica *rp)
+{
+    struct error err;
+    rp->flushed = time_mono();
+    if (store_flush(rp->store, &err) < 0)
+        log_error("%s", err.text);
 }
 
 /* --- questions ---------------------------------------------------------------------------- */

@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* replica: the copy of the leader's tables (resources, active jobs, the texts of their jobspecs)
- * that every other rank keeps by applying the state stream, and answers queries from. */
+ * and of its store that every other rank keeps by applying the state stream.  It answers queries,
+ * and becomes the leader's when the leader is lost.  After a restart it is read from the store. */
 #ifndef HBATCH_INSTANCE_REPLICA_H
 #define HBATCH_INSTANCE_REPLICA_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <json-c/json.h>
 #include "src/common/error.h"
 
 struct replica;
 
+struct store;
+
 /* NODES: node_discover's results, [SIZE]; INFO: instance.info's result.  Both are kept by
- * reference. */
-struct replica *replica_create(json_object **nodes, unsigned size, json_object *info);
+ * reference.  STORE is taken over. */
+struct replica *replica_create(json_object **nodes, unsigned size, json_object *info,
+                               struct store *store);
+/* Read what was not over from the store, with what runs where. */
+int replica_restore(struct replica *rp, struct error *err);
 void replica_destroy(struct replica *rp); /* NULL is allowed */
 
 /* Apply one line of the stream. -1 with err set: it does not fit what is known, which must
  * not happen and leaves the tables as they were. */
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err);
+
+/* EPOCH was applied, which a leader of GENERATION has sent.  It is committed within a short time,
+ * or now. */
+void replica_epoch(struct replica *rp, unsigned generation, uint64_t epoch);
+void replica_flush(struct replica *rp);
 
 /* Whether a client's request LINE may be one that replica_answer can answer: cheap, errs on
  * the side of yes. */

@@ -25,7 +25,9 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     }
     json_object *context = json_object_array_get_idx(e, 3);
     struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
-    int index = job ? job_node_index(job, rank) : -1;
+    int index = job && job->nodes ? job_node_index(job, rank) : -1;
+    if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
+        return;
     if (index < 0) {
         log_debug("rank %u: event %s of a job that is not there", rank, kind);
         return;
@@ -33,7 +35,7 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     /* clocks are never quite the same: nothing is before its cause, nor to come */
     when = MAX(job->t_run, MIN(when, time_now()));
     if (strcmp(kind, "start") == 0)
-        manager_node_started(ld, job, when);
+        manager_node_started(ld, job, (unsigned)index, when);
     else if (strcmp(kind, "finish") == 0) {
         jsonutil_int(jsonutil_get(context, "status"), 0, INT32_MAX, &status);
         manager_node_finished(ld, job, (unsigned)index, (int)status, context, when);
@@ -101,12 +103,6 @@ static void on_pmi(struct leader *ld, unsigned rank, json_object *msg)
         log_error("rank %u: unknown pmi message: %s", rank, jsonutil_show(pmi).text);
 }
 
-static void on_hello(struct leader *ld, unsigned rank, json_object *msg)
-{
-    log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
-    jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &ld->nodes[rank].exec_pid);
-}
-
 static const struct {
     const char *m;
     void (*call)(struct leader *ld, unsigned rank, json_object *msg);
@@ -117,7 +113,7 @@ static const struct {
     {"stdinack", stream_input_ack},
     {"pmi", on_pmi},
     {"log", on_log},
-    {"hello", on_hello},
+    {"hello", adopt_hello},
 };
 
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len)
@@ -140,11 +136,12 @@ static void end_jobs_of(struct leader *ld, unsigned rank, const char *why)
     double now = time_now();
     specs_forget_rank(ld->specs, rank);
     json_object_put(take(ld->nodes[rank].starts));
+    gate_forget(ld, rank);
     stream_rank_lost(ld, rank);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        int index = job_node_index(job, rank);
-        if (index < 0 || job->nodes_running == 0 || job->node_done[index])
+        int index = job->nodes ? job_node_index(job, rank) : -1;
+        if (index < 0 || job->nodes[index].done)
             continue;
         manager_node_lost(ld, job, why);
         manager_node_finished(ld, job, (unsigned)index, SIGKILL, NULL, now);
@@ -154,7 +151,10 @@ static void end_jobs_of(struct leader *ld, unsigned rank, const char *why)
 
 static void take_down(struct leader *ld, unsigned rank, const char *why)
 {
-    ld->nodes[rank].lost = true;
+    struct leader_node *node = &ld->nodes[rank];
+    node->lost = true;
+    node->seen = node->acked = 0;
+    node->nstale = 0;
     pool_set_state(ld->pool, rank, POOL_DOWN, why);
     change_node(ld, rank);
 }
@@ -170,10 +170,63 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted)
     end_jobs_of(ld, rank, why);
 }
 
-void report_rank_lost(struct leader *ld, unsigned rank)
+static void give_up(struct leader *ld, unsigned rank)
 {
     cleanup_free char *why =
         xasprintf("rank %u was lost, and the job's tasks there with it", rank);
-    take_down(ld, rank, "its rank was lost");
+    ld->nodes[rank].away = false;
     end_jobs_of(ld, rank, why);
+}
+
+void report_rank_lost(struct leader *ld, unsigned rank, double wait)
+{
+    struct leader_node *node = &ld->nodes[rank];
+    take_down(ld, rank, "its rank was lost");
+    if (wait <= 0) {
+        give_up(ld, rank);
+        return;
+    }
+    /* its executor goes on, and keeps what it has to tell for the rank's return */
+    specs_forget_rank(ld->specs, rank);
+    stream_rank_lost(ld, rank);
+    json_object_put(take(node->starts));
+    gate_forget(ld, rank);
+    node->away = true;
+    node->away_until = time_now() + wait;
+    leader_wake(ld);
+}
+
+void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason)
+{
+    struct leader_node *node = &ld->nodes[rank];
+    free(node->drained);
+    node->drained = drained ? xstrdup(reason ? reason : "") : NULL;
+    if (node->lost) /* it will be, when it is back */
+        return;
+    pool_set_state(ld->pool, rank, drained ? POOL_DRAINED : POOL_UP,
+                   drained ? reason : NULL);
+    change_node(ld, rank);
+}
+
+void report_await(struct leader *ld, unsigned rank)
+{
+    ld->nodes[rank].lost = true;
+    pool_set_state(ld->pool, rank, POOL_DOWN, "its executor has not answered yet");
+    change_node(ld, rank);
+}
+
+void report_run(struct leader *ld, double now)
+{
+    for (unsigned i = 0; i < ld->config.size; i++)
+        if (ld->nodes[i].away && ld->nodes[i].away_until <= now)
+            give_up(ld, i);
+}
+
+double report_next(const struct leader *ld)
+{
+    double next = 0;
+    for (unsigned i = 0; i < ld->config.size; i++)
+        if (ld->nodes[i].away && (next == 0 || ld->nodes[i].away_until < next))
+            next = ld->nodes[i].away_until;
+    return next;
 }

@@ -7,7 +7,6 @@
 #include "src/common/log.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
-#include "src/instance/members.h"
 #include "src/instance/server.h"
 
 enum { USAGE_FIRST_MS = 500, USAGE_MS = 10000 };
@@ -21,6 +20,7 @@ enum {
     CLIENT_GONE = 'G', /* "NUMBER" */
     REPLY = 'R',       /* "NUMBER EPOCH LINE" for a client of the receiving rank */
     QUIT = 'Q',        /* the instance ends */
+    RESTART = 'Z',     /* leave, and be started again */
 };
 
 struct remote { /* leader: a client of another rank */
@@ -42,7 +42,6 @@ struct router {
     struct router_config config;
     struct server *server;
     struct remote *remotes;
-    struct members *members; /* NULL: this rank is alone */
     struct question *questions;
     uint64_t epoch; /* of the state stream, applied here */
     uint64_t seen;  /* published when the leader last answered a client of this rank */
@@ -67,6 +66,11 @@ static void send_numbered(struct router *r, unsigned rank, char letter, uint64_t
     memcpy(line, head, (size_t)n);
     memcpy(line + n, text, len);
     send_rank(r, rank, letter, line, (size_t)n + len);
+}
+
+static void send_leader(struct router *r, char letter, const char *text, size_t len)
+{
+    send_rank(r, transport_leader(r->config.transport), letter, text, len);
 }
 
 /* --- executors -------------------------------------------------------------------------- */
@@ -103,7 +107,7 @@ static void on_exec_line(char *line, size_t len, void *arg)
     if (r->config.leader)
         leader_exec_line(r->config.leader, r->config.rank, line, len);
     else
-        send_rank(r, 0, FROM_EXEC, line, len);
+        send_leader(r, FROM_EXEC, line, len);
 }
 
 static void on_exec_lost(bool restarted, void *arg)
@@ -112,16 +116,22 @@ static void on_exec_lost(bool restarted, void *arg)
     if (r->config.leader)
         leader_exec_lost(r->config.leader, r->config.rank, restarted);
     else
-        send_rank(r, 0, EXEC_LOST, restarted ? "1" : "0", 1);
+        send_leader(r, EXEC_LOST, restarted ? "1" : "0", 1);
 }
 
 static const struct execlink_ops exec_ops = {.line = on_exec_line, .lost = on_exec_lost};
+
+void router_exec_replaced(struct router *r)
+{
+    on_exec_lost(true, r);
+}
 
 /* --- clients ---------------------------------------------------------------------------- */
 
 static void ask_leader(struct router *r, struct client *c, const char *line, size_t len)
 {
-    send_numbered(r, 0, CLIENT_LINE, client_number(c), line, len);
+    send_numbered(r, transport_leader(r->config.transport), CLIENT_LINE, client_number(c),
+                  line, len);
 }
 
 static void answer_here(struct router *r, struct client *c, const char *line, size_t len)
@@ -165,7 +175,8 @@ static void on_client_gone(struct client *c, void *arg)
     if (r->config.leader)
         leader_client_gone(r->config.leader, c);
     else
-        send_numbered(r, 0, CLIENT_GONE, client_number(c), "", 0);
+        send_numbered(r, transport_leader(r->config.transport), CLIENT_GONE,
+                      client_number(c), "", 0);
 }
 
 static const struct server_ops server_ops = {.line = on_client_line,
@@ -225,14 +236,18 @@ static uint64_t take_number(char *text, char **rest)
     return number;
 }
 
+static const char for_leader[] = {FROM_EXEC, EXEC_LOST, CLIENT_LINE, CLIENT_GONE, 0};
+
 static void on_transport(unsigned src, char *line, size_t len, void *arg)
 {
     struct router *r = arg;
     char *text = line + 1, *rest;
     uint64_t number, epoch;
     struct client *c;
-    if (len == 0 || members_line(r->members, src, line, len))
+    if (len == 0 || members_line(r->config.members, src, line, len))
         return;
+    if (!r->config.leader && strchr(for_leader, line[0]))
+        return; /* it has not heard yet who leads: it asks again when it has */
     switch (line[0]) {
     case TO_EXEC:
         execlink_send(r->config.exec, text, len - 1);
@@ -260,7 +275,12 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
             client_send(c, rest, len - (size_t)(rest - line));
         break;
     case QUIT:
+        members_stop(r->config.members);
         r->config.quit(r->config.arg);
+        break;
+    case RESTART:
+        members_stop(r->config.members);
+        r->config.restart(r->config.arg);
         break;
     default:
         log_error("rank %u sent what is no message: %.100s", src, line);
@@ -307,41 +327,51 @@ static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
     struct error err;
     if (!line) {
         r->epoch = epoch;
+        replica_epoch(r->config.replica, members_generation(r->config.members), epoch);
+        members_applied(r->config.members);
         answer_parked(r);
     } else if (strcmp(line, ask_usage) == 0) {
-        if (epoch > members_since(r->members)) /* not one repeated after a loss */
+        if (epoch > members_since(r->config.members)) /* not one repeated after a loss */
             reduce_usage(r);
     } else if (replica_apply(r->config.replica, line, len, &err) < 0)
         log_error("rank %u: %s", r->config.rank, err.text);
 }
 
+static void on_usage_timer(uv_timer_t *h);
+
 /* --- loss --------------------------------------------------------------------------------- */
 
-static void on_rank_lost(unsigned rank, void *arg)
+void router_rank_lost(struct router *r, unsigned rank)
 {
-    struct router *r = arg;
     for (struct remote **p = &r->remotes; *p;)
         if ((*p)->rank == rank)
             drop_remote(r, p);
         else
             p = &(*p)->next;
-    leader_rank_lost(r->config.leader, rank);
 }
 
-static void on_leader_lost(void *arg)
+static void forget_questions(struct router *r)
 {
-    struct router *r = arg;
-    r->config.alone(r->config.arg, "the leader is gone");
+    while (r->questions) {
+        struct question *q = r->questions;
+        r->questions = q->next;
+        free(q->line);
+        free(q);
+    }
 }
 
-static void on_expelled(void *arg)
+void router_new_leader(struct router *r, struct leader *leader)
 {
-    struct router *r = arg;
-    r->config.alone(r->config.arg, "the leader has given up this rank: it was not heard");
+    forget_questions(r);
+    r->seen = r->epoch;
+    server_close_clients(r->server);
+    if (leader) {
+        r->config.leader = leader;
+        r->config.replica = NULL;
+        uv_timer_start(&r->usage_timer, on_usage_timer, USAGE_FIRST_MS, USAGE_MS);
+    }
+    execlink_renew(r->config.exec, NULL);
 }
-
-static const struct members_ops members_ops = {
-    .lost = on_rank_lost, .leader_lost = on_leader_lost, .expelled = on_expelled};
 
 void router_publish(struct router *r, const char *text, size_t len)
 {
@@ -359,12 +389,27 @@ static void on_usage_timer(uv_timer_t *h)
     reduce_usage(r);
 }
 
-void router_quit_all(struct router *r)
+static void tell_all(struct router *r, char letter)
 {
+    if (!r->config.members)
+        return;
+    members_stop(r->config.members);
     for (unsigned i = 0; i < r->config.size; i++)
         if (i != r->config.rank && !transport_is_lost(r->config.transport, i))
-            send_rank(r, i, QUIT, "", 0);
+            send_rank(r, i, letter, "", 0);
+}
+
+void router_quit_all(struct router *r)
+{
+    tell_all(r, QUIT);
     r->config.quit(r->config.arg);
+}
+
+void router_restart_all(struct router *r)
+{
+    tell_all(r, RESTART);
+    transport_flush(r->config.transport);
+    r->config.restart(r->config.arg);
 }
 
 struct router *router_create(const struct router_config *config, struct error *err)
@@ -383,8 +428,10 @@ struct router *router_create(const struct router_config *config, struct error *e
     }
     if (config->transport) {
         transport_start(config->transport, config->loop, on_transport, r);
+        r->epoch = r->seen = config->epoch;
+        transport_begin_at(config->transport, config->epoch);
         transport_stream(config->transport, on_epoch);
-        r->members = members_create(config->loop, config->transport, &members_ops, r);
+        members_start(config->members);
         uv_timer_init(config->loop, &r->usage_timer);
         r->usage_timer.data = r;
         if (config->leader)
@@ -404,14 +451,8 @@ void router_destroy(struct router *r)
         return;
     while (r->remotes)
         drop_remote(r, &r->remotes);
-    while (r->questions) {
-        struct question *q = r->questions;
-        r->questions = q->next;
-        free(q->line);
-        free(q);
-    }
+    forget_questions(r);
     server_destroy(r->server);
-    members_destroy(r->members);
     if (r->config.transport)
         uv_close((uv_handle_t *)&r->usage_timer, on_timer_closed);
     else

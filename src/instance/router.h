@@ -11,6 +11,7 @@
 #include "src/common/error.h"
 #include "src/instance/execlink.h"
 #include "src/instance/leader.h"
+#include "src/instance/members.h"
 #include "src/instance/replica.h"
 #include "src/instance/usage.h"
 
@@ -21,15 +22,16 @@ struct router_config {
     unsigned rank, size;
     struct transport *transport; /* NULL: this rank is alone */
     struct execlink *exec;
-    struct leader *leader;   /* NULL: rank 0 has it */
-    struct replica *replica; /* NULL: this is rank 0 */
-    /* Rank 0: what a reduction of all ranks' usage gave. */
+    struct leader *leader;   /* NULL: another rank has it */
+    struct replica *replica; /* NULL: this rank leads */
+    struct members *members; /* NULL: this rank is alone */
+    uint64_t epoch;          /* of the state stream that the replica has */
+    /* Leader: what a reduction of all ranks' usage gave. */
     void (*usage)(void *arg, const struct usage *u);
-    const char *socket;      /* where clients of this rank connect */
-    json_object *init;       /* the executor's first message; taken over */
-    void (*quit)(void *arg); /* the leader told this rank to end */
-    /* This rank is alone: the leader is gone, or has given it up.  WHY: a sentence. */
-    void (*alone)(void *arg, const char *why);
+    const char *socket;         /* where clients of this rank connect */
+    json_object *init;          /* the executor's first message; taken over */
+    void (*quit)(void *arg);    /* the leader told this rank to end */
+    void (*restart)(void *arg); /* ... to leave, and be started again */
     void *arg;
 };
 
@@ -43,5 +45,16 @@ void router_to_exec(struct router *r, unsigned rank, const char *line, size_t le
 /* Add a line to the state stream. */
 void router_publish(struct router *r, const char *text, size_t len);
 void router_quit_all(struct router *r);
+/* All ranks are to leave, with their executors going on. */
+void router_restart_all(struct router *r);
+
+/* The former leader is gone.  This rank leads, by LEADER: the replica that it had is gone; or
+ * (NULL) another one does.  Clients' connections are closed: they ask again.  The executor says
+ * anew what it has. */
+void router_new_leader(struct router *r, struct leader *leader);
+/* The executor is a new one, in place of one that died while there was no rank. */
+void router_exec_replaced(struct router *r);
+/* Leader: RANK is gone, and its clients with it. */
+void router_rank_lost(struct router *r, unsigned rank);
 
 #endif

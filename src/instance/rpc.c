@@ -12,6 +12,8 @@ struct reply { /* one that waits for the next commit */
     struct reply *next;
     struct request rq;
     json_object *result;
+    bool stored;
+    uint64_t epoch; /* that tells the others, once it is stored */
 };
 
 static const struct rpc *const tables[] = {rpc_job_table, rpc_list_table,
@@ -52,6 +54,7 @@ void reply_when_stored(struct leader *ld, const struct request *rq, json_object 
     r->result = result;
     *ld->replies_end = r;
     ld->replies_end = &r->next;
+    ld->replies_fresh = true;
     leader_wake(ld);
 }
 
@@ -69,9 +72,21 @@ static void open_stream(struct leader *ld, struct reply *r, const char *follow)
         stream_follow(ld, &r->rq, first, count, &err);
 }
 
+void replies_stored(struct leader *ld)
+{
+    uint64_t epoch = gate_epoch(ld);
+    for (struct reply *r = ld->replies; r && ld->replies_fresh; r = r->next)
+        if (!r->stored) {
+            r->stored = true;
+            r->epoch = epoch;
+        }
+    ld->replies_fresh = false;
+}
+
 void replies_flush(struct leader *ld)
 {
-    while (ld->replies) {
+    uint64_t safe = gate_safe(ld);
+    while (ld->replies && ld->replies->stored && ld->replies->epoch <= safe) {
         struct reply *r = ld->replies;
         ld->replies = r->next;
         if (!ld->replies)

@@ -30,8 +30,22 @@ static int rpc_shutdown(struct leader *ld, const struct request *rq, json_object
     return 0;
 }
 
+static int rpc_restart(struct leader *ld, const struct request *rq, json_object *params,
+                       struct error *err)
+{
+    const char *reason = jsonutil_string(jsonutil_get(params, "reason"));
+    if (!ld->config.restart)
+        return error_set(err, ENOTSUP,
+                         "nobody would start the ranks of this instance again: it was "
+                         "not started by hbatch start on several nodes");
+    reply_result(ld, rq, json_object_new_object());
+    ld->config.restart(ld->config.arg, reason ? reason : "a client asked for it");
+    return 0;
+}
+
 const struct rpc rpc_instance_table[] = {
     {"instance.info", rpc_info},
     {"instance.shutdown", rpc_shutdown},
+    {"instance.restart", rpc_restart},
     {NULL, NULL},
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rpc_resource: requests about nodes. */
-#include "src/instance/change.h"
 #include "src/instance/jobview.h"
 #include "src/instance/leader_impl.h"
 
@@ -36,10 +35,7 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
     int rank;
     hwloc_bitmap_foreach_begin(rank, ranks)
     {
-        if (!ld->nodes[rank].lost) {
-            pool_set_state(ld->pool, (unsigned)rank, state, reason);
-            change_node(ld, (unsigned)rank);
-        }
+        report_drain(ld, (unsigned)rank, state == POOL_DRAINED, reason);
     }
     hwloc_bitmap_foreach_end();
     leader_wake(ld);

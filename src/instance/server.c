@@ -162,6 +162,12 @@ static void on_closed(uv_handle_t *h)
     free(s);
 }
 
+void server_close_clients(struct server *s)
+{
+    while (s->clients)
+        on_gone(s->clients->lines, 0, s->clients);
+}
+
 void server_destroy(struct server *s)
 {
     if (!s)

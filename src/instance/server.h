@@ -28,6 +28,8 @@ struct server *server_create(uv_loop_t *loop, const char *path,
                              const struct server_ops *ops, void *arg, struct error *err);
 /* Close all clients (without calling gone) and the socket; handles close with the loop. */
 void server_destroy(struct server *s); /* NULL is allowed */
+/* As if all had gone: they may connect again. */
+void server_close_clients(struct server *s);
 
 /* The client of another rank: SEND carries a line to rank RANK for its client NUMBER. */
 struct client *client_remote(unsigned rank, uint64_t number,

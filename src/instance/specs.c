@@ -141,3 +141,16 @@ void specs_forget_rank(struct specs *s, unsigned rank)
         for (struct text *t = s->buckets[i]; t; t = t->chain)
             hwloc_bitmap_clr(t->known, rank);
 }
+
+void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
+                 void *arg)
+{
+    s->drop = drop;
+    s->arg = arg;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct text *t = s->buckets[i]; t; t = t->chain) {
+            hwloc_bitmap_zero(t->known);
+            if (t->streamed && --t->refs == 0)
+                link_unused(s, t);
+        }
+}

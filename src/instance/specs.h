@@ -35,6 +35,10 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data,
 void specs_put(struct specs *s, struct text *t); /* NULL is allowed */
 /* The text NAME that is in use or still kept, or NULL. */
 struct text *specs_find(const struct specs *s, const char *name);
+/* The texts go on in a leader's hands: references of the stream (t->streamed) are dropped, as the
+ * former leader had none for them, and no executor is known to have any. */
+void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
+                 void *arg);
 /* The executor of RANK is a new one: it knows nothing. */
 void specs_forget_rank(struct specs *s, unsigned rank);
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Tasks and executors that die or misbehave: each gives a clear error, and the instance goes on.
 . "${0%/*}/lib.sh"
-need python3 python3 pgrep procps
+need python3 python3 pgrep procps flock util-linux
 inside --test-topology="core:8 pu:1"
 socket=${HBATCH_URI#local://}
 rundir=${socket%/*}
@@ -46,4 +46,31 @@ within 20 hbatch run true
 isnt "$rc" 124 "a job that is submitted then gets an answer"
 note "run: exit status $rc: $err"
 ok "no task was left behind" wait_until 10 sh -c '! pgrep -f "^sleep 1001"'
+
+# Jobs that are queued again when their executor is killed hold a lock, also their daemons that ignore
+# signals: none runs beside its former self.
+executor() { pgrep -f "hbatch-exec .*--rundir=$rundir"; }
+another_executor() { [ -n "$(executor)" ] && [ "$(executor)" != "$1" ]; }
+done_count() { [ "$(wc -l <ran)" -ge "$1" ]; }
+: >ran
+: >twice
+cat >job <<'END'
+exec 9>>"lock$1"
+flock -n 9 || { echo "$1" >>twice; exit 1; }
+(setsid sh -c 'trap "" TERM HUP; sleep 0.3' </dev/null >/dev/null 2>&1 &)
+sleep 0.1
+echo "$1" >>ran
+END
+jobs=$(hbatch submit -o requeue --cc=1-100 bash job '{cc}')
+for _ in 1 2 3 4 5 6; do
+    wait_until 20 done_count $(($(wc -l <ran) + 8))
+    pid=$(executor)
+    kill -9 "$pid"
+    wait_until 10 another_executor "$pid"
+done
+for id in $jobs; do
+    within 60 hbatch job wait "$id"
+done
+is "$(sort -un ran | wc -l)" 100 "jobs are queued again when their executor is killed: all run"
+is "$(cat twice)" "" "and none beside its former self"
 done_testing

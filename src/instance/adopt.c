@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* adopt: a leader that goes on from the tables of another: of the one that was lost, as this rank
+ * had copied them, or of an instance whose ranks were started again, as the store had them; and
+ * what executors say they have, against what the tables say. */
+#include "src/instance/change.h"
+#include "src/instance/leader_impl.h"
+#include "src/instance/replica_impl.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+/* --- the tables ----------------------------------------------------------------------------- */
+
+static void add_line(struct job *job, double when, const char *name, const char *context)
+{
+    strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
+    if (context)
+        strbuf_addf(&job->log, ",\"context\":%s", context);
+    strbuf_add(&job->log, "}\n");
+}
+
+/* Elements of arrays have no log in stream or store: it is made up from their times. */
+static void make_log(struct job *job)
+{
+    char context[96];
+    if (job->log.len > 0)
+        return;
+    snprintf(context, sizeof(context),
+             "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
+             job->urgency, job->sub->flags);
+    add_line(job, job->t_submit, "submit", context);
+    if (job->state == JOB_DEPEND)
+        return;
+    add_line(job, job->t_depend, "depend", NULL);
+    snprintf(context, sizeof(context), "{\"priority\":%llu}",
+             (unsigned long long)job->sj.priority);
+    add_line(job, job->t_depend, "priority", context);
+    if (job->state < JOB_RUN)
+        return;
+    add_line(job, job->t_run, "alloc", NULL);
+    if (job->started)
+        add_line(job, job->t_run, "start", NULL);
+}
+
+/* The orders to executors are given when these say hello. */
+static void adopt_running(struct leader *ld, struct job *job)
+{
+    const struct job_exception *e = job->exception;
+    if (!job->map) {
+        job->unmapped = xstrdup("its task map is not possible");
+        ld->have_unmapped = true;
+    } else if (e && e->severity == 0)
+        job->ending = true;
+    else if (e && e->severity == 1 && strcmp(e->type, "node-failure") == 0)
+        job->requeue = job->ending = true;
+}
+
+/* What it depends on may have been decided while nobody led. */
+static void adopt_waiting(struct leader *ld, struct job *job)
+{
+    struct error err;
+    free(take(job->reason));
+    if (!job->sub->wishes && depend_lookup(ld, job->sub, &err) < 0) {
+        ld->adopting = false;
+        manager_exception(ld, job, "dependency", 0, err.text);
+    } else if (!depend_wait(ld, job)) {
+        ld->adopting = false;
+        manager_release(ld, job);
+    }
+    ld->adopting = true;
+}
+
+void leader_adopt(struct leader *ld)
+{
+    ld->adopting = true; /* events are in the logs already */
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
+        job->told = job->sub->count == 1 || job->logged;
+        make_log(job);
+        if (job->state == JOB_SCHED)
+            sched_add(ld->sched, &job->sj);
+        else if (job->state == JOB_RUN)
+            adopt_running(ld, job);
+    }
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        if (job->state == JOB_DEPEND)
+            adopt_waiting(ld, job);
+    }
+    ld->adopting = false;
+    leader_wake(ld);
+}
+
+/* --- executors ------------------------------------------------------------------------------ */
+
+static bool has(json_object *ids, jobid_t id)
+{
+    size_t n =
+        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (json_object_get_int64(json_object_array_get_idx(ids, i)) == (int64_t)id)
+            return true;
+    return false;
+}
+
+static void send_end(struct leader *ld, unsigned rank, jobid_t id, double grace)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("end"));
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
+    json_object_object_add(o, "grace", json_object_new_double(grace));
+    exec_send(ld, rank, o);
+}
+
+/* A job that this rank's node has its part of. */
+static void compare_job(struct leader *ld, struct job *job, unsigned index, unsigned rank,
+                        json_object *ids)
+{
+    if (!has(ids, job->sj.id)) {
+        if (job->requeue || (job->exception && job->exception->severity == 0))
+            /* told to end, and not started here: nothing will come */
+            manager_node_finished(ld, job, index, SIGKILL, NULL, time_now());
+        else
+            launch_again(ld, job, index); /* the order to start it never came */
+        return;
+    }
+    if (job->ending)
+        send_end(ld, rank, job->sj.id, ld->end_grace);
+}
+
+/* Jobs that it has and that are not its any more: they were given up with its rank. */
+static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
+{
+    struct leader_node *node = &ld->nodes[rank];
+    size_t n =
+        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
+    node->nstale = 0;
+    for (size_t i = 0; i < n; i++) {
+        jobid_t id = (jobid_t)json_object_get_int64(json_object_array_get_idx(ids, i));
+        const struct job *job = jobtable_find(ld->jobs, id);
+        int index = job && job->nodes ? job_node_index(job, rank) : -1;
+        if (index >= 0 && !job->nodes[index].done)
+            continue;
+        node->stale = xrealloc(node->stale, (node->nstale + 1) * sizeof(*node->stale));
+        node->stale[node->nstale++] = id;
+        send_end(ld, rank, id, 0);
+    }
+}
+
+static void come_up(struct leader *ld, unsigned rank)
+{
+    struct leader_node *node = &ld->nodes[rank];
+    node->lost = node->away = false;
+    pool_set_state(ld->pool, rank, node->drained ? POOL_DRAINED : POOL_UP, node->drained);
+    change_node(ld, rank);
+    leader_wake(ld);
+}
+
+void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
+{
+    json_object *ids = jsonutil_get(msg, "jobs");
+    struct leader_node *node = &ld->nodes[rank];
+    int64_t seq = 0;
+    log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
+    jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &node->exec_pid);
+    jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq);
+    node->seen = node->acked = seq;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        int index = job->nodes ? job_node_index(job, rank) : -1;
+        if (index >= 0 && !job->nodes[index].done)
+            compare_job(ld, job, (unsigned)index, rank, ids);
+    }
+    end_stale(ld, rank, ids);
+    if (node->lost && node->nstale == 0)
+        come_up(ld, rank);
+}
+
+bool adopt_stale_ended(struct leader *ld, unsigned rank, jobid_t id)
+{
+    struct leader_node *node = &ld->nodes[rank];
+    for (size_t i = 0; i < node->nstale; i++) {
+        if (node->stale[i] != id)
+            continue;
+        node->stale[i] = node->stale[--node->nstale];
+        if (node->lost && node->nstale == 0)
+            come_up(ld, rank);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* gather: the ranks find each other: at the start of an instance, and when its ranks are started
+ * again (--recover): then each finds in the run directory which rank it was, its store, and its
+ * executor with what still runs.  The rank with the newest store brings the others up to it. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/path.h"
+#include "src/common/room.h"
+#include "src/common/util.h"
+#include "src/instance/checks.h"
+#include "src/instance/instance.h"
+#include "src/instance/node.h"
+#include "src/instance/record.h"
+#include "src/instance/surroundings.h"
+#include "src/job/jsonutil.h"
+
+/* --- what this rank has -------------------------------------------------------------------- */
+
+static int make_rundir(struct instance *in, struct error *err)
+{
+    if (!in->options.rundir) {
+        if (room_check_tmpdir(err) < 0)
+            return -1;
+        in->rundir = path_make_tmpdir("hbatch-", err);
+        in->own_rundir = true;
+        return in->rundir ? 0 : -1;
+    }
+    if (in->options.supervised) {
+        if (path_make_private(in->options.rundir, err) < 0)
+            return error_prefix(err, "run directory");
+    } else if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
+        return error_set(err, errno, "cannot make the run directory %s: %s",
+                         in->options.rundir, strerror(errno));
+    in->rundir = realpath(in->options.rundir, NULL);
+    if (!in->rundir)
+        return error_set(err, errno, "run directory %s: %s", in->options.rundir,
+                         strerror(errno));
+    return checks_rundir(in->rundir, err);
+}
+
+/* Which rank this node had, as gather_sign left it; virtual nodes keep their order.  -1: none. */
+static int former_rank(const struct instance *in)
+{
+    unsigned rank;
+    if (!in->options.recover)
+        return (int)in->world;
+    if (in->options.isvirtual)
+        return (int)in->world;
+    cleanup_free char *path = xasprintf("%s/rank", in->rundir);
+    FILE *f = fopen(path, "re");
+    bool known = f && fscanf(f, "%u", &rank) == 1 && rank < INT32_MAX;
+    if (f)
+        fclose(f);
+    return known ? (int)rank : -1;
+}
+
+void gather_sign(const struct instance *in)
+{
+    cleanup_free char *path = xasprintf("%s/rank", in->rundir);
+    cleanup_free char *mark = xasprintf("%s/recoverable", in->rundir);
+    FILE *f = in->options.isvirtual ? NULL : fopen(path, "we");
+    if (f && (fprintf(f, "%u\n", in->rank) < 0 || fclose(f) != 0))
+        log_error("cannot write %s: %s", path, strerror(errno));
+    f = fopen(mark, "we"); /* for clients: who loses its connection may have it again */
+    if (!f || fclose(f) != 0)
+        log_error("cannot write %s: %s", mark, strerror(errno));
+}
+
+static char *store_path_of(const struct instance *in, unsigned rank)
+{
+    return xasprintf("%s/store-%u.sqlite", in->rundir, rank);
+}
+
+static int open_store(struct instance *in, unsigned rank, bool anew, struct error *err)
+{
+    static const struct store_options options = {.sync = STORE_SYNC_OFF};
+    cleanup_free char *path = store_path_of(in, rank);
+    if (anew) {
+        static const char *const ends[] = {"", "-wal", "-shm"};
+        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+            cleanup_free char *file = xasprintf("%s%s", path, ends[i]);
+            unlink(file);
+        }
+    }
+    in->store = store_open(path, &options, err);
+    return in->store ? 0 : -1;
+}
+
+/* What it remembers of the instance, for the others to compare. */
+static void tell_past(struct instance *in, json_object *node, int rank)
+{
+    json_object_object_add(node, "was", json_object_new_int(rank));
+    cleanup_free char *info = in->store ? store_attr_get(in->store, "info", NULL) : NULL;
+    cleanup_json json_object *o = info ? json_tokener_parse(info) : NULL;
+    if (!o)
+        return;
+    unsigned generation;
+    uint64_t epoch;
+    record_state_last(in->store, &generation, &epoch);
+    add_str(node, "instance", jsonutil_string(jsonutil_get(o, "instance")));
+    json_object_object_add(node, "generation", json_object_new_int64(generation));
+    json_object_object_add(node, "epoch", json_object_new_int64((int64_t)epoch));
+}
+
+static int be_rank(struct instance *in, unsigned rank, struct error *err)
+{
+    in->rank = rank;
+    free(in->uri);
+    in->uri = xasprintf("local://%s/sock-%u", in->rundir, rank);
+    in->exec =
+        execlink_start(rank, in->rundir, in->options.verbose, in->options.recover, err);
+    return in->exec ? 0 : -1;
+}
+
+json_object *gather_prepare(struct instance *in, struct error *err)
+{
+    if (make_rundir(in, err) < 0)
+        return NULL;
+    int rank = former_rank(in);
+    cleanup_json json_object *node =
+        node_discover(&in->options, in->world, in->by_mpirun, err);
+    if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))
+        return NULL;
+    bool several = in->world_size > 1 || in->options.recover;
+    bool anew = !in->options.recover && in->world > 0;
+    if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
+        return NULL;
+    if (in->options.recover)
+        tell_past(in, node, rank);
+    return take(node);
+}
+
+/* --- who is who ------------------------------------------------------------------------------ */
+
+/* All ranks come to the same verdict, which the leader tells. */
+static int agree_not(struct instance *in)
+{
+    in->agreed = true;
+    return -1;
+}
+
+static bool same_instance(json_object *a, json_object *b)
+{
+    const char *x = jsonutil_string(jsonutil_get(a, "instance"));
+    const char *y = jsonutil_string(jsonutil_get(b, "instance"));
+    return x && y && strcmp(x, y) == 0;
+}
+
+static int64_t number(json_object *node, const char *key)
+{
+    int64_t v;
+    return jsonutil_int(jsonutil_get(node, key), 0, INT64_MAX, &v) ? v : -1;
+}
+
+/* Whether the store of A is newer than that of B, which may be NULL. */
+static bool newer(json_object *a, json_object *b)
+{
+    if (!b || number(a, "generation") != number(b, "generation"))
+        return !b || number(a, "generation") > number(b, "generation");
+    return number(a, "epoch") > number(b, "epoch");
+}
+
+/* The one with the newest store: its number in MPI, or -1. */
+static int find_newest(json_object **nodes, unsigned n)
+{
+    int best = -1;
+    for (unsigned i = 0; i < n; i++)
+        if (jsonutil_get(nodes[i], "instance") && number(nodes[i], "was") >= 0 &&
+            newer(nodes[i], best < 0 ? NULL : nodes[best]))
+            best = (int)i;
+    return best;
+}
+
+/* Who NODE was in the instance: by what it remembers, or by its name. */
+static int find_rank_of(json_object *node, json_object *newest, json_object *all)
+{
+    size_t n = json_object_array_length(all);
+    int64_t was = number(node, "was");
+    if (was >= 0 && (size_t)was < n && same_instance(node, newest))
+        return (int)was;
+    const char *host = jsonutil_string(jsonutil_get(node, "host"));
+    for (size_t i = 0; i < n; i++) {
+        const char *other =
+            jsonutil_string(jsonutil_get(json_object_array_get_idx(all, i), "host"));
+        if (host && other && strcmp(host, other) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* The newest store's nodes and description, to all. */
+static json_object *share_past(struct instance *in, unsigned from)
+{
+    cleanup_free char *text = NULL;
+    if (in->world == from) {
+        cleanup_free char *info = store_attr_get(in->store, "info", NULL);
+        cleanup_free char *nodes = store_attr_get(in->store, "nodes", NULL);
+        text = xasprintf("{\"info\":%s,\"nodes\":%s}", info ? info : "null",
+                         nodes ? nodes : "null");
+    }
+    cleanup_free char *all = transport_bcast(in->transport, text ? text : "", from);
+    return json_tokener_parse(all);
+}
+
+/* Everybody's store becomes the newest one. FROM: in MPI's new order. */
+static int share_store(struct instance *in, json_object **nodes, json_object *newest,
+                       unsigned from, bool mine, struct error *err)
+{
+    bool any = false;
+    struct error why = {0};
+    unsigned char *data = NULL;
+    size_t len = 0;
+    for (unsigned i = 0; i < in->world_size; i++)
+        any = any || newer(newest, nodes[i]);
+    if (!any)
+        return 0;
+    if (mine && store_copy_out(in->store, &data, &len, err) < 0)
+        len = 0;
+    cleanup_free unsigned char *all =
+        transport_bcast_data(in->transport, data, &len, from);
+    if (len == 0)
+        return mine ? -1 : error_set(err, EIO, "the newest store could not be copied");
+    json_object *node = in->nodes[in->rank];
+    if (mine || (same_instance(node, newest) && !newer(newest, node)))
+        return 0;
+    cleanup_free char *path = store_path_of(in, in->rank);
+    store_close(take(in->store));
+    if (store_copy_in(path, all, len, &why) < 0 ||
+        open_store(in, in->rank, false, &why) < 0)
+        return error_set(err, why.code, "%s", why.text);
+    return 0;
+}
+
+/* NODES, by MPI's numbers, are what is left of an instance. */
+static int resume(struct instance *in, json_object **nodes, struct error *err)
+{
+    int newest = find_newest(nodes, in->world_size);
+    if (newest < 0) {
+        error_set(err, ENOENT, "nothing is left of the instance in %s: it cannot go on",
+                  in->rundir);
+        return agree_not(in);
+    }
+    cleanup_json json_object *past = share_past(in, (unsigned)newest);
+    json_object *all = jsonutil_get(past, "nodes");
+    if (!json_object_is_type(all, json_type_array) || !jsonutil_get(past, "info")) {
+        error_set(err, EINVAL, "the store in %s tells no instance", in->rundir);
+        return agree_not(in);
+    }
+    in->size = (unsigned)json_object_array_length(all);
+    cleanup_free unsigned *ids = xcalloc(in->world_size, sizeof(*ids));
+    in->nodes = xcalloc(in->size, sizeof(*in->nodes));
+    for (unsigned i = 0; i < in->world_size; i++) {
+        int rank = find_rank_of(nodes[i], nodes[newest], all);
+        if (rank < 0 || in->nodes[rank]) {
+            error_set(err, EINVAL, "%s was no node of the instance, or comes twice",
+                      jsonutil_string(jsonutil_get(nodes[i], "host")));
+            return agree_not(in);
+        }
+        ids[i] = (unsigned)rank;
+        in->nodes[rank] = json_object_get(nodes[i]);
+    }
+    for (unsigned i = 0; i < in->size; i++)
+        if (!in->nodes[i])
+            in->nodes[i] = json_object_get(json_object_array_get_idx(all, i));
+    bool mine = in->world == (unsigned)newest;
+    unsigned from = 0; /* its place among those that are here */
+    for (unsigned i = 0; i < in->world_size; i++)
+        from += ids[i] < ids[newest];
+    in->generation = (unsigned)number(nodes[newest], "generation") + 1;
+    in->epoch = (uint64_t)number(nodes[newest], "epoch");
+    in->info = json_object_get(jsonutil_get(past, "info"));
+    if (!in->exec || in->rank != ids[in->world]) {
+        /* its /tmp is new */
+        execlink_destroy(take(in->exec));
+        if (be_rank(in, ids[in->world], err) < 0)
+            return -1;
+    }
+    transport_number(in->transport, ids, in->size);
+    return share_store(in, nodes, nodes[newest], from, mine, err);
+}
+
+static int begin(struct instance *in, json_object **nodes)
+{
+    cleanup_free unsigned *ids = xcalloc(in->world_size, sizeof(*ids));
+    in->nodes = xcalloc(in->size, sizeof(*in->nodes));
+    for (unsigned i = 0; i < in->size; i++) {
+        ids[i] = i;
+        in->nodes[i] = json_object_get(nodes[i]);
+    }
+    if (in->transport)
+        transport_number(in->transport, ids, in->size);
+    return 0;
+}
+
+/* --- the description of the instance ---------------------------------------------------------- */
+
+static json_object *describe(const struct instance *in)
+{
+    char host[256] = "localhost", id[64];
+    gethostname(host, sizeof(host) - 1);
+    double now = time_now();
+    snprintf(id, sizeof(id), "%llx%x", (unsigned long long)(now * 1000),
+             (unsigned)getpid());
+    json_object *o = json_object_new_object();
+    add_str(o, "instance", id);
+    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "size", json_object_new_int64(in->size));
+    add_str(o, "uri", in->uri);
+    add_str(o, "rundir", in->rundir);
+    add_str(o, "version", VERSION);
+    json_object_object_add(o, "owner", json_object_new_int64(geteuid()));
+    add_str(o, "hostname", host);
+    json_object_object_add(o, "pid", json_object_new_int64(getpid()));
+    json_object_object_add(o, "starttime", json_object_new_double(now));
+    surroundings_describe(&in->options, o, now);
+    add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
+    add_str(o, "policy", in->options.policy);
+    json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
+    return o;
+}
+
+/* For a restart. */
+static void remember(struct instance *in)
+{
+    cleanup_json json_object *all = json_object_new_array();
+    for (unsigned i = 0; i < in->size; i++)
+        json_object_array_add(all, json_object_get(in->nodes[i]));
+    store_attr_set(in->store, "nodes",
+                   json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN));
+    store_attr_set(in->store, "info",
+                   json_object_to_json_string_ext(in->info, JSON_C_TO_STRING_PLAIN));
+    record_state(in->store, in->generation, in->epoch);
+}
+
+/* --- all together ------------------------------------------------------------------------------ */
+
+/* NOW: this rank's clock, when all came out of a collective. */
+static void compare_clocks(struct instance *in, const char *now)
+{
+    cleanup_free char **times = xcalloc(in->size, sizeof(*times));
+    char **all = transport_allgather(in->transport, now);
+    unsigned leader = transport_leader(in->transport);
+    for (unsigned i = 0, n = 0; i < in->size; i++)
+        if (!transport_is_lost(in->transport, i))
+            times[i] = all[n++];
+    for (unsigned i = 0; i < in->size; i++) /* those that are away have the leader's */
+        times[i] = times[i] ? times[i] : times[leader];
+    checks_set_clocks(in->nodes, in->size, leader, times);
+    transport_free_all(all);
+    time_correct(checks_clock(in->nodes[in->rank]));
+    cleanup_free char *skew =
+        in->rank == leader ? checks_skew(in->nodes, in->size, leader) : NULL;
+    if (skew)
+        log_warning("%s", skew);
+}
+
+static int share_description(struct instance *in)
+{
+    if (in->info) /* it goes on */
+        return 0;
+    if (in->rank == 0)
+        in->info = describe(in);
+    if (!in->transport)
+        return 0;
+    cleanup_free char *text = transport_bcast(
+        in->transport, in->rank == 0 ? json_object_to_json_string(in->info) : "", 0);
+    if (in->rank > 0)
+        in->info = json_tokener_parse(text);
+    return 0;
+}
+
+static void put_all(json_object **nodes, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        json_object_put(nodes[i]);
+    free(nodes);
+}
+
+int gather(struct instance *in, json_object *node, struct error *err)
+{
+    char now[32] = "";
+    json_object **nodes = xcalloc(in->world_size, sizeof(*nodes));
+    if (in->transport) {
+        char **all = transport_allgather(in->transport, json_object_to_json_string(node));
+        snprintf(now, sizeof(now), "%.6f", time_now()); /* all come out of it together */
+        json_object_put(node);
+        for (unsigned i = 0; i < in->world_size; i++)
+            nodes[i] = json_tokener_parse(all[i]);
+        transport_free_all(all);
+    } else
+        nodes[0] = node;
+    int rc = checks_nodes(nodes, in->world_size, in->by_srun, err);
+    if (rc < 0)
+        agree_not(in);
+    else
+        rc = in->options.recover && in->transport ? resume(in, nodes, err)
+                                                  : begin(in, nodes);
+    put_all(nodes, in->world_size);
+    if (rc < 0)
+        return -1;
+    if (in->transport)
+        compare_clocks(in, now);
+    share_description(in);
+    if (in->transport)
+        remember(in);
+    return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* instance: what one rank of an instance consists of: shared by main.c, which runs it, and gather.c,
+ * where the ranks find each other. */
+#ifndef HBATCH_INSTANCE_INSTANCE_H
+#define HBATCH_INSTANCE_INSTANCE_H
+
+#include "src/instance/execlink.h"
+#include "src/instance/leader.h"
+#include "src/instance/options.h"
+#include "src/instance/router.h"
+
+struct instance {
+    struct options options;
+    uv_loop_t loop;
+    uv_signal_t signals[4];
+    unsigned rank, size;        /* of the instance */
+    unsigned world, world_size; /* as the launcher counts */
+    bool by_mpirun;             /* or mpiexec; not by srun, nor alone */
+    bool by_srun;
+    char *rundir;
+    bool own_rundir;
+    char *uri;
+    json_object *info;           /* instance.info's result */
+    json_object **nodes;         /* [size] */
+    struct transport *transport; /* NULL: one rank */
+    struct execlink *exec;
+    struct server *server;
+    struct leader *leader;   /* of the rank that leads */
+    struct replica *replica; /* of the others: the leader's tables */
+    struct store *store;     /* until one of these has it */
+    struct members *members; /* NULL: one rank */
+    struct router *router;
+    unsigned generation; /* of leaders */
+    uint64_t epoch;      /* of the state stream that the store has */
+    bool told_lost;      /* the program was lost with its rank */
+    pid_t program;       /* 0: none (yet, or any more) */
+    int status;          /* exit code */
+    bool told_to_end;    /* the program was, and did not end by itself */
+    bool exec_gone;
+    uv_timer_t patience; /* with a program that was told to end */
+    bool leaving;
+    bool agreed; /* all ranks know why they cannot go on */
+};
+
+static inline void add_str(json_object *o, const char *key, const char *s)
+{
+    if (s)
+        json_object_object_add(o, key, json_object_new_string(s));
+}
+
+/* What this rank brings along: its run directory, node, executor and (where there are others) store.
+ * NULL with err set: it cannot take part. */
+json_object *gather_prepare(struct instance *in, struct error *err);
+/* Collective: all nodes to all; who is who, and what there was before, where the instance is
+ * started again; the leader's description to all.  NODE is taken over.  -1 with err set;
+ * in->agreed tells whether all ranks know that. */
+int gather(struct instance *in, json_object *node, struct error *err);
+/* The rank is here, and its instance may be started again from what it leaves. */
+void gather_sign(const struct instance *in);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "src/common/util.h"
+#include "src/instance/specs.h"
+#include "src/job/jsonutil.h"
+
+void record_submission(struct store *store, const struct submission *sub, double now,
+                       int urgency)
+{
+    const struct job_shape *shape = jobspec_shape(sub->spec);
+    unsigned nodes = shape->nnodes_min;
+    unsigned slots = shape->nslots * MAX(nodes, 1u);
+    struct store_job sj = {
+        .id = sub->first,
+        .count = sub->count,
+        .cc = sub->cc,
+        .userid = geteuid(),
+        .t_submit = now,
+        .urgency = urgency,
+        .priority = (int64_t)job_priority(urgency),
+        .flags = sub->flags,
+        .ntasks = (int)(shape->ntasks ? shape->ntasks : slots * shape->tasks_per_slot),
+        .nnodes = (int)nodes,
+        .ncores = (int)(slots * shape->cores_per_slot),
+        .ngpus = (int)(slots * shape->gpus_per_slot),
+        .duration = shape->duration,
+        .name = jobspec_name(sub->spec),
+        .cwd = jobspec_cwd(sub->spec),
+        .queue = jobspec_queue(sub->spec),
+        .jobspec = sub->jobspec_text->data,
+        .key = sub->key,
+        .parent = sub->parent,
+        .parent_rank = sub->parent_rank,
+    };
+    if (sub->env_text)
+        store_env(store, sub->env_text->name, sub->env_text->data);
+    store_job_submit(store, &sj);
+}
+
+/* Everything about JOB's run that is known by now. */
+static void put_run(struct store *store, const struct job *job, bool over)
+{
+    const struct rset *r = job->pl ? job->pl->rset : NULL;
+    cleanup_free char *nodelist = r ? rset_nodelist(r) : NULL;
+    cleanup_free char *ranks = r ? rset_ranks(r) : NULL;
+    cleanup_free char *map = job->map ? taskmap_encode(job->map) : NULL;
+    cleanup_json json_object *R = NULL;
+    if (r) {
+        R = rset_to_json(r);
+        json_object *execution = jsonutil_get(R, "execution");
+        json_object_object_del(execution, "starttime");
+        json_object_object_del(execution, "expiration");
+    }
+    struct store_run run = {
+        .id = job->sj.id,
+        .job = job->sub->first,
+        .cc = job->cc,
+        .t_depend = job->t_depend,
+        .t_run = job->t_run,
+        .t_cleanup = job->t_cleanup,
+        .t_inactive = job->t_inactive,
+        .expiration = job->expiration,
+        .status = job->status,
+        .result = (int)job_result_of(job),
+        .nnodes = r ? (int)r->nnodes : 0,
+        .ncores = r ? (int)rset_ncores(r) : 0,
+        .ngpus = r ? (int)rset_ngpus(r) : 0,
+        .exception_type = job->exception ? job->exception->type : NULL,
+        .exception_severity = job->exception ? job->exception->severity : 0,
+        .exception_note = job->exception ? job->exception->note : NULL,
+        .R = R ? json_object_to_json_string_ext(R, JSON_C_TO_STRING_PLAIN) : NULL,
+        .nodelist = nodelist,
+        .ranks = ranks,
+        .taskmap = map,
+        .output = job->output ? json_object_to_json_string_ext(job->output,
+                                                               JSON_C_TO_STRING_PLAIN)
+                              : NULL,
+    };
+    if (over)
+        store_job_end(store, &run, job->sub->left == 0);
+    else
+        store_job_update(store, &run);
+}
+
+void record_run(struct store *store, const struct job *job)
+{
+    put_run(store, job, false);
+}
+
+void record_end(struct store *store, const struct job *job)
+{
+    put_run(store, job, true);
+}
+
+void record_node(struct store *store, unsigned rank, const char *line)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "node-%u", rank);
+    store_attr_set(store, name, line);
+}
+
+char *record_node_last(struct store *store, unsigned rank)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "node-%u", rank);
+    return store_attr_get(store, name, NULL);
+}
+
+void record_state(struct store *store, unsigned generation, uint64_t epoch)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "%u %llu", generation, (unsigned long long)epoch);
+    store_attr_set(store, "state", state);
+}
+
+void record_state_last(struct store *store, unsigned *generation, uint64_t *epoch)
+{
+    cleanup_free char *state = store_attr_get(store, "state", NULL);
+    char *rest = NULL;
+    *generation = state ? (unsigned)strtoul(state, &rest, 10) : 0;
+    *epoch = state ? strtoull(rest, NULL, 10) : 0;
+}

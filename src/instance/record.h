@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* record: what the store is told of jobs, made from the job table's entries: by the leader, and by
+ * the other ranks that keep a store of their own. */
+#ifndef HBATCH_INSTANCE_RECORD_H
+#define HBATCH_INSTANCE_RECORD_H
+
+#include "src/instance/job.h"
+#include "src/store/store.h"
+
+void record_submission(struct store *store, const struct submission *sub, double when,
+                       int urgency);
+/* JOB has got its resources, or some of its nodes are done. */
+void record_run(struct store *store, const struct job *job);
+/* JOB is over (and sub->left counts it no more). */
+void record_end(struct store *store, const struct job *job);
+
+/* LINE of the state stream tells what state a node is in. */
+void record_node(struct store *store, unsigned rank, const char *line);
+/* The last one, new; NULL: none. */
+char *record_node_last(struct store *store, unsigned rank);
+
+/* How far the store is: the newest one counts when ranks are started again. */
+void record_state(struct store *store, unsigned generation, uint64_t epoch);
+/* 0, 0: none was recorded. */
+void record_state_last(struct store *store, unsigned *generation, uint64_t *epoch);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* replica_impl: what a replica consists of: for the files that load it from a store (restore.c),
+ * and make a leader of it (adopt.c). */
+#ifndef HBATCH_INSTANCE_REPLICA_IMPL_H
+#define HBATCH_INSTANCE_REPLICA_IMPL_H
+
+#include "src/instance/job.h"
+#include "src/instance/keys.h"
+#include "src/instance/replica.h"
+#include "src/instance/specs.h"
+
+struct replica {
+    struct pool *pool;
+    struct jobtable *jobs;
+    struct specs *specs;
+    struct keys *keys; /* of submissions, as the leader has them */
+    struct rset *all;  /* the instance's resources, for the hosts of ranks */
+    json_object *info;
+    struct store *store;
+    double flushed; /* monotonic time of the last commit */
+};
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* restore: a replica's tables from its store: of an instance whose ranks are started again. */
+#include "src/instance/replica_impl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include "src/common/idset.h"
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/instance/mapping.h"
+#include "src/instance/record.h"
+#include "src/job/jsonutil.h"
+
+struct restore {
+    struct replica *rp;
+    struct error *err;
+};
+
+static struct text *text_of(struct replica *rp, enum text_kind kind, const char *text)
+{
+    return text ? specs_get(rp->specs, kind, text, strlen(text)) : NULL;
+}
+
+/* The environment that the jobspec names. */
+static struct text *environment(struct replica *rp, const char *jobspec)
+{
+    cleanup_json json_object *o = json_tokener_parse(jobspec);
+    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
+    const char *name = jsonutil_string(jsonutil_get(system, "environment"));
+    cleanup_free char *text = name ? store_env_get(rp->store, name, NULL) : NULL;
+    return text_of(rp, TEXT_ENV, text);
+}
+
+static struct submission *
+restore_submission(struct replica *rp, const struct store_job *sj, struct error *err)
+{
+    struct submission *sub = xcalloc(1, sizeof(*sub));
+    sub->refs = 1;
+    sub->spec = jobspec_decode(sj->jobspec, strlen(sj->jobspec), err);
+    json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
+    if (constraints)
+        sub->constraint = constraint_from_json(constraints, err);
+    if (!sub->spec || (constraints && !sub->constraint)) {
+        submission_drop(sub);
+        return NULL;
+    }
+    sub->jobspec_text = text_of(rp, TEXT_JOBSPEC, sj->jobspec);
+    sub->env_text = environment(rp, sj->jobspec);
+    sub->first = sj->id;
+    sub->count = sj->count;
+    sub->flags = sj->flags;
+    sub->cc = sj->cc ? xstrdup(sj->cc) : NULL;
+    sub->key = sj->key ? xstrdup(sj->key) : NULL;
+    sub->parent = sj->parent;
+    sub->parent_rank = sj->parent_rank;
+    sub->spawn_from = -1;
+    if (sj->key)
+        keys_add(rp->keys, sj->key, sub->first, sub->count);
+    return sub;
+}
+
+/* Slots of each node, from the tasks that it has. */
+static void count_slots(struct job *job)
+{
+    unsigned per_slot = MAX(job_shape_of(job)->tasks_per_slot, 1u);
+    for (unsigned i = 0; i < job->pl->rset->nnodes; i++)
+        job->pl->nslots[i] =
+            (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i)) / per_slot;
+}
+
+/* Nodes that were done already told so. */
+static void mark_done(struct job *job, const char *output)
+{
+    cleanup_json json_object *o = output ? json_tokener_parse(output) : NULL;
+    size_t n = json_object_is_type(o, json_type_array) ? json_object_array_length(o) : 0;
+    for (size_t i = 0; i < n; i++) {
+        json_object *entry = json_object_array_get_idx(o, i);
+        int64_t rank, status = 0;
+        if (!json_object_is_type(entry, json_type_array) ||
+            !jsonutil_int(json_object_array_get_idx(entry, 0), 0, UINT_MAX, &rank))
+            continue;
+        json_object *report = json_object_array_get_idx(entry, 1);
+        int index = job_node_index(job, (unsigned)rank);
+        jsonutil_int(jsonutil_get(report, "status"), 0, INT32_MAX, &status);
+        if (index >= 0 && !job->nodes[index].done && job->nodes_running > 1)
+            job_node_done(job, (unsigned)index, (int)status, report);
+    }
+}
+
+static int restore_placement(struct replica *rp, struct job *job,
+                             const struct store_run *run, struct error *err)
+{
+    cleanup_json json_object *o = json_tokener_parse(run->R);
+    struct rset *r = rset_from_json(o, err);
+    if (!r)
+        return -1;
+    struct placement *pl = placement_create(r->nnodes);
+    rset_destroy(pl->rset);
+    pl->rset = r;
+    if (pool_take(rp->pool, r, err) < 0) {
+        placement_destroy(pl);
+        return -1;
+    }
+    job->pl = pl;
+    job->state = JOB_RUN;
+    job->t_run = r->starttime = run->t_run;
+    job->expiration = r->expiration = run->expiration;
+    job->t_depend = run->t_depend > 0 ? run->t_depend : job->t_depend;
+    if (run->taskmap && (job->map = taskmap_decode(run->taskmap, err))) {
+        job->ntasks = taskmap_ntasks(job->map);
+        count_slots(job);
+        job_await_nodes(job);
+        mark_done(job, run->output);
+    }
+    return 0;
+}
+
+/* Whether the job waits for others is found out anew, by its log: the events of dependencies that
+ * were added and not removed. */
+static bool still_waits(const struct job *job)
+{
+    return job->log.len > 0 && strstr(job->log.s, "\"name\":\"dependency-add\"") &&
+           !strstr(job->log.s, "\"name\":\"depend\"");
+}
+
+static int restore_run(struct replica *rp, struct job *job, const struct store_run *run,
+                       struct error *err)
+{
+    if (run->urgency_set) {
+        job->urgency = run->urgency;
+        job->sj.priority = (uint64_t)run->priority;
+    }
+    if (run->eventlog) {
+        strbuf_add(&job->log, run->eventlog);
+        job->logged = job->sub->count > 1;
+    }
+    if (run->exception_type)
+        job_except(job, run->exception_type, run->exception_severity,
+                   run->exception_note);
+    return run->R ? restore_placement(rp, job, run, err) : 0;
+}
+
+static const struct store_run *find_run(const struct store_run *runs, size_t n,
+                                        jobid_t id)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (runs[mid].id == id)
+            return &runs[mid];
+        if (runs[mid].id < id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, int64_t cc,
+                       const struct store_job *sj, const struct store_run *runs,
+                       size_t nruns, struct error *err)
+{
+    struct job *job = job_create(sub, i, cc, sj->urgency, sj->t_submit);
+    jobtable_add(rp->jobs, job);
+    job->sj.priority = (uint64_t)sj->priority;
+    if (sj->eventlog)
+        strbuf_add(&job->log, sj->eventlog);
+    const struct store_run *run = find_run(runs, nruns, job->sj.id);
+    if (run && restore_run(rp, job, run, err) < 0)
+        return -1;
+    if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
+        job->started = job->state == JOB_RUN;
+    if (job->state == JOB_SCHED &&
+        (still_waits(job) || (sub->count > 1 && jobspec_dependencies(sub->spec))))
+        job->state = JOB_DEPEND; /* adopt.c finds out for what, or that it does not */
+    return 0;
+}
+
+static int restore_one(void *arg, const struct store_job *sj, hwloc_const_bitmap_t ended,
+                       const struct store_run *runs, size_t nruns)
+{
+    struct restore *rs = arg;
+    struct submission *sub = restore_submission(rs->rp, sj, rs->err);
+    if (!sub)
+        return -1;
+    cleanup_bitmap hwloc_bitmap_t ids = sub->cc ? idset_decode(sub->cc, rs->err) : NULL;
+    if (sub->cc && !ids) {
+        submission_drop(sub);
+        return -1;
+    }
+    int rc = 0, cc = sub->cc ? hwloc_bitmap_first(ids) : -1;
+    for (uint64_t i = 0; i < sub->count && rc == 0; i++) {
+        if (cc < 0 || !hwloc_bitmap_isset(ended, (unsigned)cc)) {
+            rc = restore_job(rs->rp, sub, i, cc, sj, runs, nruns, rs->err);
+            sub->left++;
+        }
+        cc = sub->cc ? hwloc_bitmap_next(ids, cc) : -1;
+    }
+    submission_drop(sub);
+    return rc;
+}
+
+/* Drained nodes stay so; whether the others are up is seen when their executors answer. */
+static void restore_nodes(struct replica *rp)
+{
+    for (size_t i = 0; i < pool_nnodes(rp->pool); i++) {
+        unsigned rank = pool_nth(rp->pool, i).rank;
+        cleanup_free char *line = record_node_last(rp->store, rank);
+        struct error err;
+        if (line && replica_apply(rp, line, strlen(line), &err) < 0)
+            log_error("%s", err.text);
+    }
+}
+
+int replica_restore(struct replica *rp, struct error *err)
+{
+    struct restore rs = {.rp = rp, .err = err};
+    if (store_pending(rp->store, restore_one, &rs, err) < 0)
+        return error_prefix(err, "the instance cannot go on from its store");
+    restore_nodes(rp);
+    return 0;
+}

@@ -188,6 +188,22 @@ static void reap_program(struct instance *in)
     leave_with_program(in);
 }
 
+static void on_restart(void *arg);
+
+/* hbatch start ends the instance by a request.  SIGTERM is from mpirun or one of its daemons, when
+ * they die or are killed: the instance is to live on.  When hbatch start itself is killed, mpirun
+ * passes SIGUSR2 on. */
+static bool is_for_restart(const struct instance *in, int *signum)
+{
+    bool remote;
+    if (*signum == SIGUSR2) {
+        *signum = SIGTERM;
+        return false;
+    }
+    front_rank(in, &remote);
+    return *signum == SIGTERM && in->options.supervised && in->transport && !remote;
+}
+
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -197,10 +213,12 @@ static void on_signal(uv_signal_t *h, int signum)
             reap_program(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
+    } else if (is_for_restart(in, &signum)) {
+        on_restart(in);
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         tell_to_end(in, signum);
-        if (in_a_hurry(in))
+        if (in_a_hurry(in) && h->signum != SIGUSR2)
             leader_hurry(in->leader, 0.3);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
@@ -209,8 +227,8 @@ static void on_signal(uv_signal_t *h, int signum)
 
 static void start_signals(struct instance *in)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) - !in->options.supervised; i++) {
         uv_signal_init(&in->loop, &in->signals[i]);
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);

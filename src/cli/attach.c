@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "src/cli/attach.h"
 #include "src/cli/output.h"
+#include "src/lib/input.h"
 #include "src/lib/submit.h"
 
 #define STDIN_CHUNK (64 << 10)
@@ -122,6 +123,8 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
     tell_id(a);
     (void)left;
     output_flush(&a->out, true);
+    if (!*result->result && result->exception_note)
+        cli_error(a->cli, "%s", result->exception_note);
     a->exit_code = result->exit_code;
     if (a->exit_code == 0 && (a->fatal || strcmp(result->result, "COMPLETED") != 0))
         a->exit_code = 1;
@@ -218,7 +221,8 @@ static void read_signals(struct attach *a)
 
 static void end_stdin(struct attach *a)
 {
-    submit_stdin(a->cli->h, a->id, a->o->stdin_tasks, NULL, 0, true);
+    inputs_send(client_inputs(a->cli->h), a->cli->h, a->id, a->o->stdin_tasks, NULL, 0,
+                true);
     a->read_stdin = false;
 }
 
@@ -253,7 +257,8 @@ static void read_stdin(struct attach *a)
     static char buf[STDIN_CHUNK];
     ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
     if (n > 0) {
-        submit_stdin(a->cli->h, a->id, a->o->stdin_tasks, buf, (size_t)n, false);
+        inputs_send(client_inputs(a->cli->h), a->cli->h, a->id, a->o->stdin_tasks, buf,
+                    (size_t)n, false);
         a->stdin_sent += (uint64_t)n;
     } else if (n == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)) {
         end_stdin(a);

@@ -93,7 +93,9 @@ static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
     bool ok = strcmp(r->result, "COMPLETED") == 0;
     int code = r->exit_code == 0 && !ok ? 1 : r->exit_code;
     (void)left;
-    if (set->verbose) {
+    if (!*r->result && r->exception_note)
+        cli_error(set->cli, "%s: %s", cli_id(set->cli, r->id, buf), r->exception_note);
+    else if (set->verbose) {
         output_flush(&set->out, false);
         if (ok || r->status >= 0)
             cli_error(set->cli, "%s: %s with exit code %d", cli_id(set->cli, r->id, buf),

@@ -49,5 +49,7 @@ void lines_resume(struct lines *l);
 int lines_listen(const char *path, struct error *err);
 /* Connect to the unix socket at PATH, blocking; or -1 with err set. */
 int lines_connect(const char *path, struct error *err);
+/* The same without waiting for a listener that is busy: that is EAGAIN. The socket does not block. */
+int lines_connect_now(const char *path, struct error *err);
 
 #endif

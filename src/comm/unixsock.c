@@ -8,7 +8,8 @@
 #include "src/comm/lines.h"
 #include "src/common/util.h"
 
-static int open_socket(const char *path, struct sockaddr_un *addr, struct error *err)
+static int open_socket(const char *path, int flags, struct sockaddr_un *addr,
+                       struct error *err)
 {
     memset(addr, 0, sizeof(*addr));
     addr->sun_family = AF_UNIX;
@@ -17,7 +18,7 @@ static int open_socket(const char *path, struct sockaddr_un *addr, struct error 
                          "socket path %s is too long: %zu bytes of at most %zu", path,
                          strlen(path), sizeof(addr->sun_path) - 1);
     memcpy(addr->sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0)
         return error_set(err, errno, "socket: %s", strerror(errno));
     return fd;
@@ -26,7 +27,7 @@ static int open_socket(const char *path, struct sockaddr_un *addr, struct error 
 int lines_listen(const char *path, struct error *err)
 {
     struct sockaddr_un addr;
-    cleanup_close int fd = open_socket(path, &addr, err);
+    cleanup_close int fd = open_socket(path, 0, &addr, err);
     if (fd < 0)
         return -1;
     unlink(path);
@@ -38,10 +39,10 @@ int lines_listen(const char *path, struct error *err)
     return result;
 }
 
-int lines_connect(const char *path, struct error *err)
+static int connect_to(const char *path, int flags, struct error *err)
 {
     struct sockaddr_un addr;
-    cleanup_close int fd = open_socket(path, &addr, err);
+    cleanup_close int fd = open_socket(path, flags, &addr, err);
     if (fd < 0)
         return -1;
     while (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
@@ -52,4 +53,14 @@ int lines_connect(const char *path, struct error *err)
     int result = fd;
     fd = -1;
     return result;
+}
+
+int lines_connect(const char *path, struct error *err)
+{
+    return connect_to(path, 0, err);
+}
+
+int lines_connect_now(const char *path, struct error *err)
+{
+    return connect_to(path, SOCK_NONBLOCK, err);
 }

@@ -34,8 +34,15 @@ struct feed { /* the pipe to one task */
     struct feed *next;
 };
 
+struct source { /* a client that tells where in what it sent a message belongs */
+    struct source *next;
+    uint64_t have;
+    char name[];
+};
+
 struct input {
     struct job *job;
+    struct source *sources;
     struct feed *feeds;
     uint64_t taken, told;
     size_t held;
@@ -187,6 +194,10 @@ void input_destroy(struct job *job)
         feed_close(f);
         free(f);
     }
+    for (struct source *s = in->sources, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
     free(in);
     job->input = NULL;
 }
@@ -227,6 +238,37 @@ static void enqueue(struct feed *f, struct chunk *c)
     f->last = q;
 }
 
+static struct source *find_source(struct input *in, const char *name)
+{
+    struct source *s = in->sources;
+    while (s && strcmp(s->name, name) != 0)
+        s = s->next;
+    if (s)
+        return s;
+    s = xcalloc(1, sizeof(*s) + strlen(name) + 1);
+    strcpy(s->name, name);
+    s->next = in->sources;
+    in->sources = s;
+    return s;
+}
+
+/* How many of LEN bytes of MSG came before: its client may send them again after it lost its
+ * connection. */
+static size_t known(struct input *in, json_object *msg, size_t len)
+{
+    const char *from = jsonutil_string(jsonutil_get(msg, "from"));
+    int64_t at;
+    if (!from || !jsonutil_int(jsonutil_get(msg, "at"), 0, INT64_MAX / 2, &at))
+        return 0;
+    struct source *s = find_source(in, from);
+    size_t old =
+        s->have > (uint64_t)at ? (size_t)MIN(s->have - (uint64_t)at, (uint64_t)len) : 0;
+    s->have = MAX(s->have, (uint64_t)at + len);
+    if (old > 0) /* nor was it told, perhaps, that they were taken */
+        in->told = UINT64_MAX;
+    return old;
+}
+
 void input_message(struct job *job, json_object *msg)
 {
     struct input *in = job->input;
@@ -241,6 +283,8 @@ void input_message(struct job *job, json_object *msg)
         in = job->input = xcalloc(1, sizeof(*in));
         in->job = job;
     }
+    size_t old = known(in, msg, len);
+    len -= old;
     if (in->held + len > INPUT_MAX) {
         job_exception(job, "input", 0,
                       "more than %u MiB of stdin were sent before the job read them",
@@ -259,7 +303,7 @@ void input_message(struct job *job, json_object *msg)
         c = xmalloc(sizeof(*c) + len);
         c->refs = 1;
         c->len = len;
-        memcpy(c->data, data, len);
+        memcpy(c->data, data + old, len);
         in->held += len;
     }
     for (struct feed *f = in->feeds; f; f = f->next) {

@@ -8,6 +8,13 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
+/* What RQ was to end or to signal is over: so it may be because RQ was heard before.  True: that is
+ * the answer. */
+static bool done_before(const struct request *rq, const struct error *err)
+{
+    return rq->again && err->code == ENODATA;
+}
+
 /* The active job that params.id names, or NULL with err set. */
 static struct job *active_job(struct leader *ld, json_object *params, struct error *err)
 {
@@ -101,12 +108,30 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
     return 0;
 }
 
+/* To all jobs of an array: of one that its client submitted on another connection. */
+static int attach_array(struct leader *ld, const struct request *rq, jobid_t first,
+                        uint64_t count, struct error *err)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        jobid_t id = jobid_nth(first, i);
+        if (!jobtable_find(ld->jobs, id) && !stream_is_over(ld, id, err))
+            return -1;
+    }
+    reply_result(ld, rq, json_object_new_object());
+    stream_attach_array(ld, rq, first, count);
+    return 0;
+}
+
 static int rpc_attach(struct leader *ld, const struct request *rq, json_object *params,
                       struct error *err)
 {
     jobid_t id;
-    if (param_id(params, "id", &id, err) < 0)
+    int64_t count;
+    if (param_id(params, "id", &id, err) < 0 ||
+        param_int(params, "count", 1, 1000000, 1, &count, err) < 0)
         return -1;
+    if (count > 1)
+        return attach_array(ld, rq, id, (uint64_t)count, err);
     json_object *output = jsonutil_get(params, "output");
     const struct job *job = jobtable_find(ld->jobs, id);
     if (!job && !stream_is_over(ld, id, err)) /* before the reply: there is only one */
@@ -161,7 +186,8 @@ static int rpc_wait(struct leader *ld, const struct request *rq, json_object *pa
 static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *params,
                      struct error *err)
 {
-    static const char *const keys[] = {"id", "data", "encoding", "eof", "ranks"};
+    static const char *const keys[] = {"id",    "data", "encoding", "eof",
+                                       "ranks", "from", "at"};
     struct job *job = active_job(ld, params, err);
     if (!job)
         return -1;
@@ -233,7 +259,7 @@ static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *
     for (size_t i = 0; i < n; i++) {
         json_object *id = json_object_array_get_idx(ids, i);
         struct error e;
-        if (cancel_one(ld, id, note, &e) == 0) {
+        if (cancel_one(ld, id, note, &e) == 0 || done_before(rq, &e)) {
             canceled++;
             continue;
         }
@@ -255,6 +281,10 @@ static int rpc_kill(struct leader *ld, const struct request *rq, json_object *pa
 {
     int64_t signum;
     struct job *job = active_job(ld, params, err);
+    if (!job && done_before(rq, err)) {
+        reply_result(ld, rq, json_object_new_object());
+        return 0;
+    }
     if (!job || param_int(params, "signal", 1, SIGRTMAX, SIGTERM, &signum, err) < 0)
         return -1;
     if (job->state != JOB_RUN || !job->map)
@@ -269,6 +299,10 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
 {
     int64_t severity;
     struct job *job = active_job(ld, params, err);
+    if (!job && done_before(rq, err)) {
+        reply_result(ld, rq, json_object_new_object());
+        return 0;
+    }
     if (!job || param_int(params, "severity", 0, 7, 0, &severity, err) < 0)
         return -1;
     json_object *given = jsonutil_get(params, "type");

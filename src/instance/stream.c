@@ -541,6 +541,15 @@ static void open_stored_readers(struct leader *ld, struct stream *st, jobid_t id
     }
 }
 
+/* Of a job that runs, and of what its tasks have spawned so far. */
+static void open_running(struct leader *ld, struct stream *st, const struct job *job)
+{
+    open_readers(ld, st, job);
+    for (const struct job *j = jobtable_first(ld->jobs); j; j = j->next)
+        if (j->sub->parent == job->sj.id && j->pl && j->map)
+            open_readers(ld, st, j);
+}
+
 static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct window *window, struct error *err)
 {
@@ -550,7 +559,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         link_to_job(st, job);
         send_log(st, job->log.s, job->log.len);
         if (output && job->pl && job->map)
-            open_readers(ld, st, job);
+            open_running(ld, st, job);
         return 0;
     }
     json_object *end = find_end(ld, id, err);

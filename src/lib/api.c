@@ -11,6 +11,7 @@
 #include "src/common/util.h"
 #include "src/lib/build.h"
 #include "src/lib/client.h"
+#include "src/lib/input.h"
 #include "src/lib/stream.h"
 #include "src/lib/submit.h"
 
@@ -85,9 +86,9 @@ void hbatch_close(struct hbatch *h)
     client_close(h);
 }
 
-int hbatch_fd(const struct hbatch *h)
+int hbatch_fd(struct hbatch *h)
 {
-    return client_fd(h);
+    return client_watch(h);
 }
 
 int hbatch_want_write(const struct hbatch *h)
@@ -245,7 +246,7 @@ int hbatch_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const voi
                  size_t len, int end, struct hbatch_error *err)
 {
     struct error e;
-    submit_stdin(h, id, tasks, data, len, end);
+    inputs_send(client_inputs(h), h, id, tasks, data, len, end);
     return client_flush(h, &e) < 0 ? fail(err, &e) : 0;
 }
 

@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/comm/linebuf.h"
-#include "src/comm/lines.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/lib/client.h"
+#include "src/lib/input.h"
+#include "src/lib/link.h"
 
 struct pending {
     struct pending *next, **link; /* in the order of ids; LINK points here */
     struct pending *chain;        /* of the bucket */
     int id;
     bool replied, forgotten;
-    bool late; /* done with while callbacks ran: still to be removed */
+    bool late;  /* done with while callbacks ran: still to be removed */
+    char *text; /* from "method" on */
+    size_t len; /* of text */
     client_reply_f reply;
     client_note_f note;
+    void (*begin)(void *arg); /* client_reopen */
     void *arg;
     void (*free_arg)(void *arg);
 };
 
 struct hbatch {
-    int fd;
-    char *uri;
+    struct link link;
+    struct inputs *inputs;
     int last_id;
     int depth;     /* callbacks that run now: entries are removed at depth 0 */
     unsigned late; /* entries to be removed then */
@@ -42,23 +48,23 @@ struct hbatch {
 enum { BUCKETS = 64 };
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-#define HOW_TO_START "start one with 'hbatch start' or 'mpirun -N 1 hbatch-instance'"
-
-static const char *uri_path(const char *uri, struct error *err)
-{
-    if (strncmp(uri, "local://", 8) != 0 || uri[8] != '/')
-        return error_null(err, EINVAL,
-                          "'%s' is not an instance's URI: it must be local:// and the "
-                          "absolute path of a socket",
-                          uri);
-    return uri + 8;
-}
 
 static void pending_free(struct pending *p)
 {
     if (p->free_arg)
         p->free_arg(p->arg);
+    free(p->text);
     free(p);
+}
+
+char *client_key(char key[CLIENT_KEY_SIZE])
+{
+    uint64_t n;
+    if (getrandom(&n, sizeof(n), 0) !=
+        sizeof(n)) /* early at boot: a kernel without entropy */
+        n = (uint64_t)(time_now() * 1e6) * (uint64_t)getpid();
+    snprintf(key, CLIENT_KEY_SIZE, "%016llx", (unsigned long long)n);
+    return key;
 }
 
 struct hbatch *client_open(const char *uri, struct error *err)
@@ -66,24 +72,16 @@ struct hbatch *client_open(const char *uri, struct error *err)
     if (!uri) {
         uri = getenv("HBATCH_URI");
         if (!uri || !*uri)
-            return error_null(err, ENOENT,
-                              "no instance here: HBATCH_URI is not set; " HOW_TO_START);
+            return error_null(
+                err, ENOENT,
+                "no instance here: HBATCH_URI is not set; " LINK_HOW_TO_START);
     }
-    const char *path = uri_path(uri, err);
-    if (!path)
+    struct link link;
+    if (link_open(&link, uri, err) < 0)
         return NULL;
-    struct error why;
-    int fd = lines_connect(path, &why);
-    if (fd < 0 && (why.code == ECONNREFUSED || why.code == ENOENT))
-        return error_null(err, why.code, "the instance at %s is gone (%s); %s", uri,
-                          why.code == ENOENT ? "its socket does not exist"
-                                             : "its socket refuses connections",
-                          HOW_TO_START);
-    if (fd < 0)
-        return error_null(err, why.code, "instance %s: %s", uri, why.text);
     struct hbatch *h = xcalloc(1, sizeof(*h));
-    h->fd = fd;
-    h->uri = xstrdup(uri);
+    h->link = link;
+    h->inputs = inputs_create();
     h->last = &h->first;
     h->nbuckets = BUCKETS;
     h->buckets = xcalloc(h->nbuckets, sizeof(struct pending *));
@@ -96,7 +94,8 @@ void client_close(struct hbatch *h)
 {
     if (!h)
         return;
-    close(h->fd);
+    link_close(&h->link);
+    inputs_destroy(h->inputs);
     for (struct pending *p = h->first, *next; p; p = next) {
         next = p->next;
         pending_free(p);
@@ -106,18 +105,27 @@ void client_close(struct hbatch *h)
     free(h->out.s);
     json_tokener_free(h->tok);
     json_object_put(h->kept);
-    free(h->uri);
     free(h);
 }
 
 int client_fd(const struct hbatch *h)
 {
-    return h->fd;
+    return h->link.fd;
+}
+
+int client_watch(struct hbatch *h)
+{
+    return link_watch(&h->link, client_unsent(h));
 }
 
 const char *client_uri(const struct hbatch *h)
 {
-    return h->uri;
+    return h->link.uri;
+}
+
+struct inputs *client_inputs(struct hbatch *h)
+{
+    return h->inputs;
 }
 
 void client_keep(struct hbatch *h, json_object *o)
@@ -131,32 +139,45 @@ bool client_unsent(const struct hbatch *h)
     return h->out_done < h->out.len;
 }
 
-static int lost(struct hbatch *h, struct error *err, int code, const char *why)
+static int is_lost(const struct hbatch *h, struct error *err)
 {
-    error_set(&h->lost, code, "the connection to the instance at %s is lost: %s", h->uri,
-              why);
     if (err)
         *err = h->lost;
     return -1;
 }
 
+static int lost(struct hbatch *h, struct error *err, int code, const char *why)
+{
+    error_set(&h->lost, code, "the connection to the instance at %s is lost: %s",
+              h->link.uri, why);
+    return is_lost(h, err);
+}
+
 /* --- out --------------------------------------------------------------------------------- */
 
-static void queue(struct hbatch *h, int id, const char *method, json_object *params)
+/* What follows the id of a request. */
+static char *encode(const char *method, json_object *params, size_t *len)
 {
-    strbuf_addf(&h->out, "{\"jsonrpc\":\"2.0\",");
-    if (id)
-        strbuf_addf(&h->out, "\"id\":%d,", id);
-    strbuf_addf(&h->out, "\"method\":\"%s\",\"params\":", method);
+    struct strbuf b = {0};
+    strbuf_addf(&b, "\"method\":\"%s\",\"params\":", method);
     if (params) {
-        size_t len;
-        const char *text = json_object_to_json_string_length(params, PLAIN, &len);
-        strbuf_addn(&h->out, text, len);
+        size_t n;
+        const char *text = json_object_to_json_string_length(params, PLAIN, &n);
+        strbuf_addn(&b, text, n);
         json_object_put(params);
     } else {
-        strbuf_add(&h->out, "{}");
+        strbuf_add(&b, "{}");
     }
-    strbuf_add(&h->out, "}\n");
+    strbuf_add(&b, "}\n");
+    *len = b.len;
+    return strbuf_take(&b);
+}
+
+static void queue(struct hbatch *h, const struct pending *p, bool again)
+{
+    strbuf_addf(&h->out, "{\"jsonrpc\":\"2.0\",\"id\":%d,%s", p->id,
+                again ? "\"again\":true," : "");
+    strbuf_addn(&h->out, p->text, p->len);
 }
 
 /* --- who waits for an answer ---------------------------------------------------------------- */
@@ -235,29 +256,50 @@ int client_send(struct hbatch *h, const char *method, json_object *params,
                 client_reply_f reply, client_note_f note, void *arg)
 {
     struct pending *p = xcalloc(1, sizeof(*p));
+    char key[CLIENT_KEY_SIZE];
+    if (strcmp(method, "job.submit") == 0 &&
+        json_object_is_type(params, json_type_object) &&
+        !json_object_object_get_ex(params, "key", NULL))
+        json_object_object_add(params, "key", json_object_new_string(client_key(key)));
     p->id = ++h->last_id;
     p->reply = reply;
     p->note = note;
     p->arg = arg;
+    p->text = encode(method, params, &p->len);
     add(h, p);
-    queue(h, p->id, method, params);
+    queue(h, p, false);
     return p->id;
+}
+
+void client_reopen(struct hbatch *h, int id, const char *method, json_object *params,
+                   void (*begin)(void *arg))
+{
+    struct pending *p = find(h, id);
+    if (!p) {
+        json_object_put(params);
+        return;
+    }
+    p->begin = begin;
+    if (!method)
+        return;
+    free(p->text);
+    p->text = encode(method, params, &p->len);
 }
 
 void client_notify(struct hbatch *h, const char *method, json_object *params)
 {
-    queue(h, 0, method, params);
+    size_t len;
+    cleanup_free char *text = encode(method, params, &len);
+    strbuf_add(&h->out, "{\"jsonrpc\":\"2.0\",");
+    strbuf_addn(&h->out, text, len);
 }
 
-int client_flush(struct hbatch *h, struct error *err)
+static int flush(struct hbatch *h, struct error *err)
 {
-    if (h->lost.code) {
-        if (err)
-            *err = h->lost;
-        return -1;
-    }
-    while (client_unsent(h)) {
-        ssize_t n = send(h->fd, h->out.s + h->out_done, h->out.len - h->out_done,
+    if (h->lost.code)
+        return is_lost(h, err);
+    while (client_unsent(h) && !h->link.away) {
+        ssize_t n = send(h->link.fd, h->out.s + h->out_done, h->out.len - h->out_done,
                          MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
@@ -270,8 +312,52 @@ int client_flush(struct hbatch *h, struct error *err)
             return lost(h, err, errno, strerror(errno));
         h->out_done += (size_t)n;
     }
-    h->out.len = h->out_done = 0;
+    if (!client_unsent(h))
+        h->out.len = h->out_done = 0;
     return 0;
+}
+
+int client_flush(struct hbatch *h, struct error *err)
+{
+    int rc = flush(h, err);
+    if (h->link.watch >= 0)
+        link_watch(&h->link, client_unsent(h));
+    return rc;
+}
+
+/* --- lost and found ---------------------------------------------------------------------------- */
+
+/* On a new connection: ask again for all that is not answered, and begin the streams anew. */
+static void resume(struct hbatch *h)
+{
+    h->out.len = h->out_done = 0; /* what was not sent is among what follows */
+    linebuf_fini(&h->in);
+    linebuf_init(&h->in);
+    h->depth++; /* what ends meanwhile stays in the list */
+    for (struct pending *p = h->first; p; p = p->next) {
+        if (is_done(p) || (p->replied && !p->begin))
+            continue;
+        if (p->replied)
+            p->begin(p->arg);
+        queue(h, p, true);
+    }
+    h->depth--;
+    inputs_repeat(h->inputs, h);
+}
+
+/* Try to connect when it is time to.  -1 with err set: the instance will not come back. */
+static int come_back(struct hbatch *h, struct error *err)
+{
+    int rc = link_retry(&h->link, &h->lost);
+    if (rc > 0)
+        resume(h);
+    return rc < 0 ? is_lost(h, err) : client_flush(h, err);
+}
+
+static int hung_up(struct hbatch *h, int code, const char *why, struct error *err)
+{
+    return link_lost(&h->link, code, why, &h->lost) < 0 ? is_lost(h, err)
+                                                        : come_back(h, err);
 }
 
 /* --- in ---------------------------------------------------------------------------------- */
@@ -306,6 +392,8 @@ static void receive_reply(struct hbatch *h, struct pending *p, json_object *msg)
         error_set(&err, code ? code : EPROTO, "%s",
                   text ? text : "failed without a reason");
         p->note = NULL; /* no stream was opened */
+    } else if (p->replied) {
+        return; /* a stream that goes on */
     }
     p->replied = true;
     h->depth++;
@@ -356,33 +444,55 @@ static int receive_lines(struct hbatch *h, struct error *err)
     return any;
 }
 
+/* Read once. 1: callbacks ran, 0: nothing is there, -1: lost for good; 2: a part of a line came, or the
+ * connection is another one. */
+static int receive_some(struct hbatch *h, struct error *err)
+{
+    size_t room;
+    char *at = linebuf_reserve(&h->in, &room);
+    ssize_t n = recv(h->link.fd, at, room, MSG_DONTWAIT);
+    if (n == 0)
+        return hung_up(h, ECONNRESET, "it closed the connection", err) < 0 ? -1 : 2;
+    if (n < 0 && (errno == ECONNRESET || errno == EPIPE))
+        return hung_up(h, errno, strerror(errno), err) < 0 ? -1 : 2;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return 0;
+    if (n < 0)
+        return errno == EINTR ? 2 : lost(h, err, errno, strerror(errno));
+    link_heard(&h->link);
+    linebuf_commit(&h->in, (size_t)n);
+    int rc = receive_lines(h, err);
+    if (rc > 0 && client_flush(h, err) < 0)
+        return -1;
+    return rc == 0 ? 2 : rc;
+}
+
+/* Milliseconds until END, or as the caller said: 0 and -1 have no end. */
+static int remaining(int timeout_ms, double end)
+{
+    if (timeout_ms <= 0)
+        return timeout_ms;
+    double left = end - time_mono();
+    return left > 0 ? (int)(left * 1000) + 1 : 0;
+}
+
 int client_process(struct hbatch *h, int timeout_ms, struct error *err)
 {
+    double end = timeout_ms > 0 ? time_mono() + timeout_ms / 1e3 : 0;
     if (client_flush(h, err) < 0)
         return -1;
     for (;;) {
-        size_t room;
-        char *at = linebuf_reserve(&h->in, &room);
-        ssize_t n = recv(h->fd, at, room, MSG_DONTWAIT);
-        if (n > 0) {
-            linebuf_commit(&h->in, (size_t)n);
-            int rc = receive_lines(h, err);
-            if (rc == 0) /* the rest of the line is on its way */
-                continue;
-            if (rc > 0 && client_flush(h, err) < 0)
-                return -1;
+        if (h->link.away && come_back(h, err) < 0)
+            return -1;
+        int rc = h->link.away ? 0 : receive_some(h, err);
+        if (rc == 2 && !h->link.away)
+            continue;
+        if (rc == 1 || rc < 0)
             return rc;
-        }
-        if (n == 0)
-            return lost(h, err, ECONNRESET, "it closed the connection");
-        if (errno == EINTR)
-            return 0;
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
-            return lost(h, err, errno, strerror(errno));
-        struct pollfd pfd = {
-            .fd = h->fd, .events = (short)(POLLIN | (client_unsent(h) ? POLLOUT : 0))};
-        int rc = timeout_ms == 0 ? 0 : poll(&pfd, 1, timeout_ms);
-        if (rc <= 0)
+        short room = client_unsent(h) && !h->link.away ? POLLOUT : 0;
+        struct pollfd pfd = {.fd = h->link.fd, .events = (short)(POLLIN | room)};
+        int left = remaining(timeout_ms, end);
+        if (left == 0 || poll(&pfd, 1, left) <= 0)
             return 0;
         if ((pfd.revents & POLLOUT) && client_flush(h, err) < 0)
             return -1;

@@ -4,6 +4,11 @@
  * This is the inside of struct hbatch (hbatch.h), with json-c objects where the public header
  * has text; the command line uses it directly.
  *
+ * A connection that is lost, to an instance that means to come back (link.h), is made again: then
+ * all requests that have no reply are repeated, in order and under their ids, and what streams were
+ * open is opened anew.  A request may thus reach the instance twice; it says so ("again"), and
+ * job.submit has a key by which the instance knows it.
+ *
  * Nothing is sent or received but in client_process and what calls it (client_call,
  * client_flush).  Callbacks run there; they may send, subscribe and unsubscribe, but must not
  * close the connection. */
@@ -16,6 +21,10 @@
 
 struct hbatch;
 
+enum { CLIENT_KEY_SIZE = 17 };
+/* A name that nobody else has: 64 random bits in hexadecimal. Returns KEY. */
+char *client_key(char key[CLIENT_KEY_SIZE]);
+
 /* Exactly one of RESULT and ERR is set. Both belong to the caller of the callback. */
 typedef void (*client_reply_f)(json_object *result, const struct error *err, void *arg);
 /* A notification of a stream: its method and params. */
@@ -25,7 +34,10 @@ typedef void (*client_note_f)(const char *method, json_object *params, void *arg
  * with the URI or the socket and how to get an instance. */
 struct hbatch *client_open(const char *uri, struct error *err);
 void client_close(struct hbatch *h); /* NULL is allowed */
+/* To poll for reading, just now: it is another one when the connection was lost or is there again. */
 int client_fd(const struct hbatch *h);
+/* One to poll for reading that stays the same, and tells of room for client_unsent as well. */
+int client_watch(struct hbatch *h);
 /* Whether requests wait for the socket to take them: then poll for writing as well. */
 bool client_unsent(const struct hbatch *h);
 
@@ -36,6 +48,13 @@ int client_send(struct hbatch *h, const char *method, json_object *params,
                 client_reply_f reply, client_note_f note, void *arg);
 /* Queue a notification; PARAMS is taken over. */
 void client_notify(struct hbatch *h, const char *method, json_object *params);
+/* Open the stream of request ID anew when the connection was made again: by METHOD and PARAMS (taken
+ * over), or by the request itself (METHOD NULL).  BEGIN is called with ARG before: all that follows is
+ * of the new stream.  The reply callback is called another time if that fails, with the error. */
+void client_reopen(struct hbatch *h, int id, const char *method, json_object *params,
+                   void (*begin)(void *arg));
+/* What was sent to tasks (input.h). */
+struct inputs *client_inputs(struct hbatch *h);
 /* When request ID is over and done with, call FREE_ARG with its ARG. */
 void client_own(struct hbatch *h, int id, void (*free_arg)(void *arg));
 /* No more callbacks for request ID. */

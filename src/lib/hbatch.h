@@ -14,6 +14,12 @@
  * EOVERFLOW (what was asked for can never be had here), ENODATA (no such data), ENOSYS
  * (unknown method).  ECONNRESET and EPROTO: the connection is lost; only hbatch_close is left.
  *
+ * Connections.  An instance that can be recovered, and loses the process that a client is connected to,
+ * is waited for: hbatch_open and all calls try to connect again for up to the duration in
+ * HBATCH_RECONNECT_TIMEOUT (60s; 0: not at all), then repeat what was not answered.  A submission is
+ * not made twice for that; streams go on where they were, and tell nothing twice.  A signal may be
+ * sent twice.  Other instances end with their processes: the connection is lost at once.
+ *
  * Ownership.  char * results are the caller's, to be given to free().  const char * results
  * and arguments of callbacks belong to the library and last until the callback returns or the
  * object changes.  Arguments are copied where they are kept.
@@ -58,7 +64,9 @@ const char *hbatch_version(void);
 struct hbatch *hbatch_open(const char *uri, struct hbatch_error *err);
 void hbatch_close(struct hbatch *h); /* NULL is allowed */
 
-int hbatch_fd(const struct hbatch *h);
+/* Readable when hbatch_dispatch has something to do; the same one as long as the connection lasts,
+ * also when it is made again. */
+int hbatch_fd(struct hbatch *h);
 int hbatch_want_write(const struct hbatch *h);
 /* Wait at most TIMEOUT_MS (-1: forever, 0: not at all) and run the callbacks of what arrived.
  * 1: something arrived, 0: nothing did (or a signal came), -1: the connection is lost. */
@@ -129,7 +137,8 @@ int hbatch_submit_text(struct hbatch *h, const char *jobspec,
 
 struct hbatch_result {
     hbatch_jobid id;
-    const char *result; /* "COMPLETED", "FAILED", "CANCELED", "TIMEOUT" */
+    const char *result; /* "COMPLETED", "FAILED", "CANCELED", "TIMEOUT"; "": it is not known,
+                         * exception_note (or NULL) tells why */
     int status; /* wait status as of waitpid(2), the greatest of the tasks; -1: never ran */
     int exit_code;              /* exit code, or 128 + signal */
     const char *exception_type; /* NULL: there was no exception */

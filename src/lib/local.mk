@@ -8,6 +8,9 @@ CLIENT_SOURCES = \
 	src/lib/build.h src/lib/build_parse.c src/lib/jobspec_build.c src/lib/jobspec_encode.c \
 	src/lib/client.c src/lib/client.h \
 	src/lib/envrules.c src/lib/envrules.h \
+	src/lib/input.c src/lib/input.h \
+	src/lib/link.c src/lib/link.h \
+	src/lib/progress.c src/lib/progress.h \
 	src/lib/rlimits.c src/lib/rlimits.h \
 	src/lib/stream.c src/lib/stream.h \
 	src/lib/submit.c src/lib/submit.h

@@ -5,6 +5,8 @@
 #include "src/common/base64.h"
 #include "src/common/util.h"
 #include "src/lib/client.h"
+#include "src/lib/input.h"
+#include "src/lib/progress.h"
 #include "src/lib/stream.h"
 
 /* Acknowledged at the latest every so many bytes: a quarter of the instance's credit. */
@@ -15,6 +17,9 @@ struct stream {
     struct hbatch_stream_ops ops;
     void *arg;
     int number;
+    struct progress *told;
+    const char *follow;       /* of a job.submit that has no reply yet: what it becomes */
+    uint64_t first;           /* job */
     uint64_t left;            /* jobs that have not ended */
     uint64_t untold;          /* jobs whose end the callback has not been told */
     uint64_t consumed, acked; /* bytes of output */
@@ -76,10 +81,14 @@ static void take_output(struct stream *s, hbatch_jobid id, json_object *io)
     const char *name = json_object_get_string(get(io, "stream"));
     const char *rank = json_object_get_string(get(io, "rank"));
     int eof = json_object_get_boolean(get(io, "eof"));
-    if (s->ops.output && name && rank && (len || eof))
-        s->ops.output(id, name, (unsigned)strtoul(rank, NULL, 10), text, len, eof,
-                      s->arg);
     s->consumed += len;
+    if (name && rank) {
+        unsigned task = (unsigned)strtoul(rank, NULL, 10);
+        size_t old = progress_output(s->told, id, name, task, len);
+        eof = eof && progress_eof(s->told, id, name, task);
+        if (s->ops.output && (len > old || eof))
+            s->ops.output(id, name, task, text + old, len - old, eof, s->arg);
+    }
     if (s->consumed - s->acked < ACK_EVERY)
         return;
     s->acked = s->consumed;
@@ -93,7 +102,7 @@ static void take_event(struct stream *s, hbatch_jobid id, json_object *event)
 {
     json_object *context = get(event, "context");
     const char *name = json_object_get_string(get(event, "name"));
-    if (!s->ops.event || !name)
+    if (!name || !progress_event(s->told, id, name) || !s->ops.event)
         return;
     s->ops.event(
         id, json_object_get_double(get(event, "timestamp")), name,
@@ -101,6 +110,21 @@ static void take_event(struct stream *s, hbatch_jobid id, json_object *event)
                       context, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
                 : NULL,
         s->arg);
+}
+
+/* The jobs whose end nobody told. WHY may be NULL. */
+static void end_untold(struct stream *s, const char *why)
+{
+    while (s->untold > 0) {
+        struct hbatch_result unknown = {.id = s->first,
+                                        .result = "",
+                                        .status = -1,
+                                        .exit_code = 1,
+                                        .exception_note = why};
+        s->untold--;
+        if (s->ops.end)
+            s->ops.end(&unknown, s->untold, s->arg);
+    }
 }
 
 /* Wait status to what a shell would report. */
@@ -111,16 +135,26 @@ static int exit_code(int status)
     return 128 + (status & 0x7f);
 }
 
+/* An entry of job.ends. */
+static bool end_is_new(const struct stream *s, json_object *e)
+{
+    return json_object_is_type(e, json_type_array) && json_object_array_length(e) >= 3 &&
+           !progress_ended(s->told,
+                           json_object_get_uint64(json_object_array_get_idx(e, 0)));
+}
+
 static void take_ends(struct stream *s, json_object *params)
 {
     json_object *ends = get(params, "ends");
     bool is_list = json_object_is_type(ends, json_type_array);
     size_t n = is_list ? json_object_array_length(ends) : 0;
-    uint64_t left = json_object_get_uint64(get(params, "left"));
+    uint64_t left = json_object_get_uint64(get(params, "left")), fresh = 0;
     s->left = left;
+    for (size_t i = 0; i < n; i++)
+        fresh += end_is_new(s, json_object_array_get_idx(ends, i));
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(ends, i);
-        if (!json_object_is_type(e, json_type_array) || json_object_array_length(e) < 3)
+        if (!end_is_new(s, e))
             continue;
         const char *name = json_object_get_string(json_object_array_get_idx(e, 2));
         struct hbatch_result result = {
@@ -133,14 +167,14 @@ static void take_ends(struct stream *s, json_object *params)
         if (result.exit_code == 0 && !ok)
             result.exit_code = 1;
         s->untold -= s->untold > 0;
+        progress_end(s->told, result.id);
+        fresh -= fresh > 0;
         if (s->ops.end)
-            s->ops.end(&result, left + (n - 1 - i), s->arg);
+            s->ops.end(&result, left + fresh, s->arg);
     }
     if (left > 0)
         return;
-    struct hbatch_result unknown = {.result = "", .status = -1, .exit_code = 1};
-    if (s->untold && s->ops.end)
-        s->ops.end(&unknown, 0, s->arg);
+    end_untold(s, NULL);
     client_forget(s->h, s->number);
 }
 
@@ -157,15 +191,21 @@ static void take_note(const char *method, json_object *params, void *arg)
         if (event)
             take_event(s, id, event);
     } else if (strcmp(method, "job.stdinack") == 0) {
+        uint64_t bytes = json_object_get_uint64(get(params, "bytes"));
+        inputs_taken(client_inputs(s->h), id, bytes);
         if (s->ops.input)
-            s->ops.input(id, json_object_get_uint64(get(params, "bytes")), s->arg);
+            s->ops.input(id, bytes, s->arg);
     } else if (strcmp(method, "job.ends") == 0) {
         take_ends(s, params);
     } else if (strcmp(method, "job.end") == 0) {
         struct hbatch_result result;
+        if (!progress_end(s->told, id))
+            return;
+        inputs_over(client_inputs(s->h), id);
         stream_result(params, &result);
         if (s->left)
             s->left--;
+        s->untold = s->left;
         if (s->ops.end)
             s->ops.end(&result, s->left, s->arg);
         if (s->left == 0)
@@ -173,10 +213,34 @@ static void take_note(const char *method, json_object *params, void *arg)
     }
 }
 
+/* A stream of the same request begins now. */
+static void begin_again(void *arg)
+{
+    struct stream *s = arg;
+    s->consumed = s->acked = 0;
+    progress_restart(s->told);
+}
+
+/* The jobs are there: from now on, no connection has to submit them. */
+static void reopen_submitted(struct stream *s)
+{
+    bool attach = strcmp(s->follow, "attach") == 0;
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, attach ? "id" : "first",
+                           json_object_new_uint64(s->first));
+    json_object_object_add(params, "count", json_object_new_uint64(s->left));
+    client_reopen(s->h, s->number, attach ? "job.attach" : "job.follow", params,
+                  begin_again);
+}
+
 static void take_reply(json_object *result, const struct error *err, void *arg)
 {
     struct stream *s = arg;
     struct opening *o = take(s->opening);
+    if (!o) { /* it could not be opened anew */
+        end_untold(s, err->text);
+        return;
+    }
     o->done = true;
     if (err) {
         o->err = *err;
@@ -188,6 +252,18 @@ static void take_reply(json_object *result, const struct error *err, void *arg)
         s->left = s->untold = json_object_get_uint64(count);
     if (o->id)
         *o->id = json_object_get_uint64(get(result, "id"));
+    if (!s->follow)
+        return;
+    s->first = json_object_get_uint64(get(result, "id"));
+    progress_block(s->told, s->first, s->left);
+    reopen_submitted(s);
+}
+
+static void stream_free(void *arg)
+{
+    struct stream *s = arg;
+    progress_destroy(s->told);
+    free(s);
 }
 
 json_object *stream_open(struct hbatch *h, const char *method, json_object *params,
@@ -199,12 +275,20 @@ json_object *stream_open(struct hbatch *h, const char *method, json_object *para
     s->h = h;
     s->ops = *ops;
     s->arg = arg;
-    json_object *count = get(params, "count");
+    s->told = progress_create();
+    json_object *count = get(params, "count"), *first = get(params, "first"), *o;
     s->left = s->untold = count ? json_object_get_uint64(count) : 1;
+    s->first = json_object_get_uint64(first ? first : get(params, "id"));
+    if (!json_object_object_get_ex(params, "follow", &o))
+        progress_block(s->told, s->first, s->left);
+    else
+        s->follow =
+            strcmp(json_object_get_string(o), "attach") == 0 ? "attach" : "status";
     s->opening = &opening;
     int n = client_send(h, method, params, take_reply, take_note, s);
     s->number = n;
-    client_own(h, n, free);
+    client_own(h, n, stream_free);
+    client_reopen(h, n, NULL, NULL, begin_again);
     if (number)
         *number = n;
     while (!opening.done) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stream: what job.attach, job.follow and job.submit send after their reply, decoded and
- * acknowledged. */
+ * acknowledged.  A stream outlives the connection: it is opened anew with the next one, and what
+ * comes again is not told again. */
 #ifndef HBATCH_LIB_STREAM_H
 #define HBATCH_LIB_STREAM_H
 

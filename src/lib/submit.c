@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
-#include "src/common/base64.h"
-#include "src/common/utf8.h"
 #include "src/common/util.h"
 #include "src/lib/stream.h"
 #include "src/lib/submit.h"
@@ -69,23 +67,4 @@ int submit_job(struct hbatch *h, json_object *spec, const struct hbatch_submit *
         *options->count = many ? json_object_get_uint64(o) : 1;
     }
     return stream;
-}
-
-void submit_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const void *data,
-                  size_t len, bool eof)
-{
-    json_object *params = json_object_new_object();
-    json_object_object_add(params, "id", json_object_new_uint64(id));
-    if (len && utf8_valid(data, len)) {
-        json_object_object_add(params, "data",
-                               json_object_new_string_len(data, (int)len));
-    } else if (len) {
-        cleanup_free char *text = base64_encode(data, len);
-        json_object_object_add(params, "data", json_object_new_string(text));
-        json_object_object_add(params, "encoding", json_object_new_string("base64"));
-    }
-    if (tasks)
-        json_object_object_add(params, "ranks", json_object_new_string(tasks));
-    json_object_object_add(params, "eof", json_object_new_boolean(eof));
-    client_notify(h, "job.stdin", params);
 }

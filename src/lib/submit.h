@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* submit: job.submit and job.stdin with json-c objects. */
+/* submit: job.submit with json-c objects. */
 #ifndef HBATCH_LIB_SUBMIT_H
 #define HBATCH_LIB_SUBMIT_H
 
@@ -19,8 +19,5 @@ json_object *submit_params(json_object *spec, const struct hbatch_submit *option
 int submit_job(struct hbatch *h, json_object *spec, const struct hbatch_submit *options,
                hbatch_jobid *id, const struct hbatch_stream_ops *ops, void *arg,
                struct error *err);
-/* Queue input for job ID's tasks. */
-void submit_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const void *data,
-                  size_t len, bool eof);
 
 #endif

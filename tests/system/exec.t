@@ -551,6 +551,33 @@ def input_of_tasks(x):
 
 
 @test()
+def input_that_comes_again(x):
+    id = x.sh("cat", options=service())
+    x.event(id, "start")
+
+    def acks():
+        return [m["bytes"] for m in x.messages if m["m"] == "stdinack"]
+    def send(at, data, who="a", **more):
+        x.send(**{"m": "stdin", "id": id, "data": data, "at": at, "from": who, **more})
+    send(0, "one ")
+    x.wait(lambda: acks() == [4])
+    send(0, "one ")  # and its ack may have been lost, too
+    x.wait(lambda: acks() == [4, 4])
+    send(0, "one two ")
+    x.wait(lambda: acks()[-1] == 8)
+    send(0, "three ", who="b")  # somebody else's beginning
+    x.wait(lambda: acks()[-1] == 14)
+    send(0, "ONE ")
+    send(4, "TWO ")
+    send(8, base64.b64encode(b"four\n").decode(), encoding="base64")
+    send(20, "six\n")  # what was between is lost
+    send(-1, "nonsense")
+    send(24, "", eof=True)
+    send(24, "", eof=True)
+    same(x.out(id), "one two three four\nsix\nnonsense")
+
+
+@test()
 def input_with_credit(x):
     piece, total, sent = "z" * 65535 + "\n", 8 << 20, 0
     id = x.sh("cat >/dev/null; echo done", options=service())

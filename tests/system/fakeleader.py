@@ -13,7 +13,9 @@ last of a method serves forever.  A step:
     notes    [[method, params], ...] sent after the reply; "sub" is added: the id of the request
     stream   method: the notes go to the stream that the latest request of that method opened
     raw      text that is sent as it is
-    close    true: close the connection after that
+    close    true: close the connection after that; "die": the instance is killed; "end": it ends
+             in good order, and takes its socket and the file "recoverable" beside it away
+    if       text: the step is for messages that contain it
 A step whose method is "*" answers all that has none of its own. Without SCRIPT: an empty result.
 """
 
@@ -25,14 +27,15 @@ import threading
 
 
 class Leader:
-    def __init__(self, log, steps):
+    def __init__(self, path, log, steps):
+        self.path = path
         self.log = open(log, "ab", buffering=0)
         self.steps = steps
         self.lock = threading.Lock()
 
-    def step(self, method):
+    def step(self, method, line):
         with self.lock:
-            mine = [s for s in self.steps if s["method"] == method]
+            mine = [s for s in self.steps if s["method"] == method and s.get("if", "") in line]
             if not mine:
                 mine = [s for s in self.steps if s["method"] == "*"]
             if len(mine) > 1:
@@ -48,16 +51,22 @@ class Leader:
                 method = message["method"]
                 if "id" in message:
                     latest[method] = message["id"]
-                out, close = self.answer(message, latest)
+                out, close = self.answer(message, latest, line.decode())
                 try:
                     connection.sendall(out)
                 except OSError:
                     return
+                if close == "end":
+                    for name in (self.path, os.path.dirname(self.path) + "/recoverable"):
+                        os.unlink(name)
+                if close in ("die", "end"):
+                    os._exit(0)
                 if close:
+                    connection.shutdown(socket.SHUT_RDWR)  # whoever else has a copy of it
                     return
 
-    def answer(self, message, latest):
-        step = self.step(message["method"])
+    def answer(self, message, latest, line):
+        step = self.step(message["method"], line)
         out = []
         if step is None:
             step = {"result": {}} if "id" in message else {}
@@ -77,7 +86,7 @@ class Leader:
 def main():
     path, log = sys.argv[1:3]
     steps = json.load(open(sys.argv[3])) if len(sys.argv) > 3 else []
-    leader = Leader(log, steps)
+    leader = Leader(path, log, steps)
     if os.path.exists(path):
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

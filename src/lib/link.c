@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/lib/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include "src/comm/lines.h"
+#include "src/common/duration.h"
+#include "src/common/util.h"
+
+#define TIMEOUT_VARIABLE "HBATCH_RECONNECT_TIMEOUT"
+#define TIMEOUT_DEFAULT 60.0
+#define LASTED 1.0 /* s: a connection that was good for so long ends what was before it */
+
+static const char *uri_path(const char *uri, struct error *err)
+{
+    if (strncmp(uri, "local://", 8) != 0 || uri[8] != '/')
+        return error_null(err, EINVAL,
+                          "'%s' is not an instance's URI: it must be local:// and the "
+                          "absolute path of a socket",
+                          uri);
+    return uri + 8;
+}
+
+/* Whether the instance at PATH means to come back. */
+static bool recoverable(const char *path)
+{
+    cleanup_free char *mark =
+        xasprintf("%.*s/recoverable", (int)(strrchr(path, '/') - path), path);
+    return access(mark, F_OK) == 0;
+}
+
+static int read_timeout(double *timeout, struct error *err)
+{
+    const char *text = getenv(TIMEOUT_VARIABLE);
+    *timeout = TIMEOUT_DEFAULT;
+    if (!text || !*text)
+        return 0;
+    return duration_decode(text, timeout, err) < 0 ? error_prefix(err, TIMEOUT_VARIABLE)
+                                                   : 0;
+}
+
+/* There is nobody at the socket now. */
+static bool nobody(int code)
+{
+    return code == ECONNREFUSED || code == ENOENT;
+}
+
+static int delay(unsigned tries)
+{
+    return tries < LINK_SOON_TRIES ? LINK_SOON : LINK_LATER;
+}
+
+static int gone(const char *uri, const struct error *why, struct error *err)
+{
+    if (!nobody(why->code))
+        return error_set(err, why->code, "instance %s: %s", uri, why->text);
+    return error_set(err, why->code, "the instance at %s is gone (%s); %s", uri,
+                     why->code == ENOENT ? "its socket does not exist"
+                                         : "its socket refuses connections",
+                     LINK_HOW_TO_START);
+}
+
+static int too_late(double timeout, const char *what, struct error *err)
+{
+    char text[DURATION_BUFSIZE];
+    return error_set(err, ECONNRESET,
+                     "%s: it was lost and did not come back within %s; set "
+                     "" TIMEOUT_VARIABLE " to wait longer",
+                     what, duration_encode(timeout, text));
+}
+
+int link_open(struct link *l, const char *uri, struct error *err)
+{
+    struct error why;
+    double timeout = -1, start = 0;
+    const char *path = uri_path(uri, err);
+    *l = (struct link){.fd = -1, .watch = -1, .watched = -1};
+    if (!path)
+        return -1;
+    while ((l->fd = lines_connect(path, &why)) < 0) {
+        if (!nobody(why.code) || !recoverable(path))
+            return gone(uri, &why, err);
+        if (timeout < 0) {
+            start = time_mono();
+            if (read_timeout(&timeout, err) < 0)
+                return -1;
+        }
+        if (timeout <= 0)
+            return gone(uri, &why, err);
+        if (time_mono() - start >= timeout) {
+            cleanup_free char *what = xasprintf("the instance at %s", uri);
+            return too_late(timeout, what, err);
+        }
+        poll(NULL, 0, delay(l->tries++));
+    }
+    l->tries = 0;
+    l->connected = time_mono();
+    l->uri = xstrdup(uri);
+    return 0;
+}
+
+void link_close(struct link *l)
+{
+    close(l->fd);
+    if (l->watch >= 0)
+        close(l->watch);
+    free(l->uri);
+}
+
+void link_heard(struct link *l)
+{
+    l->heard = true;
+}
+
+int link_watch(struct link *l, bool room)
+{
+    if (l->watch < 0 && (l->watch = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        return l->fd;
+    struct epoll_event e = {.events = EPOLLIN | (room ? (unsigned)EPOLLOUT : 0)};
+    if (l->watched != l->fd)
+        epoll_ctl(l->watch, EPOLL_CTL_ADD, l->fd, &e);
+    else if (l->watched_for_room != room)
+        epoll_ctl(l->watch, EPOLL_CTL_MOD, l->fd, &e);
+    l->watched = l->fd;
+    l->watched_for_room = room;
+    return l->watch;
+}
+
+/* FD instead of the descriptor that was. */
+static void set_fd(struct link *l, int fd)
+{
+    if (l->watched >= 0)
+        epoll_ctl(l->watch, EPOLL_CTL_DEL, l->watched, NULL);
+    l->watched = -1;
+    close(l->fd);
+    l->fd = fd;
+    if (l->watch >= 0)
+        link_watch(l, false);
+}
+
+static void schedule(struct link *l, double now, int ms)
+{
+    struct itimerspec when = {
+        .it_value = {.tv_sec = ms / 1000, .tv_nsec = MAX(ms % 1000 * 1000000L, 1)}};
+    l->next = now + ms / 1e3;
+    timerfd_settime(l->fd, 0, &when, NULL);
+}
+
+static char *describe(const struct link *l)
+{
+    return xasprintf("the connection to the instance at %s", l->uri);
+}
+
+int link_lost(struct link *l, int code, const char *why, struct error *err)
+{
+    double timeout = 0, now = time_mono();
+    struct error e;
+    cleanup_free char *what = describe(l);
+    if (l->heard || l->tries == 0 || now - l->connected > LASTED) {
+        l->since = now;
+        l->tries = 0;
+    }
+    if (recoverable(l->uri + 8) && read_timeout(&timeout, &e) < 0)
+        return error_set(err, code, "%s is lost: %s; %s", what, why, e.text);
+    if (timeout > 0 && now - l->since >= timeout)
+        return too_late(timeout, what, err);
+    int fd =
+        timeout > 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) : -1;
+    if (fd < 0)
+        return error_set(err, code, "%s is lost: %s", what, why);
+    set_fd(l, fd);
+    l->away = true;
+    schedule(l, now, l->tries == 0 ? 0 : delay(l->tries));
+    return 0;
+}
+
+int link_retry(struct link *l, struct error *err)
+{
+    struct error why;
+    double timeout, now = time_mono();
+    if (now < l->next)
+        return 0;
+    l->tries++;
+    int fd = lines_connect_now(l->uri + 8, &why);
+    if (fd >= 0) {
+        set_fd(l, fd);
+        l->away = l->heard = false;
+        l->connected = now;
+        return 1;
+    }
+    cleanup_free char *what = describe(l);
+    if (!nobody(why.code) && why.code != EAGAIN)
+        return error_set(err, why.code, "%s is lost: %s", what, why.text);
+    if (!recoverable(l->uri + 8))
+        return error_set(err, ECONNRESET, "%s is lost: the instance has ended", what);
+    if (read_timeout(&timeout, err) < 0)
+        return -1;
+    if (now - l->since >= timeout)
+        return too_late(timeout, what, err);
+    schedule(l, now, delay(l->tries));
+    return 0;
+}

@@ -335,6 +335,10 @@ static void on_lost(unsigned rank, bool sure, void *arg)
                           : members_fence(in->members));
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
+    /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
+    bool remote;
+    if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
+        restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
 /* This rank succeeds the one that led. */

@@ -178,11 +178,19 @@ tests_unit_t_nameserv_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_nameserv_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_lifeline
+UNIT += tests/unit/t_lifeline tests/unit/t_greeting tests/unit/t_tcpaddr
 endif
+noinst_HEADERS += tests/unit/lifelinekit.h
+LIFELINE_TEST_LIBS = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
 tests_unit_t_lifeline_SOURCES = tests/unit/t_lifeline.c
 tests_unit_t_lifeline_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_t_lifeline_LDADD = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
+tests_unit_t_lifeline_LDADD = $(LIFELINE_TEST_LIBS)
+tests_unit_t_greeting_SOURCES = tests/unit/t_greeting.c
+tests_unit_t_greeting_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_greeting_LDADD = $(LIFELINE_TEST_LIBS)
+tests_unit_t_tcpaddr_SOURCES = tests/unit/t_tcpaddr.c
+tests_unit_t_tcpaddr_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_tcpaddr_LDADD = $(LIFELINE_TEST_LIBS)
 
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness

@@ -57,5 +57,7 @@ json_object *gather_prepare(struct instance *in, struct error *err);
 int gather(struct instance *in, json_object *node, struct error *err);
 /* The rank is here, and its instance may be started again from what it leaves. */
 void gather_sign(const struct instance *in);
+/* It ends: who loses its connection need not wait. */
+void gather_sign_off(const struct instance *in);
 
 #endif

@@ -242,7 +242,7 @@ static void on_quit(void *arg)
 static void on_exec_gone_alone(void *arg)
 {
     struct instance *in = arg;
-    if (in->own_rundir || in->options.supervised)
+    if ((in->own_rundir || in->options.supervised) && !in->options.isvirtual)
         path_remove_tree(in->rundir);
     _exit(1);
 }
@@ -503,6 +503,8 @@ static void tear_down(struct instance *in)
 {
     if (in->options.tell_status && in->leader)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
+    if (in->transport)
+        gather_sign_off(in);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);

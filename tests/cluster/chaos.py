@@ -74,6 +74,7 @@ class Chaos:
         self.dir = args.dir
         self.random = random.Random(args.seed)
         self.env = dict(os.environ)
+        self.booting = 0
         self.on = [cluster, "exec", "head"] if self.hosts else []
 
     def path(self, name):
@@ -153,8 +154,9 @@ class Chaos:
         kind = self.random.choice(kinds)  # each kind as often as another
         target = self.random.choice([t for t in targets if t[0] == kind])
         if kind == "host":
+            self.booting += 1
             subprocess.run([cluster, "kill", target[1]], check=True, capture_output=True)
-            subprocess.run([cluster, "boot", target[1]], check=True, capture_output=True)
+            threading.Timer(self.random.random() * 8, self.boot, [target[1]]).start()
         else:
             try:
                 os.kill(target[2], signal.SIGKILL)
@@ -162,7 +164,13 @@ class Chaos:
                 pass
         return target
 
+    def boot(self, host):
+        subprocess.run([cluster, "boot", host], check=True, capture_output=True)
+        self.booting -= 1
+
     def whole(self):
+        if self.booting > 0:
+            return False
         out = self.hbatch("resource", "list", "-s", "down", "-no", "{nnodes}", timeout=90)
         return out.returncode == 0 and out.stdout.split() == ["0"]
 

@@ -32,7 +32,6 @@ struct instance {
     struct router *router;
     unsigned generation; /* of leaders */
     uint64_t epoch;      /* of the state stream that the store has */
-    bool told_lost;      /* the program was lost with its rank */
     pid_t program;       /* 0: none (yet, or any more) */
     int status;          /* exit code */
     bool told_to_end;    /* the program was, and did not end by itself */

@@ -113,6 +113,14 @@ static unsigned front_rank(const struct instance *in, bool *remote)
     return 0;
 }
 
+/* It ran beside the rank that started it, and nobody knows how it ends. */
+static void lose_program(struct instance *in)
+{
+    in->status = 1;
+    leader_finish(in->leader,
+                  "the initial program was lost with the rank that it was started by");
+}
+
 static void start_program(struct instance *in)
 {
     struct error err;
@@ -125,6 +133,10 @@ static void start_program(struct instance *in)
         fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
     if (in->options.supervised && !remote)
         return;
+    if (in->options.recover) {
+        lose_program(in);
+        return;
+    }
     in->program = program_start(in->options.program, in->uri, 0, &err);
     if (in->program > 0)
         return;
@@ -357,12 +369,10 @@ static void on_lead(void *arg)
         _exit(1);
     }
     router_new_leader(in->router, in->leader);
-    if (!in->options.supervised) {
-        in->status = 1;
-        leader_finish(
-            in->leader,
-            "the initial program was lost with the rank that it was started by");
-    }
+    bool remote;
+    front_rank(in, &remote);
+    if (!in->options.supervised || remote)
+        lose_program(in);
 }
 
 static void on_led(unsigned rank, void *arg)

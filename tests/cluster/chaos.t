@@ -9,8 +9,8 @@ cluster=$srcdir/tests/cluster/cluster
 reason=$("$cluster" check 2>&1) || skip_all "$reason"
 [ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
 mpi_need openmpi
-. "$srcdir/tests/cluster/env.sh"
 export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.1}
+. "$srcdir/tests/cluster/env.sh"
 trap '"$cluster" down >/dev/null 2>&1; at_exit' EXIT
 tests_done=yes # the program has the plan
 

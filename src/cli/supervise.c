@@ -197,7 +197,8 @@ static void on_said(void *arg, enum noise_word word, const char *rest)
         break;
     case NOISE_ENDED:
         sv->ended = atoi(rest);
-        tell_program(sv, SIGHUP);
+        if (sv->told_at <= 0)
+            tell_program(sv, SIGHUP);
         if (sv->ranks)
             ranks_end(sv->ranks, sv->lost ? LOST_PATIENCE : MPIRUN_PATIENCE);
         break;

@@ -113,6 +113,14 @@ static unsigned front_rank(const struct instance *in, bool *remote)
     return 0;
 }
 
+/* It ran beside the rank that started it, and nobody knows how it ends. */
+static void lose_program(struct instance *in)
+{
+    in->status = 1;
+    leader_finish(in->leader,
+                  "the initial program was lost with the rank that it was started by");
+}
+
 static void start_program(struct instance *in)
 {
     struct error err;
@@ -125,6 +133,10 @@ static void start_program(struct instance *in)
         fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
     if (in->options.supervised && !remote)
         return;
+    if (in->options.recover) {
+        lose_program(in);
+        return;
+    }
     in->program = program_start(in->options.program, in->uri, 0, &err);
     if (in->program > 0)
         return;
@@ -260,7 +272,7 @@ static void on_quit(void *arg)
 static void on_exec_gone_alone(void *arg)
 {
     struct instance *in = arg;
-    if (in->own_rundir || in->options.supervised)
+    if ((in->own_rundir || in->options.supervised) && !in->options.isvirtual)
         path_remove_tree(in->rundir);
     _exit(1);
 }
@@ -353,6 +365,10 @@ static void on_lost(unsigned rank, bool sure, void *arg)
                           : members_fence(in->members));
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
+    /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
+    bool remote;
+    if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
+        restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
 /* This rank succeeds the one that led. */
@@ -371,12 +387,10 @@ static void on_lead(void *arg)
         _exit(1);
     }
     router_new_leader(in->router, in->leader);
-    if (!in->options.supervised) {
-        in->status = 1;
-        leader_finish(
-            in->leader,
-            "the initial program was lost with the rank that it was started by");
-    }
+    bool remote;
+    front_rank(in, &remote);
+    if (!in->options.supervised || remote)
+        lose_program(in);
 }
 
 static void on_led(unsigned rank, void *arg)
@@ -517,6 +531,8 @@ static void tear_down(struct instance *in)
 {
     if (in->options.tell_status && in->leader)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
+    if (in->transport)
+        gather_sign_off(in);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);

@@ -41,7 +41,8 @@ static void become(char *const *argv, const char *mark, pid_t parent, int err, i
     dup2(err, STDERR_FILENO);
     cleanup_free char *entry = xstrdup(mark);
     putenv(entry);
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* no instance without its hbatch start */
+    /* no instance without its hbatch start: mpirun passes that on, and the ranks know it */
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
     if (getppid() == parent)
         execvp(argv[0], argv);
     int code = errno;

@@ -178,11 +178,19 @@ tests_unit_t_nameserv_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_nameserv_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_lifeline
+UNIT += tests/unit/t_lifeline tests/unit/t_greeting tests/unit/t_tcpaddr
 endif
+noinst_HEADERS += tests/unit/lifelinekit.h
+LIFELINE_TEST_LIBS = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
 tests_unit_t_lifeline_SOURCES = tests/unit/t_lifeline.c
 tests_unit_t_lifeline_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_t_lifeline_LDADD = src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS) $(CHECK_LIBS)
+tests_unit_t_lifeline_LDADD = $(LIFELINE_TEST_LIBS)
+tests_unit_t_greeting_SOURCES = tests/unit/t_greeting.c
+tests_unit_t_greeting_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_greeting_LDADD = $(LIFELINE_TEST_LIBS)
+tests_unit_t_tcpaddr_SOURCES = tests/unit/t_tcpaddr.c
+tests_unit_t_tcpaddr_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_tcpaddr_LDADD = $(LIFELINE_TEST_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_traffic
@@ -328,6 +336,8 @@ check-cluster: all
 
 # A clock that is wrong, for one rank of an instance.
 check_LTLIBRARIES = tests/system/skew.la
-tests_system_skew_la_SOURCES =
-tests_system_skew_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-EXTRA_DIST += tests/system/badstart.t
+tests_system_skew_la_SOURCES = tests/system/skew.c
+tests_system_skew_la_CFLAGS = -fno-sanitize=all
+tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
+EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t

@@ -1,47 +1,72 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* A client of the library would wait by itself for an instance to come back (link.h); here the one
+ * who brings it back asks, and must not wait. */
 #include "src/cli/request.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "src/comm/linebuf.h"
+#include "src/comm/lines.h"
 #include "src/common/util.h"
-#include "src/lib/client.h"
+#include "src/job/jsonutil.h"
 
 #define PAUSE 0.1 /* s between two tries */
 
 struct request {
-    char *uri;
-    const char *method;
-    json_object *params;
-    struct hbatch *h;
+    char *path; /* of the socket */
+    char *line;
+    int fd; /* -1: not connected */
+    struct linebuf in;
     double next;  /* monotonic: the next try */
     double since; /* when the last connection was lost, or the first try; 0: connected */
-    bool replied;
-    struct error refused;
 };
 
 struct request *request_create(const char *uri, const char *method, json_object *params)
 {
     struct request *r = xcalloc(1, sizeof(*r));
-    r->uri = xstrdup(uri);
-    r->method = method;
-    r->params = params;
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
+    json_object_object_add(o, "id", json_object_new_int(1));
+    json_object_object_add(o, "method", json_object_new_string(method));
+    json_object_object_add(o, "params", params);
+    r->line =
+        xasprintf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    json_object_put(o);
+    r->path = xstrdup(uri + strlen("local://"));
+    r->fd = -1;
+    linebuf_init(&r->in);
     r->since = time_mono();
     return r;
+}
+
+static void disconnect(struct request *r)
+{
+    if (r->fd < 0)
+        return;
+    close(r->fd);
+    r->fd = -1;
+    linebuf_fini(&r->in);
+    linebuf_init(&r->in);
+    r->since = time_mono();
 }
 
 void request_destroy(struct request *r)
 {
     if (!r)
         return;
-    client_close(r->h);
-    json_object_put(r->params);
-    free(r->uri);
+    disconnect(r);
+    linebuf_fini(&r->in);
+    free(r->line);
+    free(r->path);
     free(r);
 }
 
 int request_fd(const struct request *r)
 {
-    return r->h ? client_fd(r->h) : -1;
+    return r->fd;
 }
 
 double request_deaf(const struct request *r)
@@ -49,63 +74,72 @@ double request_deaf(const struct request *r)
     return r->since > 0 ? time_mono() - r->since : 0;
 }
 
-static void on_reply(json_object *result, const struct error *err, void *arg)
-{
-    struct request *r = arg;
-    (void)result;
-    r->replied = true;
-    if (err)
-        r->refused = *err;
-}
-
 /* Another rank on this machine: virtual nodes have their sockets side by side. */
-static struct hbatch *open_neighbour(const char *uri)
+static int connect_neighbour(const char *path)
 {
     struct error err;
     glob_t found;
-    struct hbatch *h = NULL;
-    size_t dir = (size_t)(strrchr(uri, '/') - uri);
-    cleanup_free char *pattern = xasprintf("%.*s/sock-*", (int)(dir - strlen("local://")),
-                                           uri + strlen("local://"));
+    int fd = -1;
+    cleanup_free char *pattern =
+        xasprintf("%.*s/sock-*", (int)(strrchr(path, '/') - path), path);
     if (glob(pattern, 0, NULL, &found) != 0)
-        return NULL;
-    for (size_t i = 0; !h && i < found.gl_pathc; i++) {
-        cleanup_free char *other = xasprintf("local://%s", found.gl_pathv[i]);
-        h = client_open(other, &err);
-    }
+        return -1;
+    for (size_t i = 0; fd < 0 && i < found.gl_pathc; i++)
+        fd = lines_connect_now(found.gl_pathv[i], &err);
     globfree(&found);
-    return h;
+    return fd;
 }
 
 static void try(struct request *r)
 {
     struct error err;
-    r->h = client_open(r->uri, &err);
-    if (!r->h && strncmp(r->uri, "local:///", 9) == 0)
-        r->h = open_neighbour(r->uri);
-    if (!r->h)
+    r->fd = lines_connect_now(r->path, &err);
+    if (r->fd < 0)
+        r->fd = connect_neighbour(r->path);
+    if (r->fd < 0)
         return;
-    r->since = 0;
-    client_send(r->h, r->method, json_object_get(r->params), on_reply, NULL, r);
+    /* it is short, and the socket empty */
+    if (send(r->fd, r->line, strlen(r->line), MSG_NOSIGNAL) != (ssize_t)strlen(r->line))
+        disconnect(r);
+    else
+        r->since = 0;
+}
+
+/* A whole line, or NULL. */
+static const char *receive(struct request *r)
+{
+    size_t room, len;
+    char *to = linebuf_reserve(&r->in, &room);
+    ssize_t n = recv(r->fd, to, room, 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        disconnect(r);
+        return NULL;
+    }
+    linebuf_commit(&r->in, n > 0 ? (size_t)n : 0);
+    return linebuf_next(&r->in, &len);
+}
+
+static enum request_state judge(const char *line, struct error *err)
+{
+    cleanup_json json_object *o = json_tokener_parse(line);
+    json_object *error = jsonutil_get(o, "error");
+    if (!error)
+        return REQUEST_DONE;
+    const char *text = jsonutil_string(jsonutil_get(error, "message"));
+    error_set(err, EPROTO, "%s", text ? text : "it told an error");
+    return REQUEST_REFUSED;
 }
 
 enum request_state request_step(struct request *r, double *wait, struct error *err)
 {
-    struct error lost;
     double now = time_mono();
     *wait = -1;
-    if (!r->h && now >= r->next)
+    if (r->fd < 0 && now >= r->next)
         try(r);
-    if (r->h && client_process(r->h, 0, &lost) < 0 && !r->replied) {
-        client_close(r->h);
-        r->h = NULL;
-        r->since = now;
-    }
-    if (r->replied) {
-        *err = r->refused;
-        return r->refused.code ? REQUEST_REFUSED : REQUEST_DONE;
-    }
-    if (!r->h) {
+    const char *line = r->fd >= 0 ? receive(r) : NULL;
+    if (line)
+        return judge(line, err);
+    if (r->fd < 0) {
         r->next = now + PAUSE;
         *wait = PAUSE;
     }

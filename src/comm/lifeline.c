@@ -9,11 +9,11 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "src/comm/greeting.h"
 #include "src/comm/tcpaddr.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 
-#define MAGIC "hbatch-lifeline "
 #define WAKE 'W'
 #define BYE 'B'
 #define NOBODY UINT32_MAX
@@ -41,7 +41,7 @@ struct link {
     bool closing;
     bool expired; /* the limit has passed, what came before it is still to be read */
     size_t len;   /* of the greeting so far */
-    char in[LIFELINE_GREETING_MAX];
+    char in[GREETING_MAX];
 };
 
 struct peer {
@@ -189,10 +189,12 @@ static void link_give_up(struct link *k)
     struct lifeline *l = k->l;
     bool out = l->out == k, was_up = k->state == UP;
     link_close(k);
-    if (out && was_up)
+    if (out && was_up) {
+        l->attempt = 0;
         uv_timer_start(&l->retry, on_retry, l->limit_ms, 0);
-    else if (out)
+    } else if (out) {
         connect_next(l);
+    }
 }
 
 /* "rank 3" or "connection from ADDRESS", for the log. */
@@ -296,56 +298,19 @@ static void on_bytes(struct link *k, const char *data, size_t len)
 
 /* --- who connects to this rank */
 
-/* A word of LINE, which ends at a blank or at the end; *LINE goes behind it. */
-static const char *next_word(char **line)
-{
-    const char *word = strsep(line, " ");
-    return word ? word : "";
-}
-
-/* As long as a rank's number can be, and nothing but digits. */
-static bool parse_number(const char *s, unsigned long max, unsigned long *number)
-{
-    size_t len = strspn(s, "0123456789");
-    if (len == 0 || len > 10 || s[len] != '\0')
-        return false;
-    *number = strtoul(s, NULL, 10);
-    return *number <= max;
-}
-
-/* The time does not tell how much of it was right. */
-static bool same_secret(const char *a, const char *b)
-{
-    size_t len = strlen(a);
-    unsigned char diff = 0;
-    if (strlen(b) != len)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        diff |= (unsigned char)(a[i] ^ b[i]);
-    return diff == 0;
-}
-
 /* What is wrong with a greeting, or NULL and who it is. LINE is cut up. */
 static const char *greeting_fault(const struct lifeline *l, char *line, size_t len,
                                   unsigned *rank)
 {
-    unsigned long number, leader;
-    if (strlen(line) != len || strncmp(line, MAGIC, strlen(MAGIC)) != 0)
-        return "not a greeting";
-    line += strlen(MAGIC);
-    if (!same_secret(next_word(&line), l->secret))
-        return "wrong secret";
-    if (!parse_number(next_word(&line), NOBODY, &number) ||
-        !parse_number(next_word(&line), NOBODY, &leader) || line)
-        return "malformed greeting";
-    if (number >= l->size || number == l->rank)
+    unsigned leader;
+    const char *fault = greeting_read(line, len, l->secret, rank, &leader);
+    if (fault)
+        return fault;
+    if (*rank >= l->size || *rank == l->rank)
         return "no such rank";
     if (leader != l->rank)
         return "it looks for another rank";
-    if (l->peers[number].gone)
-        return "that rank was lost or given up";
-    *rank = (unsigned)number;
-    return NULL;
+    return l->peers[*rank].gone ? "that rank was lost or given up" : NULL;
 }
 
 static void on_greeting(struct link *k)
@@ -444,8 +409,7 @@ static void on_connect(uv_connect_t *req, int status)
         link_ended(k, status);
         return;
     }
-    cleanup_free char *greeting =
-        xasprintf(MAGIC "%s %u %u\n", l->secret, l->rank, k->rank);
+    cleanup_free char *greeting = greeting_write(l->secret, l->rank, k->rank);
     k->state = GREETED;
     start_limit(k);
     put(k, greeting, strlen(greeting)); /* a new socket takes it whole */
@@ -544,10 +508,10 @@ int lifeline_peers(struct lifeline *l, char *const *addresses, unsigned size,
     if (!l || l->closing)
         return 0;
     size_t len = strlen(secret);
-    if (len == 0 || len > LIFELINE_SECRET_MAX)
+    if (len == 0 || len > GREETING_SECRET_MAX)
         return error_set(err, EINVAL,
                          "the lifeline's secret has %zu characters, not 1 to %d", len,
-                         LIFELINE_SECRET_MAX);
+                         GREETING_SECRET_MAX);
     for (size_t i = 0; i < len; i++)
         if (secret[i] <= ' ' || secret[i] > '~')
             return error_set(

@@ -11,10 +11,10 @@
  * find.  Nor is a connection that cannot be had: it is tried again every LIFELINE_LIMIT_MS as
  * long as the leader is followed, and log_debug tells of the first time.
  *
- * On the wire: the rank that connects sends the line "hbatch-lifeline SECRET RANK LEADER", at most
- * LIFELINE_GREETING_MAX bytes with its newline; a leader that takes it answers with a first
- * wake-up, and only then the connection counts for the other end: who was at a port that a dead
- * process left, or is at the same address on another host, is not mistaken for the leader.
+ * On the wire: the rank that connects sends a line (greeting.h): the instance's secret, its rank, and
+ * whom it looks for; a leader that takes it answers with a first wake-up, and only then the
+ * connection counts for the other end: who is at a port that a dead process left, or at the same
+ * address on another host, is not mistaken for the leader.
  * Then both send single bytes: 'W' wakes; 'B' (bye) says that the connection will be closed and
  * that this is no loss.  Anything else ends the connection, without a report.  The secret keeps
  * strangers out who find the port; it does not hide from those who read the network.
@@ -30,8 +30,6 @@
 #include "src/common/error.h"
 
 #define LIFELINE_LIMIT_MS 5000 /* for a greeting, for an address; and between two tries */
-#define LIFELINE_GREETING_MAX 256
-#define LIFELINE_SECRET_MAX 128
 
 struct lifeline;
 
@@ -56,7 +54,7 @@ void lifeline_close(struct lifeline *l);
 char *lifeline_address(const struct lifeline *l);
 
 /* The addresses of all SIZE ranks (copied; NULL or empty: that rank has none), and the
- * instance's secret, the same on all: 1 to LIFELINE_SECRET_MAX printable characters without
+ * instance's secret, the same on all: 1 to GREETING_SECRET_MAX printable characters without
  * blanks.  Until this call nobody is followed, and who connects waits.  It may be called again,
  * with more ranks or with other addresses: a lost or forgotten rank whose address has changed
  * is a new process, which is welcome again.  -1 with err for a secret or size that will not do. */

@@ -7,6 +7,7 @@ src_comm_libwire_la_LIBADD = src/common/libcommon.la
 src_comm_libcomm_la_SOURCES = \
 	src/comm/lines.c src/comm/lines.h \
 	src/comm/lifeline.c src/comm/lifeline.h \
+	src/comm/greeting.c src/comm/greeting.h \
 	src/comm/tcpaddr.c src/comm/tcpaddr.h \
 	src/comm/traffic.c src/comm/traffic.h \
 	src/comm/transport.c src/comm/transport.h src/comm/mpi_plugin.h

@@ -32,6 +32,7 @@ struct conn {
     struct strbuf events; /* gathered in this turn */
     struct strbuf kept;   /* lines for the next rank */
     bool in_log;
+    double since; /* when the executor was started */
 };
 
 static void on_line(struct lines *l, char *line, size_t len, void *arg)
@@ -70,8 +71,9 @@ void conn_greet(struct conn *c)
     if (!c->lines)
         return;
     cleanup_strbuf struct strbuf b = {0};
-    strbuf_addf(&b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"jobs\":[",
-                PACKAGE_VERSION, (int)getpid());
+    strbuf_addf(
+        &b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"since\":%.6f,\"jobs\":[",
+        PACKAGE_VERSION, (int)getpid(), c->since);
     bool first = true;
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); first = false)
@@ -133,6 +135,7 @@ struct conn *conn_create(struct exec *x, int listen_fd, struct error *err)
 {
     struct conn *c = xcalloc(1, sizeof(*c));
     c->x = x;
+    c->since = time_now();
     c->listener = (struct io_watch){listen_fd, on_listener};
     if (io_add(x->io, &c->listener, EPOLLIN, err) < 0) {
         free(c);

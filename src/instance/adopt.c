@@ -14,6 +14,9 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
+/* For nodes that were down when this leader came. */
+#define AWAY_S 6.0
+
 /* --- the tables ----------------------------------------------------------------------------- */
 
 static void add_line(struct job *job, double when, const char *name, const char *context)
@@ -75,8 +78,24 @@ static void adopt_waiting(struct leader *ld, struct job *job)
     ld->adopting = true;
 }
 
-void leader_adopt(struct leader *ld)
+/* What is down may still come back with its tasks, as far as this leader knows. */
+static void adopt_nodes(struct leader *ld, const struct replica *rp)
 {
+    for (size_t i = 0; i < pool_nnodes(ld->pool); i++) {
+        struct pool_node at = pool_nth(ld->pool, i);
+        struct leader_node *node = &ld->nodes[at.rank];
+        node->exec_pid = rp->execs[at.rank].pid;
+        node->exec_since = rp->execs[at.rank].since;
+        node->lost = node->away = at.state == POOL_DOWN;
+        node->away_until = time_now() + AWAY_S;
+        if (at.state == POOL_DRAINED)
+            node->drained = xstrdup(at.reason ? at.reason : "");
+    }
+}
+
+void leader_adopt(struct leader *ld, const struct replica *rp)
+{
+    adopt_nodes(ld, rp);
     ld->adopting = true; /* events are in the logs already */
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
@@ -92,6 +111,8 @@ void leader_adopt(struct leader *ld)
             adopt_waiting(ld, job);
     }
     ld->adopting = false;
+    if (rp->shutdown)
+        leader_shutdown(ld, rp->shutdown);
     leader_wake(ld);
 }
 
@@ -160,13 +181,31 @@ static void come_up(struct leader *ld, unsigned rank)
     leader_wake(ld);
 }
 
+/* Another one than the last leader knew: the tasks of that one are gone, and nobody may have been
+ * there to say so. */
+static void check_executor(struct leader *ld, unsigned rank, json_object *msg)
+{
+    struct leader_node *node = &ld->nodes[rank];
+    int64_t pid = 0;
+    double since = 0;
+    jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid);
+    jsonutil_number(jsonutil_get(msg, "since"), &since);
+    if (pid == node->exec_pid && since == node->exec_since)
+        return;
+    if (node->exec_pid)
+        report_lost(ld, rank, true);
+    node->exec_pid = pid;
+    node->exec_since = since;
+    change_exec(ld, rank);
+}
+
 void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
 {
     json_object *ids = jsonutil_get(msg, "jobs");
     struct leader_node *node = &ld->nodes[rank];
     int64_t seq = 0;
     log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
-    jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &node->exec_pid);
+    check_executor(ld, rank, msg);
     jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq);
     node->seen = node->acked = seq;
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {

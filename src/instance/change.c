@@ -233,3 +233,25 @@ void change_node(struct leader *ld, unsigned rank)
         record_node(ld->store, rank, b.s);
     }
 }
+
+void change_exec(struct leader *ld, unsigned rank)
+{
+    const struct leader_node *node = &ld->nodes[rank];
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"c\":\"exec\",\"rank\":%u,\"pid\":%lld,\"since\":%.6f", rank,
+                (long long)node->exec_pid, node->exec_since);
+    publish(ld, &b);
+    record_exec(ld->store, rank, b.s);
+}
+
+void change_shutdown(struct leader *ld)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_add(&b, "{\"c\":\"shutdown\"");
+    add_string(&b, "reason", ld->shutdown);
+    publish(ld, &b);
+}

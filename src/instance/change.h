@@ -28,5 +28,8 @@ void change_node_done(struct leader *ld, const struct job *job, unsigned index,
 void change_event(struct leader *ld, const struct job *job, const char *line);
 void change_log(struct leader *ld, const struct job *job);
 void change_node(struct leader *ld, unsigned rank);
+/* Another executor said hello on RANK. */
+void change_exec(struct leader *ld, unsigned rank);
+void change_shutdown(struct leader *ld);
 
 #endif

@@ -72,6 +72,12 @@ void gather_sign(const struct instance *in)
         log_error("cannot write %s: %s", mark, strerror(errno));
 }
 
+void gather_sign_off(const struct instance *in)
+{
+    cleanup_free char *mark = xasprintf("%s/recoverable", in->rundir);
+    unlink(mark);
+}
+
 static char *store_path_of(const struct instance *in, unsigned rank)
 {
     return xasprintf("%s/store-%u.sqlite", in->rundir, rank);

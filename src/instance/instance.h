@@ -12,7 +12,7 @@
 struct instance {
     struct options options;
     uv_loop_t loop;
-    uv_signal_t signals[4];
+    uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
     bool by_mpirun;             /* or mpiexec; not by srun, nor alone */
@@ -32,7 +32,6 @@ struct instance {
     struct router *router;
     unsigned generation; /* of leaders */
     uint64_t epoch;      /* of the state stream that the store has */
-    bool told_lost;      /* the program was lost with its rank */
     pid_t program;       /* 0: none (yet, or any more) */
     int status;          /* exit code */
     bool told_to_end;    /* the program was, and did not end by itself */
@@ -57,5 +56,7 @@ json_object *gather_prepare(struct instance *in, struct error *err);
 int gather(struct instance *in, json_object *node, struct error *err);
 /* The rank is here, and its instance may be started again from what it leaves. */
 void gather_sign(const struct instance *in);
+/* It ends: who loses its connection need not wait. */
+void gather_sign_off(const struct instance *in);
 
 #endif

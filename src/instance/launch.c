@@ -162,7 +162,9 @@ void launch_job(struct leader *ld, struct job *job)
 
 void launch_again(struct leader *ld, struct job *job, unsigned index)
 {
-    launch_on(ld, job, index, describe(job));
+    json_object *o = describe(job);
+    json_object_object_add(o, "again", json_object_new_boolean(true));
+    launch_on(ld, job, index, o);
 }
 
 void launch_end(struct leader *ld, struct job *job, double grace, const char *note)

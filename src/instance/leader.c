@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -191,7 +192,6 @@ static void take_tables(struct leader *ld, struct replica *rp)
     ld->specs = take(rp->specs);
     ld->pool = take(rp->pool);
     ld->keys = take(rp->keys);
-    replica_destroy(rp);
     specs_adopt(ld->specs, specs_dropped, ld);
 }
 
@@ -233,7 +233,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     uv_check_start(&ld->check, on_check);
     sched_set_end(ld->sched, config->expiration);
     if (config->replica)
-        leader_adopt(ld);
+        leader_adopt(ld, config->replica);
+    replica_destroy(config->replica);
     leader_wake(ld); /* for the timer */
     return ld;
 }
@@ -325,6 +326,7 @@ void leader_shutdown(struct leader *ld, const char *reason)
     if (ld->shutdown)
         return;
     ld->shutdown = xstrdup(reason);
+    change_shutdown(ld);
     await_ends(ld);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;

@@ -16,6 +16,7 @@ struct leader_node {     /* an executor as the leader sees it */
     int64_t
         exec_pid; /* of the executor that said hello last; 0: none since one was lost */
     int64_t seen, acked; /* numbers of its event batches: come in, said to be safe */
+    double exec_since;   /* when that one was started */
     bool lost;           /* it cannot be reached, and its tasks are gone */
     bool away;           /* its rank died, and may be started again until then: */
     double away_until;
@@ -158,7 +159,7 @@ void gate_clear(struct leader *ld);
 
 /* --- adopt.c */
 /* The tables are another leader's: queue what is to be queued, wait for what is to be waited. */
-void leader_adopt(struct leader *ld);
+void leader_adopt(struct leader *ld, const struct replica *rp);
 /* An executor says what it has. */
 void adopt_hello(struct leader *ld, unsigned rank, json_object *msg);
 /* Job ID ended on RANK: true if it was one that should not have been there. */

@@ -17,6 +17,7 @@
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/instance.h"
 #include "src/instance/surroundings.h"
@@ -113,6 +114,14 @@ static unsigned front_rank(const struct instance *in, bool *remote)
     return 0;
 }
 
+/* It ran beside the rank that started it, and nobody knows how it ends. */
+static void lose_program(struct instance *in)
+{
+    in->status = 1;
+    leader_finish(in->leader,
+                  "the initial program was lost with the rank that it was started by");
+}
+
 static void start_program(struct instance *in)
 {
     struct error err;
@@ -125,6 +134,10 @@ static void start_program(struct instance *in)
         fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
     if (in->options.supervised && !remote)
         return;
+    if (in->options.recover) {
+        lose_program(in);
+        return;
+    }
     in->program = program_start(in->options.program, in->uri, 0, &err);
     if (in->program > 0)
         return;
@@ -188,6 +201,22 @@ static void reap_program(struct instance *in)
     leave_with_program(in);
 }
 
+static void on_restart(void *arg);
+
+/* hbatch start ends the instance by a request.  SIGTERM is from mpirun or one of its daemons, when
+ * they die or are killed: the instance is to live on.  When hbatch start itself is killed, mpirun
+ * passes SIGUSR2 on. */
+static bool is_for_restart(const struct instance *in, int *signum)
+{
+    bool remote;
+    if (*signum == SIGUSR2) {
+        *signum = SIGTERM;
+        return false;
+    }
+    front_rank(in, &remote);
+    return *signum == SIGTERM && in->options.supervised && in->transport && !remote;
+}
+
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -197,10 +226,12 @@ static void on_signal(uv_signal_t *h, int signum)
             reap_program(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
+    } else if (is_for_restart(in, &signum)) {
+        on_restart(in);
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         tell_to_end(in, signum);
-        if (in_a_hurry(in))
+        if (in_a_hurry(in) && h->signum != SIGUSR2)
             leader_hurry(in->leader, 0.3);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
@@ -209,8 +240,8 @@ static void on_signal(uv_signal_t *h, int signum)
 
 static void start_signals(struct instance *in)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) - !in->options.supervised; i++) {
         uv_signal_init(&in->loop, &in->signals[i]);
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
@@ -242,7 +273,7 @@ static void on_quit(void *arg)
 static void on_exec_gone_alone(void *arg)
 {
     struct instance *in = arg;
-    if (in->own_rundir || in->options.supervised)
+    if ((in->own_rundir || in->options.supervised) && !in->options.isvirtual)
         path_remove_tree(in->rundir);
     _exit(1);
 }
@@ -343,6 +374,10 @@ static void on_lost(unsigned rank, bool sure, void *arg)
                           : members_fence(in->members));
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
+    /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
+    bool remote;
+    if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
+        restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
 /* This rank succeeds the one that led. */
@@ -361,12 +396,10 @@ static void on_lead(void *arg)
         _exit(1);
     }
     router_new_leader(in->router, in->leader);
-    if (!in->options.supervised) {
-        in->status = 1;
-        leader_finish(
-            in->leader,
-            "the initial program was lost with the rank that it was started by");
-    }
+    bool remote;
+    front_rank(in, &remote);
+    if (!in->options.supervised || remote)
+        lose_program(in);
 }
 
 static void on_led(unsigned rank, void *arg)
@@ -444,14 +477,33 @@ static int join(struct instance *in, struct error *err)
     return 0;
 }
 
+/* The files are nobody's yet: there is no instance. */
+static bool is_unused(const struct instance *in)
+{
+    return in->own_rundir || (in->options.supervised && !in->options.recover);
+}
+
+/* Told to end before it came up (early.h). */
+static void end_early(void *arg)
+{
+    struct instance *in = arg;
+    pid_t pid = in->exec ? execlink_pid(in->exec) : 0;
+    if (pid > 0 && !in->options.recover)
+        kill(pid, SIGKILL);
+    if (is_unused(in) && in->rundir)
+        path_remove_tree(in->rundir);
+}
+
 static int bring_up(struct instance *in, struct error *err)
 {
+    struct early *early = NULL;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
     if (in->size > 1 || in->options.recover) {
+        early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -470,6 +522,7 @@ static int bring_up(struct instance *in, struct error *err)
         node = node_unusable(&in->options, in->world, err->text);
     if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
         return -1;
+    early_stop(early);
     start_signals(in);
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && start_leader(in, err) < 0)
@@ -507,6 +560,8 @@ static void tear_down(struct instance *in)
 {
     if (in->options.tell_status && in->leader)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
+    if (in->transport)
+        gather_sign_off(in);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);
@@ -539,13 +594,16 @@ static void tear_down(struct instance *in)
 static _Noreturn void give_up(struct instance *in, const struct error *err)
 {
     bool tells = !in->agreed || in->rank == 0;
-    if (tells)
+    char host[256] = "?";
+    gethostname(host, sizeof(host) - 1);
+    if (tells && !in->agreed && in->size > 1)
+        log_error("on %s: %s", host, err->text);
+    else if (tells)
         log_error("%s", err->text);
-    if (in->options.tell_status && in->rank == 0)
+    if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
     execlink_destroy(in->exec);
-    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
-    if (unused && in->rundir)
+    if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)
         transport_destroy(in->transport, 1);

@@ -414,6 +414,8 @@ void members_start(struct members *m)
 void members_stop(struct members *m)
 {
     m->stopped = true;
+    transport_set_wake(m->transport, NULL, NULL);
+    lifeline_close(take(m->lifeline)); /* with a farewell */
 }
 
 static void on_closed(uv_handle_t *h)
@@ -434,9 +436,7 @@ void members_destroy(struct members *m)
 {
     if (!m)
         return;
-    transport_set_wake(m->transport, NULL, NULL);
-    lifeline_close(take(m->lifeline));
-    m->stopped = true;
+    members_stop(m);
     m->handles = 2;
     uv_close((uv_handle_t *)&m->timer, on_closed);
     uv_close((uv_handle_t *)&m->ask_timer, on_closed);

@@ -96,18 +96,39 @@ void record_end(struct store *store, const struct job *job)
     put_run(store, job, true);
 }
 
-void record_node(struct store *store, unsigned rank, const char *line)
+static void put_attr(struct store *store, const char *what, unsigned rank,
+                     const char *line)
 {
     char name[32];
-    snprintf(name, sizeof(name), "node-%u", rank);
+    snprintf(name, sizeof(name), "%s-%u", what, rank);
     store_attr_set(store, name, line);
+}
+
+static char *get_attr(struct store *store, const char *what, unsigned rank)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%s-%u", what, rank);
+    return store_attr_get(store, name, NULL);
+}
+
+void record_node(struct store *store, unsigned rank, const char *line)
+{
+    put_attr(store, "node", rank, line);
 }
 
 char *record_node_last(struct store *store, unsigned rank)
 {
-    char name[32];
-    snprintf(name, sizeof(name), "node-%u", rank);
-    return store_attr_get(store, name, NULL);
+    return get_attr(store, "node", rank);
+}
+
+void record_exec(struct store *store, unsigned rank, const char *line)
+{
+    put_attr(store, "exec", rank, line);
+}
+
+char *record_exec_last(struct store *store, unsigned rank)
+{
+    return get_attr(store, "exec", rank);
 }
 
 void record_state(struct store *store, unsigned generation, uint64_t epoch)

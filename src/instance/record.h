@@ -16,8 +16,11 @@ void record_end(struct store *store, const struct job *job);
 
 /* LINE of the state stream tells what state a node is in. */
 void record_node(struct store *store, unsigned rank, const char *line);
-/* The last one, new; NULL: none. */
+/* LINE of the state stream tells which executor a node has. */
+void record_exec(struct store *store, unsigned rank, const char *line);
+/* The last ones, new; NULL: none. */
 char *record_node_last(struct store *store, unsigned rank);
+char *record_exec_last(struct store *store, unsigned rank);
 
 /* How far the store is: the newest one counts when ranks are started again. */
 void record_state(struct store *store, unsigned generation, uint64_t epoch);

@@ -36,6 +36,8 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->keys = keys_create();
     rp->info = info;
     rp->store = store;
+    rp->execs = xcalloc(size, sizeof(*rp->execs));
+    rp->size = size;
     return rp;
 }
 
@@ -62,6 +64,8 @@ void replica_destroy(struct replica *rp)
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
     store_close(rp->store);
+    free(rp->execs);
+    free(rp->shutdown);
     free(rp);
 }
 
@@ -356,6 +360,26 @@ static int on_node(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_exec(struct replica *rp, json_object *o, struct error *err)
+{
+    int64_t rank = number(o, "rank", -1);
+    if (rank < 0 || rank >= rp->size)
+        return error_set(err, EINVAL, "there is no rank %lld", (long long)rank);
+    rp->execs[rank].pid = number(o, "pid", 0);
+    rp->execs[rank].since = seconds(o, "since");
+    record_exec(rp->store, (unsigned)rank, json_object_to_json_string(o));
+    return 0;
+}
+
+static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
+{
+    const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
+    (void)err;
+    free(rp->shutdown);
+    rp->shutdown = xstrdup(reason ? reason : "instance shutdown");
+    return 0;
+}
+
 static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
@@ -373,6 +397,8 @@ static const struct {
     {"untext", on_untext},
     {"event", on_event},
     {"done", on_done},
+    {"exec", on_exec},
+    {"shutdown", on_shutdown},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

@@ -17,6 +17,12 @@ struct replica {
     struct rset *all;  /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;
+    struct replica_exec { /* [size] which executors the nodes have; pid 0: not known */
+        int64_t pid;
+        double since;
+    } * execs;
+    unsigned size;
+    char *shutdown; /* why the instance is shutting down, NULL: it is not */
     double flushed; /* monotonic time of the last commit */
 };
 

@@ -201,15 +201,22 @@ static int restore_one(void *arg, const struct store_job *sj, hwloc_const_bitmap
     return rc;
 }
 
+static void apply_again(struct replica *rp, const char *line)
+{
+    struct error err;
+    if (line && replica_apply(rp, line, strlen(line), &err) < 0)
+        log_error("%s", err.text);
+}
+
 /* Drained nodes stay so; whether the others are up is seen when their executors answer. */
 static void restore_nodes(struct replica *rp)
 {
     for (size_t i = 0; i < pool_nnodes(rp->pool); i++) {
         unsigned rank = pool_nth(rp->pool, i).rank;
-        cleanup_free char *line = record_node_last(rp->store, rank);
-        struct error err;
-        if (line && replica_apply(rp, line, strlen(line), &err) < 0)
-            log_error("%s", err.text);
+        cleanup_free char *state = record_node_last(rp->store, rank);
+        cleanup_free char *exec = record_exec_last(rp->store, rank);
+        apply_again(rp, state);
+        apply_again(rp, exec);
     }
 }
 

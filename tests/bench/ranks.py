@@ -217,7 +217,7 @@ def volume(which, target, ratio):
         most, what = sizes[-1], "sent messages"
         return {
             "value": seen[most][what], "unit": "messages", "note": f"of {most} ranks",
-            "target": target,
+            **({"target": target} if target else {}),
             "costs": {f"{n} ranks: {k} per job": seen[n][k] for k in
                       ("sent messages", "sent bytes", "epochs epochs", "epochs bytes",
                        "received messages", "received bytes") for n in sizes},

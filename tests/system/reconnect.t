@@ -217,6 +217,26 @@ like "$? $(cat run.err)" "^1 .*is lost" "a real instance that is killed"
 [ $((SECONDS - start)) -lt 20 ] && pass "... is not waited for" || fail "... is not waited for"
 timeout 5 sh -c 'echo 0 >"$0"' "$tmp/.one.fifo.end" # what the instance ran
 
+# --- through another rank than the leader, jobs on several nodes ----------------------------------
+if command -v mpirun >/dev/null; then
+    instance_start three --test-nodes=3 --test-topology="core:2 pu:1" || exit 1
+    real=$(hbatch run -N3 sh -c '[ $HBATCH_TASK_RANK = 2 ] && echo $HBATCH_URI')
+    isnt "$real" "$HBATCH_URI" "the socket of another rank"
+    for task in 0 1 2; do seq 1 20000 | sed "s/^/$task: /"; done | sort >wanted
+    cut c300 500 5000 30000 90000 200000
+    within 60 hbatch run -l -N3 seq 1 20000
+    uncut
+    is "$rc $cuts" "0 6" "a job on three nodes"
+    sort <"$tmp/.out" | cmp -s - wanted && pass "... the output of each task, once" ||
+        fail "... the output of each task, once" "$(wc "$tmp/.out")"
+    cut c300000 c700000 c1000000 c1400000 c2000000
+    timeout 60 hbatch run --input=all -N3 cksum <input >got 2>got.err
+    rc=$?
+    uncut
+    is "$rc $(sort -u got)" "0 $(cksum <input)" "input to three nodes"
+    instance_stop three
+fi
+
 # --- a scripted instance: what exactly is asked again ---------------------------------------------
 # leader STEPS: a new instance with this script (fakeleader.py) that means to come back; again STEPS:
 # the next one at its socket.
@@ -377,6 +397,7 @@ leader '[{"method":"job.list","close":"die"}]'
 hbatch jobs >out 2>err &
 client=$!
 wait "$leader_pid"
+wait_until 10 sh -c "ls -l /proc/$client/fd | grep -q timerfd" # it waits
 rm "$tmp/fake/recoverable"
 wait "$client"
 like "$? $(cat err)" "^1 .*is lost: the instance has ended" "an instance that ends while it is waited for"

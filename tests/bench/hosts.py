@@ -25,12 +25,15 @@ class Cluster:
         self.directory = tempfile.TemporaryDirectory(prefix="hbatch-bench.")
         where = self.directory.name
         env = {k: v for k, v in os.environ.items() if not k.startswith(("HBATCH_", "CLUSTER_"))}
+        env.pop("TMPDIR", None)  # the hosts have only theirs
         env.update(CLUSTER_STATE=where + "/c", CLUSTER_SHARED=where,
                    HBATCH_BUILDDIR=self.bench.builddir)
         # what env.sh exports, beside these
         text = run(["bash", "-c", '. "$0" && exec env -0', self.folder + "/env.sh"], env)
         self.env = dict(word.split("=", 1) for word in text.split("\0") if "=" in word)
         self.env.pop("_", None)
+        self.back = os.getcwd()
+        os.chdir(where)  # which is there on the hosts, too
         try:
             self.up(where + "/up")
             self.hostfile = where + "/hosts"
@@ -53,6 +56,7 @@ class Cluster:
     def __exit__(self, *unused):
         subprocess.run([self.program, "down"], env=self.env, stdin=subprocess.DEVNULL,
                        capture_output=True, check=False)
+        os.chdir(self.back)
         self.directory.cleanup()
 
     def on(self, host, *words):

@@ -200,6 +200,37 @@ static void reap_program(struct instance *in)
     leave_with_program(in);
 }
 
+/* The executor goes on with its tasks, and what is left is in the store. */
+static _Noreturn void leave_for_restart(struct instance *in)
+{
+    if (in->leader)
+        leader_settle(in->leader);
+    else if (in->replica)
+        replica_flush(in->replica);
+    execlink_leave(in->exec);
+    transport_drain(in->transport, 0.5);
+    _exit(0);
+}
+
+static void on_restart(void *arg)
+{
+    struct instance *in = arg;
+    if (in->leader)
+        fprintf(stderr, "hbatch-instance: restart\n");
+    leave_for_restart(in);
+}
+
+/* hbatch start tells its instances otherwise to end: the signal comes from MPI's daemon, which ends
+ * because mpirun was killed, or is to be. */
+static bool is_from_daemon(const struct instance *in)
+{
+    bool remote;
+    if (!in->options.supervised)
+        return false;
+    front_rank(in, &remote);
+    return !remote;
+}
+
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -209,7 +240,9 @@ static void on_signal(uv_signal_t *h, int signum)
             reap_program(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
-    } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
+    } else if (signum != SIGINT && is_from_daemon(in)) { /* SIGINT is for the program */
+        leave_for_restart(in);
+    } else if (signum != SIGINT && in->leader) {
         in->status = 128 + signum;
         tell_to_end(in, signum);
         if (in_a_hurry(in))
@@ -403,21 +436,6 @@ static const struct members_ops members_ops = {.lost = on_lost,
                                                .led = on_led,
                                                .confirmed = on_confirmed,
                                                .alone = on_alone};
-
-/* The executor goes on with its tasks, and what is left is in the store. */
-static void on_restart(void *arg)
-{
-    struct instance *in = arg;
-    if (in->leader) {
-        leader_settle(in->leader);
-        fprintf(stderr, "hbatch-instance: restart\n");
-    } else
-        replica_flush(in->replica);
-    execlink_leave(in->exec);
-    transport_flush(in->transport);
-    transport_drain(in->transport, 0.5);
-    _exit(0);
-}
 
 /* Who is not here, and who is and has not told what it has. */
 static void await_ranks(struct instance *in)

@@ -43,7 +43,8 @@ static void become(char *const *argv, const char *mark, pid_t parent, int err, i
     dup2(err, STDERR_FILENO);
     cleanup_free char *entry = xstrdup(mark);
     putenv(entry);
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* no instance without its hbatch start */
+    /* no instance without its hbatch start: mpirun passes that on, and the ranks know it */
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
     if (getppid() == parent)
         execvp(argv[0], argv);
     int code = errno;
@@ -101,6 +102,7 @@ void ranks_destroy(struct ranks *r)
     if (!r)
         return;
     close_fd(r);
+    free(r->noise.kept);
     free(r);
 }
 
@@ -185,6 +187,11 @@ bool ranks_reaped(struct ranks *r, pid_t pid, int status)
     r->status = status;
     r->end_at = 0;
     return true;
+}
+
+char *ranks_kept(struct ranks *r)
+{
+    return take(r->noise.kept);
 }
 
 bool ranks_ended(const struct ranks *r, int *status)

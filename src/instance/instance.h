@@ -12,7 +12,7 @@
 struct instance {
     struct options options;
     uv_loop_t loop;
-    uv_signal_t signals[4];
+    uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
     bool by_mpirun;             /* or mpiexec; not by srun, nor alone */

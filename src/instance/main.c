@@ -17,6 +17,7 @@
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/instance.h"
 #include "src/instance/surroundings.h"
@@ -220,15 +221,18 @@ static void on_restart(void *arg)
     leave_for_restart(in);
 }
 
-/* hbatch start tells its instances otherwise to end: the signal comes from MPI's daemon, which ends
- * because mpirun was killed, or is to be. */
-static bool is_from_daemon(const struct instance *in)
+/* hbatch start ends the instance by a request.  SIGTERM is from mpirun or one of its daemons, when
+ * they die or are killed: the instance is to live on.  When hbatch start itself is killed, mpirun
+ * passes SIGUSR2 on. */
+static bool is_for_restart(const struct instance *in, int *signum)
 {
     bool remote;
-    if (!in->options.supervised)
+    if (*signum == SIGUSR2) {
+        *signum = SIGTERM;
         return false;
+    }
     front_rank(in, &remote);
-    return !remote;
+    return *signum == SIGTERM && in->options.supervised && in->transport && !remote;
 }
 
 static void on_signal(uv_signal_t *h, int signum)
@@ -240,12 +244,12 @@ static void on_signal(uv_signal_t *h, int signum)
             reap_program(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
-    } else if (signum != SIGINT && is_from_daemon(in)) { /* SIGINT is for the program */
-        leave_for_restart(in);
-    } else if (signum != SIGINT && in->leader) {
+    } else if (is_for_restart(in, &signum)) {
+        on_restart(in);
+    } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         tell_to_end(in, signum);
-        if (in_a_hurry(in))
+        if (in_a_hurry(in) && h->signum != SIGUSR2)
             leader_hurry(in->leader, 0.3);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
@@ -254,8 +258,8 @@ static void on_signal(uv_signal_t *h, int signum)
 
 static void start_signals(struct instance *in)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) - !in->options.supervised; i++) {
         uv_signal_init(&in->loop, &in->signals[i]);
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
@@ -468,14 +472,33 @@ static int join(struct instance *in, struct error *err)
     return 0;
 }
 
+/* The files are nobody's yet: there is no instance. */
+static bool is_unused(const struct instance *in)
+{
+    return in->own_rundir || (in->options.supervised && !in->options.recover);
+}
+
+/* Told to end before it came up (early.h). */
+static void end_early(void *arg)
+{
+    struct instance *in = arg;
+    pid_t pid = in->exec ? execlink_pid(in->exec) : 0;
+    if (pid > 0 && !in->options.recover)
+        kill(pid, SIGKILL);
+    if (is_unused(in) && in->rundir)
+        path_remove_tree(in->rundir);
+}
+
 static int bring_up(struct instance *in, struct error *err)
 {
+    struct early *early = NULL;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
     if (in->size > 1 || in->options.recover) {
+        early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -494,6 +517,7 @@ static int bring_up(struct instance *in, struct error *err)
         node = node_unusable(&in->options, in->world, err->text);
     if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
         return -1;
+    early_stop(early);
     start_signals(in);
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && start_leader(in, err) < 0)
@@ -565,13 +589,16 @@ static void tear_down(struct instance *in)
 static _Noreturn void give_up(struct instance *in, const struct error *err)
 {
     bool tells = !in->agreed || in->rank == 0;
-    if (tells)
+    char host[256] = "?";
+    gethostname(host, sizeof(host) - 1);
+    if (tells && !in->agreed && in->size > 1)
+        log_error("on %s: %s", host, err->text);
+    else if (tells)
         log_error("%s", err->text);
-    if (in->options.tell_status && in->rank == 0)
+    if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
     execlink_destroy(in->exec);
-    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
-    if (unused && in->rundir)
+    if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)
         transport_destroy(in->transport, 1);

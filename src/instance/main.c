@@ -597,7 +597,10 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
         log_error("%s", err->text);
     if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
-    execlink_destroy(in->exec);
+    if (in->options.recover && in->exec)
+        execlink_leave(in->exec); /* its tasks wait for the next try */
+    else
+        execlink_destroy(in->exec);
     if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)

@@ -332,4 +332,4 @@ check_LTLIBRARIES = tests/system/skew.la
 tests_system_skew_la_SOURCES = tests/system/skew.c
 tests_system_skew_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t
-EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t
+EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t

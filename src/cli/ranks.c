@@ -100,6 +100,7 @@ void ranks_destroy(struct ranks *r)
     if (!r)
         return;
     close_fd(r);
+    free(r->noise.kept);
     free(r);
 }
 
@@ -178,6 +179,11 @@ bool ranks_reaped(struct ranks *r, pid_t pid, int status)
     r->status = status;
     r->end_at = 0;
     return true;
+}
+
+char *ranks_kept(struct ranks *r)
+{
+    return take(r->noise.kept);
 }
 
 bool ranks_ended(const struct ranks *r, int *status)

@@ -27,6 +27,8 @@ void ranks_end(struct ranks *r, double seconds);
 void ranks_signal(const struct ranks *r, int signum);
 /* Whether PID is mpirun, which has ended with STATUS; what it had still said is told first. */
 bool ranks_reaped(struct ranks *r, pid_t pid, int status);
+/* What mpirun said of its own start's failure (noise.h), or NULL: given away. */
+char *ranks_kept(struct ranks *r);
 bool ranks_ended(const struct ranks *r, int *status);
 
 #endif

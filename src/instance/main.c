@@ -17,6 +17,7 @@
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/instance.h"
 #include "src/instance/surroundings.h"
@@ -468,14 +469,33 @@ static int join(struct instance *in, struct error *err)
     return 0;
 }
 
+/* The files are nobody's yet: there is no instance. */
+static bool is_unused(const struct instance *in)
+{
+    return in->own_rundir || (in->options.supervised && !in->options.recover);
+}
+
+/* Told to end before it came up (early.h). */
+static void end_early(void *arg)
+{
+    struct instance *in = arg;
+    pid_t pid = in->exec ? execlink_pid(in->exec) : 0;
+    if (pid > 0 && !in->options.recover)
+        kill(pid, SIGKILL);
+    if (is_unused(in) && in->rundir)
+        path_remove_tree(in->rundir);
+}
+
 static int bring_up(struct instance *in, struct error *err)
 {
+    struct early *early = NULL;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
     if (in->size > 1 || in->options.recover) {
+        early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -494,6 +514,7 @@ static int bring_up(struct instance *in, struct error *err)
         node = node_unusable(&in->options, in->world, err->text);
     if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
         return -1;
+    early_stop(early);
     start_signals(in);
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && start_leader(in, err) < 0)
@@ -565,13 +586,16 @@ static void tear_down(struct instance *in)
 static _Noreturn void give_up(struct instance *in, const struct error *err)
 {
     bool tells = !in->agreed || in->rank == 0;
-    if (tells)
+    char host[256] = "?";
+    gethostname(host, sizeof(host) - 1);
+    if (tells && !in->agreed && in->size > 1)
+        log_error("on %s: %s", host, err->text);
+    else if (tells)
         log_error("%s", err->text);
-    if (in->options.tell_status && in->rank == 0)
+    if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
     execlink_destroy(in->exec);
-    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
-    if (unused && in->rundir)
+    if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)
         transport_destroy(in->transport, 1);

@@ -29,7 +29,7 @@ static const struct {
     /* not the leader: something is wrong */
     {EXIT_2("3"), EXIT_2("3")},
     {KILLED, KILLED},
-    {NO_HOST EXIT_1, NO_HOST},
+    {"a\n" NO_HOST EXIT_1 "b\n", "a\nb\n"},
     /* what the instance tells hbatch start, and what mpirun's PMIx says to no effect */
     {"a\n" NOISE_STATUS "7\nb\n", "a\nb\n"},
     {"a\nhbatch-instance: ready local:///x\nhbatch-instance: lost n1\nhbatch-instance: "
@@ -77,6 +77,10 @@ static void check(const char *in, const char *out, size_t step)
         noise_feed(&n, in, part);
     }
     noise_flush(&n);
+    bool starts = strstr(text, "ORTE was unable") != NULL;
+    ck_assert_msg(starts ? n.kept && strcmp(n.kept, NO_HOST) == 0 : !n.kept, "kept: %s",
+                  n.kept);
+    free(n.kept);
     ck_assert_msg(strcmp(b.s ? b.s : "", out) == 0, "step %zu of:\n%s\ngave:\n%s", step,
                   text, b.s ? b.s : "");
 }

@@ -21,6 +21,8 @@ static const char *const boxes[][2] = {
     {"Primary job  terminated normally, but ", "a non-zero exit code"},
     {" detected that one or more processes exited with non-zero status",
      ",1],0]\n  Exit code:"},
+    /* of the loss, the instance tells itself */
+    {"An MPI communication peer process has unexpectedly disconnected", "Peer host:"},
 };
 
 /* These tell that mpirun could not start, at length, and not why: they are kept, for whoever asks

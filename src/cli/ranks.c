@@ -12,12 +12,14 @@
 #include "src/common/util.h"
 
 #define HELD 0.5   /* s: what may be noise is not held back for longer */
-#define STUBBORN 2 /* s from SIGTERM to SIGKILL */
+#define STUBBORN 2.0 /* s from SIGTERM to SIGKILL */
+/* The same for one whose ranks have left, which ends at once or not at all; and before it. */
+#define IDLE 0.3
 
 struct ranks {
     pid_t pid;
     int fd, status;
-    bool ended, terminated;
+    bool ended, terminated, idle;
     double end_at, flush_at; /* monotonic; 0: never */
     struct noise noise;
 };
@@ -150,7 +152,7 @@ void ranks_step(struct ranks *r)
         return;
     }
     r->terminated = true;
-    r->end_at = now + STUBBORN;
+    r->end_at = now + (r->idle ? IDLE : STUBBORN);
     ranks_signal(r, SIGTERM);
     ranks_signal(r, SIGCONT);
 }
@@ -160,6 +162,12 @@ void ranks_end(struct ranks *r, double seconds)
     double at = time_mono() + seconds;
     if (!r->terminated && (r->end_at <= 0 || at < r->end_at))
         r->end_at = at;
+}
+
+void ranks_leave(struct ranks *r)
+{
+    r->idle = true;
+    ranks_end(r, IDLE);
 }
 
 void ranks_signal(const struct ranks *r, int signum)

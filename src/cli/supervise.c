@@ -28,7 +28,6 @@
 #define DEAF_PATIENCE 3.0    /* s, for ranks that are to leave, and cannot be told */
 #define MPIRUN_PATIENCE 10.0 /* s, for mpirun to end after its ranks; with a host lost: */
 #define LOST_PATIENCE 3.0
-#define LEAVE_PATIENCE 1.0 /* s, the same when they leave for a restart */
 
 enum { MAX_FAILURES = 3, MAX_STARTS = 20 /* in a minute */ };
 
@@ -215,7 +214,7 @@ static void on_said(void *arg, enum noise_word word, const char *rest)
     case NOISE_RESTART:
         sv->leaving = true;
         if (sv->ranks)
-            ranks_end(sv->ranks, LEAVE_PATIENCE);
+            ranks_leave(sv->ranks);
         break;
     }
 }

@@ -5,12 +5,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/log.h"
 #include "src/common/path.h"
+#include "src/common/procid.h"
 #include "src/common/room.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
@@ -19,6 +21,8 @@
 #include "src/instance/record.h"
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
+
+enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
 
 /* --- what this rank has -------------------------------------------------------------------- */
 
@@ -60,8 +64,44 @@ static int former_rank(const struct instance *in)
     return known ? (int)rank : -1;
 }
 
+static char *pid_path(const struct instance *in, unsigned rank)
+{
+    return xasprintf("%s/rank-%u.pid", in->rundir, rank);
+}
+
+/* Who it is, for a successor that must not run beside it. */
+static void sign_pid(const struct instance *in)
+{
+    struct procid id;
+    cleanup_free char *path = pid_path(in, in->rank);
+    FILE *f = fopen(path, "we");
+    if (f && procid_get(&id, getpid()))
+        fprintf(f, "%d %llu\n", (int)id.pid, id.start);
+    if (!f || fclose(f) != 0)
+        log_error("cannot write %s: %s", path, strerror(errno));
+}
+
+/* The rank before this one may still be there: its mpirun is dead, and the daemon that was to end it
+ * has not done so yet. */
+static void end_former(const struct instance *in, unsigned rank)
+{
+    struct procid id = {0};
+    int pid = 0;
+    cleanup_free char *path = pid_path(in, rank);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f, "%d %llu", &pid, &id.start) == 2 && pid > 1) {
+        id.pid = pid;
+        procid_kill(&id, SIGKILL);
+        for (int ms = 0; procid_alive(&id) && ms < FORMER_MS; ms++)
+            usleep(1000);
+    }
+    if (f)
+        fclose(f);
+}
+
 void gather_sign(const struct instance *in)
 {
+    sign_pid(in);
     cleanup_free char *path = xasprintf("%s/rank", in->rundir);
     cleanup_free char *mark = xasprintf("%s/recoverable", in->rundir);
     FILE *f = in->options.isvirtual ? NULL : fopen(path, "we");
@@ -129,6 +169,8 @@ json_object *gather_prepare(struct instance *in, struct error *err)
     if (make_rundir(in, err) < 0)
         return NULL;
     int rank = former_rank(in);
+    if (in->options.recover && rank >= 0)
+        end_former(in, (unsigned)rank);
     cleanup_json json_object *node =
         node_discover(&in->options, in->world, in->by_mpirun, err);
     if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))

@@ -201,7 +201,25 @@ static void reap_program(struct instance *in)
     leave_with_program(in);
 }
 
-static void on_restart(void *arg);
+/* The executor goes on with its tasks, and what is left is in the store. */
+static _Noreturn void leave_for_restart(struct instance *in)
+{
+    if (in->leader)
+        leader_settle(in->leader);
+    else if (in->replica)
+        replica_flush(in->replica);
+    execlink_leave(in->exec);
+    transport_drain(in->transport, 0.5);
+    _exit(0);
+}
+
+static void on_restart(void *arg)
+{
+    struct instance *in = arg;
+    if (in->leader)
+        fprintf(stderr, "hbatch-instance: restart\n");
+    leave_for_restart(in);
+}
 
 /* hbatch start ends the instance by a request.  SIGTERM is from mpirun or one of its daemons, when
  * they die or are killed: the instance is to live on.  When hbatch start itself is killed, mpirun
@@ -431,21 +449,6 @@ static const struct members_ops members_ops = {.lost = on_lost,
                                                .confirmed = on_confirmed,
                                                .alone = on_alone};
 
-/* The executor goes on with its tasks, and what is left is in the store. */
-static void on_restart(void *arg)
-{
-    struct instance *in = arg;
-    if (in->leader) {
-        leader_settle(in->leader);
-        fprintf(stderr, "hbatch-instance: restart\n");
-    } else
-        replica_flush(in->replica);
-    execlink_leave(in->exec);
-    transport_flush(in->transport);
-    transport_drain(in->transport, 0.5);
-    _exit(0);
-}
-
 /* Who is not here, and who is and has not told what it has. */
 static void await_ranks(struct instance *in)
 {
@@ -602,7 +605,10 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
         log_error("%s", err->text);
     if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
-    execlink_destroy(in->exec);
+    if (in->options.recover && in->exec)
+        execlink_leave(in->exec); /* its tasks wait for the next try */
+    else
+        execlink_destroy(in->exec);
     if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)

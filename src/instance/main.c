@@ -138,7 +138,8 @@ static void start_program(struct instance *in)
         lose_program(in);
         return;
     }
-    in->program = program_start(in->options.program, in->uri, 0, &err);
+    const struct program_where where = {.uri = in->uri};
+    in->program = program_start(in->options.program, &where, &err);
     if (in->program > 0)
         return;
     log_error("%s", err.text);

@@ -143,9 +143,9 @@ static void start_program(struct instance *in)
         lose_program(in);
         return;
     }
-    const struct program_home home = {
+    const struct program_where where = {
         .uri = in->uri, .parent_uri = in->sub.uri, .level = (int)in->sub.level};
-    in->program = program_start(in->options.program, &home, &err);
+    in->program = program_start(in->options.program, &where, &err);
     if (in->program > 0)
         return;
     log_error("%s", err.text);

@@ -350,9 +350,19 @@ static int rpc_urgency(struct leader *ld, const struct request *rq, json_object 
     return 0;
 }
 
+/* clang-format off */
 const struct rpc rpc_job_table[] = {
-    {"job.submit", rpc_submit},   {"job.attach", rpc_attach}, {"job.follow", rpc_follow},
-    {"job.ack", rpc_ack},         {"job.wait", rpc_wait},     {"job.stdin", rpc_stdin},
-    {"job.cancel", rpc_cancel},   {"job.kill", rpc_kill},     {"job.raise", rpc_raise},
-    {"job.urgency", rpc_urgency}, {"job.memo", rpc_memo},     {NULL, NULL},
+    {"job.submit", rpc_submit},
+    {"job.attach", rpc_attach},
+    {"job.follow", rpc_follow},
+    {"job.ack", rpc_ack},
+    {"job.wait", rpc_wait},
+    {"job.stdin", rpc_stdin},
+    {"job.cancel", rpc_cancel},
+    {"job.kill", rpc_kill},
+    {"job.raise", rpc_raise},
+    {"job.urgency", rpc_urgency},
+    {"job.memo", rpc_memo},
+    {NULL, NULL},
 };
+/* clang-format on */

@@ -298,6 +298,13 @@ tests_unit_t_checks_SOURCES = tests/unit/t_checks.c src/instance/checks.c
 tests_unit_t_checks_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_checks_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_jobspec_instance
+endif
+tests_unit_t_jobspec_instance_SOURCES = tests/unit/t_jobspec_instance.c
+tests_unit_t_jobspec_instance_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobspec_instance_LDADD = $(CLIENT_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

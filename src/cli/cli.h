@@ -21,6 +21,7 @@
 struct cli {
     const char *verb; /* "run", "job attach": the prefix of messages */
     struct hbatch *h; /* once cli_connect was called */
+    bool utf8;        /* the locale's character set */
     bool ascii;       /* job ids with "f" rather than the florin sign */
 };
 

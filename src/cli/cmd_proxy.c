@@ -28,9 +28,10 @@ static int run_there(struct cli *cli, const struct place *at, int argc, char **a
     words_add(&w, "cd %s 2>/dev/null; exec %s", dir_text, text);
     fflush(NULL);
     execvp(w.v[0], w.v);
-    cli_error(cli,
-              "the instance is on host %s, and %s, which would go there, cannot be run: %s",
-              at->host, w.v[0], strerror(errno));
+    cli_error(
+        cli,
+        "the instance is on host %s, and %s, which would go there, cannot be run: %s",
+        at->host, w.v[0], strerror(errno));
     return errno == ENOENT ? 127 : 126;
 }
 
@@ -49,10 +50,11 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "%s", err.text);
     bool remote = at.host && !t.local;
     if (remote && strncmp(t.text, "ssh://", 6) != 0 && !t.remote)
-        cli_die(cli,
-                "the instance is on host %s, not on this one; 'hbatch proxy ssh://%s%s ...' "
-                "goes there by ssh",
-                at.host, at.host, at.path);
+        cli_die(
+            cli,
+            "the instance is on host %s, not on this one; 'hbatch proxy ssh://%s%s ...' "
+            "goes there by ssh",
+            at.host, at.host, at.path);
     if (remote)
         return run_there(cli, &at, p.nargs - 1, p.args + 1);
     struct inside in;
@@ -74,10 +76,11 @@ const struct cmd cmd_proxy = {
     .name = "proxy",
     .args = "TARGET [COMMAND [ARG...]]",
     .help = "Run COMMAND (default: a shell) inside of another instance",
-    .more =
-        "TARGET is that of 'hbatch uri'. For the instance of a job that is not ready yet, proxy "
-        "waits. COMMAND runs on this host, with HBATCH_URI for that instance; one on another host "
-        "is gone to by ssh, if TARGET is ssh://HOST/PATH or ends in ?remote.",
+    .more = "TARGET is that of 'hbatch uri'. For the instance of a job that is not ready "
+            "yet, proxy "
+            "waits. COMMAND runs on this host, with HBATCH_URI for that instance; one on "
+            "another host "
+            "is gone to by ssh, if TARGET is ssh://HOST/PATH or ends in ?remote.",
     .flags = CMD_POSIX,
     .run = run,
 };

@@ -60,8 +60,10 @@ const struct cmd cmd_uri = {
     .name = "uri",
     .args = "[TARGET]",
     .help = "Print the URI of this instance, or of the one that TARGET names",
-    .more = "TARGET: [jobid:]JOBID[/JOBID...], with / the outermost instance, . this one and .. its "
-            "parent; pid:PID; slurm:JOBID; or a URI. It may end in ?local, ?remote or ?wait.",
+    .more =
+        "TARGET: [jobid:]JOBID[/JOBID...], with / the outermost instance, . this one and "
+        ".. its "
+        "parent; pid:PID; slurm:JOBID; or a URI. It may end in ?local, ?remote or ?wait.",
     .groups = groups,
     .run = run,
 };

@@ -37,7 +37,7 @@ int inside_open(struct inside *in, const char *uri, struct error *err)
 /* Before the program is there, so that none is lost. */
 static void catch_signals(struct inside *in)
 {
-    static const int caught[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM,
+    static const int caught[] = {SIGCHLD, SIGINT,  SIGQUIT, SIGTERM,
                                  SIGHUP,  SIGUSR1, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);
@@ -57,6 +57,7 @@ int inside_start(struct inside *in, char **argv, struct error *err)
     if (pid < 0)
         return -1;
     in->pid = pid;
+    in->shell = !argv;
     return 0;
 }
 
@@ -98,6 +99,15 @@ bool inside_signals(struct inside *in, int *code)
     return true;
 }
 
+bool inside_late_signals(struct inside *in)
+{
+    struct signalfd_siginfo si;
+    bool any = false;
+    while (read(in->signal_fd, &si, sizeof(si)) == sizeof(si))
+        any = any || si.ssi_signo != SIGCHLD;
+    return any;
+}
+
 int inside_wait(struct inside *in, struct cli *cli)
 {
     int code = 1;
@@ -110,9 +120,11 @@ int inside_wait(struct inside *in, struct cli *cli)
         if (inside_signals(in, &code))
             return code;
         if (fds[0].revents && client_process(in->h, 0, &err) < 0) {
+            lost = true;
+            if (!in->shell) /* a command may have ended the instance, and have more to do */
+                continue;
             cli_error(cli, "%s", err.text);
             inside_hang_up(in);
-            lost = true;
         }
     }
 }

@@ -3,6 +3,7 @@ bin_hbatch_SOURCES = \
 	src/cli/main.c src/cli/verbs.h \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
+	src/cli/cmd_alloc.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_getattr.c \
@@ -26,6 +27,7 @@ bin_hbatch_SOURCES = \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
 	src/cli/jobfields.c src/cli/jobfields.h \
+	src/cli/jobquery.c src/cli/jobquery.h \
 	src/cli/jobset.c src/cli/jobset.h \
 	src/cli/launch_mpirun.c src/cli/launch_srun.c src/cli/launch_standalone.c \
 	src/cli/launcher.h \

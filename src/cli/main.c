@@ -9,13 +9,15 @@
 #include "src/cli/verbs.h"
 
 static const struct cmd *const verbs[] = {
-    &cmd_start,  &cmd_run,     &cmd_submit,    &cmd_jobs,     &cmd_job,    &cmd_attach,
-    &cmd_cancel, &cmd_watch,   &cmd_waitevent, &cmd_resource, &cmd_uptime, &cmd_uri,
-    &cmd_info,   &cmd_getattr, &cmd_shutdown,  &cmd_version,  &cmd_help, &cmd_proxy, &cmd_pstree,
+    &cmd_start,   &cmd_run,    &cmd_submit, &cmd_jobs,      &cmd_job,
+    &cmd_attach,  &cmd_cancel, &cmd_watch,  &cmd_waitevent, &cmd_resource,
+    &cmd_uptime,  &cmd_uri,    &cmd_info,   &cmd_getattr,   &cmd_shutdown,
+    &cmd_version, &cmd_help,   &cmd_proxy,  &cmd_pstree,    &cmd_alloc,
 };
 
 static const char more[] =
-    "Before the verb, -p or --parent (may be repeated) means the instance around this one, -r or "
+    "Before the verb, -p or --parent (may be repeated) means the instance around this "
+    "one, -r or "
     "--root the outermost one, and --uri=TARGET any other, named as for 'hbatch uri'.\n"
     "\n"
     "'hbatch VERB --help' tells about each. Outside an instance, 'hbatch start' makes "
@@ -78,7 +80,8 @@ static void use_target(struct cli *cli, const char *option, const char *text)
         cli_die(cli, "%s: %s", option, err.text);
     if (at.host)
         cli_die(cli,
-                "%s: the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch ...' asks it "
+                "%s: the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch ...' "
+                "asks it "
                 "there",
                 option, at.host, at.host, at.path);
     cleanup_free char *uri = place_uri(&at, false);
@@ -113,7 +116,8 @@ int main(int argc, char **argv)
 {
     struct cli cli = {.verb = ""};
     const char *force = getenv("HBATCH_F58_FORCE_ASCII");
-    cli.ascii = (force && *force && strcmp(force, "0") != 0) || !utf8_locale();
+    cli.utf8 = utf8_locale();
+    cli.ascii = (force && *force && strcmp(force, "0") != 0) || !cli.utf8;
     char **words = argv + 1 + take_globals(&cli, argv + 1);
     int n = argc - (int)(words - argv);
     if (n < 1) {

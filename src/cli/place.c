@@ -52,10 +52,11 @@ int place_decode(const char *uri, struct place *p, struct error *err)
             return 0;
         }
     }
-    return error_set(err, EINVAL,
-                     "'%s' is not an instance's URI: it must be local:// and the absolute "
-                     "path of a socket, or ssh://HOST/PATH",
-                     uri);
+    return error_set(
+        err, EINVAL,
+        "'%s' is not an instance's URI: it must be local:// and the absolute "
+        "path of a socket, or ssh://HOST/PATH",
+        uri);
 }
 
 /* The socket of whichever rank of the same instance is on this host. */

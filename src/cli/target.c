@@ -34,13 +34,15 @@ char *target_parent(struct cli *cli, struct error *err)
     cli->h = h;
     /* An instance that does not answer may have left in the environment where its parent is. */
     if (!info)
-        return known && *known ? xstrdup(known) : error_null(err, why.code, "%s", why.text);
+        return known && *known ? xstrdup(known)
+                               : error_null(err, why.code, "%s", why.text);
     const char *uri = cli_get_string(info, "parent_uri", NULL);
     if (uri && *uri)
         return xstrdup(uri);
-    return error_null(err, ENOENT,
-                      "the instance at %s is the outermost one (level %d): it has no parent",
-                      client_uri(h), (int)cli_get_number(info, "level", 0));
+    return error_null(
+        err, ENOENT,
+        "the instance at %s is the outermost one (level %d): it has no parent",
+        client_uri(h), (int)cli_get_number(info, "level", 0));
 }
 
 /* --- jobs inside of jobs ------------------------------------------------------------------------- */
@@ -68,10 +70,11 @@ static struct hbatch *asked(struct walk *w, struct error *err)
     if (w->cli->h)
         return w->cli->h;
     if (w->at.host)
-        return error_null(err, EHOSTUNREACH,
-                          "the instance at %s is on host %s, which must be asked for what is in "
-                          "it: 'hbatch proxy ssh://%s%s hbatch uri ...'",
-                          w->at.path, w->at.host, w->at.host, w->at.path);
+        return error_null(
+            err, EHOSTUNREACH,
+            "the instance at %s is on host %s, which must be asked for what is in "
+            "it: 'hbatch proxy ssh://%s%s hbatch uri ...'",
+            w->at.path, w->at.host, w->at.host, w->at.path);
     cleanup_free char *uri = w->at.path ? place_uri(&w->at, false) : NULL;
     return w->cli->h = client_open(uri, err);
 }
@@ -183,10 +186,11 @@ static int not_reachable(struct hbatch *h, json_object *job, uint64_t id,
     if (strcmp(state, "INACTIVE") == 0)
         return error_set(err, ENOENT, "job %s is over (%s): its instance is gone", name,
                          cli_get_string(job, "result", "?"));
-    return error_set(err, EAGAIN,
-                     "the instance of job %s is not ready: the job is in state %s; see the "
-                     "option --wait of hbatch uri",
-                     name, state);
+    return error_set(
+        err, EAGAIN,
+        "the instance of job %s is not ready: the job is in state %s; see the "
+        "option --wait of hbatch uri",
+        name, state);
 }
 
 static int go_down(struct walk *w, const char *name, struct error *err)
@@ -214,9 +218,7 @@ static int go_down(struct walk *w, const char *name, struct error *err)
             return -1;
         active = strcmp(cli_get_string(job, "state", ""), "INACTIVE") != 0;
     }
-    int rc = active && place_of_job(job, &p)
-                 ? 0
-                 : not_reachable(h, job, id, name, err);
+    int rc = active && place_of_job(job, &p) ? 0 : not_reachable(h, job, id, name, err);
     json_object_put(job);
     if (rc < 0)
         return -1;
@@ -266,21 +268,24 @@ static int find_slurm(const char *jobid, struct place *p, struct error *err)
     if (!*jobid || jobid[strspn(jobid, "0123456789")])
         return error_set(err, EINVAL, "slurm:%s: must be the number of a job", jobid);
     if (!query_in_path("srun"))
-        return error_set(err, ENOENT,
-                         "slurm:%s: srun, which would ask the job's first node, is not in PATH",
-                         jobid);
+        return error_set(
+            err, ENOENT,
+            "slurm:%s: srun, which would ask the job's first node, is not in PATH",
+            jobid);
     cleanup_free char *job = xasprintf("--jobid=%s", jobid),
                       *target = xasprintf("slurm-here:%s", jobid);
-    cleanup_free char *uri = query("srun", "--overlap", "--quiet", "--nodes=1", "--ntasks=1",
-                                   job, self, "uri", "--remote", target, NULL);
+    cleanup_free char *uri =
+        query("srun", "--overlap", "--quiet", "--nodes=1", "--ntasks=1", job, self, "uri",
+              "--remote", target, NULL);
     if (uri)
         uri[strcspn(uri, "\r\n")] = '\0';
     if (uri && strncmp(uri, "ssh://", 6) == 0)
         return place_decode(uri, p, err);
-    return error_set(err, ENOENT,
-                     "slurm:%s: no instance was found on the first node of that job of Slurm; "
-                     "does it run, is it yours, and does an instance run in it?",
-                     jobid);
+    return error_set(
+        err, ENOENT,
+        "slurm:%s: no instance was found on the first node of that job of Slurm; "
+        "does it run, is it yours, and does an instance run in it?",
+        jobid);
 }
 
 /* --- all of them -------------------------------------------------------------------------------- */
@@ -300,7 +305,8 @@ static int take_query(struct target *t, char *text, struct error *err)
     if (!mark)
         return 0;
     *mark++ = '\0';
-    for (char *word = strtok_r(mark, "&", &save); word; word = strtok_r(NULL, "&", &save)) {
+    for (char *word = strtok_r(mark, "&", &save); word;
+         word = strtok_r(NULL, "&", &save)) {
         if (strcmp(word, "local") == 0)
             t->local = true;
         else if (strcmp(word, "remote") == 0)
@@ -308,7 +314,8 @@ static int take_query(struct target *t, char *text, struct error *err)
         else if (strcmp(word, "wait") == 0)
             t->wait = true;
         else
-            return error_set(err, EINVAL, "%s: after the '?' may come local, remote and wait",
+            return error_set(err, EINVAL,
+                             "%s: after the '?' may come local, remote and wait",
                              t->text);
     }
     return 0;
@@ -349,10 +356,11 @@ int target_find(struct cli *cli, struct target *t, struct place *p, struct error
     if (is_scheme(text, "jobid", &rest))
         return find_path(cli, t, text + (rest - text), p, err);
     if (strchr(text, ':'))
-        return error_set(err, EINVAL,
-                         "'%s' names no instance: that is a job's id, or begins with local://, "
-                         "ssh://, jobid:, pid: or slurm:",
-                         t->text);
+        return error_set(
+            err, EINVAL,
+            "'%s' names no instance: that is a job's id, or begins with local://, "
+            "ssh://, jobid:, pid: or slurm:",
+            t->text);
     if (!*text)
         return error_set(err, EINVAL, "'%s' names no instance", t->text);
     return find_path(cli, t, text, p, err);

@@ -72,6 +72,13 @@ static char *path_with_ourselves(void)
     return xasprintf("PATH=%s%s%s", self, path ? ":" : "", path ? path : "");
 }
 
+/* Marks by which all processes of an outer job are found, whatever runs in it. */
+static bool is_mark(const char *variable)
+{
+    return strncmp(variable, "HBATCH_JOB_PATH=", 16) == 0 ||
+           strncmp(variable, "HBATCH_NODE_PATH=", 17) == 0;
+}
+
 /* What is run, and in which environment. */
 struct prepared {
     char *shell[2];
@@ -96,7 +103,7 @@ static void prepare(struct prepared *p, char **argv, const struct program_where 
         n++;
     p->env = xcalloc(n + 5, sizeof(*p->env));
     for (size_t i = 0; i < n; i++)
-        if (!launchenv_is_left(environ[i]) &&
+        if ((!launchenv_is_left(environ[i]) || is_mark(environ[i])) &&
             !(p->path && strncmp(environ[i], "PATH=", 5) == 0))
             p->env[k++] = environ[i];
     p->env[k++] = p->uri;

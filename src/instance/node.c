@@ -177,15 +177,28 @@ static void undo_binding(hwloc_topology_t t, hwloc_const_cpuset_t allowed)
     hwloc_set_cpubind(t, set, HWLOC_CPUBIND_PROCESS);
 }
 
+static void get_host(char *host, size_t size)
+{
+    if (gethostname(host, size) < 0)
+        snprintf(host, size, "localhost");
+    host[size - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+}
+
+json_object *node_told(json_object *told)
+{
+    char host[256];
+    get_host(host, sizeof(host));
+    json_object_object_add(told, "machine", json_object_new_string(host));
+    json_object_object_add(told, "version", json_object_new_string(VERSION));
+    return told;
+}
+
 /* What is known of each node: who it is. */
 static json_object *identify(const struct options *options, unsigned rank)
 {
     char host[256];
-    if (gethostname(host, sizeof(host)) < 0)
-        snprintf(host, sizeof(host), "localhost");
-    host[sizeof(host) - 1] = '\0';
-    host[strcspn(host, ".")] = '\0';
-
+    get_host(host, sizeof(host));
     json_object *node = json_object_new_object();
     json_object_object_add(node, "machine", json_object_new_string(host));
     if (options->isvirtual)

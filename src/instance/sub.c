@@ -177,6 +177,7 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->uri = xstrdup(uri);
     p->ops = ops;
     p->arg = arg;
+    p->last = ops->stats(arg); /* nothing yet: not worth telling */
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     p->lost_since = time_mono();

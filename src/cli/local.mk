@@ -5,6 +5,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_alloc.c \
 	src/cli/cmd_attach.c \
+	src/cli/cmd_batch.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \

@@ -46,7 +46,8 @@ struct alloc {
     struct output out;
     struct place at;     /* of the sub-instance, once it has told */
     bool ready, waited;  /* it has; the event of --wait-event has come */
-    bool over, canceled; /* the job; by a signal here */
+    bool over;           /* the job is */
+    int stopped;         /* by a signal here, before it was ready: the exit code; 0: not */
     bool remote;         /* the program is ssh, and goes to another host */
     bool ending;         /* the sub-instance was told to end */
     int signal_fd;
@@ -151,7 +152,7 @@ static int take_signals(struct alloc *a)
     char buf[CLI_ID_SIZE];
     while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si)) {
         int sig = (int)si.ssi_signo;
-        if (a->canceled)
+        if (a->stopped)
             return 128 + sig;
         cli_error(a->cli, "SIG%s: job %s is canceled", sigabbrev_np(sig),
                   cli_id(a->cli, a->id, buf));
@@ -159,8 +160,7 @@ static int take_signals(struct alloc *a)
             "hbatch alloc got SIG%s before the instance was ready", sigabbrev_np(sig));
         cancel(a, note);
         client_flush(a->cli->h, &ignored);
-        a->canceled = true;
-        a->job_code = 128 + sig;
+        a->stopped = 128 + sig;
     }
     return -1;
 }
@@ -177,7 +177,7 @@ static void process(struct alloc *a)
  * to leave with at once. */
 static int wait_ready(struct alloc *a)
 {
-    while (!a->over && (a->canceled || !(a->wait_event ? a->waited : a->ready))) {
+    while (!a->over && (a->stopped || !(a->wait_event ? a->waited : a->ready))) {
         struct pollfd fds[] = {{.fd = client_fd(a->cli->h), .events = POLLIN},
                                {.fd = a->signal_fd, .events = POLLIN}};
         struct error err;
@@ -200,8 +200,8 @@ static int wait_ready(struct alloc *a)
 static int ended_early(struct alloc *a)
 {
     char buf[CLI_ID_SIZE];
-    if (a->canceled)
-        return a->job_code;
+    if (a->stopped)
+        return a->stopped;
     cli_error(a->cli, "the instance of job %s ended before it was ready%s%s%s",
               cli_id(a->cli, a->id, buf), a->why ? " (" : "", a->why ? a->why : "",
               a->why ? ")" : "");
@@ -371,7 +371,7 @@ static int submit(struct alloc *a, struct specopts *s, json_object *spec)
     if (code >= 0)
         return code;
     bool there = a->wait_event ? a->waited : a->ready;
-    if (!there || a->canceled || (a->over && !a->bg))
+    if (!there || a->stopped || (a->over && !a->bg))
         return ended_early(a);
     if (!a->bg)
         return -1;
@@ -415,6 +415,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "--wait-event is for --bg");
     s.argc = p.nargs;
     s.argv = p.args;
+    p.args[p.nargs] = NULL; /* a list for execve */
     a.verbose = s.verbose > 1;
     name_it(&s);
     bool attached = !s.dry_run && s.argc > 0 && !all_is_here(cli);

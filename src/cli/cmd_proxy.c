@@ -46,6 +46,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (p.nargs == 0)
         cli_die(cli, "the TARGET is missing; see hbatch proxy --help");
     t.text = p.args[0];
+    p.args[p.nargs] = NULL; /* a list for execve */
     if (target_find(cli, &t, &at, &err) < 0)
         cli_die(cli, "%s", err.text);
     bool remote = at.host && !t.local;

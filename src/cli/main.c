@@ -27,7 +27,7 @@ static const char more[] =
     "job attach and job status, and submit with --wait or --watch: the greatest exit "
     "code "
     "of the tasks, 128 + N after signal N (127: no such program, 126: it cannot be run). "
-    "start: the exit code of its command.";
+    "start, alloc and proxy: the exit code of their command.";
 
 int cmd_help_all(void)
 {

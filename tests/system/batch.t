@@ -164,9 +164,13 @@ echo "link $1"
 [ "$1" = 3 ] && exit
 hbatch --parent batch --quiet --output="chain$(($1 + 1)).out" chain.sh $(($1 + 1))
 END
-ok "a chain of jobs by --parent" hbatch batch --wait --output=chain1.out chain.sh 1
-wait_until 20 has_line chain3.out "link 3"
-is "$(cat chain*.out)" $'link 1\nlink 2\nlink 3' "each submits the next one"
+if hbatch --help | grep -q -e --parent; then
+    ok "a chain of jobs by --parent" hbatch batch --wait --output=chain1.out chain.sh 1
+    wait_until 20 has_line chain3.out "link 3"
+    is "$(cat chain*.out)" $'link 1\nlink 2\nlink 3' "each submits the next one"
+else
+    skip "a chain of jobs by --parent" "there is no --parent"
+fi
 
 # --- nested ------------------------------------------------------------------------------------------
 cat >nested.sh <<'END'

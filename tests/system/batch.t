@@ -150,11 +150,10 @@ ok "a second one" hbatch batch --dependency=afterok:"$one" --output=dep2.out --w
 two=$out
 ok "a third one, that cannot be" hbatch batch --dependency=afterok:"$two" --output=dep3.out --wrap true
 three=$out
-ok "and a fourth" hbatch batch --wait --dependency=afternotok:"$two" --output=dep4.out --wrap 'echo fourth' &
-wait_fourth=$!
+ok "and a fourth" hbatch batch --dependency=afternotok:"$two" --output=dep4.out --wrap 'echo fourth'
+four=$out
 hbatch job urgency "$one" default
-wait "$wait_fourth"
-hbatch job wait "$one" "$two" "$three" >/dev/null 2>&1
+hbatch job wait "$one" "$two" "$three" "$four" >/dev/null 2>&1
 is "$(cat dep2.out)" $'first\nend' "the second had the first's output"
 is "$(field "$three" result) $(ls dep3.out 2>&1 | grep -c "^dep3.out")" "FAILED 0" "the third was not run"
 is "$(cat dep4.out 2>/dev/null)" fourth "the fourth was"

@@ -44,12 +44,12 @@ struct alloc {
     uint64_t id;
     double t0;
     struct output out;
-    struct place at;     /* of the sub-instance, once it has told */
-    bool ready, waited;  /* it has; the event of --wait-event has come */
-    bool over;           /* the job is */
-    int stopped;         /* by a signal here, before it was ready: the exit code; 0: not */
-    bool remote;         /* the program is ssh, and goes to another host */
-    bool ending;         /* the sub-instance was told to end */
+    struct place at;    /* of the sub-instance, once it has told */
+    bool ready, waited; /* it has; the event of --wait-event has come */
+    bool over;          /* the job is */
+    int stopped;        /* by a signal here, before it was ready: the exit code; 0: not */
+    bool remote;        /* the program is ssh, and goes to another host */
+    bool ending;        /* the sub-instance was told to end */
     int signal_fd;
     int job_code;
     char *why; /* the note of the exception that ended the job, or NULL */
@@ -242,11 +242,12 @@ static int run_inside(struct alloc *a, struct inside *in)
             inside_hang_up(in);
         }
         struct error err;
-        bool sub = a->ending && client_unsent(in->h);
-        struct pollfd fds[] = {
-            {.fd = a->over ? -1 : client_fd(a->cli->h), .events = POLLIN},
-            {.fd = in->signal_fd, .events = POLLIN},
-            {.fd = sub ? client_fd(in->h) : -1, .events = POLLOUT}};
+        client_flush(a->cli->h, &err); /* a loss is told by process() */
+        bool sub = a->ending && client_unsent(in->h), unsent = client_unsent(a->cli->h);
+        struct pollfd fds[] = {{.fd = a->over ? -1 : client_fd(a->cli->h),
+                                .events = (short)(POLLIN | (unsent ? POLLOUT : 0))},
+                               {.fd = in->signal_fd, .events = POLLIN},
+                               {.fd = sub ? client_fd(in->h) : -1, .events = POLLOUT}};
         poll(fds, ARRAY_SIZE(fds), inside_patience(in));
         if (in->pid > 0) {
             if (inside_signals(in, &code) && !a->over && !a->remote)
@@ -256,7 +257,6 @@ static int run_inside(struct alloc *a, struct inside *in)
         } else if (inside_late_signals(
                        in)) { /* somebody does not want to wait for its end */
             cancel(a, "hbatch alloc was told to end");
-            client_flush(a->cli->h, &err);
         }
         if (fds[2].revents)
             client_flush(in->h, &err);

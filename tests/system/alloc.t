@@ -42,7 +42,7 @@ capture hbatch alloc -n1 /
 is $rc 126 "a program that cannot be run"
 ok "alloc with three cores" hbatch alloc -n3 hbatch resource list
 like "$out" "free +1 +3 +0 " "has these"
-capture hbatch alloc -n2 sh -c 'echo "$HBATCH_INSTANCE_LEVEL $HBATCH_PARENT_URI ${HBATCH_JOB_ID-none}"; cat; hbatch run -n2 printenv HBATCH_TASK_RANK'
+capture hbatch alloc -n2 sh -c 'echo "$HBATCH_INSTANCE_LEVEL $HBATCH_PARENT_URI ${HBATCH_JOB_ID-none}"; cat; hbatch run -n2 printenv HBATCH_TASK_RANK | sort'
 is "$out" "1 $top none
 0
 1" "the command's environment, and jobs inside"
@@ -125,7 +125,7 @@ hbatch cancel "$block"
 wait $pid
 is $? 9 "and then runs its command, which may end the instance"
 
-hbatch alloc -n1 -t 1s sh -c 'trap "echo hup; kill \$!; exit 4" HUP; echo ready; sleep 1000 & wait' >out 2>err
+hbatch alloc -n1 -t 1s sh -c 'trap "echo hup; kill \$!; exit 4" HUP; sleep 1000 & echo ready; wait' >out 2>err
 is $? 4 "when its time is over the command gets SIGHUP"
 is "$(cat out)" "ready
 hup" "and can end in order"
@@ -137,7 +137,7 @@ read -r _ <went
 hbatch cancel last
 wait $pid
 is $? 137 "a command that does not mind is killed"
-hbatch alloc -n1 sh -c 'trap "kill \$!; exit 6" TERM; echo >went; sleep 1000 & wait' &
+hbatch alloc -n1 sh -c 'trap "kill \$!; exit 6" TERM; sleep 1000 & echo >went; wait' &
 pid=$!
 read -r _ <went
 kill -TERM $pid
@@ -343,8 +343,6 @@ def names(o): return [[j["name"], names(j)] if "jobs" in j else j["name"] for j 
 print(names(json.load(sys.stdin)))')" "[['alloc', ['side', ['alloc', ['work', 'work']]]]]" "--json nests"
 is "$(hbatch jobs -R --json "$a" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["jobs"]))')" 2 "of one job"
 
-# --- several nodes ----
-
 # --- the end -------------------------------------------------------------------------------------------
 mapfile -t before < <(HBATCH_URI=$inner hbatch jobs -no '{id}')
 is "${#before[@]}" 2 "two jobs in the second level"
@@ -355,6 +353,74 @@ refuses "is over (CANCELED): its instance is gone" proxy "$a" true
 refuses "is gone" --uri="$uri" jobs
 instance_stop one
 is $rc 0 "the outermost instance ends"
+
+# --- several nodes -------------------------------------------------------------------------------------
+if instance_start many -s 3 --test-topology="core:2 pu:1"; then
+    ok "alloc -N2" hbatch alloc -N2 hbatch resource list
+    like "$out" "free +2 +4 +0 " "has two nodes"
+    capture hbatch alloc -N2 sh -c 'hbatch run -N2 printenv HBATCH_TASK_RANK | sort; exit 4'
+    is "$rc $out" "4 0
+1" "and runs jobs on both; the exit code"
+    ok "three levels" hbatch alloc -N3 hbatch alloc -N2 hbatch alloc -N1 sh -c 'hbatch getattr level; hbatch -p -p -p getattr size'
+    is "$out" "3
+3" "at the third, and the way up"
+    ok "--bg -N2" hbatch alloc --bg -N2
+    a=$out
+    capture hbatch proxy "$a" hbatch getattr size
+    is "$out" 2 "proxy into two nodes"
+    ok "hbatch shutdown in it" hbatch proxy "$a" hbatch shutdown
+    ok "ends the job" hbatch job wait-event "$a" clean
+    is "$(hbatch jobs -no '{result}' "$a")" COMPLETED "in good order"
+    instance_stop many
+else
+    fail "an instance of three virtual nodes"
+fi
+
+# --- hosts that are not this one -------------------------------------------------------------------------
+# leader STEPS: an instance of two nodes elsewhere that answers by this script
+leader() {
+    mkfifo ready
+    : >log
+    printf '%s' "[{\"method\":\"instance.info\",\"result\":{\"size\":2,\"level\":0,\"hostname\":\"elsewhere\",\"rundir\":\"$tmp\"}},
+        {\"method\":\"resource.list\",\"result\":{\"nodes\":[{\"rank\":0,\"host\":\"elsewhere\"},{\"rank\":1,\"host\":\"elsewhere2\"}]}},$1]" >script
+    python3 "$lib_dir/fakeleader.py" "$tmp/fake" log script >ready &
+    background+=($!)
+    read -r _ <ready
+    rm ready
+    export HBATCH_URI=local://$tmp/fake
+}
+job='"id":5,"name":"x","state":"RUN","uri":"local:///gone/sock-0","nodelist":"elsewhere[2-3]"'
+leader '{"method":"job.submit","if":"here.sh","result":{"id":5,"count":1},"notes":[["job.output",{"id":5,"io":{"stream":"stdout","rank":"0","data":"hello\n"}}],["job.end",{"id":5,"result":"FAILED","status":768,"exit":3,"left":0}]]},
+    {"method":"job.submit","result":{"id":5,"count":1},"notes":[["job.event",{"id":5,"event":{"timestamp":1,"name":"memo","context":{"uri":"local:///gone/sock-0"}}}]]},
+    {"method":"job.info","result":{"jobspec":{"attributes":{"system":{"shell":{"options":{"instance":true}}}}}}},
+    {"method":"job.list","result":{"jobs":[{'"$job"'}],"more":false}},
+    {"method":"job.cancel","result":{"canceled":1,"errors":[]},"stream":"job.submit","notes":[["job.end",{"id":5,"result":"CANCELED","status":-1,"exit":0,"left":0}]]}'
+capture hbatch alloc -N2 ./here.sh "a b"
+is "$rc|$out" "3|hello" "a command goes along to the sub-instance, and is attached to"
+is "$(python3 -c '
+import json
+for line in open("log"):
+    m = json.loads(line)
+    if m["method"] == "job.submit": print(m["params"]["jobspec"]["tasks"][0]["command"])')" \
+    "['hbatch-instance', './here.sh', 'a b']" "in its specification"
+printf '#!/bin/sh\necho "$1"; echo "$2"; exit 200\n' >ssh
+capture env HBATCH_SSH=./ssh hbatch alloc -N2
+is $rc 200 "a shell goes to the sub-instance's first node by ssh"
+like "$out" "^elsewhere2
+cd .*; exec .*hbatch proxy local:///gone/sock-0 sh -c '.*SHELL.*hbatch shutdown --background" "and ends it"
+ok "if that failed, the job is canceled" grep -q job.cancel log
+is "$(hbatch uri f6)" ssh://elsewhere2/gone/sock-0 "uri of an instance that is on another host"
+is "$(hbatch uri --local f6)" local:///gone/sock-0 "--local"
+refuses "the instance is on host elsewhere2, not on this one; 'hbatch proxy ssh://elsewhere2/gone/sock-0" proxy f6 true
+like "$(env HBATCH_SSH=./ssh hbatch proxy f6?remote true)" "^elsewhere2" "proxy with ?remote goes there"
+refuses "on host elsewhere2, which must be asked" uri f6/f7
+refuses "on host elsewhere2" --uri=f6 jobs
+capture hbatch jobs -Rno '{name}'
+is "$rc|$out|$err" "0|x|hbatch jobs: what runs in the instances on other hosts is left out (elsewhere2): it can be asked for there" "jobs -R says once what it leaves out"
+capture hbatch pstree
+is "$rc|$out|$err" '0|.
+`-- x|hbatch pstree: what runs in the instances on other hosts is left out (elsewhere2): it can be asked for there' "so does pstree"
+
 for p in "${background[@]}"; do kill "$p" 2>/dev/null; done
 left() { [ -z "$(strays | while read -r p; do tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null; done | grep -E 'hbatch-|sleep 1000')" ]; }
 ok "nothing of all that is left" wait_until 10 left

@@ -283,10 +283,10 @@ static char **ssh_words(const struct alloc *a, struct words *w)
 /* Where the instance is: what it has told is a path; the list knows the nodes. */
 static void find_place(struct alloc *a)
 {
-    json_object *q = json_object_new_object(), *ids = json_object_new_array();
     struct place at;
     if (a->at.host || access(a->at.path, F_OK) == 0)
         return;
+    json_object *q = json_object_new_object(), *ids = json_object_new_array();
     json_object_array_add(ids, json_object_new_uint64(a->id));
     json_object_object_add(q, "ids", ids);
     cleanup_json json_object *result = cli_call(a->cli, "job.list", q);

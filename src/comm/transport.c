@@ -69,6 +69,7 @@ struct transport {
     uint64_t *confirmed;            /* leader: [size] */
     bool *lost;                     /* [size] */
     bool broken;                    /* one was lost that MPI had */
+    bool held;                      /* epochs are passed over until the next reform */
     bool streaming;
     double last; /* monotonic time of the last message in or out */
     unsigned ms; /* current pace */
@@ -305,7 +306,9 @@ void transport_apply(struct transport *t, uint64_t epoch, char *data, size_t len
 
 static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
 {
-    transport_apply(arg, epoch, data, len);
+    struct transport *t = arg;
+    if (!t->held)
+        transport_apply(t, epoch, data, len);
 }
 
 static void on_usage(const double *all, void *arg)
@@ -335,6 +338,8 @@ static void next_epoch(struct transport *t, bool last)
         keep(t, t->applied, t->next.data, t->next.len);
         t->mpi->stream_send(t->applied, t->next.data, t->next.len, last);
         memset(&t->next, 0, sizeof(t->next));
+        if (next_living(t, t->leader) == t->size) /* nobody will ever confirm it */
+            transport_release(t, t->applied);
     }
 }
 
@@ -491,6 +496,11 @@ void transport_release(struct transport *t, uint64_t epoch)
     }
 }
 
+void transport_hold(struct transport *t)
+{
+    t->held = true;
+}
+
 void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch)
 {
     t->confirmed[rank] = MAX(t->confirmed[rank], epoch);
@@ -562,6 +572,7 @@ void transport_reform(struct transport *t, int generation)
         if (!t->lost[i])
             ranks[n++] = t->mpi_of[i];
     t->mpi->reform(ranks, n, generation);
+    t->held = false;
     free(ranks);
     t->resend = t->rank == t->leader ? t->kept : NULL;
     t->last = time_mono();

@@ -78,6 +78,8 @@ void reply_result(struct leader *ld, const struct request *rq, json_object *resu
 void reply_error(struct leader *ld, const struct request *rq, const struct error *err);
 /* After the next commit: what it says is then in the store. */
 void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result);
+/* After what was decided so far would survive this leader. */
+void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result);
 void replies_stored(struct leader *ld); /* the commit was made */
 void replies_flush(struct leader *ld);  /* those that are safe */
 void replies_forget(struct leader *ld, struct client *c);

@@ -342,6 +342,7 @@ static void on_lost(unsigned rank, bool sure, void *arg)
 {
     struct instance *in = arg;
     router_rank_lost(in->router, rank);
+    leader_set_generation(in->leader, members_generation(in->members));
     leader_rank_lost(in->leader, rank,
                      sure ? in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S
                           : members_fence(in->members));

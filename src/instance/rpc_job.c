@@ -272,7 +272,7 @@ static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *
     json_object *result = json_object_new_object();
     json_object_object_add(result, "canceled", json_object_new_int64(canceled));
     json_object_object_add(result, "errors", errors);
-    reply_result(ld, rq, result);
+    reply_when_safe(ld, rq, result);
     return 0;
 }
 
@@ -290,7 +290,7 @@ static int rpc_kill(struct leader *ld, const struct request *rq, json_object *pa
     if (job->state != JOB_RUN || !job->map)
         return error_set(err, EINVAL, "the job is not running: cancel it instead");
     launch_signal(ld, job, (int)signum);
-    reply_result(ld, rq, json_object_new_object());
+    reply_when_safe(ld, rq, json_object_new_object());
     return 0;
 }
 
@@ -314,7 +314,7 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
                          sizeof(job->exception->type) - 1, jsonutil_show(given).text);
     manager_exception(ld, job, type, (int)severity,
                       jsonutil_string(jsonutil_get(params, "note")));
-    reply_result(ld, rq, json_object_new_object());
+    reply_when_safe(ld, rq, json_object_new_object());
     return 0;
 }
 
@@ -331,7 +331,7 @@ static int rpc_urgency(struct leader *ld, const struct request *rq, json_object 
     json_object *result = json_object_new_object();
     json_object_object_add(result, "old", json_object_new_int(job->urgency));
     manager_urgency(ld, job, (int)urgency);
-    reply_result(ld, rq, result);
+    reply_when_safe(ld, rq, result);
     return 0;
 }
 

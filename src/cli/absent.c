@@ -9,8 +9,9 @@
 #define FIRST 10.0  /* s, then each */
 #define SELDOM 10.0 /* s */
 #define PATIENCE 5.0
-#define SOON 600.0 /* s after its return: lost again soon */
-#define LONGEST 300.0
+#define ATONCE 0.2 /* s, the first time: its rank alone may be gone */
+#define SOON 20.0  /* s after its return: lost again soon */
+#define LONGEST 60.0
 
 struct node {
     char *name;
@@ -73,7 +74,7 @@ void absent_add(struct absent *a, const char *name, bool here)
     n->answers = false;
     n->here = here || !a->command;
     n->since = now;
-    n->next = now + n->penalty + (n->here ? 0 : OFTEN);
+    n->next = now + n->penalty + (n->here ? 0 : ATONCE);
 }
 
 void absent_remove(struct absent *a, const char *name)

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "config.h"
+#include "src/cli/diagnose.h"
 #include "src/cli/launcher.h"
 #include "src/cli/noise.h"
-#include "src/cli/reach.h"
 #include "src/cli/supervise.h"
 #include "src/common/path.h"
 #include "src/common/room.h"
@@ -184,7 +184,7 @@ static void command(const struct start *s, struct words *w)
     start_instance(&told, w);
 }
 
-/* What mpirun itself would use; how a host is asked whether it is there (reach.h). */
+/* What mpirun itself would use; how a host is asked whether it is there (diagnose.h). */
 static char *ask_command(const struct start *s)
 {
     const char *chosen = getenv("OMPI_MCA_plm_rsh_agent");
@@ -200,6 +200,27 @@ static char *ask_command(const struct start *s)
     return xstrdup("ssh -o BatchMode=yes -o ConnectTimeout=8 %h true");
 }
 
+/* mpirun would tell it on a page. */
+static int check_surroundings(const struct start *s, const char *ask, struct error *err)
+{
+    if (room_check_tmpdir(err) < 0)
+        return -1;
+    bool sure = ask && !foreign_is_here(s->alloc) && !getenv("OMPI_MCA_plm");
+    return sure ? diagnose_agent(ask, err) : 0;
+}
+
+/* Tell, host by host, what is wrong; how many. */
+static size_t diagnose(const struct start *s)
+{
+    cleanup_free char *ask = ask_command(s);
+    const char *mpirun = find_mpirun(s, our_flavour());
+    bool by_path = strcmp(our_flavour()->name, "openmpi") == 0 && *mpirun != '/';
+    if (!ask || strcmp(s->alloc->kind->name, "slurm") == 0) /* srun tells by itself */
+        return 0;
+    return diagnose_hosts(stderr, s->alloc->hosts, ask, s->instance,
+                          by_path ? "orted" : NULL);
+}
+
 /* Whether hbatch start goes on beside mpirun: it has to be on one of the nodes, for the program's
  * sake, and MPICH's ranks all end with one. */
 static bool is_supervised(const struct start *s)
@@ -210,25 +231,31 @@ static bool is_supervised(const struct start *s)
 
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
+    char *kept = NULL;
     bool told = false, failed;
     int rc;
-    if (room_check_tmpdir(err) < 0) /* mpirun would tell that on a page */
-        return -1;
     cleanup_free char *ask = ask_command(s);
+    if (check_surroundings(s, ask, err) < 0)
+        return -1;
     if (is_supervised(s)) {
-        struct supervise config = {
-            .start = s, .command = command, .ask = ask, .hosts = start_nhosts(s) > 0};
+        struct supervise config = {.start = s,
+                                   .command = command,
+                                   .ask = ask,
+                                   .diagnose = diagnose,
+                                   .hosts = start_nhosts(s) > 0};
         rc = supervise(&config, err);
         failed = config.failed;
+        kept = config.kept;
     } else {
-        rc = noise_run(argv, &told, err);
+        rc = noise_run(argv, &told, &kept, err);
         failed = !told;
         if (rc == 0 && !told && our_flavour()->hides_status)
             rc = 1; /* the leader ended without a word */
     }
-    /* srun names the nodes that it misses itself */
-    if (rc > 0 && failed && ask && strcmp(s->alloc->kind->name, "slurm") != 0)
-        reach_check(s->alloc->hosts, ask);
+    /* what mpirun has to say is for those who know it well */
+    if (rc > 0 && failed && diagnose(s) == 0 && kept)
+        fputs(kept, stderr);
+    free(kept);
     return rc;
 }
 

@@ -29,6 +29,7 @@ bin_hbatch_SOURCES = \
 	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
+	src/cli/diagnose.c src/cli/diagnose.h \
 	src/cli/absent.c src/cli/absent.h \
 	src/cli/ranks.c src/cli/ranks.h \
 	src/cli/reach.c src/cli/reach.h \

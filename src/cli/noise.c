@@ -21,6 +21,18 @@ static const char *const boxes[][2] = {
     {"Primary job  terminated normally, but ", "a non-zero exit code"},
     {" detected that one or more processes exited with non-zero status",
      ",1],0]\n  Exit code:"},
+    /* of the loss, the instance tells itself */
+    {"An MPI communication peer process has unexpectedly disconnected", "Peer host:"},
+};
+
+/* These tell that mpirun could not start, at length, and not why: they are kept, for whoever asks
+ * the hosts finds a better reason. */
+static const char *const about_start[] = {
+    "ORTE was unable to reliably start one or more daemons",
+    "ORTE does not know how to route a message to the specified daemon",
+    "An ORTE daemon has unexpectedly failed after launch",
+    "was unable to find the specified executable file",
+    "was unable to launch the specified application",
 };
 
 /* --- the filter --------------------------------------------------------------------------- */
@@ -52,6 +64,22 @@ static bool is_noise(const char *text)
         if (strstr(text, boxes[i][0]) && strstr(text, boxes[i][1]))
             return true;
     return false;
+}
+
+static bool is_about_start(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(about_start); i++)
+        if (strstr(text, about_start[i]))
+            return true;
+    return false;
+}
+
+static void keep(struct noise *n)
+{
+    char *both = xasprintf("%s%s", n->kept ? n->kept : "", n->held);
+    free(n->kept);
+    n->kept = both;
+    n->used = 0;
 }
 
 /* "[HOST:PID] PMIX ERROR: ... pmix_event_notification.c ...": what mpirun's own PMIx says, to no
@@ -139,6 +167,8 @@ static void feed_line(struct noise *n, const char *line, size_t len)
     else if (n->inside && is_border) {
         if (is_noise(n->held))
             n->used = 0;
+        else if (is_about_start(n->held))
+            keep(n);
         noise_flush(n);
     } else if ((!n->inside && (complete || !is_suspect(whole, whole_len))) ||
                n->used > HELD_MAX)
@@ -220,7 +250,7 @@ static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int noise_run(char *const *argv, bool *told, struct error *err)
+int noise_run(char *const *argv, bool *told, char **kept, struct error *err)
 {
     int fds[2], failed[2];
     if (pipe2(fds, O_CLOEXEC) < 0 || pipe2(failed, O_CLOEXEC) < 0)
@@ -259,6 +289,7 @@ int noise_run(char *const *argv, bool *told, struct error *err)
     struct noise n = {.write = to_stderr, .status = -1};
     int rc = pass_on(fds[0], &n, &before);
     *told = n.status >= 0;
+    *kept = n.kept;
     if (rc == 0 && n.status > 0)
         rc = n.status;
     close(fds[0]);

@@ -27,13 +27,15 @@ enum noise_word {
 
 /* Run ARGV and wait for it; signals sent to this process go to it.  Its exit code (128 and the
  * signal's number after a signal), or -1 with err set when it could not be run.  TOLD: whether
- * the instance told its own. */
-int noise_run(char *const *argv, bool *told, struct error *err);
+ * the instance told its own.  KEPT: what mpirun said of its start's failure (struct noise). */
+int noise_run(char *const *argv, bool *told, char **kept, struct error *err);
 
 /* The filter itself: feed DATA, emit to WRITE what is not noise. */
 struct noise {
     char *held; /* a box whose end did not come yet */
     size_t used, size;
+    char *
+        kept; /* boxes about why mpirun could not start what it was to, or NULL: for its owner */
     bool inside; /* of a box */
     int status;  /* what --tell-status told; set it to -1 first */
     void (*write)(void *arg, const char *data, size_t len);

@@ -12,12 +12,14 @@
 #include "src/common/util.h"
 
 #define HELD 0.5   /* s: what may be noise is not held back for longer */
-#define STUBBORN 2 /* s from SIGTERM to SIGKILL */
+#define STUBBORN 2.0 /* s from SIGTERM to SIGKILL */
+/* The same for one whose ranks have left, which ends at once or not at all; and before it. */
+#define IDLE 0.3
 
 struct ranks {
     pid_t pid;
     int fd, status;
-    bool ended, terminated;
+    bool ended, terminated, idle;
     double end_at, flush_at; /* monotonic; 0: never */
     struct noise noise;
 };
@@ -41,7 +43,8 @@ static void become(char *const *argv, const char *mark, pid_t parent, int err, i
     dup2(err, STDERR_FILENO);
     cleanup_free char *entry = xstrdup(mark);
     putenv(entry);
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* no instance without its hbatch start */
+    /* no instance without its hbatch start: mpirun passes that on, and the ranks know it */
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
     if (getppid() == parent)
         execvp(argv[0], argv);
     int code = errno;
@@ -99,6 +102,7 @@ void ranks_destroy(struct ranks *r)
     if (!r)
         return;
     close_fd(r);
+    free(r->noise.kept);
     free(r);
 }
 
@@ -148,7 +152,7 @@ void ranks_step(struct ranks *r)
         return;
     }
     r->terminated = true;
-    r->end_at = now + STUBBORN;
+    r->end_at = now + (r->idle ? IDLE : STUBBORN);
     ranks_signal(r, SIGTERM);
     ranks_signal(r, SIGCONT);
 }
@@ -158,6 +162,12 @@ void ranks_end(struct ranks *r, double seconds)
     double at = time_mono() + seconds;
     if (!r->terminated && (r->end_at <= 0 || at < r->end_at))
         r->end_at = at;
+}
+
+void ranks_leave(struct ranks *r)
+{
+    r->idle = true;
+    ranks_end(r, IDLE);
 }
 
 void ranks_signal(const struct ranks *r, int signum)
@@ -177,6 +187,11 @@ bool ranks_reaped(struct ranks *r, pid_t pid, int status)
     r->status = status;
     r->end_at = 0;
     return true;
+}
+
+char *ranks_kept(struct ranks *r)
+{
+    return take(r->noise.kept);
 }
 
 bool ranks_ended(const struct ranks *r, int *status)

@@ -24,9 +24,13 @@ double ranks_wait(const struct ranks *r); /* seconds; negative: as long as you l
 void ranks_step(struct ranks *r);
 /* After SECONDS it gets SIGTERM, 2 s later SIGKILL and its children here with it. */
 void ranks_end(struct ranks *r, double seconds);
+/* The same in a hurry: its ranks have left, and it has nothing to lose. */
+void ranks_leave(struct ranks *r);
 void ranks_signal(const struct ranks *r, int signum);
 /* Whether PID is mpirun, which has ended with STATUS; what it had still said is told first. */
 bool ranks_reaped(struct ranks *r, pid_t pid, int status);
+/* What mpirun said of its own start's failure (noise.h), or NULL: given away. */
+char *ranks_kept(struct ranks *r);
 bool ranks_ended(const struct ranks *r, int *status);
 
 #endif

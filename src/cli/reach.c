@@ -13,8 +13,6 @@
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 
-#define PATIENCE 10.0 /* s, of reach_check */
-
 enum { AT_ONCE = 256, MAX_WORDS = 32 };
 
 struct asked {
@@ -162,38 +160,4 @@ bool reach_step(struct reach *r, double *wait)
 enum reach_answer reach_answer(const struct reach *r, size_t i)
 {
     return r->asked[i].answer;
-}
-
-static void reap(struct reach *r)
-{
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        reach_reaped(r, pid, status);
-}
-
-void reach_check(const struct hostlist *hosts, const char *command)
-{
-    sigset_t chld, before;
-    double wait;
-    sigemptyset(&chld);
-    sigaddset(&chld, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &chld, &before);
-    struct reach *r = reach_start(hosts, command, PATIENCE);
-    for (reap(r); !reach_step(r, &wait); reap(r)) {
-        struct timespec limit = {.tv_sec = (time_t)wait,
-                                 .tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9)};
-        sigtimedwait(&chld, NULL, &limit);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    for (size_t i = 0; i < r->n; i++) {
-        cleanup_free char *text = fill_in(command, r->hosts[i]);
-        if (r->asked[i].answer == REACH_SILENT)
-            fprintf(stderr, "hbatch start: cannot reach %s: '%s' had no answer in %g s\n",
-                    r->hosts[i], text, PATIENCE);
-        else if (r->asked[i].answer == REACH_FAILED)
-            fprintf(stderr, "hbatch start: cannot reach %s: '%s' failed\n", r->hosts[i],
-                    text);
-    }
-    reach_destroy(r);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* reach: which hosts answer, asked by a command for each, all at once: "ssh %h true", where %h is
- * the host and blanks separate the words.  Nothing blocks but reach_check. */
+ * the host and blanks separate the words.  Nothing blocks. */
 #ifndef HBATCH_CLI_REACH_H
 #define HBATCH_CLI_REACH_H
 
@@ -22,9 +22,5 @@ bool reach_step(struct reach *r, double *wait);
 /* Of the Ith host, in the end. */
 enum reach_answer { REACH_GOOD, REACH_FAILED, REACH_SILENT, REACH_UNKNOWN };
 enum reach_answer reach_answer(const struct reach *r, size_t i);
-
-/* Wait for the answers of all hosts, and tell, on stderr, a line for each that fails or is silent:
- * mpirun, which has failed, names the first at best. */
-void reach_check(const struct hostlist *hosts, const char *command);
 
 #endif

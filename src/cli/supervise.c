@@ -21,12 +21,13 @@
 #define PROGRAM_PATIENCE 5.0 /* s, from SIGHUP to SIGKILL */
 #define END_PATIENCE 60.0    /* s, for an instance that is told to end; if told twice: */
 #define HURRIED_PATIENCE 10.0
+#define FIRST_PATIENCE                                                                   \
+    20.0 /* s, for the first ranks, before hosts are asked what is wrong */
 #define START_PATIENCE 120.0 /* s, for ranks that are started again */
 #define HOST_PATIENCE 5.0    /* s, for a host's answer before that */
 #define DEAF_PATIENCE 3.0    /* s, for ranks that are to leave, and cannot be told */
 #define MPIRUN_PATIENCE 10.0 /* s, for mpirun to end after its ranks; with a host lost: */
 #define LOST_PATIENCE 3.0
-#define LEAVE_PATIENCE 1.0 /* s, the same when they leave for a restart */
 
 enum { MAX_FAILURES = 3, MAX_STARTS = 20 /* in a minute */ };
 
@@ -63,6 +64,8 @@ struct supervisor {
     double force_at; /* monotonic, 0: never */
     bool forced;
     pid_t program;  /* 0: none (yet, or any more) */
+    pid_t doctor;   /* asks the hosts what is wrong */
+    bool diagnosed; /* and has told it */
     int status;     /* its exit code */
     double told_at; /* it was told to end */
     int told_by;    /* the signal that ends all */
@@ -127,7 +130,8 @@ static void start_program(struct supervisor *sv)
     struct words argv = {0};
     for (int i = 0; i < s->argc; i++)
         words_add(&argv, "%s", s->argv[i]);
-    sv->program = program_start_below(argv.v, sv->uri, 0, &err);
+    const struct program_where where = {.uri = sv->uri};
+    sv->program = program_start_below(argv.v, &where, &err);
     words_fini(&argv);
     if (sv->program > 0)
         return;
@@ -200,7 +204,8 @@ static void on_said(void *arg, enum noise_word word, const char *rest)
         if (sv->told_at <= 0)
             tell_program(sv, SIGHUP);
         if (sv->ranks)
-            ranks_end(sv->ranks, sv->lost ? LOST_PATIENCE : MPIRUN_PATIENCE);
+            ranks_end(sv->ranks, sv->lost || (!sv->uri && !sv->remote) ? LOST_PATIENCE
+                                                                       : MPIRUN_PATIENCE);
         break;
     case NOISE_LOST:
         sv->lost = true;
@@ -210,7 +215,7 @@ static void on_said(void *arg, enum noise_word word, const char *rest)
     case NOISE_RESTART:
         sv->leaving = true;
         if (sv->ranks)
-            ranks_end(sv->ranks, LEAVE_PATIENCE);
+            ranks_leave(sv->ranks);
         break;
     }
 }
@@ -241,7 +246,7 @@ static int start_ranks(struct supervisor *sv, struct hostlist *hosts, struct err
     sv->config->command(&s, &w);
     sv->leaving = sv->acknowledged = false;
     sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
-    set_phase(sv, STARTING, s.recover ? START_PATIENCE : 0);
+    set_phase(sv, STARTING, s.recover ? START_PATIENCE : FIRST_PATIENCE);
     sv->ranks = ranks_start(w.v, sv->mark, on_said, sv, err);
     words_fini(&w);
     return sv->ranks ? 0 : -1;
@@ -341,7 +346,9 @@ static void never_ready(struct supervisor *sv, int status)
     sv->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (sv->ended > 0)
         sv->status = sv->ended;
-    sv->config->failed = sv->ended < 0 && !sv->told_by;
+    if (sv->diagnosed)
+        sv->status = 1;
+    sv->config->failed = sv->ended < 0 && !sv->told_by && !sv->diagnosed;
     if (!sv->config->failed || sv->remote)
         return;
     if (sv->status == 0) {
@@ -351,9 +358,34 @@ static void never_ready(struct supervisor *sv, int status)
     }
 }
 
+/* The first ranks are long not ready: mpirun waits for a host, or for a rank that cannot start. */
+static void ask_doctor(struct supervisor *sv)
+{
+    if (sv->doctor > 0)
+        return;
+    sv->doctor = fork();
+    if (sv->doctor != 0)
+        return;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    _exit(sv->config->diagnose(sv->config->start) > 0);
+}
+
+static void doctor_over(struct supervisor *sv, int status)
+{
+    sv->doctor = 0;
+    if (sv->phase != STARTING || sv->uri || !sv->ranks || status == 0)
+        return;
+    sv->diagnosed = true;
+    ranks_end(sv->ranks, 0);
+}
+
 static void ranks_over(struct supervisor *sv, int status)
 {
     bool ready = sv->phase == READY;
+    if (!sv->uri)
+        sv->config->kept = ranks_kept(sv->ranks);
     ranks_destroy(take(sv->ranks));
     drop_request(sv);
     orphans_kill_marked(sv->mark, 2);
@@ -474,6 +506,8 @@ static void reap(struct supervisor *sv)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == sv->program)
             program_over(sv, status);
+        else if (pid == sv->doctor)
+            doctor_over(sv, status);
         else if (sv->ranks && ranks_reaped(sv->ranks, pid, status))
             continue;
         else if (!sv->asked || !reach_reaped(sv->asked, pid, status))
@@ -522,7 +556,10 @@ static double step(struct supervisor *sv)
         ranks_over(sv, status);
     if (sv->phase == STARTING && sv->until > 0 && left(sv->until) <= 0) {
         sv->until = 0;
-        ranks_end(sv->ranks, 0);
+        if (sv->uri)
+            ranks_end(sv->ranks, 0);
+        else
+            ask_doctor(sv);
     }
     if (sv->phase == PAUSING && left(sv->until) <= 0)
         ask_hosts(sv);
@@ -625,6 +662,10 @@ static void list_others(struct supervisor *sv)
 static void clean_up(struct supervisor *sv)
 {
     reach_destroy(sv->asked);
+    if (sv->doctor > 0) {
+        kill(sv->doctor, SIGKILL);
+        waitpid(sv->doctor, NULL, 0);
+    }
     absent_destroy(sv->absent);
     drop_request(sv);
     ranks_destroy(sv->ranks);

@@ -17,10 +17,14 @@ struct supervise {
     void (*command)(const struct start *s, struct words *w);
     /* What asks a host whether it is there (reach.h); NULL: nobody needs to be asked. */
     const char *ask;
+    /* Tell what keeps ranks from starting on hosts of S; how many.  May block, for it is called in
+     * a process of its own where the ranks are long not ready. */
+    size_t (*diagnose)(const struct start *s);
     /* A rank on each host of start->alloc; else all are on this machine. */
     bool hosts;
     /* Result: mpirun has failed before the ranks were ready. */
     bool failed;
+    char *kept; /* what mpirun then had to say on it; the caller frees */
 };
 
 /* The exit code, or -1 with err set: mpirun cannot be run, or there is no run directory. */

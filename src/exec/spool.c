@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "src/common/log.h"
@@ -13,6 +14,8 @@
 #define MAGIC 0x52534248u /* "HBSR" */
 #define GATHER (256u << 10)
 #define DIRECT (16u << 10) /* records from this length on are not gathered */
+#define CHECK_ROOM (256u << 10)
+#define RESERVE (2u << 20)
 
 static const char file_header[8] = "HBSPOOL1";
 
@@ -25,9 +28,27 @@ struct spool {
     size_t len;
     char *scratch; /* of spool_read */
     size_t scratch_size;
+    bool full;
+    size_t unchecked; /* bytes since there was a look at the free space */
     void (*lost)(void *arg, uint64_t id, int error);
     void *arg;
 };
+
+/* The disk is not filled up: the store of the instance is mostly on the same one, and without it
+ * nothing goes on.  Looked at after each so many bytes, and always while it is so. */
+static int check_room(struct spool *s, size_t len)
+{
+    struct statvfs fs;
+    s->unchecked += len;
+    if (s->unchecked < CHECK_ROOM || fstatvfs(s->fd, &fs) < 0)
+        return 0;
+    if (fs.f_blocks > 0 && (uint64_t)fs.f_bavail * fs.f_frsize < RESERVE) {
+        errno = ENOSPC;
+        return -1;
+    }
+    s->unchecked = 0;
+    return 0;
+}
 
 static int pwrite_all(int fd, struct iovec *iov, int count, uint64_t pos)
 {
@@ -97,8 +118,10 @@ void spool_close(struct spool *s)
 /* The gathered records did not fit: tell each job, and take them back. */
 static void drop_gathered(struct spool *s, int error)
 {
-    log_error("output spool %s: %s; %zu bytes of output were lost", s->path,
-              strerror(error), s->len);
+    if (!s->full) /* said once; each job is told */
+        log_error("output spool %s: %s; %zu bytes of output were lost", s->path,
+                  strerror(error), s->len);
+    s->full = true;
     s->end = s->base;
     size_t len = s->len;
     s->len = 0;
@@ -115,10 +138,11 @@ void spool_flush(struct spool *s)
 {
     if (s->len > 0) {
         struct iovec iov = {s->gathered, s->len};
-        if (pwrite_all(s->fd, &iov, 1, s->base) < 0) {
+        if (check_room(s, s->len) < 0 || pwrite_all(s->fd, &iov, 1, s->base) < 0) {
             drop_gathered(s, errno);
             return;
         }
+        s->full = false;
         s->len = 0;
     }
     s->base = s->end;
@@ -146,7 +170,7 @@ uint64_t spool_append(struct spool *s, struct spool_job *job, uint64_t id, unsig
     uint64_t pos = s->end;
     if (len >= DIRECT) {
         struct iovec iov[2] = {{&rec, sizeof(rec)}, {(void *)(uintptr_t)data, len}};
-        if (pwrite_all(s->fd, iov, 2, pos) < 0)
+        if (check_room(s, total) < 0 || pwrite_all(s->fd, iov, 2, pos) < 0)
             return 0;
     } else {
         memcpy(s->gathered + s->len, &rec, sizeof(rec));

@@ -8,7 +8,8 @@
  *
  * Small records are gathered in memory and written by spool_flush (or when there are many);
  * they can be read at once.  Where the disk is full, the jobs whose records were lost are
- * told, and the file stays well-formed.
+ * told, and the file stays well-formed.  The last 2 MiB of the disk are left to others: the
+ * instance's store may be there.
  *
  * Layout, native byte order: an 8 byte file header "HBSPOOL1", then records: struct
  * spool_record, then LEN bytes. */

@@ -5,12 +5,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/log.h"
 #include "src/common/path.h"
+#include "src/common/procid.h"
 #include "src/common/room.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
@@ -20,11 +22,18 @@
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
 
+enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
+
 /* --- what this rank has -------------------------------------------------------------------- */
 
 static int make_rundir(struct instance *in, struct error *err)
 {
     if (!in->options.rundir) {
+        if (in->sub.rundir) { /* it goes with the job */
+            in->rundir = path_make_below(in->sub.rundir, "hbatch-", err);
+            in->own_rundir = true;
+            return in->rundir ? 0 : -1;
+        }
         if (room_check_tmpdir(err) < 0)
             return -1;
         in->rundir = path_make_tmpdir("hbatch-", err);
@@ -60,8 +69,44 @@ static int former_rank(const struct instance *in)
     return known ? (int)rank : -1;
 }
 
+static char *pid_path(const struct instance *in, unsigned rank)
+{
+    return xasprintf("%s/rank-%u.pid", in->rundir, rank);
+}
+
+/* Who it is, for a successor that must not run beside it. */
+static void sign_pid(const struct instance *in)
+{
+    struct procid id;
+    cleanup_free char *path = pid_path(in, in->rank);
+    FILE *f = fopen(path, "we");
+    if (f && procid_get(&id, getpid()))
+        fprintf(f, "%d %llu\n", (int)id.pid, id.start);
+    if (!f || fclose(f) != 0)
+        log_error("cannot write %s: %s", path, strerror(errno));
+}
+
+/* The rank before this one may still be there: its mpirun is dead, and the daemon that was to end it
+ * has not done so yet. */
+static void end_former(const struct instance *in, unsigned rank)
+{
+    struct procid id = {0};
+    int pid = 0;
+    cleanup_free char *path = pid_path(in, rank);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f, "%d %llu", &pid, &id.start) == 2 && pid > 1) {
+        id.pid = pid;
+        procid_kill(&id, SIGKILL);
+        for (int ms = 0; procid_alive(&id) && ms < FORMER_MS; ms++)
+            usleep(1000);
+    }
+    if (f)
+        fclose(f);
+}
+
 void gather_sign(const struct instance *in)
 {
+    sign_pid(in);
     cleanup_free char *path = xasprintf("%s/rank", in->rundir);
     cleanup_free char *mark = xasprintf("%s/recoverable", in->rundir);
     FILE *f = in->options.isvirtual ? NULL : fopen(path, "we");
@@ -129,8 +174,11 @@ json_object *gather_prepare(struct instance *in, struct error *err)
     if (make_rundir(in, err) < 0)
         return NULL;
     int rank = former_rank(in);
+    if (in->options.recover && rank >= 0)
+        end_former(in, (unsigned)rank);
     cleanup_json json_object *node =
-        node_discover(&in->options, in->world, in->by_mpirun, err);
+        in->sub.told ? node_told(sub_node(&in->sub))
+                     : node_discover(&in->options, in->world, in->by_mpirun, err);
     if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))
         return NULL;
     bool several = in->world_size > 1 || in->options.recover;
@@ -306,6 +354,17 @@ static int begin(struct instance *in, json_object **nodes)
 
 /* --- the description of the instance ---------------------------------------------------------- */
 
+/* A sub-instance lives in a job of its parent, and ends before that does. */
+static void describe_parent(const struct instance *in, json_object *o, double now)
+{
+    double end = in->sub.expiration, limit = in->options.time_limit;
+    if (limit > 0 && (end <= 0 || now + limit < end))
+        end = now + limit;
+    add_str(o, "foreign", "hbatch");
+    add_str(o, "foreign_id", in->sub.name);
+    json_object_object_add(o, "expiration", json_object_new_double(end));
+}
+
 static json_object *describe(const struct instance *in)
 {
     char host[256] = "localhost", id[64];
@@ -315,7 +374,9 @@ static json_object *describe(const struct instance *in)
              (unsigned)getpid());
     json_object *o = json_object_new_object();
     add_str(o, "instance", id);
-    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "level", json_object_new_int64(in->sub.level));
+    add_str(o, "parent_uri", in->sub.uri);
+    add_str(o, "jobid", in->sub.name);
     json_object_object_add(o, "size", json_object_new_int64(in->size));
     add_str(o, "uri", in->uri);
     add_str(o, "rundir", in->rundir);
@@ -324,7 +385,10 @@ static json_object *describe(const struct instance *in)
     add_str(o, "hostname", host);
     json_object_object_add(o, "pid", json_object_new_int64(getpid()));
     json_object_object_add(o, "starttime", json_object_new_double(now));
-    surroundings_describe(&in->options, o, now);
+    if (in->sub.told)
+        describe_parent(in, o, now);
+    else
+        surroundings_describe(&in->options, o, now);
     add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
     add_str(o, "policy", in->options.policy);
     json_object_object_add(o, "attrs", json_object_get(in->options.attrs));

@@ -3,9 +3,11 @@ bin_PROGRAMS += bin/hbatch-instance
 bin_hbatch_instance_SOURCES = \
 	src/instance/main.c src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/sub.c src/instance/sub.h \
 	src/instance/options.c src/instance/options.h \
 	src/instance/node.c src/instance/node.h \
 	src/instance/checks.c src/instance/checks.h \
+	src/instance/early.c src/instance/early.h \
 	src/instance/execlink.c src/instance/execlink.h \
 	src/instance/server.c src/instance/server.h \
 	src/instance/router.c src/instance/router.h \

@@ -17,6 +17,7 @@
 #include "src/common/program.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/instance.h"
 #include "src/instance/surroundings.h"
@@ -29,12 +30,16 @@
  * and where nobody does. */
 #define ORPHAN_S 20.0
 #define ORPHAN_ALONE_S 0.5
+/* From SIGTERM to SIGKILL for the jobs of a sub-instance that ends. */
+#define SUB_GRACE_S 2.0
 /* What it takes an executor to end its tasks. */
 #define EXEC_END_S 6.0
 
 static void find_rank(struct instance *in)
 {
     struct launched l = surroundings_launcher();
+    if (in->sub.told)
+        l = (struct launched){.rank = in->sub.rank, .size = in->sub.size};
     in->rank = in->world = l.rank;
     in->size = in->world_size = l.size;
     in->by_mpirun = l.launched && !l.by_srun;
@@ -59,7 +64,8 @@ static json_object *exec_init(const struct instance *in)
                            json_object_get(json_object_object_get(node, "host")));
     json_object_object_add(o, "clock", json_object_new_double(checks_clock(node)));
     add_str(o, "uri", in->uri);
-    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "level", json_object_new_int64(in->sub.level));
+    add_str(o, "parent_uri", in->sub.uri);
     add_str(o, "rundir", in->rundir);
     if (in->transport)
         json_object_object_add(
@@ -131,13 +137,15 @@ static void start_program(struct instance *in)
         write_uri(in);
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
-    if (in->options.supervised && !remote)
+    if ((in->options.supervised && !remote) || in->options.no_program)
         return;
     if (in->options.recover) {
         lose_program(in);
         return;
     }
-    in->program = program_start(in->options.program, in->uri, 0, &err);
+    const struct program_where where = {
+        .uri = in->uri, .parent_uri = in->sub.uri, .level = (int)in->sub.level};
+    in->program = program_start(in->options.program, &where, &err);
     if (in->program > 0)
         return;
     log_error("%s", err.text);
@@ -200,6 +208,40 @@ static void reap_program(struct instance *in)
     leave_with_program(in);
 }
 
+/* The executor goes on with its tasks, and what is left is in the store. */
+static _Noreturn void leave_for_restart(struct instance *in)
+{
+    if (in->leader)
+        leader_settle(in->leader);
+    else if (in->replica)
+        replica_flush(in->replica);
+    execlink_leave(in->exec);
+    transport_drain(in->transport, 0.5);
+    _exit(0);
+}
+
+static void on_restart(void *arg)
+{
+    struct instance *in = arg;
+    if (in->leader)
+        fprintf(stderr, "hbatch-instance: restart\n");
+    leave_for_restart(in);
+}
+
+/* hbatch start ends the instance by a request.  SIGTERM is from mpirun or one of its daemons, when
+ * they die or are killed: the instance is to live on.  When hbatch start itself is killed, mpirun
+ * passes SIGUSR2 on. */
+static bool is_for_restart(const struct instance *in, int *signum)
+{
+    bool remote;
+    if (*signum == SIGUSR2) {
+        *signum = SIGTERM;
+        return false;
+    }
+    front_rank(in, &remote);
+    return *signum == SIGTERM && in->options.supervised && in->transport && !remote;
+}
+
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -209,11 +251,15 @@ static void on_signal(uv_signal_t *h, int signum)
             reap_program(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
+    } else if (is_for_restart(in, &signum)) {
+        on_restart(in);
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         tell_to_end(in, signum);
-        if (in_a_hurry(in))
+        if (in_a_hurry(in) && h->signum != SIGUSR2)
             leader_hurry(in->leader, 0.3);
+        else if (in->sub.told) /* the parent kills what has not ended after 5 s */
+            leader_hurry(in->leader, SUB_GRACE_S);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
     }
@@ -221,8 +267,8 @@ static void on_signal(uv_signal_t *h, int signum)
 
 static void start_signals(struct instance *in)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) - !in->options.supervised; i++) {
         uv_signal_init(&in->loop, &in->signals[i]);
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
@@ -295,6 +341,13 @@ static uint64_t safe(void *arg)
     return transport_safe(in->transport);
 }
 
+static void describe(void *arg)
+{
+    struct instance *in = arg;
+    json_object_object_add(in->info, "traffic",
+                           traffic_to_json(transport_traffic(in->transport)));
+}
+
 /* The instance goes on by itself: hbatch start is to start ranks again. */
 static void restart_all(void *arg, const char *reason)
 {
@@ -323,6 +376,7 @@ static int start_leader(struct instance *in, struct error *err)
         .publish = in->transport ? publish : NULL,
         .published = in->transport ? published : NULL,
         .safe = in->transport ? safe : NULL,
+        .describe = in->transport ? describe : NULL,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
         .quiet = on_quiet,
         .arg = in,
@@ -354,6 +408,22 @@ static void on_lost(unsigned rank, bool sure, void *arg)
         restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
+static void on_parent_gone(void *arg, const char *why)
+{
+    struct instance *in = arg;
+    log_error("%s: this instance ends", why);
+    in->status = 1;
+    tell_to_end(in, SIGHUP);
+    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, why);
+}
+
+static void tell_parent(struct instance *in)
+{
+    if (in->sub.told)
+        in->parent = parent_create(&in->loop, &in->sub, in->uri, on_parent_gone, in);
+}
+
 /* This rank succeeds the one that led. */
 static void on_lead(void *arg)
 {
@@ -370,6 +440,7 @@ static void on_lead(void *arg)
         _exit(1);
     }
     router_new_leader(in->router, in->leader);
+    tell_parent(in);
     bool remote;
     front_rank(in, &remote);
     if (!in->options.supervised || remote)
@@ -405,21 +476,6 @@ static const struct members_ops members_ops = {.lost = on_lost,
                                                .confirmed = on_confirmed,
                                                .alone = on_alone};
 
-/* The executor goes on with its tasks, and what is left is in the store. */
-static void on_restart(void *arg)
-{
-    struct instance *in = arg;
-    if (in->leader) {
-        leader_settle(in->leader);
-        fprintf(stderr, "hbatch-instance: restart\n");
-    } else
-        replica_flush(in->replica);
-    execlink_leave(in->exec);
-    transport_flush(in->transport);
-    transport_drain(in->transport, 0.5);
-    _exit(0);
-}
-
 /* Who is not here, and who is and has not told what it has. */
 static void await_ranks(struct instance *in)
 {
@@ -451,14 +507,36 @@ static int join(struct instance *in, struct error *err)
     return 0;
 }
 
+/* The files are nobody's yet: there is no instance. */
+static bool is_unused(const struct instance *in)
+{
+    return in->own_rundir || (in->options.supervised && !in->options.recover);
+}
+
+/* Told to end before it came up (early.h). */
+static void end_early(void *arg)
+{
+    struct instance *in = arg;
+    pid_t pid = in->exec ? execlink_pid(in->exec) : 0;
+    if (pid > 0 && !in->options.recover)
+        kill(pid, SIGKILL);
+    if (is_unused(in) && in->rundir)
+        path_remove_tree(in->rundir);
+}
+
 static int bring_up(struct instance *in, struct error *err)
 {
+    struct early *early = NULL;
+    if (sub_read(&in->sub, err) < 0)
+        return -1;
+    in->options.isvirtual |= in->sub.isvirtual;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
     if (in->size > 1 || in->options.recover) {
+        early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -477,6 +555,7 @@ static int bring_up(struct instance *in, struct error *err)
         node = node_unusable(&in->options, in->world, err->text);
     if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
         return -1;
+    early_stop(early);
     start_signals(in);
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && start_leader(in, err) < 0)
@@ -503,6 +582,8 @@ static int bring_up(struct instance *in, struct error *err)
         return -1;
     if (in->transport)
         gather_sign(in);
+    if (leads)
+        tell_parent(in);
     if (in->options.recover && leads)
         await_ranks(in);
     if (in->options.recover && !execlink_attached(in->exec))
@@ -516,6 +597,7 @@ static void tear_down(struct instance *in)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     if (in->transport)
         gather_sign_off(in);
+    parent_destroy(in->parent);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);
@@ -548,13 +630,19 @@ static void tear_down(struct instance *in)
 static _Noreturn void give_up(struct instance *in, const struct error *err)
 {
     bool tells = !in->agreed || in->rank == 0;
-    if (tells)
+    char host[256] = "?";
+    gethostname(host, sizeof(host) - 1);
+    if (tells && !in->agreed && in->size > 1)
+        log_error("on %s: %s", host, err->text);
+    else if (tells)
         log_error("%s", err->text);
-    if (in->options.tell_status && in->rank == 0)
+    if (in->options.tell_status && tells && !in->options.recover)
         fprintf(stderr, "hbatch-instance: ended with exit code 1\n");
-    execlink_destroy(in->exec);
-    bool unused = in->own_rundir || (in->options.supervised && !in->options.recover);
-    if (unused && in->rundir)
+    if (in->options.recover && in->exec)
+        execlink_leave(in->exec); /* its tasks wait for the next try */
+    else
+        execlink_destroy(in->exec);
+    if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
     if (in->agreed)
         transport_destroy(in->transport, 1);

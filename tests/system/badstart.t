@@ -71,6 +71,30 @@ refused "^hbatch[^:]*: cannot write in TMPDIR /proc/x: No such file" \
 alone "mpirun is not asked"
 nothing_stays
 
+# --- what starts ranks elsewhere -----------------------------------------------------------------
+mkdir bin
+for tool in env sh hostname; do ln -s "$(command -v $tool)" bin/$tool; done
+# without: hbatch start among a few programs only
+without() { env -i PATH="$tmp/bin" TMPDIR="$TMPDIR" TEST_MARK="$TEST_MARK" LC_ALL=C "$@"; }
+refused "^hbatch start: found none of .*$mpirun.* in PATH: .*--mpirun=PATH$" \
+    "no mpirun" without "$builddir/bin/hbatch" start --hosts=one,two true
+slurm=(SLURM_JOB_ID=1 SLURM_JOB_NODELIST=one,two)
+refused "^hbatch start: found none of .*$mpirun.* in PATH: .*or use --launcher=srun$" \
+    "no mpirun in an allocation of Slurm" without "${slurm[@]}" "$builddir/bin/hbatch" start true
+refused "^hbatch start: --launcher=srun: srun is not in PATH$" \
+    "no srun" without "${slurm[@]}" "$builddir/bin/hbatch" start --launcher=srun true
+refused "^hbatch start: cannot run /no/mpirun: No such file" \
+    "an mpirun that is not there" hbatch start --mpirun=/no/mpirun --test-nodes=2 true
+printf '#!/bin/sh\necho "it was run" >&2; exit 3\n' >bin/$mpirun
+chmod +x bin/$mpirun
+refused "^hbatch start: ssh, which starts ranks on other hosts, is not in PATH: install the Debian package openssh-client" \
+    "no ssh" without "$builddir/bin/hbatch" start --hosts=one,two true
+alone "no ssh"
+refused "^hbatch start: srun, which starts ranks on other hosts, is not in PATH" \
+    "mpirun, but no srun in an allocation of Slurm" without "${slurm[@]}" "$builddir/bin/hbatch" start true
+alone "no srun"
+nothing_stays
+
 # --- versions ------------------------------------------------------------------------------------
 # The same program with another version in it.
 mkdir other
@@ -154,6 +178,31 @@ if on_disk 1m true 2>/dev/null; then
         "TMPDIR is full" env TMPDIR="$full" bash -c "$(declare -f on_disk); full=$full; on_disk 4m '$fill hbatch start true'"
     refused "^hbatch-instance: cannot write in the run directory $full/r: Read-only file system" \
         "a disk that is only to be read" on_disk 4m 'mkdir r; mount -o remount,ro "$1"; cd /; hbatch-instance --rundir="$1/r" true'
+
+    # and one that gets full while jobs run
+    cat >jobs.sh <<'END'
+hbatch run head -c 30M /dev/zero | wc -c >&3
+echo "${PIPESTATUS[0]}" >&3
+timeout 20 hbatch run true && echo "no output: good" >&3
+hbatch run head -c 1M /dev/zero 2>&1 >/dev/null | grep -o "output of the job could not be written.*" >&3
+head -c 100M /dev/zero >filler 2>/dev/null
+id=$(timeout 2 hbatch submit --wait true) && echo "it was stored" >&3
+rm filler
+timeout 20 hbatch run true && echo "goes on" >&3
+rm ballast
+timeout 20 hbatch run echo hello >&3
+END
+    # shellcheck disable=SC2016
+    capture on_disk 10m 'exec 3>"$2"; head -c 2M /dev/zero >ballast; hbatch-instance --rundir="$1/r" bash "$3"; cd /' "$tmp/log" "$tmp/jobs.sh"
+    is "$rc" 0 "a disk that gets full"
+    is "$(sed 1d log)" "143
+no output: good
+output of the job could not be written (spool): No space left on device
+goes on
+hello" "jobs with output fail for that reason, others run; when there is room, all do"
+    like "$err" "output of the job could not be written \(spool\): No space left" "the job with much output is told"
+    is "$(grep -c "cannot write to it: database or disk is full; free space" <<<"$err")" 1 "the store tells once that it cannot be written"
+    is "$(grep -c "the store takes changes again" <<<"$err")" 1 "and that it can"
 else
     skip "full disks" "mounting a file system needs root"
 fi

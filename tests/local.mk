@@ -305,6 +305,13 @@ tests_unit_t_jobspec_instance_SOURCES = tests/unit/t_jobspec_instance.c
 tests_unit_t_jobspec_instance_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_jobspec_instance_LDADD = $(CLIENT_LIBS) $(CHECK_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_directives
+endif
+tests_unit_t_directives_SOURCES = tests/unit/t_directives.c
+tests_unit_t_directives_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_directives_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 

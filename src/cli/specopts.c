@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/specopts.h"
+#include "src/common/idset.h"
 #include "src/lib/build.h"
 
 #define J SPECOPT_JOB
@@ -212,6 +213,18 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
     s->names[s->n] = name;
     s->values[s->n++] = value;
     return true;
+}
+
+void specopts_check_input(const struct specopts *s, const struct cli *cli)
+{
+    if (!s->input || !*s->input)
+        return;
+    cleanup_bitmap hwloc_bitmap_t set = idset_decode(s->input, NULL);
+    if (set)
+        cli_die(cli,
+                "--input=%s: input to some tasks is for hbatch run: a job that nobody "
+                "is attached to can only read a file",
+                s->input);
 }
 
 void specopts_fini(struct specopts *s)

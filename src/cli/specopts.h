@@ -49,6 +49,8 @@ struct specopts {
 /* Take option O with VALUE if it is one of these. */
 bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
                    const char *value);
+/* For jobs that nobody is attached to, die of --input that names tasks. */
+void specopts_check_input(const struct specopts *s, const struct cli *cli);
 void specopts_fini(struct specopts *s);
 /* The job specification; "{cc}" in values and command is replaced by CC unless it is NULL. */
 json_object *specopts_encode(const struct specopts *s, struct cli *cli,

@@ -329,6 +329,36 @@ static void on_usage(void *arg, const struct usage *u)
     json_object_object_add(in->info, "usage", usage_to_json(u));
 }
 
+static void on_parent_gone(void *arg, const char *why)
+{
+    struct instance *in = arg;
+    log_error("%s: this instance ends", why);
+    in->status = 1;
+    tell_to_end(in, SIGHUP);
+    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, why);
+}
+
+static void on_changed(void *arg)
+{
+    struct instance *in = arg;
+    parent_touch(in->parent);
+}
+
+static json_object *on_stats(void *arg)
+{
+    struct instance *in = arg;
+    return leader_stats(in->leader);
+}
+
+static const struct parent_ops parent_ops = {.stats = on_stats, .gone = on_parent_gone};
+
+static void tell_parent(struct instance *in)
+{
+    if (in->sub.told)
+        in->parent = parent_create(&in->loop, &in->sub, in->uri, &parent_ops, in);
+}
+
 static uint64_t published(void *arg)
 {
     struct instance *in = arg;
@@ -378,6 +408,7 @@ static int start_leader(struct instance *in, struct error *err)
         .safe = in->transport ? safe : NULL,
         .describe = in->transport ? describe : NULL,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
+        .changed = in->sub.told ? on_changed : NULL,
         .quiet = on_quiet,
         .arg = in,
     };
@@ -406,22 +437,6 @@ static void on_lost(unsigned rank, bool sure, void *arg)
     bool remote;
     if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
         restart_all(in, "the rank on the host of hbatch start was lost");
-}
-
-static void on_parent_gone(void *arg, const char *why)
-{
-    struct instance *in = arg;
-    log_error("%s: this instance ends", why);
-    in->status = 1;
-    tell_to_end(in, SIGHUP);
-    leader_hurry(in->leader, SUB_GRACE_S);
-    leader_shutdown(in->leader, why);
-}
-
-static void tell_parent(struct instance *in)
-{
-    if (in->sub.told)
-        in->parent = parent_create(&in->loop, &in->sub, in->uri, on_parent_gone, in);
 }
 
 /* This rank succeeds the one that led. */
@@ -597,6 +612,7 @@ static void tear_down(struct instance *in)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     if (in->transport)
         gather_sign_off(in);
+    parent_farewell(in->parent);
     parent_destroy(in->parent);
     router_destroy(in->router);
     members_destroy(in->members);

@@ -11,9 +11,9 @@
 #include "src/job/jsonutil.h"
 
 #define VARIABLE "HBATCH_SUB_INSTANCE"
+#define STATS_S 1.0 /* from one telling to the next */
 
 enum {
-    STATS_MS = 1000,
     AGAIN_MS = 250,
     RETURN_MS = 60000, /* for a parent that means to come back */
     TMPDIR_MAX = 56    /* a socket's path has at most 107 bytes, and deeper levels come */
@@ -68,10 +68,12 @@ struct parent {
     struct lines *lines; /* NULL: not connected */
     char *path, *uri;
     int64_t id;
-    json_object *stats; /* to be told; NULL: nothing new */
-    double lost_since;  /* monotonic; 0: connected */
+    bool touched;      /* jobs changed since they were told */
+    json_object *last; /* that were told, or NULL */
+    double told_at;
+    double lost_since; /* monotonic; 0: connected */
     int requests;
-    void (*gone)(void *arg, const char *why);
+    const struct parent_ops *ops;
     void *arg;
 };
 
@@ -110,14 +112,14 @@ static void on_closed(struct lines *l, int status, void *arg)
     uv_timer_start(&p->timer, on_timer, 0, 0);
 }
 
-static const struct lines_ops ops = {.line = on_line, .closed = on_closed};
+static const struct lines_ops line_ops = {.line = on_line, .closed = on_closed};
 
 static bool connect_parent(struct parent *p, struct error *err)
 {
     int fd = lines_connect(p->path, err);
     if (fd < 0)
         return false;
-    p->lines = lines_create(p->loop, fd, &ops, p);
+    p->lines = lines_create(p->loop, fd, &line_ops, p);
     p->lost_since = 0;
     json_object *memo = json_object_new_object();
     json_object_object_add(memo, "uri", json_object_new_string(p->uri));
@@ -133,24 +135,38 @@ static bool may_return(const struct parent *p)
     return access(mark, F_OK) == 0 && time_mono() - p->lost_since < RETURN_MS / 1000.0;
 }
 
+static void tell_stats(struct parent *p)
+{
+    json_object *stats = p->ops->stats(p->arg);
+    p->touched = false;
+    if (p->last && json_object_equal(p->last, stats)) {
+        json_object_put(stats);
+        return;
+    }
+    json_object_put(p->last);
+    p->last = stats;
+    p->told_at = time_mono();
+    json_object *memo = json_object_new_object();
+    json_object_object_add(memo, "stats", json_object_get(stats));
+    tell(p, memo);
+}
+
 static void on_timer(uv_timer_t *h)
 {
     struct parent *p = h->data;
     struct error err;
-    if (p->lines && p->stats) {
-        json_object *memo = json_object_new_object();
-        json_object_object_add(memo, "stats", take(p->stats));
-        tell(p, memo);
+    if (p->lines && p->touched) {
+        tell_stats(p);
     } else if (!p->lines && !connect_parent(p, &err)) {
         if (may_return(p))
             uv_timer_start(&p->timer, on_timer, AGAIN_MS, 0);
         else
-            p->gone(p->arg, "the parent instance is gone");
+            p->ops->gone(p->arg, "the parent instance is gone");
     }
 }
 
 struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char *uri,
-                             void (*gone)(void *arg, const char *why), void *arg)
+                             const struct parent_ops *ops, void *arg)
 {
     static const char scheme[] = "local://";
     struct parent *p = xcalloc(1, sizeof(*p));
@@ -159,8 +175,9 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->path = xstrdup(local ? sub->uri + sizeof(scheme) - 1 : sub->uri);
     p->id = sub->id;
     p->uri = xstrdup(uri);
-    p->gone = gone;
+    p->ops = ops;
     p->arg = arg;
+    p->last = ops->stats(arg); /* nothing yet: not worth telling */
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     p->lost_since = time_mono();
@@ -168,19 +185,28 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     return p;
 }
 
-void parent_stats(struct parent *p, json_object *stats)
+void parent_touch(struct parent *p)
 {
-    bool first = !p->stats;
-    json_object_put(p->stats);
-    p->stats = stats;
-    if (first && p->lines)
-        uv_timer_start(&p->timer, on_timer, STATS_MS, 0);
+    if (!p || p->touched)
+        return;
+    p->touched = true;
+    double wait = p->told_at + STATS_S - time_mono();
+    if (p->lines)
+        uv_timer_start(&p->timer, on_timer, wait > 0 ? (uint64_t)(wait * 1000) : 0, 0);
+}
+
+void parent_farewell(struct parent *p)
+{
+    if (!p || !p->lines || !p->touched)
+        return;
+    tell_stats(p);
+    lines_flush(p->lines);
 }
 
 static void on_timer_closed(uv_handle_t *h)
 {
     struct parent *p = h->data;
-    json_object_put(p->stats);
+    json_object_put(p->last);
     free(p->path);
     free(p->uri);
     free(p);

@@ -29,12 +29,19 @@ json_object *sub_node(const struct sub *sub);
 
 struct parent;
 
-/* Tell the parent that this instance is at URI, and keep in touch; GONE is called (once) when it
- * has ended, WHY is a sentence. */
+struct parent_ops {
+    json_object *(*stats)(void *arg); /* what runs and waits here; a new object */
+    void (*gone)(void *arg,
+                 const char *why); /* the parent has ended; once; WHY: a sentence */
+};
+
+/* Tell the parent that this instance is at URI, and keep in touch. OPS is kept by reference. */
 struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char *uri,
-                             void (*gone)(void *arg, const char *why), void *arg);
-/* What runs and waits in this instance has changed: STATS is taken over, and told within a second. */
-void parent_stats(struct parent *p, json_object *stats);
+                             const struct parent_ops *ops, void *arg);
+/* Jobs have changed: what is different is told within a second. NULL is allowed. */
+void parent_touch(struct parent *p);
+/* Tell what was not told yet, now: the instance ends. NULL is allowed. */
+void parent_farewell(struct parent *p);
 void parent_destroy(struct parent *p); /* NULL is allowed; handles close with the loop */
 
 #endif

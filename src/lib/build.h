@@ -46,7 +46,8 @@ int build_set_instance(struct hbatch_jobspec *b, int noptions, const char *const
 json_object *build_encode(struct hbatch_jobspec *b, struct error *err);
 
 #define BUILD_SCRIPT_MAX (1u << 20) /* bytes: the script is in the job's specification */
-/* Whether the LEN bytes of TEXT can be run as a script: "#!" and an interpreter, UTF-8, no byte 0. */
+/* Whether the LEN bytes of TEXT can be run as a script: "#!" and an interpreter, UTF-8, no byte 0.  The error's code
+ * is ENOEXEC when "#!" alone is missing. */
 int build_check_script(const char *text, size_t len, struct error *err);
 /* For jobspec_encode.c, of a job that is an instance: the command, a new array; the rest. */
 json_object *build_instance_command(const struct hbatch_jobspec *b);

@@ -24,14 +24,14 @@ int build_check_script(const char *text, size_t len, struct error *err)
                          "this is no script but binary data: byte %zu is 0; --wrap runs "
                          "a program",
                          (size_t)(nul - text) + 1);
-    if (len < 2 || strncmp(text, "#!", 2) != 0)
-        return error_set(err, EINVAL,
-                         "the script must begin with #! and its interpreter, as in "
-                         "#!/bin/sh; --wrap adds that line");
     if (!utf8_valid(text, len))
         return error_set(err, EILSEQ,
                          "the script is not UTF-8, which job specifications are "
                          "written in");
+    if (len < 2 || strncmp(text, "#!", 2) != 0)
+        return error_set(err, ENOEXEC,
+                         "the script must begin with #! and its interpreter, as in "
+                         "#!/bin/sh; --wrap adds that line");
     size_t name = 2 + strspn(text + 2, " \t"), first = strcspn(text, "\n");
     if (text[name + strcspn(text + name, "\r\n")] == '\r' && first > 0 &&
         text[first - 1] == '\r')

@@ -327,7 +327,7 @@ EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
-EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
+EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
 	tests/system/nonsense.t
@@ -343,6 +343,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.
+EXTRA_DIST += tests/system/sub.t tests/cluster/chaos.t tests/cluster/chaos.py
 EXTRA_DIST += tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all

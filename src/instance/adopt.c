@@ -185,6 +185,7 @@ static void come_up(struct leader *ld, unsigned rank)
     node->lost = node->away = false;
     pool_set_state(ld->pool, rank, node->drained ? POOL_DRAINED : POOL_UP, node->drained);
     change_node(ld, rank);
+    stream_rank_back(ld, rank);
     leader_wake(ld);
 }
 

@@ -3,7 +3,7 @@
 # Ranks, leaders above all, executors and mpirun are killed, and nothing is lost that need not be.
 # Under plain mpirun the lowest survivor leads on; under hbatch start the ranks are started again.
 . "${0%/*}/../mpi/lib.sh"
-need mpirun.openmpi openmpi-bin pgrep procps
+need mpirun.openmpi openmpi-bin pgrep procps python3 python3
 [ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
 case $(hbatch start --dry-run --test-nodes=2 true 2>/dev/null) in
 *enable-recovery*) ;;
@@ -246,6 +246,20 @@ hbatch submit --urgency=hold true >last
 for _ in 1 2 3; do hbatch submit --urgency=hold true >>last & pids+=("$!"); done
 wait "${pids[@]}"
 last=$(cat last)
+once() { # REQUEST: its ids and their number
+    python3 - "${HBATCH_URI#local://}" "$1" <<'PY'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\n")
+r = json.loads(s.makefile().readline())
+print(r["result"]["id"], r["result"]["count"])
+PY
+}
+keyed='{"jsonrpc":"2.0","id":1,"again":true,"method":"job.submit","params":{"key":"abc","cc":"1-3","jobspec":'$(hbatch run --dry-run true)'}}'
+first=$(once "$keyed")
+timeout 20 hbatch job wait "${first% *}" >/dev/null 2>&1
+wait_until 20 eval '[ -z "$(hbatch jobs -n --filter=running)" ]'
 slay 0 1
 timeout 30 tail --pid="$launcher" -f /dev/null
 gone() { ! pgrep -f "hbatch-exec .*--rundir=$tmp/again( |\$)"; }
@@ -256,6 +270,7 @@ wait_until 20 answers 0
 is "$(state "$hold") $(hbatch jobs -n -o '{state}' $last | tr '\n' ' ')" "SCHED SCHED SCHED SCHED SCHED " "what was accepted last is there when all are started again"
 wait_until 20 eval '[ -z "$(node_state down)" ]'
 is "$(node_state drained)" 2 "a node that was drained while it was down is drained when it is back"
+is "$(once "$keyed")" "$first" "a client that asks again gets what it had submitted, also when it is over"
 new=$(hbatch submit --urgency=hold true)
 is "$(hbatch jobs -n -o '{id}' | head -n 1)" "$new" "new ids come after old ones"
 world_over

@@ -75,7 +75,7 @@ is "$(line inside.out 8)" "99" "what the instance has not is refused in it"
 is "$(hbatch jobs -ano '{name}' | grep -c '^true$')" 0 "and unknown outside of it"
 ok "on two nodes" env OUTER="$HBATCH_URI" hbatch batch --wait -N2 -n4 --output=two.out inside.sh
 is "$(line two.out 5)" "2 4" "it has two of their cores each"
-ok "a job over both" hbatch batch --wait -N2 --output=both.out --wrap \
+ok "a job over both" hbatch batch --wait -N2 --output=both.out --error=both.err --wrap \
     "hbatch run -N2 -n4 sh -c 'echo \$HBATCH_NODE_ID' | sort | uniq -c | xargs"
 is "$(cat both.out)" "2 0 2 1" "it has tasks on each"
 nok "more than there is" hbatch batch -N3 job.sh

@@ -32,7 +32,10 @@ static int run_there(struct cli *cli, const struct place *at, int argc, char **a
         cli,
         "the instance is on host %s, and %s, which would go there, cannot be run: %s",
         at->host, w.v[0], strerror(errno));
-    return errno == ENOENT ? 127 : 126;
+    words_fini(&there);
+    words_fini(&dir);
+    words_fini(&w);
+    return code;
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)

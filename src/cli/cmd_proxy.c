@@ -28,6 +28,7 @@ static int run_there(struct cli *cli, const struct place *at, int argc, char **a
     words_add(&w, "cd %s 2>/dev/null; exec %s", dir_text, text);
     fflush(NULL);
     execvp(w.v[0], w.v);
+    int code = errno == ENOENT ? 127 : 126;
     cli_error(
         cli,
         "the instance is on host %s, and %s, which would go there, cannot be run: %s",

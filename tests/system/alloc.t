@@ -71,8 +71,9 @@ like "$err" "ended before it was ready" "and is told of"
 # on a terminal
 term() { python3 "$lib_dir/terminal.py" "$@"; }
 out=$(term hbatch alloc -n1 env PS1='at-$HBATCH_INSTANCE_LEVEL% ' sh -i <<'END'
-at-1% 	tty; hbatch run -n1 echo in-$((20+3))
-in-23	sh -c 'echo run-$((20+4)); exec sleep 1000'
+at-1% 	tty; hbatch run -n1 echo in-$((20+3)) </dev/null
+in-23	\c
+at-1% 	sh -c 'echo run-$((20+4)); exec sleep 1000'
 run-24	\x03\c
 at-1% 	exit 5
 END
@@ -101,7 +102,7 @@ for sig in INT TERM HUP; do
     is "$(hbatch jobs -no '{result}' "$id")" CANCELED "and cancels the job"
 done
 out=$(term hbatch alloc -v -n1 true <<'END'
-jobid	\x03\c
+jobid: 	\x03\c
 END
 )
 is $? 130 "ctrl-C on a terminal while it waits"

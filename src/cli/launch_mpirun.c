@@ -54,14 +54,15 @@ static void add_mca(struct words *w, const char *name, const char *value)
 }
 
 /* What mpirun starts its daemons with.  Open MPI knows Slurm and Grid Engine by itself, LSF and
- * PBS if it was built with their libraries: then it does not look at these. */
+ * PBS if it was built with their libraries: then it does not look at these.  A qrsh that it was
+ * told of is any agent to it: its daemons would go into the background, where Grid Engine takes
+ * them for ended and neither counts nor kills them. */
 static void openmpi_agent(const struct start *s, struct words *w)
 {
     cleanup_free char *agent = agent_command(s);
-    if (is_named(agent, "qrsh")) {
-        cleanup_free char *words = xasprintf("%s -inherit -nostdin -V", agent);
-        add_mca(w, "plm_rsh_agent", words);
-    } else if (agent)
+    if (is_named(agent, "qrsh"))
+        return;
+    if (agent)
         add_mca(w, "plm_rsh_agent", agent);
     else if (strcmp(s->alloc->kind->name, "hosts") == 0 &&
              !getenv("OMPI_MCA_plm_rsh_agent") && !getenv("OMPI_MCA_plm_rsh_args"))

@@ -40,6 +40,8 @@ struct leader_config {
      * rank: what depends on it waits for that.  NULL with publish. */
     uint64_t (*published)(void *arg);
     uint64_t (*safe)(void *arg);
+    /* Bring info up to date, before a client gets it; NULL: it is. */
+    void (*describe)(void *arg);
     /* All ranks are to leave, and to be started again. */
     void (*restart)(void *arg, const char *reason);
     /* A shutdown was asked for, by a client or leader_shutdown, and no job is active any more. */

@@ -332,6 +332,13 @@ static uint64_t safe(void *arg)
     return transport_safe(in->transport);
 }
 
+static void describe(void *arg)
+{
+    struct instance *in = arg;
+    json_object_object_add(in->info, "traffic",
+                           traffic_to_json(transport_traffic(in->transport)));
+}
+
 /* The instance goes on by itself: hbatch start is to start ranks again. */
 static void restart_all(void *arg, const char *reason)
 {
@@ -360,6 +367,7 @@ static int start_leader(struct instance *in, struct error *err)
         .publish = in->transport ? publish : NULL,
         .published = in->transport ? published : NULL,
         .safe = in->transport ? safe : NULL,
+        .describe = in->transport ? describe : NULL,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
         .quiet = on_quiet,
         .arg = in,

@@ -33,6 +33,8 @@ static hwloc_topology_t load(const char *description, struct error *err)
     hwloc_topology_t t;
     if (hwloc_topology_init(&t) < 0)
         return error_null(err, ENOMEM, "hwloc cannot make a topology");
+    /* Linux tells what is needed; x86 asks each core itself, moving from one to the next. */
+    hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
     hwloc_topology_set_cache_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_topology_set_io_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_topology_set_type_filter(t, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);

@@ -230,6 +230,12 @@ static bool is_supervised(const struct start *s)
            (start_nhosts(s) == 0 || foreign_has_this(s->alloc));
 }
 
+/* Grid Engine ends the whole job when a qrsh -inherit is killed. */
+static const char *spared(const struct start *s)
+{
+    return strcmp(s->alloc->kind->name, "sge") == 0 ? "qrsh" : NULL;
+}
+
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
     char *kept = NULL;
@@ -243,6 +249,7 @@ static int run(const struct start *s, char *const *argv, struct error *err)
                                    .command = command,
                                    .ask = ask,
                                    .diagnose = diagnose,
+                                   .spare = spared(s),
                                    .hosts = start_nhosts(s) > 0};
         rc = supervise(&config, err);
         failed = config.failed;

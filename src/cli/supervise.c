@@ -246,7 +246,7 @@ static int start_ranks(struct supervisor *sv, struct hostlist *hosts, struct err
     sv->leaving = sv->acknowledged = false;
     sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
     set_phase(sv, STARTING, s.recover ? START_PATIENCE : FIRST_PATIENCE);
-    sv->ranks = ranks_start(w.v, sv->mark, on_said, sv, err);
+    sv->ranks = ranks_start(w.v, sv->mark, sv->config->spare, on_said, sv, err);
     words_fini(&w);
     return sv->ranks ? 0 : -1;
 }
@@ -387,7 +387,7 @@ static void ranks_over(struct supervisor *sv, int status)
         sv->config->kept = ranks_kept(sv->ranks);
     ranks_destroy(take(sv->ranks));
     drop_request(sv);
-    orphans_kill_marked(sv->mark, 2);
+    orphans_kill_marked(sv->mark, sv->config->spare, 2);
     if (!sv->uri)
         never_ready(sv, status);
     if (!sv->uri || sv->ended >= 0 || sv->forced) {

@@ -51,6 +51,10 @@ isnt "$(hbatch run --requires=host:vnode3 sh -c 'echo $HBATCH_URI' </dev/null)" 
 is "$(hbatch run --requires=host:vnode3 hbatch run -n 3 -l sh -c 'echo $HBATCH_TASK_RANK' </dev/null | sort | xargs)" \
     "0: 0 1: 1 2: 2" "hbatch run within a task on another rank"
 is "$(hbatch run --requires=host:vnode2 hbatch resource list </dev/null | awk 'NR > 1 {n += $3} END {print n}')" 16 "hbatch resource list there"
+# a URI that was copied from another node: there this node's own socket is beside it
+ok "the URI of another node's rank" env HBATCH_URI="${HBATCH_URI%/*}/sock-99" timeout 20 hbatch run true
+capture env HBATCH_URI="${HBATCH_URI%/*}/other" HBATCH_RECONNECT_TIMEOUT=100ms hbatch uptime
+like "$rc|$err" "^1\|.*/other: it was lost and did not come back within 100ms" "what is no rank's socket is not replaced"
 id=$(hbatch run --requires=host:vnode1 hbatch submit sh -c 'echo from afar; exit 5' </dev/null)
 capture hbatch run --requires=host:vnode2 hbatch job attach "$id"
 is "$rc|$out" "5|from afar" "attach there, to a job from elsewhere"

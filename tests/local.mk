@@ -250,6 +250,13 @@ tests_unit_t_constraint_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_constraint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_property
+endif
+tests_unit_t_property_SOURCES = tests/unit/t_property.c
+tests_unit_t_property_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_property_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_format tests/unit/t_envrules
 endif
 tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c

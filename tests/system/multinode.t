@@ -4,7 +4,7 @@
 outer_mark=${TEST_MARK:-} # of the instance, which was started by the first run of this
 . "${0%/*}/../system/lib.sh"
 need mpirun openmpi-bin pgrep procps
-inside --test-nodes=4 --test-topology="core:4 pu:1"
+inside --test-nodes=4 --test-topology="core:4 pu:1" --property="fast:vnode[1-2]" --property=all --property="gpu:vnode3,vnode9"
 
 event() { timeout 20 hbatch job wait-event -q "$1" "$2"; }
 where='echo $HBATCH_TASK_RANK:$HBATCH_NODE_ID'
@@ -29,6 +29,16 @@ nok "a map that does not fit" hbatch run -N2 -n4 --taskmap='manual:[[0,2,9,1]]' 
 like "$err" "[Tt]ask ?map" "it is said"
 ok "jobs beside each other" sh -c 'hbatch submit --quiet --wait --cc=1-40 -N2 -n4 true'
 is "$(hbatch run --requires=host:vnode2 sh -c 'hbatch job info $HBATCH_JOB_ID R' </dev/null | grep -o '"rank": *"[0-9]*"' | tr -d ' ')" '"rank":"2"' "a node by its name"
+
+# --- properties
+on() { hbatch run "$@" sh -c 'hbatch job info $HBATCH_JOB_ID R' </dev/null | grep -o '"rank": *"[0-9,-]*"' | grep -o '[0-9,-]*' | sed -n 1p; }
+is "$(on --requires=fast)|$(on --requires='-fast and -rank:0')|$(on --requires='fast|gpu' -N3)|$(on --requires=all -N4)" \
+    "1|3|1-3|0-3" "nodes by their properties"
+nok "two properties that no node has" hbatch run --requires=fast --requires=gpu true
+like "$err" "no node of this instance matches the constraint" "it is said"
+is "$(hbatch resource list -nv -s free -o '{ranks}:{properties}' | xargs)" "0:all 1:all,fast 2:all,fast 3:all,gpu" "resource list shows them"
+is "$(hbatch resource list -n -s free -o '{properties}')" "all,fast,gpu" "... of all nodes"
+like "$(hbatch resource list --json)" '"properties":\["all","fast"\]' "... as JSON"
 
 # --- output and input ----------------------------------------------------------------------------
 hbatch run -N4 -n8 -l sh -c 'seq 5000 | sed "s/^/$HBATCH_TASK_RANK /"' </dev/null >got

@@ -192,6 +192,13 @@ tests_unit_t_tcpaddr_SOURCES = tests/unit/t_tcpaddr.c
 tests_unit_t_tcpaddr_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_tcpaddr_LDADD = $(LIFELINE_TEST_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_traffic
+endif
+tests_unit_t_traffic_SOURCES = tests/unit/t_traffic.c src/comm/traffic.c
+tests_unit_t_traffic_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_traffic_LDADD = src/common/libcommon.la $(JSON_LIBS) $(CHECK_LIBS)
+
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
 tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
@@ -298,6 +305,20 @@ tests_unit_t_checks_SOURCES = tests/unit/t_checks.c src/instance/checks.c
 tests_unit_t_checks_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_checks_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_jobspec_instance
+endif
+tests_unit_t_jobspec_instance_SOURCES = tests/unit/t_jobspec_instance.c
+tests_unit_t_jobspec_instance_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobspec_instance_LDADD = $(CLIENT_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_directives
+endif
+tests_unit_t_directives_SOURCES = tests/unit/t_directives.c
+tests_unit_t_directives_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_directives_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
@@ -340,4 +361,4 @@ tests_system_skew_la_SOURCES = tests/system/skew.c
 tests_system_skew_la_CFLAGS = -fno-sanitize=all
 tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
-EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t
+EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t

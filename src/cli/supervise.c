@@ -130,7 +130,8 @@ static void start_program(struct supervisor *sv)
     struct words argv = {0};
     for (int i = 0; i < s->argc; i++)
         words_add(&argv, "%s", s->argv[i]);
-    sv->program = program_start_below(argv.v, sv->uri, 0, &err);
+    const struct program_where where = {.uri = sv->uri};
+    sv->program = program_start_below(argv.v, &where, &err);
     words_fini(&argv);
     if (sv->program > 0)
         return;

@@ -9,6 +9,7 @@ src_comm_libcomm_la_SOURCES = \
 	src/comm/lifeline.c src/comm/lifeline.h \
 	src/comm/greeting.c src/comm/greeting.h \
 	src/comm/tcpaddr.c src/comm/tcpaddr.h \
+	src/comm/traffic.c src/comm/traffic.h \
 	src/comm/transport.c src/comm/transport.h src/comm/mpi_plugin.h
 src_comm_libcomm_la_LIBADD = src/comm/libwire.la $(UV_LIBS)
 

@@ -71,8 +71,10 @@ struct transport {
     bool broken;                    /* one was lost that MPI had */
     bool streaming;
     double last; /* monotonic time of the last message in or out */
+    double woke; /* ... when the others were woken */
     unsigned ms; /* current pace */
     bool started;
+    struct traffic traffic;
 };
 
 /* --- MPI_Init ------------------------------------------------------------------------------ */
@@ -105,6 +107,9 @@ static int init(const struct mpi_plugin *mpi, char *text, size_t size)
     hwenv_add(&hw, tell, &told);
     if (!hw.fabric)
         tell(&told, xstrdup("OMPI_MCA_mtl=^psm2,psm,ofi"));
+    /* A rank that waits in a collective spins; whom it waits for may need this core, if only
+     * because the ranks start their executors meanwhile. */
+    tell(&told, xstrdup("OMPI_MCA_mpi_yield_when_idle=1"));
     int rc = mpi->init(text, size);
     while (told.n > 0) {
         unsetenv(told.names[--told.n]);
@@ -199,6 +204,11 @@ const char *transport_name(const struct transport *t)
     return t->mpi->name;
 }
 
+const struct traffic *transport_traffic(const struct transport *t)
+{
+    return &t->traffic;
+}
+
 char **transport_allgather(struct transport *t, const char *text)
 {
     size_t count = (size_t)t->mpi->size();
@@ -271,10 +281,19 @@ static void on_message(int src, char *data, size_t len, void *arg)
     if (!t->started ||
         t->lost[rank]) /* nobody is there to take it, or it should be dead */
         return;
-    if (data[0] != TRANSPORT_QUIET)
+    if (data[0] != TRANSPORT_QUIET) {
         t->last = time_mono();
+        traffic_add(&t->traffic.received, data, len);
+    }
     for (char *line; (line = next_line(&data, end, &n));)
         t->recv(rank, line, n, t->arg);
+}
+
+static void send_epoch(struct transport *t, uint64_t number, char *data, size_t len,
+                       bool last)
+{
+    traffic_add(&t->traffic.epochs, data, len);
+    t->mpi->stream_send(number, data, len, last);
 }
 
 static void keep(struct transport *t, uint64_t number, const char *data, size_t len)
@@ -329,11 +348,11 @@ static void next_epoch(struct transport *t, bool last)
         char *copy = xmalloc(e->len + 1);
         memcpy(copy, e->data, e->len);
         t->resend = e->next;
-        t->mpi->stream_send(e->number, copy, e->len, false);
+        send_epoch(t, e->number, copy, e->len, false);
     } else if (t->next.len > 0 || last) {
         t->applied++;
         keep(t, t->applied, t->next.data, t->next.len);
-        t->mpi->stream_send(t->applied, t->next.data, t->next.len, last);
+        send_epoch(t, t->applied, t->next.data, t->next.len, last);
         memset(&t->next, 0, sizeof(t->next));
     }
 }
@@ -367,12 +386,14 @@ static void on_tick(uv_timer_t *h)
     test(h->data);
 }
 
-/* The others may sleep by now. */
+/* The others may sleep by now: also when this rank does not, as it was woken itself. */
 static void wake_others(struct transport *t)
 {
     double now = time_mono();
-    if (t->wake && now - t->last > pace[0].since)
+    if (t->wake && (now - t->last > pace[0].since || now - t->woke > pace[1].since)) {
         t->wake(t->wake_arg);
+        t->woke = now;
+    }
     t->last = now;
 }
 
@@ -384,7 +405,9 @@ static void flush(struct transport *t)
     bool quiet = true;
     for (unsigned i = 0; i < t->ndirty; i++) {
         struct batch *b = &t->batches[t->dirty[i]];
-        quiet = quiet && b->data[0] == TRANSPORT_QUIET;
+        bool beat = b->data[0] == TRANSPORT_QUIET;
+        quiet = quiet && beat;
+        traffic_add(beat ? &t->traffic.beats : &t->traffic.sent, b->data, b->len);
         t->mpi->send(t->mpi_of[t->dirty[i]], b->data, b->len);
         memset(b, 0, sizeof(*b));
     }

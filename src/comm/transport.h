@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
+#include "src/comm/traffic.h"
 #include "src/common/error.h"
 
 #define TRANSPORT_IDLE_MS 20
@@ -32,6 +33,8 @@ void transport_destroy(struct transport *t, int status);
 unsigned transport_rank(const struct transport *t);
 unsigned transport_size(const struct transport *t);
 const char *transport_name(const struct transport *t); /* "openmpi" */
+/* What went through it so far. */
+const struct traffic *transport_traffic(const struct transport *t);
 
 /* Collectives, blocking, before transport_start, by MPI's numbers (those of the living ranks in
  * their order, after transport_number).  All ranks call them in the same order. */

@@ -108,6 +108,10 @@ json_object *jobview_active(const struct job *job, double left)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
+    if (job->memo) {
+        json_object_object_add(o, "memo", json_object_get(job->memo));
+        add_str(o, "uri", jsonutil_string(jsonutil_get(job->memo, "uri")));
+    }
     if (job->exception)
         add_exception(o, job->exception->type, job->exception->severity,
                       job->exception->note);

@@ -161,6 +161,8 @@ static void on_check(uv_check_t *h)
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
+    if (ld->config.changed)
+        ld->config.changed(ld->config.arg);
     if (ld->finish && jobtable_count(ld->jobs) == 0)
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {

@@ -40,6 +40,10 @@ struct leader_config {
      * rank: what depends on it waits for that.  NULL with publish. */
     uint64_t (*published)(void *arg);
     uint64_t (*safe)(void *arg);
+    /* Bring info up to date, before a client gets it; NULL: it is. */
+    void (*describe)(void *arg);
+    /* Jobs have changed: leader_stats may tell something else. NULL: nobody wants to know. */
+    void (*changed)(void *arg);
     /* All ranks are to leave, and to be started again. */
     void (*restart)(void *arg, const char *reason);
     /* A shutdown was asked for, by a client or leader_shutdown, and no job is active any more. */
@@ -61,6 +65,8 @@ void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
 void leader_finish(struct leader *ld, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
+/* How many jobs are in which state, as job.stats tells it; a new object. */
+json_object *leader_stats(struct leader *ld);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

@@ -127,6 +127,8 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
+/* Note MEMO, an object, of the job. */
+void manager_memo(struct leader *ld, struct job *job, json_object *memo);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
 void job_event(struct leader *ld, struct job *job, double when, const char *name,

@@ -30,12 +30,16 @@
  * and where nobody does. */
 #define ORPHAN_S 20.0
 #define ORPHAN_ALONE_S 0.5
+/* From SIGTERM to SIGKILL for the jobs of a sub-instance that ends. */
+#define SUB_GRACE_S 2.0
 /* What it takes an executor to end its tasks. */
 #define EXEC_END_S 6.0
 
 static void find_rank(struct instance *in)
 {
     struct launched l = surroundings_launcher();
+    if (in->sub.told)
+        l = (struct launched){.rank = in->sub.rank, .size = in->sub.size};
     in->rank = in->world = l.rank;
     in->size = in->world_size = l.size;
     in->by_mpirun = l.launched && !l.by_srun;
@@ -60,7 +64,8 @@ static json_object *exec_init(const struct instance *in)
                            json_object_get(json_object_object_get(node, "host")));
     json_object_object_add(o, "clock", json_object_new_double(checks_clock(node)));
     add_str(o, "uri", in->uri);
-    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "level", json_object_new_int64(in->sub.level));
+    add_str(o, "parent_uri", in->sub.uri);
     add_str(o, "rundir", in->rundir);
     if (in->transport)
         json_object_object_add(
@@ -132,13 +137,15 @@ static void start_program(struct instance *in)
         write_uri(in);
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
-    if (in->options.supervised && !remote)
+    if ((in->options.supervised && !remote) || in->options.no_program)
         return;
     if (in->options.recover) {
         lose_program(in);
         return;
     }
-    in->program = program_start(in->options.program, in->uri, 0, &err);
+    const struct program_where where = {
+        .uri = in->uri, .parent_uri = in->sub.uri, .level = (int)in->sub.level};
+    in->program = program_start(in->options.program, &where, &err);
     if (in->program > 0)
         return;
     log_error("%s", err.text);
@@ -251,6 +258,8 @@ static void on_signal(uv_signal_t *h, int signum)
         tell_to_end(in, signum);
         if (in_a_hurry(in) && h->signum != SIGUSR2)
             leader_hurry(in->leader, 0.3);
+        else if (in->sub.told) /* the parent kills what has not ended after 5 s */
+            leader_hurry(in->leader, SUB_GRACE_S);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
     }
@@ -320,6 +329,36 @@ static void on_usage(void *arg, const struct usage *u)
     json_object_object_add(in->info, "usage", usage_to_json(u));
 }
 
+static void on_parent_gone(void *arg, const char *why)
+{
+    struct instance *in = arg;
+    log_error("%s: this instance ends", why);
+    in->status = 1;
+    tell_to_end(in, SIGHUP);
+    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, why);
+}
+
+static void on_changed(void *arg)
+{
+    struct instance *in = arg;
+    parent_touch(in->parent);
+}
+
+static json_object *on_stats(void *arg)
+{
+    struct instance *in = arg;
+    return leader_stats(in->leader);
+}
+
+static const struct parent_ops parent_ops = {.stats = on_stats, .gone = on_parent_gone};
+
+static void tell_parent(struct instance *in)
+{
+    if (in->sub.told)
+        in->parent = parent_create(&in->loop, &in->sub, in->uri, &parent_ops, in);
+}
+
 static uint64_t published(void *arg)
 {
     struct instance *in = arg;
@@ -330,6 +369,13 @@ static uint64_t safe(void *arg)
 {
     struct instance *in = arg;
     return transport_safe(in->transport);
+}
+
+static void describe(void *arg)
+{
+    struct instance *in = arg;
+    json_object_object_add(in->info, "traffic",
+                           traffic_to_json(transport_traffic(in->transport)));
 }
 
 /* The instance goes on by itself: hbatch start is to start ranks again. */
@@ -360,7 +406,9 @@ static int start_leader(struct instance *in, struct error *err)
         .publish = in->transport ? publish : NULL,
         .published = in->transport ? published : NULL,
         .safe = in->transport ? safe : NULL,
+        .describe = in->transport ? describe : NULL,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
+        .changed = in->sub.told ? on_changed : NULL,
         .quiet = on_quiet,
         .arg = in,
     };
@@ -406,6 +454,7 @@ static void on_lead(void *arg)
         _exit(1);
     }
     router_new_leader(in->router, in->leader);
+    tell_parent(in);
     bool remote;
     front_rank(in, &remote);
     if (!in->options.supervised || remote)
@@ -492,6 +541,9 @@ static void end_early(void *arg)
 static int bring_up(struct instance *in, struct error *err)
 {
     struct early *early = NULL;
+    if (sub_read(&in->sub, err) < 0)
+        return -1;
+    in->options.isvirtual |= in->sub.isvirtual;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
@@ -544,6 +596,8 @@ static int bring_up(struct instance *in, struct error *err)
         return -1;
     if (in->transport)
         gather_sign(in);
+    if (leads)
+        tell_parent(in);
     if (in->options.recover && leads)
         await_ranks(in);
     if (in->options.recover && !execlink_attached(in->exec))
@@ -557,6 +611,8 @@ static void tear_down(struct instance *in)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     if (in->transport)
         gather_sign_off(in);
+    parent_farewell(in->parent);
+    parent_destroy(in->parent);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);

@@ -412,3 +412,13 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
     store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
     leader_wake(ld);
 }
+
+void manager_memo(struct leader *ld, struct job *job, json_object *memo)
+{
+    job_note(job, memo);
+    job_event(ld, job, time_now(), "memo",
+              json_object_to_json_string_ext(memo, JSON_C_TO_STRING_PLAIN |
+                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
+    change_memo(ld, job, memo);
+    leader_wake(ld);
+}

@@ -35,6 +35,8 @@ static hwloc_topology_t load(const char *description, struct error *err)
     hwloc_topology_t t;
     if (hwloc_topology_init(&t) < 0)
         return error_null(err, ENOMEM, "hwloc cannot make a topology");
+    /* Linux tells what is needed; x86 asks each core itself, moving from one to the next. */
+    hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
     hwloc_topology_set_cache_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_topology_set_io_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_topology_set_type_filter(t, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
@@ -177,15 +179,28 @@ static void undo_binding(hwloc_topology_t t, hwloc_const_cpuset_t allowed)
     hwloc_set_cpubind(t, set, HWLOC_CPUBIND_PROCESS);
 }
 
+static void get_host(char *host, size_t size)
+{
+    if (gethostname(host, size) < 0)
+        snprintf(host, size, "localhost");
+    host[size - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+}
+
+json_object *node_told(json_object *told)
+{
+    char host[256];
+    get_host(host, sizeof(host));
+    json_object_object_add(told, "machine", json_object_new_string(host));
+    json_object_object_add(told, "version", json_object_new_string(VERSION));
+    return told;
+}
+
 /* What is known of each node: who it is. */
 static json_object *identify(const struct options *options, unsigned rank)
 {
     char host[256];
-    if (gethostname(host, sizeof(host)) < 0)
-        snprintf(host, sizeof(host), "localhost");
-    host[sizeof(host) - 1] = '\0';
-    host[strcspn(host, ".")] = '\0';
-
+    get_host(host, sizeof(host));
     json_object *node = json_object_new_object();
     json_object_object_add(node, "machine", json_object_new_string(host));
     if (options->isvirtual)

@@ -16,6 +16,9 @@
  * "properties":[S], "bind":bool, "version":S} (a new reference), or NULL with err set. */
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
                            struct error *err);
+/* The same for a rank of a sub-instance, whose share of the node was told: TOLD has host, cores, gpus, bind
+ * and virtual, and is taken over. */
+json_object *node_told(json_object *told);
 
 /* In its place on a rank that cannot take part: {"host", "version", "error":WHY}. */
 json_object *node_unusable(const struct options *options, unsigned rank, const char *why);

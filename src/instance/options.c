@@ -26,6 +26,7 @@ enum {
     O_EXPIRATION,
     O_SUPERVISED,
     O_RECOVER,
+    O_NO_PROGRAM,
     O_FOREIGN
 };
 
@@ -75,6 +76,9 @@ static const struct {
     {{"recover", no_argument, NULL, O_RECOVER},
      NULL,
      "go on with the instance whose run directory this is"},
+    {{"no-program", no_argument, NULL, O_NO_PROGRAM},
+     NULL,
+     "run no program; the instance lives until it is told to end"},
     {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
     {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
     {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
@@ -178,6 +182,9 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_RECOVER:
             o->recover = true;
+            break;
+        case O_NO_PROGRAM:
+            o->no_program = true;
             break;
         case O_POLICY:
             if (!sched_policy_find(optarg))

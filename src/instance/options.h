@@ -13,6 +13,7 @@ struct options {
     const char *rundir;   /* made if it does not exist; NULL: a new one in $TMPDIR */
     /* The host of hbatch start, which runs the program where that is a node; or NULL. */
     const char *supervised;
+    bool no_program;    /* it lives until it is told to end */
     bool recover;       /* the instance lives on in the run directory */
     const char *policy; /* scheduling policy */
     unsigned gpus;      /* GPUs of a virtual node */

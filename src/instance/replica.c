@@ -317,6 +317,17 @@ static int on_urgency(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_memo(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    json_object *memo = jsonutil_get(o, "memo");
+    if (!job)
+        return -1;
+    if (json_object_is_type(memo, json_type_object))
+        job_note(job, memo);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -398,6 +409,7 @@ static const struct {
     {"event", on_event},
     {"done", on_done},
     {"exec", on_exec},
+    {"memo", on_memo},
     {"shutdown", on_shutdown},
 };
 

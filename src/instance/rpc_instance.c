@@ -10,6 +10,8 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
                     struct error *err)
 {
     (void)params, (void)err;
+    if (ld->config.describe)
+        ld->config.describe(ld->config.arg);
     reply_result(ld, rq, json_object_get(ld->config.info));
     return 0;
 }

@@ -318,6 +318,21 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
     return 0;
 }
 
+static int rpc_memo(struct leader *ld, const struct request *rq, json_object *params,
+                    struct error *err)
+{
+    json_object *memo = jsonutil_get(params, "memo");
+    struct job *job = active_job(ld, params, err);
+    if (!job)
+        return -1;
+    if (!json_object_is_type(memo, json_type_object))
+        return error_set(err, EINVAL, "request: memo must be an object, not %s",
+                         jsonutil_show(memo).text);
+    manager_memo(ld, job, memo);
+    reply_result(ld, rq, json_object_new_object());
+    return 0;
+}
+
 static int rpc_urgency(struct leader *ld, const struct request *rq, json_object *params,
                        struct error *err)
 {
@@ -335,6 +350,7 @@ static int rpc_urgency(struct leader *ld, const struct request *rq, json_object 
     return 0;
 }
 
+/* clang-format off */
 const struct rpc rpc_job_table[] = {
     {"job.submit", rpc_submit},
     {"job.attach", rpc_attach},
@@ -346,5 +362,7 @@ const struct rpc rpc_job_table[] = {
     {"job.kill", rpc_kill},
     {"job.raise", rpc_raise},
     {"job.urgency", rpc_urgency},
+    {"job.memo", rpc_memo},
     {NULL, NULL},
 };
+/* clang-format on */

@@ -11,8 +11,13 @@ import subprocess
 import sys
 import time
 
-from figures import FIGURES, Bench
+import figures as one_node
+import hosts
+import ranks
+from figures import Bench
 from measure import Failure, Instance, Skip, Timer, cores
+
+FIGURES = {**one_node.FIGURES, **ranks.FIGURES, **hosts.FIGURES}
 
 COMPARE = {"<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
 
@@ -118,14 +123,14 @@ def verdict(line):
     return f"{target['op']} {target['value']:g} {'met' if line['met'] else 'MISSED'}"
 
 
-ROW = "{:<66} {:>12} {:>12} {:>6}  {}"
+ROW = "{:<70} {:>12} {:>12} {:>6}  {}"
 
 
 def show(figure, costs):
     name = f"{figure['figure']}: {figure['title']}"
     for why in ("skipped", "failed"):
         if why in figure:
-            print(f"{name:<66} {why}: {figure[why]}\n", flush=True)
+            print(f"{name:<70} {why}: {figure[why]}\n", flush=True)
             return
     unit = figure["unit"]
     print(ROW.format(name, number(figure["value"], unit), "", "", verdict(figure)).rstrip())

@@ -53,7 +53,7 @@ while read -r name skipped sound; do
         is "$sound" True "$name: has a value, a unit, and yardsticks with ratios"
     fi
 done < <(json "'\n'.join('%s %s %s' % (f['figure'], 'skipped' in f, f.get('value', -1) > -1e6 and
-    f.get('unit') in ('ms', '/s', '%', 'KB', 'B') and all(y['value'] > 0 and y['ratio'] > 0
+    f.get('unit') in ('ms', 's', '/s', '%', 'KB', 'B', 'messages') and all(y['value'] > 0 and y['ratio'] > 0
     for y in f.get('yardsticks', []))) for f in d['figures'])" <"$tmp/bench.json")
 is "$(json "all('costs' in f for f in d['figures'] if f['figure'].split('.')[0] in ('run', 'burst')
     and 'skipped' not in f)" <"$tmp/bench.json")" True "jobs: it tells what they cost"

@@ -19,6 +19,7 @@ class Bench:
         self.rounds, self.quick = rounds, quick
         self.start_instance, self.timer = start_instance, timer
         self.opened = None
+        self.memo = {}  # what several figures take from one measurement
         self.hbatch = os.path.join(builddir, "bin", "hbatch")
 
     @property

@@ -95,22 +95,47 @@ def children(pid):
     return found
 
 
+def processes(name):
+    """Of the whole machine, in other namespaces too."""
+    for path in glob.glob("/proc/[0-9]*/comm"):
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                if file.read().strip() == name:
+                    yield int(path.split("/")[2])
+        except OSError:
+            pass
+
+
+def words_of(pid, what):
+    """Of cmdline or environ."""
+    try:
+        with open(f"/proc/{pid}/{what}", encoding="utf-8", errors="replace") as file:
+            return file.read().split("\0")
+    except OSError:
+        return []
+
+
 # --- an instance --------------------------------------------------------------------------------
 
 class Instance:
-    """A warm instance of one node, for as long as a `with` lasts."""
+    """A warm instance, for as long as a `with` lasts: of one node, or of several ranks by COMMAND, to
+    which its program is added.  PREFIX: words before each command, for one on another host; ENV: its
+    environment."""
 
-    def __init__(self, hbatch):
+    def __init__(self, hbatch, command=None, prefix=(), env=None):
         self.hbatch = hbatch
-        self.pids = {}
+        self.command, self.prefix = command, list(prefix)
+        self.given = os.environ if env is None else env
+        self.pids = {}  # "rank" and "executor", or of several ranks "rank 0" and so on
         self.env = None
         self.rundir = None
         self.process = None
 
     def __enter__(self):
         # The program of the instance tells where it is, and ends when its stdin does.
-        argv = [self.hbatch, "start", "/bin/sh", "-c", 'echo "$HBATCH_URI"; read end; true']
-        env = {k: v for k, v in os.environ.items() if not k.startswith("HBATCH_")}
+        argv = [*self.prefix, *(self.command or [self.hbatch, "start"]), "/bin/sh", "-c",
+                'echo "$HBATCH_URI"; read end; true']
+        env = {k: v for k, v in self.given.items() if not k.startswith("HBATCH_")}
         self.errors = tempfile.TemporaryFile("w+")
         try:
             self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, text=True,
@@ -121,21 +146,48 @@ class Instance:
         uri = self.process.stdout.readline().strip()
         if not uri.startswith("local://"):
             self.__exit__()
-            self.errors.seek(0)
-            said = (self.errors.read().strip().splitlines() or ["said nothing"])[-1]
+            said = (self.said().splitlines() or ["said nothing"])[-1]
             raise Failure(f"hbatch start: exit status {self.process.returncode}: {said}")
         self.env = dict(env, HBATCH_URI=uri)
         self.rundir = os.path.dirname(uri[len("local://"):])
-        # hbatch start becomes the rank; beside it is the executor
-        self.pids = {"rank": self.process.pid}
-        for pid, name in children(self.process.pid):
-            if name.startswith("hbatch-exec"):
-                self.pids["executor"] = pid
-        if "executor" not in self.pids:
+        try:
+            self.pids = self.find_ranks() if self.command else self.find_one()
+            run([*self.prefix, self.hbatch, "run", "true"], self.env)
+        except Failure:
             self.__exit__()
-            raise Failure("the instance has no process named hbatch-exec")
-        run([self.hbatch, "run", "true"], self.env)
+            raise
         return self
+
+    def find_one(self):
+        # hbatch start becomes the rank; beside it is the executor
+        return {"rank": self.process.pid, "executor": self.executor_of(self.process.pid)}
+
+    def find_ranks(self):
+        found = {}
+        for pid in processes("hbatch-instance"):
+            if f"--rundir={self.rundir}" in words_of(pid, "cmdline"):
+                rank = next((word.split("=")[1] for word in words_of(pid, "environ")
+                             if word.startswith("OMPI_COMM_WORLD_RANK=")), "?")
+                found[f"rank {rank}"] = pid
+        for who, pid in sorted(found.items()):
+            found[who.replace("rank", "executor")] = self.executor_of(pid)
+        return found
+
+    @staticmethod
+    def executor_of(rank):
+        for pid, name in children(rank):
+            if name.startswith("hbatch-exec"):
+                return pid
+        raise Failure("the instance has no process named hbatch-exec")
+
+    def env_at(self, rank):
+        """The environment of a client of another rank on this machine."""
+        return dict(self.env, HBATCH_URI=f"local://{self.rundir}/sock-{rank}")
+
+    def said(self):
+        """What came on stderr so far."""
+        self.errors.seek(0)
+        return self.errors.read().strip()
 
     def __exit__(self, *unused):
         try:
@@ -184,13 +236,13 @@ class Instance:
 # --- commands in turns ---------------------------------------------------------------------------
 
 class Timer:
-    """tests/bench/timeit, see there."""
+    """tests/bench/timeit, see there; PREFIX: words before it, to run it on another host."""
 
-    def __init__(self, program):
-        self.program = program
+    def __init__(self, program, prefix=()):
+        self.program, self.prefix = program, list(prefix)
 
     def __call__(self, commands, rounds, env=None, warmup=2, limit=60):
-        argv = [self.program, "-r", str(rounds), "-w", str(warmup), "-t", str(limit)]
+        argv = [*self.prefix, self.program, "-r", str(rounds), "-w", str(warmup), "-t", str(limit)]
         for i, command in enumerate(commands):
             argv += ([":::"] if i else []) + command
         try:
@@ -203,7 +255,7 @@ class Timer:
         results = json.loads(done.stdout)["commands"]
         for command, result in zip(commands, results):
             if result["failures"]:
-                run(command, env, limit)  # says more, if it fails again
+                run(self.prefix + command, env, limit)  # says more, if it fails again
                 raise Failure(f"{shlex.join(command)} failed {result['failures']} times in "
                               f"{rounds + warmup}, with wait status {result['status']}")
         return results

@@ -82,6 +82,20 @@ like "$(cat seen)" "cancel" "it is told on the other rank"
 wait $attach
 isnt $? 0 "and the exit code tells it"
 
+# --- what it costs
+counts() { hbatch getattr traffic | tr -cd '0-9 ' | xargs; } # sent, received, beats, epochs: 3 numbers each
+read -r -a before <<<"$(counts)"
+ok "jobs for another rank" hbatch run --requires=rank:2 sh -c 'hbatch run true && hbatch run true'
+read -r -a after <<<"$(counts)"
+note "traffic: ${before[*]}, then ${after[*]}"
+is "${#after[@]}" 12 "the leader tells its traffic"
+for i in 0 1 2 3 4 5 9 10 11; do
+    [ "${after[i]}" -gt "${before[i]}" ] || fail "number $i of it grows" "${before[i]} ${after[i]}"
+done
+[ $((after[0] - before[0])) -lt 15 ]
+is $? 0 "a job costs few messages"
+like "$(hbatch run --requires=host:vnode3 hbatch getattr traffic </dev/null)" '"epochs": +[0-9]' "so it does on another rank"
+
 # --- drain and loss ------------------------------------------------------------------------------
 ok "drain a node" hbatch resource drain vnode1
 is "$(hbatch run -N3 sh -c 'echo $HBATCH_NODE_ID' </dev/null | wc -l)" 3 "the others take the work"

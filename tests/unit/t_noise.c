@@ -32,6 +32,11 @@ static const struct {
     {"a\n" NO_HOST EXIT_1 "b\n", "a\nb\n"},
     /* what the instance tells hbatch start, and what mpirun's PMIx says to no effect */
     {"a\n" NOISE_STATUS "7\nb\n", "a\nb\n"},
+    {"a\nhbatch-instance: ready local:///x\nhbatch-instance: lost n1\nhbatch-instance: "
+     "restart\nb\n",
+     "a\nb\n"},
+    {"hbatch-instance: restarting\nhbatch-instance: losses\nhbatch-instance: ready\n",
+     "hbatch-instance: restarting\nhbatch-instance: losses\nhbatch-instance: ready\n"},
     {"[vm:01014] PMIX ERROR: BAD-PARAM in file ../src/event/pmix_event_notification.c at "
      "line 1033\nrest\n",
      "rest\n"},
@@ -125,5 +130,27 @@ START_TEST(the_status_is_taken)
 }
 END_TEST
 
-UNIT_MAIN("noise", the_status_is_taken, boxes_about_exit_codes_are_left_out,
-          what_is_no_box_passes_at_once)
+static void on_said(void *arg, enum noise_word word, const char *rest)
+{
+    strbuf_addf(arg, "<%d %s>", word, rest);
+}
+
+START_TEST(what_an_instance_says_is_told)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct noise n = {.write = collect, .said = on_said, .arg = &b, .status = -1};
+    const char text[] =
+        "x\nhbatch-instance: ready local:///a b\n" NOISE_STATUS
+        "3\nhbatch-instance: lost n1.cluster\nhbatch-instance: restart\ny\n";
+    noise_feed(&n, text, strlen(text));
+    noise_flush(&n);
+    cleanup_free char *wanted =
+        xasprintf("x\n<%d local:///a b><%d 3><%d n1.cluster><%d >y\n", NOISE_READY,
+                  NOISE_ENDED, NOISE_LOST, NOISE_RESTART);
+    ck_assert_str_eq(b.s, wanted);
+    ck_assert_int_eq(n.status, 3);
+}
+END_TEST
+
+UNIT_MAIN("noise", the_status_is_taken, what_an_instance_says_is_told,
+          boxes_about_exit_codes_are_left_out, what_is_no_box_passes_at_once)

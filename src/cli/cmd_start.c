@@ -36,7 +36,8 @@ static const struct opt opts[] = {
     {HOSTS, 0, "hosts", "LIST", "One node for each of these hosts: a,b[1-4]"},
     {LIMIT, 't', "time-limit", "MIN|FSD", "End the instance after this time"},
     {PROPERTY, 0, "property", "NAME[:HOSTS]",
-     "Give these nodes (default: all) a property, for --requires (may be repeated)"},
+     "Give these nodes (default: all) a property that jobs may ask for (may be "
+     "repeated)"},
     {URI_FILE, 0, "uri-file", "FILE", "Write the instance's URI to FILE"},
     {FOREIGN, 0, "foreign", "NAME",
      "The allocation to use: slurm, lsf, pbs, sge, none (default: the one it is in)"},

@@ -57,7 +57,8 @@ static const struct {
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
     {{"property", required_argument, NULL, O_PROPERTY},
      "NAME[:HOSTS]",
-     "give these nodes (default: all) a property, for --requires;\nmay be repeated"},
+     "give these nodes (default: all) a property that jobs may ask for;\nmay be "
+     "repeated"},
     {{"uri-file", required_argument, NULL, O_URI_FILE},
      "FILE",
      "write the instance's URI to FILE"},

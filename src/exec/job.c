@@ -464,6 +464,7 @@ static void start_event(struct job *job)
     strbuf_add(b, "}");
     conn_event_end(job->x->conn);
     job->started = true;
+    job->start_seq = conn_next_seq(job->x->conn);
 }
 
 static void start_tasks(struct job *job)

@@ -239,6 +239,8 @@ void change_node(struct leader *ld, unsigned rank)
                     (int)node.state);
         if (node.reason)
             add_string(&b, "reason", node.reason);
+        if (node.state == POOL_DOWN && ld->nodes[rank].drained)
+            add_string(&b, "drained", ld->nodes[rank].drained);
         publish(ld, &b);
         record_node(ld->store, rank, b.s);
     }

@@ -352,6 +352,14 @@ void leader_rank_lost(struct leader *ld, unsigned rank, double wait)
     report_rank_lost(ld, rank, wait);
 }
 
+/* The others' stores tell it already: at a restart, this one must not look older than theirs. */
+void leader_set_generation(struct leader *ld, unsigned generation)
+{
+    ld->config.generation = generation;
+    ld->flush_due = true;
+    leader_wake(ld);
+}
+
 void leader_finish(struct leader *ld, const char *why)
 {
     log_error("%s: the instance ends when its jobs have ended", why);

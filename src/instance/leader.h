@@ -31,7 +31,8 @@ struct leader_config {
     const char *store;       /* path of the store, if there is no replica */
     struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
-    unsigned generation;          /* of leaders: each has another one */
+    unsigned
+        generation; /* of leaders and sets of members: each leader begins with another one */
     /* Carry LINE to the executor of RANK. */
     void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
     /* Add a line (with its newline) to the state stream; NULL: nobody to tell. */
@@ -61,6 +62,8 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 /* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
  * them, for WAIT seconds. */
 void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
+/* The ranks that are left are another set of members, with this GENERATION. */
+void leader_set_generation(struct leader *ld, unsigned generation);
 /* The instance ends when its jobs have; WHY: a sentence. */
 void leader_finish(struct leader *ld, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */

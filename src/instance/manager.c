@@ -340,6 +340,10 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 {
     if (job->nodes[index].done)
         return;
+    /* what ends well was started: its start event may have been told to a leader that is gone */
+    if (report && !job->nodes[index].started &&
+        !(job->exception && job->exception->severity == 0))
+        manager_node_started(ld, job, index, when);
     job_node_done(job, index, status, report);
     if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);

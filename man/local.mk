@@ -1,4 +1,5 @@
-# Man pages. Those of run and submit share a part, which is put in when they are made.
+# Man pages. Those of verbs that submit share a part, which is put in when they are made: all of it in place of
+# a line @job-options@, or some sections of it in place of @job-options NAME;NAME@.
 dist_man_MANS += \
 	man/hbatch.1 man/hbatch-attach.1 man/hbatch-cancel.1 man/hbatch-getattr.1 \
 	man/hbatch-info.1 man/hbatch-instance.1 man/hbatch-job.1 man/hbatch-jobs.1 \
@@ -7,14 +8,21 @@ dist_man_MANS += \
 	man/libhbatch.3 \
 	man/hbatch-environment.7 man/hbatch-output.7 man/hbatch-protocol.7 \
 	man/hbatch-exec.8
-nodist_man_MANS = man/hbatch-run.1 man/hbatch-submit.1
-EXTRA_DIST += man/hbatch-run.1.in man/hbatch-submit.1.in man/job-options.in
-CLEANFILES += man/hbatch-run.1 man/hbatch-submit.1
+nodist_man_MANS = man/hbatch-batch.1 man/hbatch-run.1 man/hbatch-submit.1
+EXTRA_DIST += man/hbatch-batch.1.in man/hbatch-run.1.in man/hbatch-submit.1.in man/job-options.in
+CLEANFILES += man/hbatch-batch.1 man/hbatch-run.1 man/hbatch-submit.1
 
 JOB_OPTIONS = $(srcdir)/man/job-options.in
 WITH_JOB_OPTIONS = $(AM_V_GEN)$(MKDIR_P) man && \
-	$(AWK) -v part=$(JOB_OPTIONS) '/^@job-options@$$/ { while ((getline line <part) > 0) print line; next } \
+	$(AWK) -v part=$(JOB_OPTIONS) '/^@job-options.*@$$/ { \
+		want = substr($$0, 14, length($$0) - 14); \
+		while ((getline line <part) > 0) { \
+			if (line ~ /^\.Ss /) on = want == "" || index(want ";", substr(line, 5) ";"); \
+			if (on) print line; } \
+		close(part); next } \
 	{ print }'
+man/hbatch-batch.1: $(srcdir)/man/hbatch-batch.1.in $(JOB_OPTIONS)
+	$(WITH_JOB_OPTIONS) $(srcdir)/man/hbatch-batch.1.in >$@
 man/hbatch-run.1: $(srcdir)/man/hbatch-run.1.in $(JOB_OPTIONS)
 	$(WITH_JOB_OPTIONS) $(srcdir)/man/hbatch-run.1.in >$@
 man/hbatch-submit.1: $(srcdir)/man/hbatch-submit.1.in $(JOB_OPTIONS)

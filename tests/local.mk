@@ -257,6 +257,13 @@ tests_unit_t_constraint_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_constraint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_property
+endif
+tests_unit_t_property_SOURCES = tests/unit/t_property.c
+tests_unit_t_property_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_property_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_format tests/unit/t_envrules
 endif
 tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c
@@ -298,13 +305,27 @@ tests_unit_t_checks_SOURCES = tests/unit/t_checks.c src/instance/checks.c
 tests_unit_t_checks_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_checks_LDADD = $(UNIT_LIBS)
 
+if HAVE_CHECK
+UNIT += tests/unit/t_jobspec_instance
+endif
+tests_unit_t_jobspec_instance_SOURCES = tests/unit/t_jobspec_instance.c
+tests_unit_t_jobspec_instance_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobspec_instance_LDADD = $(CLIENT_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_directives
+endif
+tests_unit_t_directives_SOURCES = tests/unit/t_directives.c
+tests_unit_t_directives_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_directives_LDADD = $(UNIT_LIBS)
+
 check_PROGRAMS += $(UNIT)
 TESTS += $(UNIT)
 
 # System and MPI tests: run by prove (see bootstrap), against the tree that HBATCH_BUILDDIR names.
 EXTRA_DIST += tests/system/lib.sh tests/system/loss.t tests/mpi/lib.sh tests/mpi/hpccinf.txt tests/mpi/pool.py \
 	tests/mpi/abort.c tests/mpi/allreduce.c tests/mpi/early.c tests/mpi/hello.c \
-	tests/mpi/nap.c tests/mpi/ring.c tests/mpi/apps.t tests/mpi/mpi4py.t tests/mpi/mpich.t \
+	tests/mpi/nap.c tests/mpi/ring.c tests/mpi/wait.c tests/mpi/apps.t tests/mpi/mpi4py.t tests/mpi/mpich.t \
 	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/spawn.t tests/mpi/two_jobs.t \
 	tests/mpi/spawn.c tests/mpi/spawn_multiple.c tests/mpi/publish.c examples/demo.sh
 EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
@@ -314,7 +335,7 @@ EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
-EXTRA_DIST += tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
+EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
 	tests/system/nonsense.t
@@ -330,7 +351,8 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.
-EXTRA_DIST += tests/system/stream.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
+EXTRA_DIST += tests/system/sub.t tests/cluster/chaos.t tests/cluster/chaos.py
+EXTRA_DIST += tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t

@@ -20,6 +20,8 @@
 
 struct cli {
     const char *verb; /* "run", "job attach": the prefix of messages */
+    const char
+        *where; /* NULL, or the file and line that options come from, for messages */
     struct hbatch *h; /* once cli_connect was called */
     bool ascii;       /* job ids with "f" rather than the florin sign */
 };

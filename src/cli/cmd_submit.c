@@ -134,19 +134,6 @@ static void print_ids(struct submit *s, uint64_t first, uint64_t count)
         fflush(stdout);
 }
 
-/* Take input.stdin.ranks for what it is: input to some tasks, from a job nobody is attached to. */
-static void check_input(struct submit *s)
-{
-    if (!s->spec.input || !*s->spec.input)
-        return;
-    cleanup_bitmap hwloc_bitmap_t set = idset_decode(s->spec.input, NULL);
-    if (set)
-        cli_die(s->cli,
-                "--input=%s: input to some tasks is for hbatch run: a job that nobody "
-                "is attached to can only read a file",
-                s->spec.input);
-}
-
 /* One message: one job, or with CC_SET an array of jobs. CC: the element, when one by one. */
 static void submit_one(struct submit *s, const char *cc_set, const char *cc)
 {
@@ -211,7 +198,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct submit s = {.cli = cli, .cmd = cmd, .spec = {.urgency = -1}};
     parse(&s, argc, argv);
-    check_input(&s);
+    specopts_check_input(&s.spec, cli);
     jobset_init(&s.set, cli, s.watch, s.spec.label_io);
     s.set.wait_event = s.wait_event;
     s.set.progress = s.progress;

@@ -74,6 +74,19 @@ static void openmpi_agent(const struct start *s, struct words *w)
         add_mca(w, "plm_rsh_no_tree_spawn", "1");
 }
 
+/* Settings of ranks and executors that all hosts need alike. */
+static void export_settings(struct words *w)
+{
+    static const char *const names[] = {"HBATCH_LOSS_TIMEOUT",
+                                        "HBATCH_EXEC_ORPHAN_TIMEOUT"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!getenv(names[i]))
+            continue;
+        words_add(w, "-x");
+        words_add(w, "%s", names[i]);
+    }
+}
+
 static void openmpi_options(const struct start *s, struct words *w, unsigned nhosts)
 {
     if (nhosts) {
@@ -95,6 +108,7 @@ static void openmpi_options(const struct start *s, struct words *w, unsigned nho
     }
     words_add(w, "-N");
     words_add(w, "1");
+    export_settings(w);
     openmpi_agent(s, w);
     /* Else a host without power is noticed after minutes. */
     add_mca(w, "oob_tcp_keepalive_time", "2");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/specopts.h"
+#include "src/common/idset.h"
 #include "src/lib/build.h"
 
 #define J SPECOPT_JOB
@@ -20,10 +21,34 @@ const struct opt specopts_common[7] = {
      "Constraint on nodes in RFC 35 syntax: 'host:n[1-4] and -gpu' (may be repeated)"},
 };
 
-const struct opt specopts_per_task[3] = {
+const struct opt specopts_per_task[4] = {
     {J, 'n', "ntasks", "N", "Number of tasks (default 1, or one a node with -N)"},
     {J, 'c', "cores-per-task", "N", "Cores for each task (default 1)"},
     {J, 'g', "gpus-per-task", "N", "GPUs for each task (default none)"},
+    {J, 0, "taskmap", "SCHEME[:VALUE]",
+     "How tasks are put on nodes: block, cyclic, cyclic:N, manual:TASKMAP"},
+};
+
+const struct opt specopts_per_slot[6] = {
+    {J, 'n', "nslots", "N", "Number of slots (default 1, or one a node with -N)"},
+    {J, 'c', "cores-per-slot", "N", "Cores for each slot (default 1)"},
+    {J, 'g', "gpus-per-slot", "N", "GPUs for each slot (default none)"},
+    {J, 0, "ntasks", "N", NULL},
+    {J, 0, "cores-per-task", "N", NULL},
+    {J, 0, "gpus-per-task", "N", NULL},
+};
+
+const struct opt specopts_per_resource_slots[2] = {
+    {J, 0, "cores", "N", "Cores in all"},
+    {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
+};
+
+const struct opt specopts_instance[3] = {
+    {SPECOPT_INSTANCE_OPT, 0, "instance-opt", "OPTION",
+     "Give OPTION to hbatch-instance, as in --instance-opt=--policy=fcfs (may be "
+     "repeated)"},
+    {SPECOPT_FLUX, 0, "broker-opts", "OPTIONS", NULL},
+    {SPECOPT_FLUX, 0, "conf", "CONF", NULL},
 };
 
 const struct opt specopts_per_resource[4] = {
@@ -40,11 +65,10 @@ const struct opt specopts_job[11] = {
     {J, 0, "cwd", "DIRECTORY", "Working directory (default: this one)"},
     {J, 0, "signal", "[SIG][@TIME]",
      "Send SIG (default USR1) TIME (default 60s) before the time limit"},
-    {J, 0, "taskmap", "SCHEME[:VALUE]",
-     "How tasks are put on nodes: block, cyclic, cyclic:N, manual:TASKMAP"},
     {J, 'o', "setopt", "KEY[=VAL]", "Set a launch option (may be repeated)"},
     {J, 'S', "setattr", "KEY[=VAL]",
      "Set a job attribute; ^KEY=FILE reads JSON from a file (may be repeated)"},
+    {J, 0, "requeue", NULL, "Queue it again when it loses tasks with a node: -o requeue"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
     {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
     {J, 0, "require", "CONSTRAINT", NULL},
@@ -125,9 +149,10 @@ static void add_flags(struct specopts *s, const struct cli *cli, const char *tex
 static void check_setopt(const struct cli *cli, const char *text)
 {
     static const char *const known[] = {
-        "apps",         "cpu-affinity", "env-expand",   "exit-on-error", "exit-timeout",
-        "gpu-affinity", "input",        "kill-timeout", "output",        "pmi",
-        "requeue",      "rlimit",       "signal",       "taskmap",       "unbuffered",
+        "apps",         "cpu-affinity", "env-expand", "exit-on-error", "exit-timeout",
+        "gpu-affinity", "input",        "instance",   "kill-timeout",  "output",
+        "per-resource", "pmi",          "requeue",    "rlimit",        "signal",
+        "taskmap",      "unbuffered",
     };
     cleanup_free char *name = xstrndup(text, strcspn(text, ".="));
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -159,6 +184,17 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
     case SPECOPT_FLAGS:
         add_flags(s, cli, value);
         return true;
+    case SPECOPT_INSTANCE_OPT:
+        s->instance_opts = xrealloc(s->instance_opts,
+                                    (s->ninstance_opts + 1) * sizeof(*s->instance_opts));
+        s->instance_opts[s->ninstance_opts++] = value;
+        return true;
+    case SPECOPT_FLUX: /* scripts for Flux may set it for its own broker */
+        cli_error(cli,
+                  "--%s=%s is ignored: it is for Flux's broker; --instance-opt gives "
+                  "options to hbatch-instance",
+                  name, value);
+        return true;
     case SPECOPT_LABEL_IO:
         s->label_io = true;
         break;
@@ -169,6 +205,8 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
     }
     if (strcmp(name, "setopt") == 0)
         check_setopt(cli, value);
+    if (strcmp(name, "requeue") == 0)
+        name = "setopt", value = "requeue";
     if (strcmp(name, "require") == 0)
         name = "requires";
     if (strcmp(name, "input") == 0)
@@ -180,11 +218,24 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
     return true;
 }
 
+void specopts_check_input(const struct specopts *s, const struct cli *cli)
+{
+    if (!s->input || !*s->input)
+        return;
+    cleanup_bitmap hwloc_bitmap_t set = idset_decode(s->input, NULL);
+    if (set)
+        cli_die(cli,
+                "--input=%s: input to some tasks is for hbatch run: a job that nobody "
+                "is attached to can only read a file",
+                s->input);
+}
+
 void specopts_fini(struct specopts *s)
 {
     free(s->names);
     free(s->values);
     free(s->flags);
+    free(s->instance_opts);
 }
 
 /* --- {cc} -------------------------------------------------------------------------------- */
@@ -301,7 +352,9 @@ json_object *specopts_encode(const struct specopts *s, struct cli *cli,
         words[i] = specopts_replace_cc(s->argv[i], cc);
     words[s->argc] = NULL;
     int n = words_until_colon(s->argc, words);
-    if (n == 0)
+    if (s->instance)
+        n = s->argc; /* its own words, all of them */
+    else if (n == 0)
         cli_die(cli, "there is no command to run; see hbatch %s --help", cli->verb);
     struct hbatch_jobspec *js = hbatch_jobspec_create(n, (const char *const *)words);
     for (size_t i = 0; i < s->n; i++) {
@@ -310,6 +363,9 @@ json_object *specopts_encode(const struct specopts *s, struct cli *cli,
         if (build_set(js, s->names[i], value, &err) < 0)
             cli_die(cli, "--%s", err.text);
     }
+    if (s->instance && build_set_instance(js, (int)s->ninstance_opts, s->instance_opts,
+                                          s->script, &err) < 0)
+        cli_die(cli, "%s", err.text);
     for (int at = n; at < s->argc;) {
         n = words_until_colon(s->argc - at - 1, words + at + 1);
         add_program(js, cli, cmd, n + 1, words + at);

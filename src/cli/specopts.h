@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* specopts: the options of run and submit that describe the job, and from them and the
+/* specopts: the options of run, submit, batch and alloc that describe the job, and from them and the
  * command line's "COMMAND [: OPTIONS COMMAND]..." the job specification. */
 #ifndef HBATCH_CLI_SPECOPTS_H
 #define HBATCH_CLI_SPECOPTS_H
@@ -14,14 +14,19 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
        SPECOPT_VERBOSE,
        SPECOPT_QUIET,
        SPECOPT_LABEL_IO,
+       SPECOPT_INSTANCE_OPT,
+       SPECOPT_FLUX, /* means nothing here */
        SPECOPT_END,
 };
 
 /* For a verb's .groups. */
-extern const struct opt specopts_common[7], specopts_per_task[3],
+extern const struct opt specopts_common[7], specopts_per_task[4],
     specopts_per_resource[4], specopts_job[11], specopts_env[4], specopts_io[5],
     specopts_other[4];
 extern const char specopts_more[];
+/* Of jobs that are instances, in place of those per task and per resource. */
+extern const struct opt specopts_per_slot[6], specopts_per_resource_slots[2],
+    specopts_instance[3];
 
 struct specopts {
     const char **names, **values; /* of the options that describe the job, in order */
@@ -33,11 +38,19 @@ struct specopts {
     const char *input; /* --input, or NULL */
     int argc;          /* the command */
     char **argv;
+    /* The job is an instance, and the command its program, with SCRIPT (or NULL) for the first word, and the
+     * options of --instance-opt: see hbatch_jobspec_set_instance. */
+    bool instance;
+    const char *script;
+    const char **instance_opts;
+    size_t ninstance_opts;
 };
 
 /* Take option O with VALUE if it is one of these. */
 bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
                    const char *value);
+/* For jobs that nobody is attached to, die of --input that names tasks. */
+void specopts_check_input(const struct specopts *s, const struct cli *cli);
 void specopts_fini(struct specopts *s);
 /* The job specification; "{cc}" in values and command is replaced by CC unless it is NULL. */
 json_object *specopts_encode(const struct specopts *s, struct cli *cli,

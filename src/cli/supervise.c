@@ -130,7 +130,8 @@ static void start_program(struct supervisor *sv)
     struct words argv = {0};
     for (int i = 0; i < s->argc; i++)
         words_add(&argv, "%s", s->argv[i]);
-    sv->program = program_start_below(argv.v, sv->uri, 0, &err);
+    const struct program_where where = {.uri = sv->uri};
+    sv->program = program_start_below(argv.v, &where, &err);
     words_fini(&argv);
     if (sv->program > 0)
         return;
@@ -697,11 +698,19 @@ static int make_rundir(struct supervisor *sv, struct error *err)
     return sv->rundir ? 0 : -1;
 }
 
+/* This host, as its rank calls itself: by the short name. */
+static void get_host(char *name, size_t size)
+{
+    name[0] = name[size - 1] = '\0';
+    gethostname(name, size - 1);
+    name[strcspn(name, ".")] = '\0';
+}
+
 int supervise(struct supervise *config, struct error *err)
 {
     struct supervisor sv = {.config = config, .ended = -1, .began = time_now()};
     sigset_t before;
-    gethostname(sv.self, sizeof(sv.self) - 1);
+    get_host(sv.self, sizeof(sv.self));
     if (make_rundir(&sv, err) < 0)
         return -1;
     sv.mark = xasprintf("HBATCH_RANKS_OF=%s", sv.rundir);

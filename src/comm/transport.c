@@ -69,6 +69,7 @@ struct transport {
     uint64_t *confirmed;            /* leader: [size] */
     bool *lost;                     /* [size] */
     bool broken;                    /* one was lost that MPI had */
+    bool held;                      /* epochs are passed over until the next reform */
     bool streaming;
     double last; /* monotonic time of the last message in or out */
     double woke; /* ... when the others were woken */
@@ -324,7 +325,9 @@ void transport_apply(struct transport *t, uint64_t epoch, char *data, size_t len
 
 static void on_epoch(unsigned long long epoch, char *data, size_t len, void *arg)
 {
-    transport_apply(arg, epoch, data, len);
+    struct transport *t = arg;
+    if (!t->held)
+        transport_apply(t, epoch, data, len);
 }
 
 static void on_usage(const double *all, void *arg)
@@ -354,6 +357,8 @@ static void next_epoch(struct transport *t, bool last)
         keep(t, t->applied, t->next.data, t->next.len);
         send_epoch(t, t->applied, t->next.data, t->next.len, last);
         memset(&t->next, 0, sizeof(t->next));
+        if (next_living(t, t->leader) == t->size) /* nobody will ever confirm it */
+            transport_release(t, t->applied);
     }
 }
 
@@ -514,6 +519,11 @@ void transport_release(struct transport *t, uint64_t epoch)
     }
 }
 
+void transport_hold(struct transport *t)
+{
+    t->held = true;
+}
+
 void transport_confirm(struct transport *t, unsigned rank, uint64_t epoch)
 {
     t->confirmed[rank] = MAX(t->confirmed[rank], epoch);
@@ -585,6 +595,7 @@ void transport_reform(struct transport *t, int generation)
         if (!t->lost[i])
             ranks[n++] = t->mpi_of[i];
     t->mpi->reform(ranks, n, generation);
+    t->held = false;
     free(ranks);
     t->resend = t->rank == t->leader ? t->kept : NULL;
     t->last = time_mono();

@@ -87,6 +87,10 @@ uint64_t transport_safe(const struct transport *t);
 /* Leader: the epoch that all have confirmed.  Others, told of it: forget epochs up to EPOCH. */
 uint64_t transport_least(const struct transport *t);
 void transport_release(struct transport *t, uint64_t epoch);
+/* The leader is lost, and another rank was told how far this one is: what still comes of the old
+ * leader's epochs is passed over until transport_reform, or this rank could be further than the
+ * next leader knows. */
+void transport_hold(struct transport *t);
 /* Between leaders: the kept epochs after SINCE, and one that was got from another rank. DATA
  * is written to. */
 void transport_tail(const struct transport *t, uint64_t since,

@@ -99,6 +99,7 @@ static const struct rule {
     {"HBATCH_TASK_*", true},
     {"HBATCH_NODE_*", true},
     {"HBATCH_INSTANCE_*", true},
+    {"HBATCH_SUB_INSTANCE", true},
     {"HBATCH_URI", true},
     {"HBATCH_PARENT_URI", true},
     {"HBATCH_RANKS_OF", true},

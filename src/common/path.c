@@ -43,7 +43,12 @@ char *path_find_sibling(const char *name, struct error *err)
 char *path_make_tmpdir(const char *prefix, struct error *err)
 {
     const char *base = getenv("TMPDIR");
-    char *dir = xasprintf("%s/%sXXXXXX", base && *base ? base : "/tmp", prefix);
+    return path_make_below(base && *base ? base : "/tmp", prefix, err);
+}
+
+char *path_make_below(const char *base, const char *prefix, struct error *err)
+{
+    char *dir = xasprintf("%s/%sXXXXXX", base, prefix);
     if (!mkdtemp(dir)) {
         error_set(err, errno, "cannot make the directory %s: %s", dir, strerror(errno));
         free(dir);

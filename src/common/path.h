@@ -12,6 +12,8 @@ char *path_find_sibling(const char *name, struct error *err);
 
 /* Make a directory PREFIXXXXXXX in $TMPDIR or /tmp, mode 0700; its path, the caller frees. */
 char *path_make_tmpdir(const char *prefix, struct error *err);
+/* The same in the directory BASE. */
+char *path_make_below(const char *base, const char *prefix, struct error *err);
 
 /* DIR, mode 0700: made, or there already and this user's own; a symbolic link is refused.
  * -1 with err set. */

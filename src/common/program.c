@@ -72,33 +72,44 @@ static char *path_with_ourselves(void)
     return xasprintf("PATH=%s%s%s", self, path ? ":" : "", path ? path : "");
 }
 
+/* Marks by which all processes of an outer job are found, whatever runs in it. */
+static bool is_mark(const char *variable)
+{
+    return strncmp(variable, "HBATCH_JOB_PATH=", 16) == 0 ||
+           strncmp(variable, "HBATCH_NODE_PATH=", 17) == 0;
+}
+
 /* What is run, and in which environment. */
 struct prepared {
     char *shell[2];
     char **argv, **env;
-    char *uri, *level, *path;
+    char *uri, *parent, *level, *path;
 };
 
-static void prepare(struct prepared *p, char **argv, const char *uri, int level)
+static void prepare(struct prepared *p, char **argv, const struct program_where *where)
 {
     static char sh[] = "/bin/sh";
     char *shell = getenv("SHELL");
     p->shell[0] = shell && access(shell, X_OK) == 0 ? shell : sh;
     p->shell[1] = NULL;
     p->argv = argv ? argv : p->shell;
-    p->uri = xasprintf("HBATCH_URI=%s", uri);
-    p->level = xasprintf("HBATCH_INSTANCE_LEVEL=%d", level);
+    p->uri = xasprintf("HBATCH_URI=%s", where->uri);
+    p->level = xasprintf("HBATCH_INSTANCE_LEVEL=%d", where->level);
+    p->parent =
+        where->parent_uri ? xasprintf("HBATCH_PARENT_URI=%s", where->parent_uri) : NULL;
     p->path = path_with_ourselves();
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
-    p->env = xcalloc(n + 4, sizeof(*p->env));
+    p->env = xcalloc(n + 5, sizeof(*p->env));
     for (size_t i = 0; i < n; i++)
-        if (!launchenv_is_left(environ[i]) &&
+        if ((!launchenv_is_left(environ[i]) || is_mark(environ[i])) &&
             !(p->path && strncmp(environ[i], "PATH=", 5) == 0))
             p->env[k++] = environ[i];
     p->env[k++] = p->uri;
     p->env[k++] = p->level;
+    if (p->parent)
+        p->env[k++] = p->parent;
     if (p->path) {
         p->env[k++] = p->path;
         setenv("PATH", p->path + strlen("PATH="), 1); /* where it is looked for */
@@ -109,16 +120,17 @@ static void prepared_fini(struct prepared *p)
 {
     free(p->env);
     free(p->uri);
+    free(p->parent);
     free(p->level);
     free(p->path);
 }
 
-pid_t program_start(char **argv, const char *uri, int level, struct error *err)
+pid_t program_start(char **argv, const struct program_where *where, struct error *err)
 {
     struct prepared p;
     if (!argv)
         take_terminal();
-    prepare(&p, argv, uri, level);
+    prepare(&p, argv, where);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     posix_spawn_file_actions_init(&actions);
@@ -158,13 +170,14 @@ static void become(const struct prepared *p, pid_t parent, int failed)
     _exit(127);
 }
 
-pid_t program_start_below(char **argv, const char *uri, int level, struct error *err)
+pid_t program_start_below(char **argv, const struct program_where *where,
+                          struct error *err)
 {
     struct prepared p;
     int failed[2], code = 0;
     if (pipe2(failed, O_CLOEXEC) < 0)
         return error_set(err, errno, "pipe: %s", strerror(errno));
-    prepare(&p, argv, uri, level);
+    prepare(&p, argv, where);
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
         become(&p, parent, failed[1]);

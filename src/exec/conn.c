@@ -79,6 +79,14 @@ void conn_greet(struct conn *c)
     for (struct job *job; (job = idmap_next(&c->x->jobs, &i)); first = false)
         strbuf_addf(&b, "%s%llu", first ? "" : ",", (unsigned long long)job_id(job));
     remember_list(c->x, &b, &first);
+    strbuf_add(&b, "],\"started\":[");
+    first = true;
+    i = 0;
+    for (struct job *job; (job = idmap_next(&c->x->jobs, &i));)
+        if (job->started && job->start_seq <= c->acked) {
+            strbuf_addf(&b, "%s%llu", first ? "" : ",", (unsigned long long)job_id(job));
+            first = false;
+        }
     strbuf_addf(&b, "],\"seq\":%llu}", (unsigned long long)c->acked);
     lines_send(c->lines, b.s, b.len);
     for (struct batch *e = c->first; e; e = e->next)

@@ -518,6 +518,7 @@ void exec_destroy(struct exec *x)
     idmap_fini(&x->ended_jobs);
     free(x->scratch);
     free(x->outer_path);
+    free(x->instance_path);
     free(x->outer_node);
     free(x->node_path);
     free(x->rundir);

@@ -44,6 +44,8 @@ struct exec {
 
     struct envbuf env; /* of the task being started */
     char *scratch;     /* SCRATCH_SIZE bytes, for reads */
+    char *
+        instance_path; /* hbatch-instance, for jobs that are instances; NULL: not found */
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
     char *outer_node;  /* the same for HBATCH_NODE_PATH */
     char *node_path;   /* what tasks get as HBATCH_NODE_PATH; NULL until the first init */

@@ -12,6 +12,7 @@
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
+#include "src/exec/files.h"
 #include "src/exec/job_doom.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
@@ -446,6 +447,8 @@ static int prepare(struct job *job, json_object *o, struct error *err)
         return -1;
     if (!(job->tmpdir = tmpdir_get(x->tmpdirs, err)))
         return -1;
+    if (files_write(jobspec_files(job->spec->js), tmpdir_path(job->tmpdir), err) < 0)
+        return -1;
     if (job_start_pmi(job, err) < 0 || outputs_open(job, err) < 0)
         return -1;
     return 0;
@@ -461,6 +464,7 @@ static void start_event(struct job *job)
     strbuf_add(b, "}");
     conn_event_end(job->x->conn);
     job->started = true;
+    job->start_seq = conn_next_seq(job->x->conn);
 }
 
 static void start_tasks(struct job *job)

@@ -40,11 +40,12 @@ struct job {
     uint64_t bytes[2];
     unsigned nreaders;
 
-    bool starting; /* tasks are being started */
-    bool started;  /* the start event was sent */
-    bool ending;   /* it must end: nothing more is told of why */
-    bool lost;     /* output could not be kept */
-    bool doomed;   /* the timer of exit-timeout was started, because of */
+    bool starting;      /* tasks are being started */
+    bool started;       /* the start event was sent */
+    uint64_t start_seq; /* in this batch */
+    bool ending;        /* it must end: nothing more is told of why */
+    bool lost;          /* output could not be kept */
+    bool doomed;        /* the timer of exit-timeout was started, because of */
     unsigned doom_task;
     double doom_time; /* when it fires, monotonic clock */
     bool lingering;   /* tasks are gone, a pipe is held open by somebody */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The part of job.h between a job and its PMI servers. */
+#include "config.h"
+
 #include <errno.h>
 #include <string.h>
 #include "src/common/log.h"
@@ -141,6 +143,10 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
 int job_start_pmi(struct job *job, struct error *err)
 {
     int wanted = job->spec->options.pmi;
+    if (job->spec->options.instance) /* it loads MPI when it has several ranks */
+        wanted = job->ntasks == 1                    ? PMI_NONE
+                 : strcmp(MPI_FLAVOUR, "mpich") == 0 ? PMI_WIRE
+                                                     : PMI_PMIX;
     job->pmi_kinds = wanted == PMI_AUTO ? detect_job(job) : (unsigned)wanted;
     if (wanted == PMI_AUTO && jsonutil_get(job->start, "parent"))
         job->pmi_kinds |= PMI_PMIX | PMI_WIRE; /* spawned: by an MPI program */

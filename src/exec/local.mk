@@ -27,6 +27,8 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/task.c src/exec/task.h \
 	src/exec/template.c src/exec/template.h \
 	src/exec/timer.c src/exec/timer.h \
+	src/exec/files.c src/exec/files.h \
+	src/exec/sub.c src/exec/sub.h \
 	src/exec/tmpdir.c src/exec/tmpdir.h
 src_exec_libexec_la_LIBADD = pmi/libpmi.la src/comm/libcomm.la src/job/libjob.la
 

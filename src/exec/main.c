@@ -15,6 +15,7 @@
 #include "src/common/duration.h"
 #include "src/common/launchenv.h"
 #include "src/common/log.h"
+#include "src/common/path.h"
 #include "src/common/util.h"
 #include "src/exec/exec.h"
 
@@ -201,6 +202,7 @@ int main(int argc, char **argv)
     if (!x)
         log_exit(1, "%s", err.text);
     x->outer_path = outer_path;
+    x->instance_path = path_find_sibling("hbatch-instance", NULL);
     x->outer_node = outer_node;
     x->sweep = a.sweep;
     x->verbose = a.verbose;

@@ -31,6 +31,7 @@ struct options {
     double exit_timeout;        /* seconds; < 0: none */
     bool exit_timeout_set;      /* it was asked for */
     bool exit_on_error;
+    bool instance;       /* the tasks are the ranks of a sub-instance */
     double kill_timeout; /* from SIGALRM or SIGTERM to SIGKILL */
     int warn_signal;     /* 0: none */
     double warn_left;    /* seconds before the expiration */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/exec/sub.h"
 #include "src/exec/task.h"
 
 #include <errno.h>
@@ -233,6 +234,10 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
     envbuf_add(b, "HBATCH_TASK_RANK=%u", task->rank);
     envbuf_add(b, "HBATCH_TASK_LOCAL_ID=%u", task->index);
     envbuf_add(b, "HBATCH_NODE_ID=%u", job->node);
+    if (job->spec->options.instance) {
+        cleanup_free char *sub = sub_describe(job);
+        envbuf_add(b, SUB_VARIABLE "=%s", sub);
+    }
     bind_gpus(node, job->spec->options.gpus, job->spec->options.gpu_map, job->gpus,
               task->index, job->nlocal, add_gpu, b);
     if (job->pmi && pmi_task_prepare(job->pmi, task->rank, add_pmi, b, &f->pass, err) < 0)
@@ -328,8 +333,11 @@ static int run(struct task *task, struct app *app, char **argv, struct fds *f,
     set_mask(&l, pus, mask, ARRAY_SIZE(mask));
     bool fixed = !app->templated; /* else each task may name another program */
     for (int attempt = 0; attempt < 2; attempt++) {
+        bool ours = o->instance && strcmp(argv[0], "hbatch-instance") == 0;
         bool cached = fixed && app->path && attempt == 0;
-        l.path = cached ? app->path : app_find(app, argv[0], app->cwd, err);
+        l.path = ours && job->x->instance_path ? job->x->instance_path
+                 : cached                      ? app->path
+                                               : app_find(app, argv[0], app->cwd, err);
         if (!l.path) {
             *exit_code = err->code == ENOENT ? 127 : 126;
             return error_prefix(err, "task %u", task->rank);

@@ -61,6 +61,11 @@ static void adopt_running(struct leader *ld, struct job *job)
         job->ending = true;
     else if (e && e->severity == 1 && strcmp(e->type, "node-failure") == 0)
         job->requeue = job->ending = true;
+    for (unsigned i = 0; job->nodes && !job->started && i < job->pl->rset->nnodes; i++)
+        if (job->nodes[i].done && !job->nodes[i].started) {
+            job->nodes[i].started = true;
+            job->nodes_starting--;
+        }
 }
 
 /* What it depends on may have been decided while nobody led. */
@@ -90,6 +95,8 @@ static void adopt_nodes(struct leader *ld, const struct replica *rp)
         node->away_until = time_now() + AWAY_S;
         if (at.state == POOL_DRAINED)
             node->drained = xstrdup(at.reason ? at.reason : "");
+        else if (rp->drained[at.rank])
+            node->drained = xstrdup(rp->drained[at.rank]);
     }
 }
 
@@ -178,6 +185,7 @@ static void come_up(struct leader *ld, unsigned rank)
     node->lost = node->away = false;
     pool_set_state(ld->pool, rank, node->drained ? POOL_DRAINED : POOL_UP, node->drained);
     change_node(ld, rank);
+    stream_rank_back(ld, rank);
     leader_wake(ld);
 }
 
@@ -202,6 +210,7 @@ static void check_executor(struct leader *ld, unsigned rank, json_object *msg)
 void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
 {
     json_object *ids = jsonutil_get(msg, "jobs");
+    json_object *started = jsonutil_get(msg, "started");
     struct leader_node *node = &ld->nodes[rank];
     int64_t seq = 0;
     log_debug("rank %u: executor: %s", rank, jsonutil_show(msg).text);
@@ -211,8 +220,12 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         int index = job->nodes ? job_node_index(job, rank) : -1;
-        if (index >= 0 && !job->nodes[index].done)
-            compare_job(ld, job, (unsigned)index, rank, ids);
+        if (index < 0 || job->nodes[index].done)
+            continue;
+        /* the leader that was told so is gone, and had told nobody: other nodes were to come */
+        if (!job->nodes[index].started && has(started, job->sj.id))
+            manager_node_started(ld, job, (unsigned)index, time_now());
+        compare_job(ld, job, (unsigned)index, rank, ids);
     }
     end_stale(ld, rank, ids);
     if (node->lost && node->nstale == 0)

@@ -26,6 +26,13 @@ static void add_string(struct strbuf *b, const char *key, const char *text)
                 json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 }
 
+static void add_json(struct strbuf *b, const char *key, json_object *o)
+{
+    if (o)
+        strbuf_addf(b, ",\"%s\":%s", key,
+                    json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+}
+
 static void tell_text(struct leader *ld, struct text *t)
 {
     if (!t || t->streamed)
@@ -154,16 +161,19 @@ void change_urgency(struct leader *ld, const struct job *job)
     publish(ld, &b);
 }
 
+void change_memo(struct leader *ld, const struct job *job, json_object *memo)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "memo", job);
+    add_json(&b, "memo", memo);
+    publish(ld, &b);
+}
+
 void change_requeued(struct leader *ld, const struct job *job)
 {
     tell_step(ld, "requeue", job);
-}
-
-static void add_json(struct strbuf *b, const char *key, json_object *o)
-{
-    if (o)
-        strbuf_addf(b, ",\"%s\":%s", key,
-                    json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 }
 
 void change_ended(struct leader *ld, const struct job *job)
@@ -229,6 +239,8 @@ void change_node(struct leader *ld, unsigned rank)
                     (int)node.state);
         if (node.reason)
             add_string(&b, "reason", node.reason);
+        if (node.state == POOL_DOWN && ld->nodes[rank].drained)
+            add_string(&b, "drained", ld->nodes[rank].drained);
         publish(ld, &b);
         record_node(ld->store, rank, b.s);
     }

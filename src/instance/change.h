@@ -18,6 +18,7 @@ void change_started(struct leader *ld, const struct job *job);
 /* What the job waits for, or that it waits no more. */
 void change_depends(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);
+void change_memo(struct leader *ld, const struct job *job, json_object *memo);
 void change_urgency(struct leader *ld, const struct job *job);
 void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);

@@ -268,10 +268,13 @@ int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)
     if (n == 0)
         return 0;
     sub->wishes = xcalloc(n, sizeof(*sub->wishes));
-    sub->nwishes = n; /* at once, for what is freed after an error */
+    sub->nwishes = n;
     for (size_t i = 0; i < n; i++)
-        if (look_up(ld, &sub->wishes[i], json_object_array_get_idx(deps, i), err) < 0)
+        if (look_up(ld, &sub->wishes[i], json_object_array_get_idx(deps, i), err) < 0) {
+            depend_wishes_free(take(sub->wishes), n);
+            sub->nwishes = 0;
             return -1;
+        }
     return 0;
 }
 

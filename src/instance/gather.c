@@ -29,6 +29,11 @@ enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
 static int make_rundir(struct instance *in, struct error *err)
 {
     if (!in->options.rundir) {
+        if (in->sub.rundir) { /* it goes with the job */
+            in->rundir = path_make_below(in->sub.rundir, "hbatch-", err);
+            in->own_rundir = true;
+            return in->rundir ? 0 : -1;
+        }
         if (room_check_tmpdir(err) < 0)
             return -1;
         in->rundir = path_make_tmpdir("hbatch-", err);
@@ -172,7 +177,8 @@ json_object *gather_prepare(struct instance *in, struct error *err)
     if (in->options.recover && rank >= 0)
         end_former(in, (unsigned)rank);
     cleanup_json json_object *node =
-        node_discover(&in->options, in->world, in->by_mpirun, err);
+        in->sub.told ? node_told(sub_node(&in->sub))
+                     : node_discover(&in->options, in->world, in->by_mpirun, err);
     if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))
         return NULL;
     bool several = in->world_size > 1 || in->options.recover;
@@ -348,6 +354,17 @@ static int begin(struct instance *in, json_object **nodes)
 
 /* --- the description of the instance ---------------------------------------------------------- */
 
+/* A sub-instance lives in a job of its parent, and ends before that does. */
+static void describe_parent(const struct instance *in, json_object *o, double now)
+{
+    double end = in->sub.expiration, limit = in->options.time_limit;
+    if (limit > 0 && (end <= 0 || now + limit < end))
+        end = now + limit;
+    add_str(o, "foreign", "hbatch");
+    add_str(o, "foreign_id", in->sub.name);
+    json_object_object_add(o, "expiration", json_object_new_double(end));
+}
+
 static json_object *describe(const struct instance *in)
 {
     char host[256] = "localhost", id[64];
@@ -357,7 +374,9 @@ static json_object *describe(const struct instance *in)
              (unsigned)getpid());
     json_object *o = json_object_new_object();
     add_str(o, "instance", id);
-    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "level", json_object_new_int64(in->sub.level));
+    add_str(o, "parent_uri", in->sub.uri);
+    add_str(o, "jobid", in->sub.name);
     json_object_object_add(o, "size", json_object_new_int64(in->size));
     add_str(o, "uri", in->uri);
     add_str(o, "rundir", in->rundir);
@@ -366,7 +385,10 @@ static json_object *describe(const struct instance *in)
     add_str(o, "hostname", host);
     json_object_object_add(o, "pid", json_object_new_int64(getpid()));
     json_object_object_add(o, "starttime", json_object_new_double(now));
-    surroundings_describe(&in->options, o, now);
+    if (in->sub.told)
+        describe_parent(in, o, now);
+    else
+        surroundings_describe(&in->options, o, now);
     add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
     add_str(o, "policy", in->options.policy);
     json_object_object_add(o, "attrs", json_object_get(in->options.attrs));

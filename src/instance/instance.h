@@ -8,9 +8,12 @@
 #include "src/instance/leader.h"
 #include "src/instance/options.h"
 #include "src/instance/router.h"
+#include "src/instance/sub.h"
 
 struct instance {
     struct options options;
+    struct sub sub;        /* it is a job of another instance */
+    struct parent *parent; /* leader of a sub-instance */
     uv_loop_t loop;
     uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */

@@ -121,6 +121,19 @@ void submission_drop(struct submission *sub)
     free(sub);
 }
 
+void job_note(struct job *job, json_object *memo)
+{
+    if (!job->memo)
+        job->memo = json_object_new_object();
+    json_object_object_foreach(memo, key, value)
+    {
+        if (value)
+            json_object_object_add(job->memo, key, json_object_get(value));
+        else
+            json_object_object_del(job->memo, key);
+    }
+}
+
 uint64_t job_priority(int urgency)
 {
     enum { URGENCY_MAX = 31 };
@@ -174,6 +187,7 @@ void job_reset(struct job *job)
         free(job->exception->note);
     free(take(job->exception));
     json_object_put(take(job->output));
+    json_object_put(take(job->memo));
     job->requeue = job->ending = job->started = job->failed = false;
     job->state = JOB_SCHED;
     job->status = -1;
@@ -246,6 +260,7 @@ void job_free(struct job *job)
     free(job->deps);
     free(job->reason);
     json_object_put(job->output);
+    json_object_put(job->memo);
     free(job->log.s);
     submission_drop(job->sub);
     free(job);

@@ -77,6 +77,7 @@ struct job {
     size_t ndeps, ndeps_left, deps_met_first;
     struct dependency *dependents; /* of other jobs, on this one */
     char *reason;                  /* why it is in state DEPEND */
+    json_object *memo;             /* what was noted of it (RFC 21, memo), or NULL */
     struct strbuf log;             /* RFC 18 lines */
     struct stream *streams;        /* that attach to it */
 };
@@ -97,6 +98,8 @@ struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgen
                        double when);
 /* Note an exception; the worst one stays. */
 void job_except(struct job *job, const char *type, int severity, const char *note);
+/* Add MEMO, an object, to what is noted of the job; null takes a key away. */
+void job_note(struct job *job, json_object *memo);
 /* The scheduler's priority of an urgency: 31 goes before everything, 0 is held. */
 uint64_t job_priority(int urgency);
 /* As if it had not been placed: state SCHED, without resources and exception; its log stays. */

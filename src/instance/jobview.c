@@ -108,6 +108,10 @@ json_object *jobview_active(const struct job *job, double left)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
+    if (job->memo) {
+        json_object_object_add(o, "memo", json_object_get(job->memo));
+        add_str(o, "uri", jsonutil_string(jsonutil_get(job->memo, "uri")));
+    }
     if (job->exception)
         add_exception(o, job->exception->type, job->exception->severity,
                       job->exception->note);
@@ -166,6 +170,9 @@ json_object *jobview_nodes(const struct pool *pool)
         jsonutil_add_idset(o, "free_cores", node.free_cores);
         jsonutil_add_idset(o, "free_gpus", node.free_gpus);
         json_object_object_add(o, "state", json_object_new_string(states[node.state]));
+        json_object *properties = pool_properties(pool, node.rank);
+        if (properties)
+            json_object_object_add(o, "properties", properties);
         if (node.reason)
             json_object_object_add(o, "reason", json_object_new_string(node.reason));
         json_object_array_add(nodes, o);

@@ -161,6 +161,8 @@ static void on_check(uv_check_t *h)
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
+    if (ld->config.changed)
+        ld->config.changed(ld->config.arg);
     if (ld->finish && jobtable_count(ld->jobs) == 0)
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
@@ -348,6 +350,14 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted)
 void leader_rank_lost(struct leader *ld, unsigned rank, double wait)
 {
     report_rank_lost(ld, rank, wait);
+}
+
+/* The others' stores tell it already: at a restart, this one must not look older than theirs. */
+void leader_set_generation(struct leader *ld, unsigned generation)
+{
+    ld->config.generation = generation;
+    ld->flush_due = true;
+    leader_wake(ld);
 }
 
 void leader_finish(struct leader *ld, const char *why)

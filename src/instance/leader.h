@@ -31,7 +31,8 @@ struct leader_config {
     const char *store;       /* path of the store, if there is no replica */
     struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
-    unsigned generation;          /* of leaders: each has another one */
+    unsigned
+        generation; /* of leaders and sets of members: each leader begins with another one */
     /* Carry LINE to the executor of RANK. */
     void (*to_exec)(void *arg, unsigned rank, const char *line, size_t len);
     /* Add a line (with its newline) to the state stream; NULL: nobody to tell. */
@@ -42,6 +43,8 @@ struct leader_config {
     uint64_t (*safe)(void *arg);
     /* Bring info up to date, before a client gets it; NULL: it is. */
     void (*describe)(void *arg);
+    /* Jobs have changed: leader_stats may tell something else. NULL: nobody wants to know. */
+    void (*changed)(void *arg);
     /* All ranks are to leave, and to be started again. */
     void (*restart)(void *arg, const char *reason);
     /* A shutdown was asked for, by a client or leader_shutdown, and no job is active any more. */
@@ -59,10 +62,14 @@ void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 /* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
  * them, for WAIT seconds. */
 void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
+/* The ranks that are left are another set of members, with this GENERATION. */
+void leader_set_generation(struct leader *ld, unsigned generation);
 /* The instance ends when its jobs have; WHY: a sentence. */
 void leader_finish(struct leader *ld, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
+/* How many jobs are in which state, as job.stats tells it; a new object. */
+json_object *leader_stats(struct leader *ld);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

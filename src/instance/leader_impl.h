@@ -78,6 +78,8 @@ void reply_result(struct leader *ld, const struct request *rq, json_object *resu
 void reply_error(struct leader *ld, const struct request *rq, const struct error *err);
 /* After the next commit: what it says is then in the store. */
 void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result);
+/* After what was decided so far would survive this leader. */
+void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result);
 void replies_stored(struct leader *ld); /* the commit was made */
 void replies_flush(struct leader *ld);  /* those that are safe */
 void replies_forget(struct leader *ld, struct client *c);
@@ -127,6 +129,8 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
+/* Note MEMO, an object, of the job. */
+void manager_memo(struct leader *ld, struct job *job, json_object *memo);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
@@ -201,6 +205,8 @@ void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);
 void stream_input(struct job *job, const struct client *c);
 void stream_input_ack(struct leader *ld, unsigned rank, json_object *msg);
 void stream_rank_lost(struct leader *ld, unsigned rank);
+/* RANK was not there, perhaps since before this leader; now its output can be read. */
+void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);
 void stream_client_gone(struct leader *ld, struct client *c);

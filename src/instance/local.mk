@@ -3,6 +3,9 @@ bin_PROGRAMS += bin/hbatch-instance
 bin_hbatch_instance_SOURCES = \
 	src/instance/main.c src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/front.c src/instance/front.h \
+	src/instance/lead.c src/instance/lead.h \
+	src/instance/sub.c src/instance/sub.h \
 	src/instance/options.c src/instance/options.h \
 	src/instance/node.c src/instance/node.h \
 	src/instance/checks.c src/instance/checks.h \

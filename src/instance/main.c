@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* hbatch-instance: one rank of an instance: pools its node with the others, serves clients, and
- * carries messages between the leader and its executor.  Rank 0 is the leader, too. */
+ * carries messages between the leader and its executor.  One of them leads (lead.h). */
 #include "config.h"
 
 #include <errno.h>
@@ -19,23 +19,17 @@
 #include "src/instance/checks.h"
 #include "src/instance/early.h"
 #include "src/instance/node.h"
+#include "src/instance/front.h"
 #include "src/instance/instance.h"
+#include "src/instance/lead.h"
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
-
-/* Exit code: the time limit came before the program had ended (as timeout(1) says it). */
-#define EXIT_EXPIRED 124
-
-/* How long an executor waits for a new rank: where hbatch start sees to it that there will be one,
- * and where nobody does. */
-#define ORPHAN_S 20.0
-#define ORPHAN_ALONE_S 0.5
-/* What it takes an executor to end its tasks. */
-#define EXEC_END_S 6.0
 
 static void find_rank(struct instance *in)
 {
     struct launched l = surroundings_launcher();
+    if (in->sub.told)
+        l = (struct launched){.rank = in->sub.rank, .size = in->sub.size};
     in->rank = in->world = l.rank;
     in->size = in->world_size = l.size;
     in->by_mpirun = l.launched && !l.by_srun;
@@ -60,7 +54,8 @@ static json_object *exec_init(const struct instance *in)
                            json_object_get(json_object_object_get(node, "host")));
     json_object_object_add(o, "clock", json_object_new_double(checks_clock(node)));
     add_str(o, "uri", in->uri);
-    json_object_object_add(o, "level", json_object_new_int(0));
+    json_object_object_add(o, "level", json_object_new_int64(in->sub.level));
+    add_str(o, "parent_uri", in->sub.uri);
     add_str(o, "rundir", in->rundir);
     if (in->transport)
         json_object_object_add(
@@ -79,126 +74,6 @@ static json_object *exec_init(const struct instance *in)
     json_object_object_add(o, "gpus",
                            json_object_get(json_object_object_get(node, "gpus")));
     return o;
-}
-
-static void leave(struct instance *in)
-{
-    if (in->leaving)
-        return;
-    in->leaving = true;
-    uv_stop(&in->loop);
-}
-
-/* --- the initial program ---------------------------------------------------------------- */
-
-static void write_uri(const struct instance *in)
-{
-    FILE *f = fopen(in->options.uri_file, "we");
-    if (!f || fprintf(f, "%s\n", in->uri) < 0 || fclose(f) != 0)
-        log_error("cannot write %s: %s", in->options.uri_file, strerror(errno));
-}
-
-/* Which rank has to do with the program: the one on the host of hbatch start, which it tells that
- * all is ready, and which then runs the program.  Else rank 0, which runs it itself (REMOTE). */
-static unsigned front_rank(const struct instance *in, bool *remote)
-{
-    *remote = false;
-    if (!in->options.supervised || in->options.isvirtual)
-        return 0;
-    for (unsigned i = 0; i < in->size; i++) {
-        json_object *host = json_object_object_get(in->nodes[i], "host");
-        if (strcmp(json_object_get_string(host), in->options.supervised) == 0)
-            return i;
-    }
-    *remote = true;
-    return 0;
-}
-
-/* It ran beside the rank that started it, and nobody knows how it ends. */
-static void lose_program(struct instance *in)
-{
-    in->status = 1;
-    leader_finish(in->leader,
-                  "the initial program was lost with the rank that it was started by");
-}
-
-static void start_program(struct instance *in)
-{
-    struct error err;
-    bool remote;
-    if (in->rank != front_rank(in, &remote))
-        return;
-    if (in->options.uri_file)
-        write_uri(in);
-    if (in->options.supervised)
-        fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
-    if (in->options.supervised && !remote)
-        return;
-    if (in->options.recover) {
-        lose_program(in);
-        return;
-    }
-    in->program = program_start(in->options.program, in->uri, 0, &err);
-    if (in->program > 0)
-        return;
-    log_error("%s", err.text);
-    in->program = 0;
-    in->status = err.code == ENOENT ? 127 : 126;
-    leader_shutdown(in->leader, "the initial program could not be started");
-}
-
-static void tell_to_end(struct instance *in, int signum)
-{
-    if (in->program <= 0)
-        return;
-    in->told_to_end = true;
-    orphans_signal(in->program, signum);
-}
-
-/* Whether mpirun started us, which sends SIGKILL to its ranks a second after SIGTERM. */
-static bool in_a_hurry(const struct instance *in)
-{
-    return in->by_mpirun;
-}
-
-static void on_patience(uv_timer_t *h)
-{
-    struct instance *in = h->data;
-    orphans_kill(1);
-    leave(in);
-}
-
-/* The last thing: an initial program that was told to end is given time, then killed with all
- * that it started; one that ended by itself may leave processes behind. */
-static void leave_with_program(struct instance *in)
-{
-    if (!in->exec_gone)
-        return;
-    if (in->told_to_end && in->program > 0) {
-        uv_timer_init(&in->loop, &in->patience);
-        in->patience.data = in;
-        uv_timer_start(&in->patience, on_patience,
-                       in_a_hurry(in) && !leader_expired(in->leader) ? 100 : 5000, 0);
-        return;
-    }
-    if (in->told_to_end)
-        orphans_kill(1);
-    leave(in);
-}
-
-static void reap_program(struct instance *in)
-{
-    int status;
-    if (in->program <= 0 || waitpid(in->program, &status, WNOHANG) != in->program)
-        return;
-    in->program = 0;
-    program_ended();
-    if (leader_expired(in->leader))
-        in->status = EXIT_EXPIRED;
-    else if (in->status == 0)
-        in->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    leader_shutdown(in->leader, "the instance's program has ended");
-    leave_with_program(in);
 }
 
 /* The executor goes on with its tasks, and what is left is in the store. */
@@ -241,16 +116,18 @@ static void on_signal(uv_signal_t *h, int signum)
     if (signum == SIGCHLD) {
         execlink_reap(in->exec);
         if (in->leader)
-            reap_program(in);
+            front_reap(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
     } else if (is_for_restart(in, &signum)) {
         on_restart(in);
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
-        tell_to_end(in, signum);
-        if (in_a_hurry(in) && h->signum != SIGUSR2)
+        front_tell(in, signum);
+        if (front_in_a_hurry(in) && h->signum != SIGUSR2)
             leader_hurry(in->leader, 0.3);
+        else if (in->sub.told) /* the parent kills what has not ended after 5 s */
+            leader_hurry(in->leader, SUB_GRACE_S);
         leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                      : "the instance was terminated");
     }
@@ -274,7 +151,7 @@ static void on_exec_gone(void *arg)
 {
     struct instance *in = arg;
     in->exec_gone = true;
-    leave_with_program(in);
+    front_leave(in);
 }
 
 /* The router says so on each rank when the leader has no more work. */
@@ -283,204 +160,10 @@ static void on_quit(void *arg)
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
         in->status = EXIT_EXPIRED;
-    tell_to_end(in, SIGHUP);
+    front_tell(in, SIGHUP);
     execlink_quit(in->exec, on_exec_gone, in);
 }
 
-/* A rank that is alone leaves without the others. */
-static void on_exec_gone_alone(void *arg)
-{
-    struct instance *in = arg;
-    if ((in->own_rundir || in->options.supervised) && !in->options.isvirtual)
-        path_remove_tree(in->rundir);
-    _exit(1);
-}
-
-static void on_quiet(void *arg)
-{
-    struct instance *in = arg;
-    router_quit_all(in->router);
-}
-
-static void to_exec(void *arg, unsigned rank, const char *line, size_t len)
-{
-    struct instance *in = arg;
-    router_to_exec(in->router, rank, line, len);
-}
-
-static void publish(void *arg, const char *text, size_t len)
-{
-    struct instance *in = arg;
-    router_publish(in->router, text, len);
-}
-
-static void on_usage(void *arg, const struct usage *u)
-{
-    struct instance *in = arg;
-    json_object_object_add(in->info, "usage", usage_to_json(u));
-}
-
-static uint64_t published(void *arg)
-{
-    struct instance *in = arg;
-    return transport_published(in->transport);
-}
-
-static uint64_t safe(void *arg)
-{
-    struct instance *in = arg;
-    return transport_safe(in->transport);
-}
-
-static void describe(void *arg)
-{
-    struct instance *in = arg;
-    json_object_object_add(in->info, "traffic",
-                           traffic_to_json(transport_traffic(in->transport)));
-}
-
-/* The instance goes on by itself: hbatch start is to start ranks again. */
-static void restart_all(void *arg, const char *reason)
-{
-    struct instance *in = arg;
-    log_info("all ranks leave, and are started again: %s", reason);
-    router_restart_all(in->router);
-}
-
-static int start_leader(struct instance *in, struct error *err)
-{
-    cleanup_free char *store = xasprintf("%s/store-0.sqlite", in->rundir);
-    struct leader_config config = {
-        .loop = &in->loop,
-        .info = in->info,
-        .nodes = in->nodes,
-        .size = in->size,
-        .policy = in->options.policy,
-        .store = store,
-        .replica = take(in->replica),
-        .generation = in->members ? members_generation(in->members) : 0,
-        .starttime =
-            json_object_get_double(json_object_object_get(in->info, "starttime")),
-        .expiration =
-            json_object_get_double(json_object_object_get(in->info, "expiration")),
-        .to_exec = to_exec,
-        .publish = in->transport ? publish : NULL,
-        .published = in->transport ? published : NULL,
-        .safe = in->transport ? safe : NULL,
-        .describe = in->transport ? describe : NULL,
-        .restart = in->transport && in->options.supervised ? restart_all : NULL,
-        .quiet = on_quiet,
-        .arg = in,
-    };
-    in->leader = leader_create(&config, err);
-    return in->leader ? 0 : -1;
-}
-
-/* --- loss ------------------------------------------------------------------------------------ */
-
-static const char *host_of(const struct instance *in, unsigned rank)
-{
-    return json_object_get_string(json_object_object_get(in->nodes[rank], "host"));
-}
-
-static void on_lost(unsigned rank, bool sure, void *arg)
-{
-    struct instance *in = arg;
-    router_rank_lost(in->router, rank);
-    leader_rank_lost(in->leader, rank,
-                     sure ? in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S
-                          : members_fence(in->members));
-    if (in->options.supervised)
-        fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
-    /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
-    bool remote;
-    if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
-        restart_all(in, "the rank on the host of hbatch start was lost");
-}
-
-/* This rank succeeds the one that led. */
-static void on_lead(void *arg)
-{
-    struct instance *in = arg;
-    struct error err;
-    char host[256] = "localhost";
-    log_warning("rank %u leads the instance now", in->rank);
-    gethostname(host, sizeof(host) - 1);
-    add_str(in->info, "uri", in->uri);
-    add_str(in->info, "hostname", host);
-    json_object_object_add(in->info, "pid", json_object_new_int64(getpid()));
-    if (start_leader(in, &err) < 0) {
-        log_error("%s", err.text);
-        _exit(1);
-    }
-    router_new_leader(in->router, in->leader);
-    bool remote;
-    front_rank(in, &remote);
-    if (!in->options.supervised || remote)
-        lose_program(in);
-}
-
-static void on_led(unsigned rank, void *arg)
-{
-    struct instance *in = arg;
-    (void)rank;
-    router_new_leader(in->router, NULL);
-}
-
-static void on_confirmed(void *arg)
-{
-    struct instance *in = arg;
-    if (in->leader)
-        leader_confirmed(in->leader);
-}
-
-/* Nobody to agree with on an orderly end: this rank's tasks are killed, and it leaves. */
-static void on_alone(const char *why, void *arg)
-{
-    struct instance *in = arg;
-    log_error("%s: rank %u ends", why, in->rank);
-    if (in->exec)
-        execlink_quit(in->exec, on_exec_gone_alone, in);
-}
-
-static const struct members_ops members_ops = {.lost = on_lost,
-                                               .lead = on_lead,
-                                               .led = on_led,
-                                               .confirmed = on_confirmed,
-                                               .alone = on_alone};
-
-/* Who is not here, and who is and has not told what it has. */
-static void await_ranks(struct instance *in)
-{
-    for (unsigned i = 0; i < in->size; i++) {
-        if (!transport_is_lost(in->transport, i)) {
-            leader_await(in->leader, i);
-            continue;
-        }
-        leader_rank_lost(in->leader, i, 0);
-        fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, i));
-    }
-}
-
-/* The rank on the host of hbatch start, or -1. */
-static int home_rank(const struct instance *in)
-{
-    bool remote;
-    unsigned rank = front_rank(in, &remote);
-    return in->options.supervised && !in->options.isvirtual && !remote ? (int)rank : -1;
-}
-
-static int join(struct instance *in, struct error *err)
-{
-    in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
-    if (in->options.recover && replica_restore(in->replica, err) < 0)
-        return -1;
-    in->members = members_create(&in->loop, in->transport, in->generation, home_rank(in),
-                                 &members_ops, in);
-    return 0;
-}
-
-/* The files are nobody's yet: there is no instance. */
 static bool is_unused(const struct instance *in)
 {
     return in->own_rundir || (in->options.supervised && !in->options.recover);
@@ -500,6 +183,9 @@ static void end_early(void *arg)
 static int bring_up(struct instance *in, struct error *err)
 {
     struct early *early = NULL;
+    if (sub_read(&in->sub, err) < 0)
+        return -1;
+    in->options.isvirtual |= in->sub.isvirtual;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
@@ -523,12 +209,12 @@ static int bring_up(struct instance *in, struct error *err)
         json_object_put(take(node));
     if (!node)
         node = node_unusable(&in->options, in->world, err->text);
-    if (gather(in, node, err) < 0 || (in->transport && join(in, err) < 0))
+    if (gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
         return -1;
     early_stop(early);
     start_signals(in);
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
-    if (leads && start_leader(in, err) < 0)
+    if (leads && lead_start(in, err) < 0)
         return -1;
     struct router_config config = {
         .loop = &in->loop,
@@ -540,7 +226,7 @@ static int bring_up(struct instance *in, struct error *err)
         .replica = in->replica,
         .members = in->members,
         .epoch = in->epoch,
-        .usage = on_usage,
+        .usage = lead_usage,
         .socket = in->uri + strlen("local://"),
         .init = exec_init(in),
         .quit = on_quit,
@@ -552,8 +238,10 @@ static int bring_up(struct instance *in, struct error *err)
         return -1;
     if (in->transport)
         gather_sign(in);
+    if (leads)
+        lead_tell_parent(in);
     if (in->options.recover && leads)
-        await_ranks(in);
+        lead_await_ranks(in);
     if (in->options.recover && !execlink_attached(in->exec))
         router_exec_replaced(in->router);
     return 0;
@@ -565,6 +253,8 @@ static void tear_down(struct instance *in)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     if (in->transport)
         gather_sign_off(in);
+    parent_farewell(in->parent);
+    parent_destroy(in->parent);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);
@@ -627,7 +317,7 @@ int main(int argc, char **argv)
     uv_loop_init(&in.loop);
     if (bring_up(&in, &err) < 0)
         give_up(&in, &err);
-    start_program(&in);
+    front_start(&in);
     if (!in.leaving)
         uv_run(&in.loop, UV_RUN_DEFAULT);
     tear_down(&in);

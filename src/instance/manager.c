@@ -340,6 +340,10 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 {
     if (job->nodes[index].done)
         return;
+    /* what ends well was started: its start event may have been told to a leader that is gone */
+    if (report && !job->nodes[index].started &&
+        !(job->exception && job->exception->severity == 0))
+        manager_node_started(ld, job, index, when);
     job_node_done(job, index, status, report);
     if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);
@@ -410,5 +414,15 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
     }
     change_urgency(ld, job);
     store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
+    leader_wake(ld);
+}
+
+void manager_memo(struct leader *ld, struct job *job, json_object *memo)
+{
+    job_note(job, memo);
+    job_event(ld, job, time_now(), "memo",
+              json_object_to_json_string_ext(memo, JSON_C_TO_STRING_PLAIN |
+                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
+    change_memo(ld, job, memo);
     leader_wake(ld);
 }

@@ -13,6 +13,11 @@
 
 enum { BEAT_MS = 1000, ASK_MS = 100 };
 
+/* How long a rank without a leader waits for others, in timeouts. */
+#define SECOND_WAIT 0.75
+/* What it takes an executor to kill its tasks, and a leader's rank to say so. */
+#define KILL_S 1.0
+
 /* The letters (PROTOCOL, section 3). */
 enum {
     BEAT =
@@ -25,6 +30,8 @@ enum {
     TAIL_END = 'E',      /* "EPOCH": its end */
     REFORM = 'F',        /* "GENERATION EPOCH LOST": re-form without these ranks */
     EXPEL = 'X',         /* you were given up */
+    PROBE = 'K',         /* are you there? */
+    HERE = 'k',          /* yes */
 };
 
 enum phase {
@@ -52,7 +59,9 @@ struct members {
     unsigned nawaited, generation;
     enum phase phase;
     double waiting_since;
+    double looked;      /* when heard was last looked at */
     struct strbuf tail; /* of the epoch that is being pulled */
+    unsigned tail_from;
     uint64_t since;
     bool stopped;
 };
@@ -145,8 +154,7 @@ static void order_reform(struct members *m)
     for (unsigned i = 0; i < m->size; i++)
         if (i != m->rank && alive(m, i)) {
             tell(m, i, REFORM, order);
-            if (before != m->rank)
-                transport_confirm(m->transport, i, m->epoch[i]);
+            transport_confirm(m->transport, i, m->epoch[i]);
         }
     reform(m, m->generation, epoch);
     if (before != m->rank) {
@@ -181,6 +189,7 @@ static void answered(struct members *m)
         return;
     }
     m->phase = PULLING;
+    m->tail_from = best;
     free(strbuf_take(&m->tail));
     tell_number(m, best, TAIL, transport_applied(m->transport));
 }
@@ -296,17 +305,54 @@ static bool find_silent(struct members *m, double now)
 {
     bool any = false;
     unsigned next = candidate(m);
+    bool leads = leader_of(m) == m->rank || m->phase == SETTLED;
+    double limit = leads ? m->timeout : m->timeout * SECOND_WAIT;
     for (unsigned i = 0; i < m->size; i++) {
-        if (i == m->rank || !alive(m, i) || now - m->heard[i] < m->timeout)
+        if (i == m->rank || !alive(m, i) || now - m->heard[i] < limit)
             continue;
         if (next != m->rank && i != next)
             continue;
-        if (m->phase == WAITING) /* a second one: this rank hears nobody */
+        if (m->phase == WAITING) /* it waits by another clock: wait_on */
             continue;
         give_up(m, i, false);
         any = true;
     }
     return any;
+}
+
+/* Whether this process was stopped: what the others have said meanwhile is yet to be read. */
+static bool was_asleep(struct members *m, double now)
+{
+    bool asleep = m->looked > 0 && now - m->looked > 2.5 * BEAT_MS / 1000;
+    m->looked = now;
+    if (!asleep)
+        return false;
+    for (unsigned i = 0; i < m->size; i++)
+        m->heard[i] = MAX(m->heard[i], now - m->timeout + 1.5 * BEAT_MS / 1000);
+    m->waiting_since = now;
+    return true;
+}
+
+/* The one that should lead next says nothing: it may have died, too, or it is this rank that nobody
+ * hears.  All are asked; who does not answer is given up. */
+static void wait_on(struct members *m, double now)
+{
+    bool any = false;
+    bool over = now - m->waiting_since > m->timeout * SECOND_WAIT;
+    for (unsigned i = 0; i < m->size; i++) {
+        if (i == m->rank || !alive(m, i))
+            continue;
+        if (!over)
+            tell(m, i, PROBE, "");
+        else if (m->heard[i] <= m->waiting_since) {
+            give_up(m, i, false);
+            any = true;
+        }
+    }
+    if (any)
+        react(m);
+    else if (over)
+        alone(m, "the leader is not heard any more, and no other one leads");
 }
 
 static void on_ask_timer(uv_timer_t *h)
@@ -328,10 +374,12 @@ static void on_timer(uv_timer_t *h)
                 tell_number(m, i, BEAT, least);
     } else if (alive(m, leader))
         tell_number(m, leader, BEAT, transport_applied(m->transport));
+    if (was_asleep(m, now))
+        return;
     if (find_silent(m, now))
         react(m);
-    else if (m->phase == WAITING && now - m->waiting_since > m->timeout * 0.75)
-        alone(m, "the leader is not heard any more, and no other one");
+    else if (m->phase == WAITING)
+        wait_on(m, now);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -454,7 +502,10 @@ unsigned members_generation(const struct members *m)
 
 double members_fence(const struct members *m)
 {
-    return m->timeout;
+    /* Whom nobody hears gives up the leader a timeout and a beat after it heard it last, and itself
+     * a second wait and a beat later; this rank may have heard of it for the last time a beat
+     * before that. */
+    return m->timeout * SECOND_WAIT + 3.0 * BEAT_MS / 1000 + KILL_S;
 }
 
 /* --- what others say ------------------------------------------------------------------------ */
@@ -491,6 +542,8 @@ static void on_ping(struct members *m, unsigned src, uint64_t generation)
     }
     if (m->phase == WAITING)
         m->waiting_since = time_mono();
+    if (src != leader_of(m))
+        transport_hold(m->transport); /* no further than this answer says */
     tell(m, src, PONG, yes);
 }
 
@@ -506,17 +559,22 @@ static void on_pong(struct members *m, unsigned src, char *text)
         answered(m);
 }
 
+struct asker {
+    struct members *m;
+    unsigned rank;
+};
+
 static void send_epoch(uint64_t epoch, const char *data, size_t len, void *arg)
 {
-    struct members *m = arg;
+    const struct asker *asker = arg;
+    struct members *m = asker->m;
     const char *end = data + len;
-    unsigned to = candidate(m);
     for (const char *nl; data < end && (nl = memchr(data, '\n', (size_t)(end - data)));
          data = nl + 1) {
         cleanup_free char *line = xasprintf("%c%.*s", TAIL_LINE, (int)(nl - data), data);
-        transport_send(m->transport, to, line, (size_t)(nl - data) + 1);
+        transport_send(m->transport, asker->rank, line, (size_t)(nl - data) + 1);
     }
-    tell_number(m, to, TAIL_END, epoch);
+    tell_number(m, asker->rank, TAIL_END, epoch);
 }
 
 static void on_tail_line(struct members *m, const char *text, size_t len)
@@ -585,16 +643,23 @@ bool members_line(struct members *m, unsigned src, char *line, size_t len)
     case PONG:
         on_pong(m, src, line + 1);
         return true;
+    case PROBE:
+        tell(m, src, HERE, "");
+        return true;
+    case HERE:     /* it was heard */
     case NOT_LOST: /* asked again, until one of us sees that he is wrong */
         return true;
     case TAIL:
-        transport_tail(m->transport, strtoull(line + 1, NULL, 10), send_epoch, m);
+        transport_tail(m->transport, strtoull(line + 1, NULL, 10), send_epoch,
+                       &(struct asker){m, src});
         return true;
     case TAIL_LINE:
-        on_tail_line(m, line + 1, len - 1);
+        if (src == m->tail_from)
+            on_tail_line(m, line + 1, len - 1);
         return true;
     case TAIL_END:
-        on_tail_end(m, strtoull(line + 1, NULL, 10));
+        if (src == m->tail_from)
+            on_tail_end(m, strtoull(line + 1, NULL, 10));
         return true;
     case REFORM:
         on_reform(m, src, line + 1);

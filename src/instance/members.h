@@ -29,7 +29,7 @@
 #include "src/comm/transport.h"
 
 /* Seconds of silence after which a rank is given up; HBATCH_LOSS_TIMEOUT says otherwise.  Ranks
- * that hear no leader wait as long again for another one. */
+ * that hear no leader wait three quarters of it for another one. */
 #define MEMBERS_TIMEOUT 4.0
 
 struct members;

@@ -37,6 +37,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
+    rp->drained = xcalloc(size, sizeof(*rp->drained));
     rp->size = size;
     return rp;
 }
@@ -65,6 +66,9 @@ void replica_destroy(struct replica *rp)
     rset_destroy(rp->all);
     store_close(rp->store);
     free(rp->execs);
+    for (unsigned i = 0; i < rp->size; i++)
+        free(rp->drained[i]);
+    free(rp->drained);
     free(rp->shutdown);
     free(rp);
 }
@@ -317,6 +321,17 @@ static int on_urgency(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_memo(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    json_object *memo = jsonutil_get(o, "memo");
+    if (!job)
+        return -1;
+    if (json_object_is_type(memo, json_type_object))
+        job_note(job, memo);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -356,6 +371,9 @@ static int on_node(struct replica *rp, json_object *o, struct error *err)
     if (pool_set_state(rp->pool, (unsigned)rank, (enum pool_node_state)state,
                        jsonutil_string(jsonutil_get(o, "reason"))) < 0)
         return error_set(err, EINVAL, "there is no rank %lld", (long long)rank);
+    const char *drained = jsonutil_string(jsonutil_get(o, "drained"));
+    free(rp->drained[rank]);
+    rp->drained[rank] = drained ? xstrdup(drained) : NULL;
     record_node(rp->store, (unsigned)rank, json_object_to_json_string(o));
     return 0;
 }
@@ -398,6 +416,7 @@ static const struct {
     {"event", on_event},
     {"done", on_done},
     {"exec", on_exec},
+    {"memo", on_memo},
     {"shutdown", on_shutdown},
 };
 

@@ -201,8 +201,10 @@ void report_drain(struct leader *ld, unsigned rank, bool drained, const char *re
     struct leader_node *node = &ld->nodes[rank];
     free(node->drained);
     node->drained = drained ? xstrdup(reason ? reason : "") : NULL;
-    if (node->lost) /* it will be, when it is back */
+    if (node->lost) { /* it will be, when it is back */
+        change_node(ld, rank);
         return;
+    }
     pool_set_state(ld->pool, rank, drained ? POOL_DRAINED : POOL_UP,
                    drained ? reason : NULL);
     change_node(ld, rank);

@@ -157,6 +157,22 @@ static const struct store_run *find_run(const struct store_run *runs, size_t n,
     return NULL;
 }
 
+/* The last state of what was noted, from the log. */
+static void restore_memo(struct job *job)
+{
+    static const char mark[] = "\"name\":\"memo\"";
+    for (char *line = job->log.s, *end; line && (end = strchr(line, '\n'));
+         line = end + 1) {
+        if (!memmem(line, (size_t)(end - line), mark, sizeof(mark) - 1))
+            continue;
+        cleanup_free char *text = xstrndup(line, (size_t)(end - line));
+        cleanup_json json_object *o = json_tokener_parse(text);
+        json_object *memo = jsonutil_get(o, "context");
+        if (json_object_is_type(memo, json_type_object))
+            job_note(job, memo);
+    }
+}
+
 static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, int64_t cc,
                        const struct store_job *sj, const struct store_run *runs,
                        size_t nruns, struct error *err)
@@ -169,6 +185,7 @@ static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, i
     const struct store_run *run = find_run(runs, nruns, job->sj.id);
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
+    restore_memo(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;
     if (job->state == JOB_SCHED &&

@@ -8,7 +8,7 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-struct reply { /* one that waits for the next commit */
+struct reply { /* one that waits for the next commit, or for the second rank */
     struct reply *next;
     struct request rq;
     json_object *result;
@@ -47,15 +47,29 @@ void reply_error(struct leader *ld, const struct request *rq, const struct error
     client_send_json(rq->client, o);
 }
 
-void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result)
+static struct reply *add_reply(struct leader *ld, const struct request *rq,
+                               json_object *result)
 {
     struct reply *r = xcalloc(1, sizeof(*r));
     r->rq = *rq;
     r->result = result;
     *ld->replies_end = r;
     ld->replies_end = &r->next;
-    ld->replies_fresh = true;
     leader_wake(ld);
+    return r;
+}
+
+void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result)
+{
+    add_reply(ld, rq, result);
+    ld->replies_fresh = true;
+}
+
+void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result)
+{
+    struct reply *r = add_reply(ld, rq, result);
+    r->stored = true; /* which it need not be */
+    r->epoch = gate_epoch(ld);
 }
 
 /* What the reply promises to follow begins right after it. */
@@ -86,11 +100,14 @@ void replies_stored(struct leader *ld)
 void replies_flush(struct leader *ld)
 {
     uint64_t safe = gate_safe(ld);
-    while (ld->replies && ld->replies->stored && ld->replies->epoch <= safe) {
-        struct reply *r = ld->replies;
-        ld->replies = r->next;
-        if (!ld->replies)
-            ld->replies_end = &ld->replies;
+    for (struct reply **p = &ld->replies, *r; (r = *p);) {
+        if (!r->stored || r->epoch > safe) {
+            p = &r->next;
+            continue;
+        }
+        *p = r->next;
+        if (!*p)
+            ld->replies_end = p;
         /* "follow" is a note to ourselves, not part of the result */
         json_object *note = json_object_get(json_object_object_get(r->result, "follow"));
         json_object_object_del(r->result, "follow");

@@ -66,6 +66,27 @@ static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t
     reply_when_stored(ld, rq, result);
 }
 
+static int on_count(void *arg, const struct store_entry *entry)
+{
+    *(uint64_t *)arg = entry->job.count;
+    return 1;
+}
+
+/* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
+static bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
+                          jobid_t *first, uint64_t *count)
+{
+    struct error err;
+    if (keys_find(ld->keys, key, first, count))
+        return true;
+    if (!rq->again || !(*first = store_find_key(ld->store, key, &err)))
+        return false;
+    struct store_filter filter = {.ids = first, .nids = 1, .max = 1};
+    *count = 1;
+    store_list(ld->store, &filter, on_count, count, &err);
+    return true;
+}
+
 static int rpc_submit(struct leader *ld, const struct request *rq, json_object *params,
                       struct error *err)
 {
@@ -97,7 +118,7 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
                          "request: follow must be none, status or attach, not %s",
                          follow);
     opts.urgency = (int)urgency;
-    if (!key || !keys_find(ld->keys, opts.key, &first, &count)) {
+    if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
         struct submission *sub = manager_submit(ld, spec, &opts, err);
         if (!sub)
             return -1;
@@ -272,7 +293,7 @@ static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *
     json_object *result = json_object_new_object();
     json_object_object_add(result, "canceled", json_object_new_int64(canceled));
     json_object_object_add(result, "errors", errors);
-    reply_result(ld, rq, result);
+    reply_when_safe(ld, rq, result);
     return 0;
 }
 
@@ -290,7 +311,7 @@ static int rpc_kill(struct leader *ld, const struct request *rq, json_object *pa
     if (job->state != JOB_RUN || !job->map)
         return error_set(err, EINVAL, "the job is not running: cancel it instead");
     launch_signal(ld, job, (int)signum);
-    reply_result(ld, rq, json_object_new_object());
+    reply_when_safe(ld, rq, json_object_new_object());
     return 0;
 }
 
@@ -314,6 +335,21 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
                          sizeof(job->exception->type) - 1, jsonutil_show(given).text);
     manager_exception(ld, job, type, (int)severity,
                       jsonutil_string(jsonutil_get(params, "note")));
+    reply_when_safe(ld, rq, json_object_new_object());
+    return 0;
+}
+
+static int rpc_memo(struct leader *ld, const struct request *rq, json_object *params,
+                    struct error *err)
+{
+    json_object *memo = jsonutil_get(params, "memo");
+    struct job *job = active_job(ld, params, err);
+    if (!job)
+        return -1;
+    if (!json_object_is_type(memo, json_type_object))
+        return error_set(err, EINVAL, "request: memo must be an object, not %s",
+                         jsonutil_show(memo).text);
+    manager_memo(ld, job, memo);
     reply_result(ld, rq, json_object_new_object());
     return 0;
 }
@@ -331,10 +367,11 @@ static int rpc_urgency(struct leader *ld, const struct request *rq, json_object 
     json_object *result = json_object_new_object();
     json_object_object_add(result, "old", json_object_new_int(job->urgency));
     manager_urgency(ld, job, (int)urgency);
-    reply_result(ld, rq, result);
+    reply_when_safe(ld, rq, result);
     return 0;
 }
 
+/* clang-format off */
 const struct rpc rpc_job_table[] = {
     {"job.submit", rpc_submit},
     {"job.attach", rpc_attach},
@@ -346,5 +383,7 @@ const struct rpc rpc_job_table[] = {
     {"job.kill", rpc_kill},
     {"job.raise", rpc_raise},
     {"job.urgency", rpc_urgency},
+    {"job.memo", rpc_memo},
     {NULL, NULL},
 };
+/* clang-format on */

@@ -120,12 +120,10 @@ static void put_int(json_object *o, const char *key, int64_t v)
     json_object_object_add(o, key, json_object_new_int64(v));
 }
 
-static int rpc_stats(struct leader *ld, const struct request *rq, json_object *params,
-                     struct error *err)
+json_object *leader_stats(struct leader *ld)
 {
     struct store_stats st;
     int64_t pending = 0, running = 0;
-    (void)params, (void)err;
     store_stats(ld->store, &st);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         *(job->state & JOB_PENDING ? &pending : &running) += 1;
@@ -137,7 +135,14 @@ static int rpc_stats(struct leader *ld, const struct request *rq, json_object *p
     put_int(o, "failed", (int64_t)st.failed);
     put_int(o, "canceled", (int64_t)st.canceled);
     put_int(o, "timeout", (int64_t)st.timeout);
-    reply_result(ld, rq, o);
+    return o;
+}
+
+static int rpc_stats(struct leader *ld, const struct request *rq, json_object *params,
+                     struct error *err)
+{
+    (void)params, (void)err;
+    reply_result(ld, rq, leader_stats(ld));
     return 0;
 }
 

@@ -39,7 +39,7 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
     }
     hwloc_bitmap_foreach_end();
     leader_wake(ld);
-    reply_result(ld, rq, json_object_new_object());
+    reply_when_safe(ld, rq, json_object_new_object());
     return 0;
 }
 

@@ -470,6 +470,34 @@ void stream_launched(struct leader *ld, struct job *job)
             open_readers(ld, st, job);
 }
 
+/* What streams of LIST did not ask RANK for, of JOB, when it was not there. */
+static void read_again(struct leader *ld, struct stream *list, const struct job *job,
+                       unsigned rank)
+{
+    for (struct stream *st = list; st; st = st->job_next) {
+        if (st->kind != ATTACH || !st->output)
+            continue;
+        const struct reader *r = st->readers;
+        while (r && (r->id != job->sj.id || r->rank != rank))
+            r = r->next;
+        if (!r)
+            open_reader(ld, st, job->sj.id, rank, NULL);
+    }
+}
+
+void stream_rank_back(struct leader *ld, unsigned rank)
+{
+    for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
+        if (!job->map || job_node_index(job, rank) < 0)
+            continue;
+        const struct job *parent =
+            job->sub->parent ? jobtable_find(ld->jobs, job->sub->parent) : NULL;
+        read_again(ld, job->streams, job, rank);
+        if (parent)
+            read_again(ld, parent->streams, job, rank);
+    }
+}
+
 struct finished {
     struct leader *ld;
     struct stream *st; /* FOLLOW: gets the ends; else NULL */

@@ -276,6 +276,11 @@ json_object *jobspec_dependencies(const struct jobspec *js)
     return jsonutil_get(js->system, "dependencies");
 }
 
+json_object *jobspec_files(const struct jobspec *js)
+{
+    return jsonutil_get(js->system, "files");
+}
+
 json_object *jobspec_attr(const struct jobspec *js, const char *path)
 {
     json_object *o = jsonutil_get(js->json, "attributes");

@@ -68,5 +68,7 @@ json_object *jobspec_dependencies(const struct jobspec *js); /* RFC 26 array, or
 json_object *jobspec_attr(const struct jobspec *js, const char *path);
 /* shell option NAME as attributes.system.shell.options.NAME, or NULL. */
 json_object *jobspec_option(const struct jobspec *js, const char *name);
+/* attributes.system.files (RFC 37), or NULL. */
+json_object *jobspec_files(const struct jobspec *js);
 
 #endif

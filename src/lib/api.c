@@ -166,6 +166,15 @@ int hbatch_jobspec_add_program(struct hbatch_jobspec *js, int argc,
     return rc < 0 ? fail(err, &e) : 0;
 }
 
+int hbatch_jobspec_set_instance(struct hbatch_jobspec *js, int noptions,
+                                const char *const *options, const char *script,
+                                struct hbatch_error *err)
+{
+    struct error e;
+    int rc = build_set_instance(js, noptions, options, script, &e);
+    return rc < 0 ? fail(err, &e) : 0;
+}
+
 char *hbatch_jobspec_encode(struct hbatch_jobspec *js, struct hbatch_error *err)
 {
     struct error e;

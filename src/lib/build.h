@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* build: the inside of struct hbatch_jobspec: what jobspec_build.c collects, jobspec_encode.c
- * makes the specification of, and build_parse.c understands of single options. */
+ * makes the specification of (jobspec_instance.c where the job is an instance), and build_parse.c
+ * understands of single options. */
 #ifndef HBATCH_LIB_BUILD_H
 #define HBATCH_LIB_BUILD_H
 
@@ -27,6 +28,9 @@ struct hbatch_jobspec {
     json_object *rlimits;                      /* NULL: the default ones */
     json_object *env_rules, *setopt, *setattr; /* arrays of texts, or NULL */
     json_object *programs;                     /* of an MPMD job but the first, or NULL */
+    json_object *instance; /* hbatch-instance and its options, or NULL: no sub-instance */
+    json_object *
+        script; /* its program, an RFC 37 file in place of the command's first word, or NULL */
     json_object *unfit; /* names of variables left out: they are not UTF-8; or NULL */
 };
 
@@ -36,8 +40,19 @@ int build_set(struct hbatch_jobspec *b, const char *option, const char *value,
 int build_add_program(struct hbatch_jobspec *b, int argc, const char *const *argv,
                       unsigned ntasks, const char *const *env_rules, const char *cwd,
                       struct error *err);
+int build_set_instance(struct hbatch_jobspec *b, int noptions, const char *const *options,
+                       const char *script, struct error *err);
 /* The specification as a new object. */
 json_object *build_encode(struct hbatch_jobspec *b, struct error *err);
+
+#define BUILD_SCRIPT_MAX (1u << 20) /* bytes: the script is in the job's specification */
+/* Whether the LEN bytes of TEXT can be run as a script: "#!" and an interpreter, UTF-8, no byte 0.  The error's code
+ * is ENOEXEC when "#!" alone is missing. */
+int build_check_script(const char *text, size_t len, struct error *err);
+/* For jobspec_encode.c, of a job that is an instance: the command, a new array; the rest. */
+json_object *build_instance_command(const struct hbatch_jobspec *b);
+void build_instance_attributes(const struct hbatch_jobspec *b, json_object *system,
+                               json_object *shell);
 
 /* ROOT.a.b.c = VALUE, which is taken over; objects between are made. */
 int build_path_set(json_object *root, const char *path, json_object *value,

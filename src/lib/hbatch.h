@@ -96,6 +96,7 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *js); /* NULL is allowed */
 /* Set an option, named and with a value as on the command line of hbatch-submit(1):
  *   sizes         nodes ntasks cores-per-task gpus-per-task cores tasks-per-node
  *                 tasks-per-core gpus-per-node exclusive resources
+ *                 (nslots, cores-per-slot and gpus-per-slot: the same as those of tasks)
  *   job           job-name time-limit queue bank dependency begin-time requires cwd
  *                 signal taskmap setopt setattr
  *   environment   env env-remove env-file rlimit
@@ -111,6 +112,14 @@ int hbatch_jobspec_add_program(struct hbatch_jobspec *js, int argc,
                                const char *const *argv, unsigned ntasks,
                                const char *const *env_rules, const char *cwd,
                                struct hbatch_error *err);
+/* Make the job an instance of its own, with the job's resources, whose program is the command that JS was
+ * made with; as hbatch-batch(1) and hbatch-alloc(1) do.  SCRIPT: NULL, or the text of a script, which goes
+ * along in the job and runs in place of the command's first word, with the rest as its arguments; that
+ * word gives the job's name.  No command and no script: the instance has no program, and lasts until it is
+ * shut down, or its job canceled.  OPTIONS: NOPTIONS options of hbatch-instance(1), a word each. */
+int hbatch_jobspec_set_instance(struct hbatch_jobspec *js, int noptions,
+                                const char *const *options, const char *script,
+                                struct hbatch_error *err);
 /* Check the options against each other; the job specification's JSON text. */
 char *hbatch_jobspec_encode(struct hbatch_jobspec *js, struct hbatch_error *err);
 
@@ -137,7 +146,8 @@ int hbatch_submit_text(struct hbatch *h, const char *jobspec,
 
 struct hbatch_result {
     hbatch_jobid id;
-    const char *result; /* "COMPLETED", "FAILED", "CANCELED", "TIMEOUT"; "": it is not known,
+    const char
+        *result; /* "COMPLETED", "FAILED", "CANCELED", "TIMEOUT"; "": it is not known,
                          * exception_note (or NULL) tells why */
     int status; /* wait status as of waitpid(2), the greatest of the tasks; -1: never ran */
     int exit_code;              /* exit code, or 128 + signal */

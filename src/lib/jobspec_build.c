@@ -74,7 +74,8 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *b)
         return;
     json_object *const all[] = {b->command,   b->shell,     b->dependencies, b->requires,
                                 b->env_rules, b->rlimits,   b->setopt,       b->setattr,
-                                b->programs,  b->resources, b->unfit};
+                                b->programs,  b->resources, b->unfit,        b->instance,
+                                b->script};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         json_object_put(all[i]);
     char *const texts[] = {b->name,  b->queue,  b->bank, b->cwd,
@@ -335,6 +336,10 @@ static const struct {
     {"ntasks", false, set_ntasks},
     {"cores-per-task", false, set_cores_per_task},
     {"gpus-per-task", false, set_gpus_per_task},
+    {"nslots", false,
+     set_ntasks}, /* what the three are called where the job is an instance */
+    {"cores-per-slot", false, set_cores_per_task},
+    {"gpus-per-slot", false, set_gpus_per_task},
     {"cores", false, set_cores},
     {"tasks-per-node", false, set_tasks_per_node},
     {"tasks-per-core", false, set_tasks_per_core},

@@ -86,8 +86,8 @@ static int per_task(const struct hbatch_jobspec *b, struct shape_request *r,
         return 0;
     }
     if (b->nodes.min > ntasks)
-        return error_set(err, EINVAL, "%u nodes are more than there are tasks (%u)",
-                         b->nodes.min, ntasks);
+        return error_set(err, EINVAL, "%u nodes are more than there are %s (%u)",
+                         b->nodes.min, b->instance ? "slots" : "tasks", ntasks);
     bool whole = b->exclusive || !b->have_ntasks;
     unsigned slots = (ntasks + b->nodes.min - 1) / b->nodes.min;
     bool even =
@@ -318,10 +318,10 @@ static int add_programs(struct hbatch_jobspec *b, json_object *system, json_obje
 
 /* --- all of it --------------------------------------------------------------------------- */
 
-static int check_command(json_object *command, struct error *err)
+static int check_command(json_object *command, bool may_be_empty, struct error *err)
 {
     size_t n = json_object_array_length(command);
-    if (n == 0)
+    if (n == 0 && !may_be_empty)
         return error_set(err, EINVAL, "there is no command to run");
     for (size_t i = 0; i < n; i++) {
         json_object *o = json_object_array_get_idx(command, i);
@@ -366,7 +366,9 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
         return -1;
     json_object_object_add(spec, "resources", shape.resources);
     task = json_object_new_object();
-    json_object_object_add(task, "command", json_object_get(b->command));
+    json_object_object_add(task, "command",
+                           b->instance ? build_instance_command(b)
+                                       : json_object_get(b->command));
     const char *label = build_slot_label(shape.resources);
     add_string(task, "slot", label ? label : "task");
     json_object_object_add(task, "count", shape.count);
@@ -386,6 +388,8 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
     add_string(system, "queue", b->queue);
     add_string(system, "bank", b->bank);
     add_io(b, shell);
+    if (b->instance)
+        build_instance_attributes(b, system, shell);
     json_object_object_add(shell, "rlimit",
                            b->rlimits ? json_object_get(b->rlimits) : rlimits_default());
     if (b->dependencies)
@@ -404,14 +408,19 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
 
 json_object *build_encode(struct hbatch_jobspec *b, struct error *err)
 {
-    if (check_command(b->command, err) < 0)
+    if (check_command(b->command, b->instance != NULL, err) < 0 ||
+        (b->instance && check_command(b->instance, false, err) < 0))
         return NULL;
+    if (b->instance && b->programs)
+        return error_null(err, EINVAL,
+                          "a job that is an instance has one program: it can run the "
+                          "others");
     size_t n = b->programs ? json_object_array_length(b->programs) : 0;
     for (size_t i = 0; i < n; i++) {
         json_object *command;
         json_object_object_get_ex(json_object_array_get_idx(b->programs, i), "command",
                                   &command);
-        if (check_command(command, err) < 0)
+        if (check_command(command, false, err) < 0)
             return NULL;
     }
     json_object *spec = json_object_new_object();

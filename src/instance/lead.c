@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/lead.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "src/common/log.h"
+#include "src/common/path.h"
+#include "src/common/util.h"
+#include "src/instance/front.h"
+
+/* A rank that is alone leaves without the others. */
+static void on_exec_gone_alone(void *arg)
+{
+    struct instance *in = arg;
+    if ((in->own_rundir || in->options.supervised) && !in->options.isvirtual)
+        path_remove_tree(in->rundir);
+    _exit(1);
+}
+
+static void on_quiet(void *arg)
+{
+    struct instance *in = arg;
+    router_quit_all(in->router);
+}
+
+static void to_exec(void *arg, unsigned rank, const char *line, size_t len)
+{
+    struct instance *in = arg;
+    router_to_exec(in->router, rank, line, len);
+}
+
+static void publish(void *arg, const char *text, size_t len)
+{
+    struct instance *in = arg;
+    router_publish(in->router, text, len);
+}
+
+void lead_usage(void *arg, const struct usage *u)
+{
+    struct instance *in = arg;
+    json_object_object_add(in->info, "usage", usage_to_json(u));
+}
+
+static void on_parent_gone(void *arg, const char *why)
+{
+    struct instance *in = arg;
+    log_error("%s: this instance ends", why);
+    in->status = 1;
+    front_tell(in, SIGHUP);
+    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, why);
+}
+
+static void on_changed(void *arg)
+{
+    struct instance *in = arg;
+    parent_touch(in->parent);
+}
+
+static json_object *on_stats(void *arg)
+{
+    struct instance *in = arg;
+    return leader_stats(in->leader);
+}
+
+static const struct parent_ops parent_ops = {.stats = on_stats, .gone = on_parent_gone};
+
+void lead_tell_parent(struct instance *in)
+{
+    if (in->sub.told)
+        in->parent = parent_create(&in->loop, &in->sub, in->uri, &parent_ops, in);
+}
+
+static uint64_t published(void *arg)
+{
+    struct instance *in = arg;
+    return transport_published(in->transport);
+}
+
+static uint64_t safe(void *arg)
+{
+    struct instance *in = arg;
+    return transport_safe(in->transport);
+}
+
+static void describe(void *arg)
+{
+    struct instance *in = arg;
+    json_object_object_add(in->info, "traffic",
+                           traffic_to_json(transport_traffic(in->transport)));
+}
+
+/* The instance goes on by itself: hbatch start is to start ranks again. */
+static void restart_all(void *arg, const char *reason)
+{
+    struct instance *in = arg;
+    log_info("all ranks leave, and are started again: %s", reason);
+    router_restart_all(in->router);
+}
+
+int lead_start(struct instance *in, struct error *err)
+{
+    cleanup_free char *store = xasprintf("%s/store-0.sqlite", in->rundir);
+    struct leader_config config = {
+        .loop = &in->loop,
+        .info = in->info,
+        .nodes = in->nodes,
+        .size = in->size,
+        .policy = in->options.policy,
+        .store = store,
+        .replica = take(in->replica),
+        .generation = in->members ? members_generation(in->members) : 0,
+        .starttime =
+            json_object_get_double(json_object_object_get(in->info, "starttime")),
+        .expiration =
+            json_object_get_double(json_object_object_get(in->info, "expiration")),
+        .to_exec = to_exec,
+        .publish = in->transport ? publish : NULL,
+        .published = in->transport ? published : NULL,
+        .safe = in->transport ? safe : NULL,
+        .describe = in->transport ? describe : NULL,
+        .restart = in->transport && in->options.supervised ? restart_all : NULL,
+        .changed = in->sub.told ? on_changed : NULL,
+        .quiet = on_quiet,
+        .arg = in,
+    };
+    in->leader = leader_create(&config, err);
+    return in->leader ? 0 : -1;
+}
+
+/* --- loss ------------------------------------------------------------------------------------ */
+
+static const char *host_of(const struct instance *in, unsigned rank)
+{
+    return json_object_get_string(json_object_object_get(in->nodes[rank], "host"));
+}
+
+static void on_lost(unsigned rank, bool sure, void *arg)
+{
+    struct instance *in = arg;
+    router_rank_lost(in->router, rank);
+    leader_set_generation(in->leader, members_generation(in->members));
+    leader_rank_lost(in->leader, rank,
+                     sure ? in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S
+                          : members_fence(in->members));
+    if (in->options.supervised)
+        fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
+    /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
+    bool remote;
+    if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
+        restart_all(in, "the rank on the host of hbatch start was lost");
+}
+
+/* This rank succeeds the one that led. */
+static void on_lead(void *arg)
+{
+    struct instance *in = arg;
+    struct error err;
+    char host[256] = "localhost";
+    log_warning("rank %u leads the instance now", in->rank);
+    gethostname(host, sizeof(host) - 1);
+    add_str(in->info, "uri", in->uri);
+    add_str(in->info, "hostname", host);
+    json_object_object_add(in->info, "pid", json_object_new_int64(getpid()));
+    if (lead_start(in, &err) < 0) {
+        log_error("%s", err.text);
+        _exit(1);
+    }
+    router_new_leader(in->router, in->leader);
+    lead_tell_parent(in);
+    bool remote;
+    front_rank(in, &remote);
+    if (!in->options.supervised || remote)
+        front_lost(in);
+}
+
+static void on_led(unsigned rank, void *arg)
+{
+    struct instance *in = arg;
+    (void)rank;
+    router_new_leader(in->router, NULL);
+}
+
+static void on_confirmed(void *arg)
+{
+    struct instance *in = arg;
+    if (in->leader)
+        leader_confirmed(in->leader);
+}
+
+/* Nobody to agree with on an orderly end: this rank's tasks are killed, and it leaves. */
+static void on_alone(const char *why, void *arg)
+{
+    struct instance *in = arg;
+    log_error("%s: rank %u ends", why, in->rank);
+    if (in->exec)
+        execlink_quit(in->exec, on_exec_gone_alone, in);
+}
+
+static const struct members_ops members_ops = {.lost = on_lost,
+                                               .lead = on_lead,
+                                               .led = on_led,
+                                               .confirmed = on_confirmed,
+                                               .alone = on_alone};
+
+/* Who is not here, and who is and has not told what it has. */
+void lead_await_ranks(struct instance *in)
+{
+    for (unsigned i = 0; i < in->size; i++) {
+        if (!transport_is_lost(in->transport, i)) {
+            leader_await(in->leader, i);
+            continue;
+        }
+        leader_rank_lost(in->leader, i, 0);
+        fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, i));
+    }
+}
+
+/* The rank on the host of hbatch start, or -1. */
+static int home_rank(const struct instance *in)
+{
+    bool remote;
+    unsigned rank = front_rank(in, &remote);
+    return in->options.supervised && !in->options.isvirtual && !remote ? (int)rank : -1;
+}
+
+int lead_join(struct instance *in, struct error *err)
+{
+    in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
+    if (in->options.recover && replica_restore(in->replica, err) < 0)
+        return -1;
+    in->members = members_create(&in->loop, in->transport, in->generation, home_rank(in),
+                                 &members_ops, in);
+    return 0;
+}
+
+/* The files are nobody's yet: there is no instance. */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/sub.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "src/comm/lines.h"
+#include "src/common/log.h"
+#include "src/common/util.h"
+#include "src/job/jsonutil.h"
+
+#define VARIABLE "HBATCH_SUB_INSTANCE"
+#define STATS_S 1.0 /* from one telling to the next */
+
+enum {
+    AGAIN_MS = 250,
+    RETURN_MS = 60000, /* for a parent that means to come back */
+    TMPDIR_MAX = 56    /* a socket's path has at most 107 bytes, and deeper levels come */
+};
+
+int sub_read(struct sub *sub, struct error *err)
+{
+    const char *text = getenv(VARIABLE);
+    const char *rank = getenv("HBATCH_TASK_RANK"), *size = getenv("HBATCH_JOB_SIZE");
+    int64_t level = 1;
+    *sub = (struct sub){.size = 1};
+    if (!text)
+        return 0;
+    sub->told = jsonutil_decode(text, strlen(text), err);
+    if (!sub->told)
+        return error_prefix(err, VARIABLE);
+    sub->name = jsonutil_string(jsonutil_get(sub->told, "name"));
+    jsonutil_int(jsonutil_get(sub->told, "id"), 1, INT64_MAX, &sub->id);
+    sub->uri = jsonutil_string(jsonutil_get(sub->told, "uri"));
+    if (!sub->id || !sub->name || !sub->uri || !rank || !size ||
+        !json_object_is_type(jsonutil_get(sub->told, "cores"), json_type_array))
+        return error_set(err, EINVAL,
+                         VARIABLE " does not describe a job: it is left from another "
+                                  "process; unset it");
+    jsonutil_int(jsonutil_get(sub->told, "level"), 1, 1000, &level);
+    sub->level = (unsigned)level;
+    sub->rank = (unsigned)strtoul(rank, NULL, 10);
+    sub->size = (unsigned)strtoul(size, NULL, 10);
+    sub->isvirtual = json_object_get_boolean(jsonutil_get(sub->told, "virtual"));
+    jsonutil_number(jsonutil_get(sub->told, "expiration"), &sub->expiration);
+    const char *dir = jsonutil_string(jsonutil_get(sub->told, "tmpdir"));
+    sub->rundir = dir && strlen(dir) <= TMPDIR_MAX ? dir : NULL;
+    unsetenv(VARIABLE);
+    return 0;
+}
+
+json_object *sub_node(const struct sub *sub)
+{
+    static const char *const keys[] = {"host", "virtual", "cores", "gpus", "bind"};
+    json_object *node = json_object_new_object();
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        json_object_object_add(node, keys[i],
+                               json_object_get(jsonutil_get(sub->told, keys[i])));
+    return node;
+}
+
+/* --- the parent ------------------------------------------------------------------------------ */
+
+struct parent {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    struct lines *lines; /* NULL: not connected */
+    char *path, *uri;
+    int64_t id;
+    bool touched;      /* jobs changed since they were told */
+    json_object *last; /* that were told, or NULL */
+    double told_at;
+    double lost_since; /* monotonic; 0: connected */
+    int requests;
+    const struct parent_ops *ops;
+    void *arg;
+};
+
+static void on_timer(uv_timer_t *h);
+
+static void tell(struct parent *p, json_object *memo)
+{
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "id", json_object_new_int64(p->id));
+    json_object_object_add(params, "memo", memo);
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
+    json_object_object_add(o, "id", json_object_new_int(++p->requests));
+    json_object_object_add(o, "method", json_object_new_string("job.memo"));
+    json_object_object_add(o, "params", params);
+    lines_send_json(p->lines, o);
+}
+
+static void on_line(struct lines *l, char *line, size_t len, void *arg)
+{
+    struct error err;
+    (void)l, (void)arg;
+    cleanup_json json_object *o = jsonutil_decode(line, len, &err);
+    json_object *error = jsonutil_get(o, "error");
+    if (error)
+        log_warning("the parent instance: %s", jsonutil_show(error).text);
+}
+
+static void on_closed(struct lines *l, int status, void *arg)
+{
+    struct parent *p = arg;
+    (void)status;
+    lines_close(l);
+    p->lines = NULL;
+    p->lost_since = time_mono();
+    uv_timer_start(&p->timer, on_timer, 0, 0);
+}
+
+static const struct lines_ops line_ops = {.line = on_line, .closed = on_closed};
+
+static bool connect_parent(struct parent *p, struct error *err)
+{
+    int fd = lines_connect(p->path, err);
+    if (fd < 0)
+        return false;
+    p->lines = lines_create(p->loop, fd, &line_ops, p);
+    p->lost_since = 0;
+    json_object *memo = json_object_new_object();
+    json_object_object_add(memo, "uri", json_object_new_string(p->uri));
+    tell(p, memo);
+    return true;
+}
+
+/* Beside its socket: it may have its ranks started again. */
+static bool may_return(const struct parent *p)
+{
+    cleanup_free char *mark =
+        xasprintf("%.*s/recoverable", (int)(strrchr(p->path, '/') - p->path), p->path);
+    return access(mark, F_OK) == 0 && time_mono() - p->lost_since < RETURN_MS / 1000.0;
+}
+
+static void tell_stats(struct parent *p)
+{
+    json_object *stats = p->ops->stats(p->arg);
+    p->touched = false;
+    if (p->last && json_object_equal(p->last, stats)) {
+        json_object_put(stats);
+        return;
+    }
+    json_object_put(p->last);
+    p->last = stats;
+    p->told_at = time_mono();
+    json_object *memo = json_object_new_object();
+    json_object_object_add(memo, "stats", json_object_get(stats));
+    tell(p, memo);
+}
+
+static void on_timer(uv_timer_t *h)
+{
+    struct parent *p = h->data;
+    struct error err;
+    if (p->lines && p->touched) {
+        tell_stats(p);
+    } else if (!p->lines && !connect_parent(p, &err)) {
+        if (may_return(p))
+            uv_timer_start(&p->timer, on_timer, AGAIN_MS, 0);
+        else
+            p->ops->gone(p->arg, "the parent instance is gone");
+    }
+}
+
+struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char *uri,
+                             const struct parent_ops *ops, void *arg)
+{
+    static const char scheme[] = "local://";
+    struct parent *p = xcalloc(1, sizeof(*p));
+    bool local = strncmp(sub->uri, scheme, sizeof(scheme) - 1) == 0;
+    p->loop = loop;
+    p->path = xstrdup(local ? sub->uri + sizeof(scheme) - 1 : sub->uri);
+    p->id = sub->id;
+    p->uri = xstrdup(uri);
+    p->ops = ops;
+    p->arg = arg;
+    p->last = ops->stats(arg); /* nothing yet: not worth telling */
+    uv_timer_init(loop, &p->timer);
+    p->timer.data = p;
+    p->lost_since = time_mono();
+    uv_timer_start(&p->timer, on_timer, 0, 0);
+    return p;
+}
+
+void parent_touch(struct parent *p)
+{
+    if (!p || p->touched)
+        return;
+    p->touched = true;
+    double wait = p->told_at + STATS_S - time_mono();
+    if (p->lines)
+        uv_timer_start(&p->timer, on_timer, wait > 0 ? (uint64_t)(wait * 1000) : 0, 0);
+}
+
+void parent_farewell(struct parent *p)
+{
+    if (!p || !p->lines || !p->touched)
+        return;
+    tell_stats(p);
+    lines_flush(p->lines);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    struct parent *p = h->data;
+    json_object_put(p->last);
+    free(p->path);
+    free(p->uri);
+    free(p);
+}
+
+void parent_destroy(struct parent *p)
+{
+    if (!p)
+        return;
+    lines_close(take(p->lines));
+    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}

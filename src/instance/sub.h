@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sub: this instance as a job of another one, its parent: what the parent's executor told in
+ * HBATCH_SUB_INSTANCE (src/exec/sub.h), and what the leader tells the parent: its URI, and how many jobs it has.  When
+ * the parent is gone for good, the instance ends. */
+#ifndef HBATCH_INSTANCE_SUB_H
+#define HBATCH_INSTANCE_SUB_H
+
+#include <stdbool.h>
+#include <json-c/json.h>
+#include <uv.h>
+#include "src/common/error.h"
+
+struct sub {
+    json_object *told;  /* all of it; NULL: this is no sub-instance */
+    int64_t id;         /* of the job in the parent */
+    const char *name;   /* the same in F58 */
+    const char *uri;    /* the parent's, on this node */
+    const char *rundir; /* where a run directory may be made; NULL: as always */
+    unsigned level, rank, size;
+    bool isvirtual;
+    double expiration;
+};
+
+/* Read it, and take it and the outer job's variables out of the environment.  -1 with err set:
+ * the variable is there and makes no sense. */
+int sub_read(struct sub *sub, struct error *err);
+/* The part of a node (node_discover) that was told: host, cores, gpus, bind, virtual. */
+json_object *sub_node(const struct sub *sub);
+
+struct parent;
+
+struct parent_ops {
+    json_object *(*stats)(void *arg); /* what runs and waits here; a new object */
+    void (*gone)(void *arg,
+                 const char *why); /* the parent has ended; once; WHY: a sentence */
+};
+
+/* Tell the parent that this instance is at URI, and keep in touch. OPS is kept by reference. */
+struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char *uri,
+                             const struct parent_ops *ops, void *arg);
+/* Jobs have changed: what is different is told within a second. NULL is allowed. */
+void parent_touch(struct parent *p);
+/* Tell what was not told yet, now: the instance ends. NULL is allowed. */
+void parent_farewell(struct parent *p);
+void parent_destroy(struct parent *p); /* NULL is allowed; handles close with the loop */
+
+#endif

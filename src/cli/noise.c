@@ -251,7 +251,7 @@ static double hurry(const struct noise *n, double *told_at, bool *terminated)
     if (*told_at <= 0)
         *told_at = now;
     if (now - *told_at >= PATIENCE + STUBBORN)
-        orphans_kill_session((pid_t)child);
+        orphans_kill_session((pid_t)child, NULL);
     else if (now - *told_at >= PATIENCE && !*terminated) {
         *terminated = true;
         kill((pid_t)child, SIGTERM);

@@ -60,8 +60,11 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             "the instance is on host %s, not on this one; 'hbatch proxy ssh://%s%s ...' "
             "goes there by ssh",
             at.host, at.host, at.path);
-    if (remote)
-        return run_there(cli, &at, p.nargs - 1, p.args + 1);
+    if (remote) {
+        int code = run_there(cli, &at, p.nargs - 1, p.args + 1);
+        place_fini(&at);
+        return code;
+    }
     struct inside in;
     cleanup_free char *uri = place_uri(&at, false);
     place_fini(&at);

@@ -228,22 +228,22 @@ cd ..
 capture env HBATCH_SSH=/no/ssh hbatch proxy ssh://elsewhere/x true
 is "$rc" 127 "no ssh"
 like "$err" "host elsewhere, and /no/ssh.*No such file" "is told"
-capture env PATH=/nonexistent "$builddir/bin/hbatch" uri slurm:77
+capture env PATH=/nonexistent "$builddir/bin/hbatch" uri slurm:$$
 like "$rc|$err" "^1\|.*which would ask the job's first node, is not in PATH" "no srun"
 mkdir bin
 printf '#!/bin/sh\necho "$*" >"%s/srun.args"\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n' "$tmp" >bin/srun
 chmod +x bin/srun
 (
     unset HBATCH_URI
-    export SLURM_JOB_ID=77
+    export SLURM_JOB_ID=$$
     instance_start slurmy --foreign=none --test-topology="core:1 pu:1"
     echo "$HBATCH_URI" >slurm.uri
-    PATH=$tmp/bin:$PATH hbatch uri slurm:77 >slurm.out 2>&1
-    PATH=$tmp/bin:$PATH hbatch uri slurm:78 >slurm.bad 2>&1
+    PATH=$tmp/bin:$PATH hbatch uri slurm:$$ >slurm.out 2>&1
+    PATH=$tmp/bin:$PATH hbatch uri slurm:1$$ >slurm.bad 2>&1
     instance_stop slurmy
 )
 is "$(cat slurm.out)" "$(cat slurm.uri)" "uri slurm:"
-like "$(cat srun.args)" "^--overlap .*--jobid=78 " "asks srun"
+like "$(cat srun.args)" "^--overlap .*--jobid=1$$ " "asks srun"
 like "$(cat slurm.bad)" "no instance was found on the first node" "another job has none"
 refuses "must be the number of a job" uri slurm:x
 

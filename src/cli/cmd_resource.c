@@ -5,6 +5,7 @@
 #include "src/cli/verbs.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
+#include "src/common/strbuf.h"
 
 /* --- what nodes have in one state -------------------------------------------------------- */
 
@@ -15,6 +16,7 @@ struct row {
     unsigned ncores, ngpus;
     const char *cores, *gpus; /* of one node */
     const char *reason;
+    struct strbuf properties; /* of any of the nodes, with commas */
 };
 
 struct rows {
@@ -36,8 +38,36 @@ static void rows_fini(struct rows *rows)
     for (size_t i = 0; i < rows->n; i++) {
         hwloc_bitmap_free(rows->v[i].ranks);
         hostlist_destroy(rows->v[i].hosts);
+        strbuf_cleanup(&rows->v[i].properties);
     }
     free(rows->v);
+}
+
+/* In a LIST with commas. */
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)); at += n) {
+        if ((at == list || at[-1] == ',') && (at[n] == ',' || !at[n]))
+            return true;
+    }
+    return false;
+}
+
+static void add_properties(struct row *r, json_object *node)
+{
+    json_object *names = NULL;
+    if (!json_object_object_get_ex(node, "properties", &names) ||
+        !json_object_is_type(names, json_type_array))
+        return;
+    for (size_t i = 0; i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        if (!name || (r->properties.len && has_word(r->properties.s, name)))
+            continue;
+        if (r->properties.len)
+            strbuf_addc(&r->properties, ',');
+        strbuf_add(&r->properties, name);
+    }
 }
 
 static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned ngpus)
@@ -47,11 +77,12 @@ static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned
     r->ncores += ncores;
     r->ngpus += ngpus;
     r->reason = cli_get_string(node, "reason", NULL);
+    add_properties(r, node);
 }
 
 /* --- fields ------------------------------------------------------------------------------ */
 
-enum { STATE, NNODES, NCORES, NGPUS, NODELIST, RANKS, REASON, UP };
+enum { STATE, NNODES, NCORES, NGPUS, NODELIST, RANKS, REASON, UP, PROPERTIES };
 
 static void get_field(const void *item, const struct format_field *f,
                       struct format_value *v)
@@ -82,6 +113,9 @@ static void get_field(const void *item, const struct format_field *f,
     case REASON:
         s = xstrdup(r->reason ? r->reason : "");
         break;
+    case PROPERTIES:
+        s = xstrdup(r->properties.len ? r->properties.s : "");
+        break;
     default:
         s = xstrdup(strcmp(r->state, "avail") == 0 ? "+" : "-");
         break;
@@ -96,10 +130,15 @@ static void get_field(const void *item, const struct format_field *f,
         NAME, HEADING, get_field, (const void *)(intptr_t)(ID)                           \
     }
 static const struct format_field fields[] = {
-    FIELD("state", "STATE", STATE),          FIELD("nnodes", "NNODES", NNODES),
-    FIELD("ncores", "NCORES", NCORES),       FIELD("ngpus", "NGPUS", NGPUS),
-    FIELD("nodelist", "NODELIST", NODELIST), FIELD("ranks", "RANKS", RANKS),
-    FIELD("reason", "REASON", REASON),       FIELD("up", "UP", UP),
+    FIELD("state", "STATE", STATE),
+    FIELD("nnodes", "NNODES", NNODES),
+    FIELD("ncores", "NCORES", NCORES),
+    FIELD("ngpus", "NGPUS", NGPUS),
+    FIELD("nodelist", "NODELIST", NODELIST),
+    FIELD("ranks", "RANKS", RANKS),
+    FIELD("reason", "REASON", REASON),
+    FIELD("up", "UP", UP),
+    FIELD("properties", "PROPERTIES", PROPERTIES),
 };
 
 static void print_rows(struct cli *cli, const struct rows *rows, const char *text,
@@ -133,7 +172,8 @@ static const struct opt list_opts[] = {
     {VERBOSE, 'v', "verbose", NULL, "One line for each rank"},
     {STATES, 's', "states", "STATES", "Only these: free, allocated, drained, down, all"},
     {FORMAT, 'o', "format", "FORMAT",
-     "Fields in Python's format syntax: state nnodes ncores ngpus nodelist ranks reason"},
+     "Fields in Python's format syntax: state nnodes ncores ngpus nodelist ranks reason "
+     "properties"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line"},
     {JSON, 0, "json", NULL, "Print the nodes as JSON"},
 };
@@ -186,16 +226,6 @@ static void collect(struct rows *rows, json_object *nodes, const char *state,
     }
 }
 
-static bool wants(const char *list, const char *state)
-{
-    size_t n = strlen(state);
-    for (const char *at = list; (at = strstr(at, state)); at += n) {
-        if ((at == list || at[-1] == ',') && (at[n] == ',' || !at[n]))
-            return true;
-    }
-    return false;
-}
-
 static void check_states(struct cli *cli, const char *list)
 {
     cleanup_free char *copy = xstrdup(list);
@@ -218,6 +248,7 @@ static void drop_empty(struct rows *rows, const char *state)
         return;
     hwloc_bitmap_free(r->ranks);
     hostlist_destroy(r->hosts);
+    strbuf_cleanup(&r->properties);
     rows->n--;
 }
 
@@ -256,7 +287,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     }
     for (size_t i = 0; i < ARRAY_SIZE(list_states); i++) {
         const char *state = list_states[i];
-        if (states ? !wants(states, state) : strcmp(state, "all") == 0)
+        if (states ? !has_word(states, state) : strcmp(state, "all") == 0)
             continue;
         collect(&rows, cli_list(cli, result, "nodes"), state, by_rank);
         if (!states && strcmp(state, "drained") == 0)
@@ -281,7 +312,8 @@ static const struct cmd resource_list = {
 /* --- status ------------------------------------------------------------------------------ */
 
 static const struct opt status_opts[] = {
-    {FORMAT, 'o', "format", "FORMAT", "Fields: state up nnodes nodelist ranks reason"},
+    {FORMAT, 'o', "format", "FORMAT",
+     "Fields: state up nnodes nodelist ranks reason properties"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line"},
 };
 static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};

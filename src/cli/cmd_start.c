@@ -9,6 +9,7 @@
 #include "src/cli/launcher.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
+#include "src/job/property.h"
 
 /* In the order they are tried. A foreign batch system's launcher goes before mpirun. */
 static const struct launcher *const launchers[] = {&launch_standalone, &launch_srun,
@@ -26,13 +27,17 @@ enum {
     URI_FILE,
     LIMIT,
     LAUNCHER,
-    FOREIGN
+    FOREIGN,
+    PROPERTY
 };
 
 static const struct opt opts[] = {
     {HOSTFILE, 0, "hostfile", "FILE", "One node for each host named in FILE"},
     {HOSTS, 0, "hosts", "LIST", "One node for each of these hosts: a,b[1-4]"},
     {LIMIT, 't', "time-limit", "MIN|FSD", "End the instance after this time"},
+    {PROPERTY, 0, "property", "NAME[:HOSTS]",
+     "Give these nodes (default: all) a property that jobs may ask for (may be "
+     "repeated)"},
     {URI_FILE, 0, "uri-file", "FILE", "Write the instance's URI to FILE"},
     {FOREIGN, 0, "foreign", "NAME",
      "The allocation to use: slurm, lsf, pbs, sge, none (default: the one it is in)"},
@@ -136,6 +141,8 @@ void start_instance(const struct start *s, struct words *w)
         words_add(w, "--topology=%s", s->topology);
     if (s->test_gpus)
         words_add(w, "--gpus=%u", s->test_gpus);
+    for (size_t i = 0; i < s->properties.n; i++)
+        words_add(w, "%s", s->properties.v[i]);
     if (s->time_limit > 0)
         words_add(w, "--time-limit=%.10gs", s->time_limit);
     if (s->foreign_named && !foreign_is_batch(s->alloc->kind))
@@ -178,6 +185,14 @@ static void add_mpi_options(struct start *s, const char *text)
     char *save = NULL;
     for (char *w = strtok_r(copy, " \t", &save); w; w = strtok_r(NULL, " \t", &save))
         words_add(&s->mpi_args, "%s", w);
+}
+
+static void add_property(struct start *s, const char *text)
+{
+    struct error err;
+    if (property_check(text, &err) < 0)
+        cli_die(s->cli, "--property: %s", err.text);
+    words_add(&s->properties, "--property=%s", text);
 }
 
 struct choice { /* what decides how it is started */
@@ -226,6 +241,9 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case LAUNCHER:
             c->launcher = p.value;
+            break;
+        case PROPERTY:
+            add_property(s, p.value);
             break;
         case FOREIGN:
             c->foreign.kind = p.value;
@@ -331,6 +349,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "cannot run %s: %s", w.v[0], strerror(errno));
     }
     words_fini(&s.mpi_args);
+    words_fini(&s.properties);
     words_fini(&w);
     foreign_destroy(s.alloc);
     free(s.instance);

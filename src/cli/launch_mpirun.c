@@ -54,14 +54,15 @@ static void add_mca(struct words *w, const char *name, const char *value)
 }
 
 /* What mpirun starts its daemons with.  Open MPI knows Slurm and Grid Engine by itself, LSF and
- * PBS if it was built with their libraries: then it does not look at these. */
+ * PBS if it was built with their libraries: then it does not look at these.  A qrsh that it was
+ * told of is any agent to it: its daemons would go into the background, where Grid Engine takes
+ * them for ended and neither counts nor kills them. */
 static void openmpi_agent(const struct start *s, struct words *w)
 {
     cleanup_free char *agent = agent_command(s);
-    if (is_named(agent, "qrsh")) {
-        cleanup_free char *words = xasprintf("%s -inherit -nostdin -V", agent);
-        add_mca(w, "plm_rsh_agent", words);
-    } else if (agent)
+    if (is_named(agent, "qrsh"))
+        return;
+    if (agent)
         add_mca(w, "plm_rsh_agent", agent);
     else if (strcmp(s->alloc->kind->name, "hosts") == 0 &&
              !getenv("OMPI_MCA_plm_rsh_agent") && !getenv("OMPI_MCA_plm_rsh_args"))
@@ -71,6 +72,19 @@ static void openmpi_agent(const struct start *s, struct words *w)
         add_mca(w, "plm_slurm_args", "--no-kill --kill-on-bad-exit=0");
     if (agent) /* only where the allocation began may it be used */
         add_mca(w, "plm_rsh_no_tree_spawn", "1");
+}
+
+/* Settings of ranks and executors that all hosts need alike. */
+static void export_settings(struct words *w)
+{
+    static const char *const names[] = {"HBATCH_LOSS_TIMEOUT",
+                                        "HBATCH_EXEC_ORPHAN_TIMEOUT"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!getenv(names[i]))
+            continue;
+        words_add(w, "-x");
+        words_add(w, "%s", names[i]);
+    }
 }
 
 static void openmpi_options(const struct start *s, struct words *w, unsigned nhosts)
@@ -94,6 +108,7 @@ static void openmpi_options(const struct start *s, struct words *w, unsigned nho
     }
     words_add(w, "-N");
     words_add(w, "1");
+    export_settings(w);
     openmpi_agent(s, w);
     /* Else a host without power is noticed after minutes. */
     add_mca(w, "oob_tcp_keepalive_time", "2");
@@ -229,6 +244,12 @@ static bool is_supervised(const struct start *s)
            (start_nhosts(s) == 0 || foreign_has_this(s->alloc));
 }
 
+/* Grid Engine ends the whole job when a qrsh -inherit is killed. */
+static const char *spared(const struct start *s)
+{
+    return strcmp(s->alloc->kind->name, "sge") == 0 ? "qrsh" : NULL;
+}
+
 static int run(const struct start *s, char *const *argv, struct error *err)
 {
     char *kept = NULL;
@@ -242,6 +263,7 @@ static int run(const struct start *s, char *const *argv, struct error *err)
                                    .command = command,
                                    .ask = ask,
                                    .diagnose = diagnose,
+                                   .spare = spared(s),
                                    .hosts = start_nhosts(s) > 0};
         rc = supervise(&config, err);
         failed = config.failed;

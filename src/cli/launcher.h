@@ -30,13 +30,14 @@ struct start {
     /* For hbatch-instance, when hbatch start goes on beside it (supervise.h). */
     const char *rundir, *supervised; /* NULL: not */
     bool recover;
-    double time_limit;     /* seconds, 0: none */
-    struct foreign *alloc; /* what it lives in, with hosts and end */
-    bool foreign_named;    /* --foreign: it is not to be found out again */
-    double expiration;     /* alloc's, for the instance; 0: none */
-    struct words mpi_args; /* --mpirun-options */
-    char *instance;        /* path of hbatch-instance */
-    int argc;              /* the command, may be empty */
+    double time_limit;       /* seconds, 0: none */
+    struct foreign *alloc;   /* what it lives in, with hosts and end */
+    bool foreign_named;      /* --foreign: it is not to be found out again */
+    double expiration;       /* alloc's, for the instance; 0: none */
+    struct words mpi_args;   /* --mpirun-options */
+    struct words properties; /* --property, as hbatch-instance takes it */
+    char *instance;          /* path of hbatch-instance */
+    int argc;                /* the command, may be empty */
     char **argv;
 };
 

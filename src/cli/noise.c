@@ -10,7 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "src/common/orphans.h"
 #include "src/common/util.h"
+
+#define PATIENCE 10.0 /* s, for mpirun to end after its ranks */
+#define STUBBORN 2.0  /* s, from SIGTERM to SIGKILL */
 
 static const char border[] =
     "--------------------------------------------------------------------------\n";
@@ -22,6 +26,7 @@ static const char *const boxes[][2] = {
     {" detected that one or more processes exited with non-zero status",
      ",1],0]\n  Exit code:"},
     /* of the loss, the instance tells itself */
+    {"Open MPI failed to TCP connect to a peer MPI process", "Message:"},
     {"An MPI communication peer process has unexpectedly disconnected", "Peer host:"},
 };
 
@@ -82,20 +87,30 @@ static void keep(struct noise *n)
     n->used = 0;
 }
 
-/* "[HOST:PID] PMIX ERROR: ... pmix_event_notification.c ...": what mpirun's own PMIx says, to no
- * effect, whenever a process ends under --enable-recovery.  Whether TEXT, LEN bytes of a line,
- * begins like that. */
-static bool may_be_pmix(const char *text, size_t len)
+/* Lines "[HOST:PID] HEAD ... PART ...", which mean nothing to users. */
+static const struct remark {
+    const char *head, *part;
+} remarks[] = {
+    /* mpirun's own PMIx, whenever a process ends under --enable-recovery */
+    {"] PMIX ERROR: ", "pmix_event_notification.c"},
+    /* the agent that mpirun had started was quicker */
+    {"] plm:rsh: Warning: setpgid(", ") failed in parent with errno="},
+};
+
+/* The remark whose beginning TEXT, LEN bytes of a line, is or may become; or NULL. */
+static const struct remark *may_be_remark(const char *text, size_t len)
 {
-    static const char head[] = "] PMIX ERROR: ";
     size_t name = 1;
     if (text[0] != '[')
-        return false;
+        return NULL;
     while (name < len &&
            (isalnum((unsigned char)text[name]) || strchr(".-:_", text[name])))
         name++;
-    size_t rest = MIN(len - name, sizeof(head) - 1);
-    return memcmp(text + name, head, rest) == 0;
+    for (size_t i = 0; i < ARRAY_SIZE(remarks); i++)
+        if (memcmp(text + name, remarks[i].head,
+                   MIN(len - name, strlen(remarks[i].head))) == 0)
+            return &remarks[i];
+    return NULL;
 }
 
 /* The line of an instance that TEXT, LEN bytes of a line, is or may become; its end: "\n" for
@@ -123,7 +138,7 @@ static bool may_be_border(const char *text, size_t len)
 /* The beginning of a line that may turn out not to be for the user. */
 static bool is_suspect(const char *text, size_t len)
 {
-    return may_be_border(text, len) || may_be_said(text, len) || may_be_pmix(text, len);
+    return may_be_border(text, len) || may_be_said(text, len) || may_be_remark(text, len);
 }
 
 /* A whole line that is not for the user. */
@@ -139,7 +154,8 @@ static bool is_swallowed(struct noise *n, const char *text, size_t len)
             n->said(n->arg, s->word, rest);
         return true;
     }
-    return may_be_pmix(text, len) && memmem(text, len, "pmix_event_notification.c", 25);
+    const struct remark *r = may_be_remark(text, len);
+    return r && memmem(text, len, r->part, strlen(r->part));
 }
 
 /* LINE, whole or the last of what came, goes on to what is held, or out. */
@@ -225,17 +241,40 @@ static void handle_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* An mpirun that lost a host may never end: what its instance has told goes for it.  Seconds until
+ * the next look; negative: none is needed. */
+static double hurry(const struct noise *n, double *told_at, bool *terminated)
+{
+    double now = time_mono();
+    if (n->status < 0)
+        return -1;
+    if (*told_at <= 0)
+        *told_at = now;
+    if (now - *told_at >= PATIENCE + STUBBORN)
+        orphans_kill_session((pid_t)child, NULL);
+    else if (now - *told_at >= PATIENCE && !*terminated) {
+        *terminated = true;
+        kill((pid_t)child, SIGTERM);
+    }
+    return MAX(*told_at + PATIENCE + (*terminated ? STUBBORN : 0) - now, 0.1);
+}
+
 /* Pass on what comes, until the program has ended; what others still hold open is not waited for. */
 static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
 {
     char buf[65536];
-    bool open = true, ended = false;
+    bool open = true, ended = false, terminated = false;
+    double told_at = 0;
     int status = 0;
     fcntl(fd, F_SETFL, O_NONBLOCK);
     while (!ended || open) {
-        struct timespec limit = {.tv_nsec = HELD_MS * 1000000L};
+        double wait = ended ? -1 : hurry(n, &told_at, &terminated);
+        if (n->used > 0 && (wait < 0 || wait > HELD_MS / 1e3))
+            wait = HELD_MS / 1e3;
+        struct timespec limit = {(time_t)wait,
+                                 (long)((wait - (double)(time_t)wait) * 1e9)};
         struct pollfd p = {.fd = open ? fd : -1, .events = POLLIN};
-        if (!ended && ppoll(&p, 1, n->used > 0 ? &limit : NULL, unblocked) == 0)
+        if (!ended && ppoll(&p, 1, wait >= 0 ? &limit : NULL, unblocked) == 0)
             noise_flush(n);
         ended = ended || waitpid((pid_t)child, &status, WNOHANG) == (pid_t)child;
         ssize_t len = open ? read(fd, buf, sizeof(buf)) : 0;
@@ -245,6 +284,8 @@ static int pass_on(int fd, struct noise *n, const sigset_t *unblocked)
             open = false;
     }
     noise_flush(n);
+    if (terminated)
+        return n->status;
     if (told_to_end && status == 0) /* as MPICH's mpiexec has it, now and then */
         return 128 + told_to_end;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -8,7 +8,8 @@
  *
  * With --enable-recovery, which keeps ranks alive when one dies, mpirun's own exit code is 0
  * whatever theirs were: the instance then writes its own on stderr (hbatch-instance
- * --tell-status), and that line is taken here, as are the others that it writes for hbatch start. */
+ * --tell-status), and that line is taken here, as are the others that it writes for hbatch start.
+ * It counts, too, where mpirun itself does not end after it: with a host lost it may never. */
 #ifndef HBATCH_CLI_NOISE_H
 #define HBATCH_CLI_NOISE_H
 

@@ -11,7 +11,7 @@
 #include "src/common/orphans.h"
 #include "src/common/util.h"
 
-#define HELD 0.5   /* s: what may be noise is not held back for longer */
+#define HELD 0.5     /* s: what may be noise is not held back for longer */
 #define STUBBORN 2.0 /* s from SIGTERM to SIGKILL */
 /* The same for one whose ranks have left, which ends at once or not at all; and before it. */
 #define IDLE 0.3
@@ -21,6 +21,7 @@ struct ranks {
     int fd, status;
     bool ended, terminated, idle;
     double end_at, flush_at; /* monotonic; 0: never */
+    const char *spare;
     struct noise noise;
 };
 
@@ -52,7 +53,7 @@ static void become(char *const *argv, const char *mark, pid_t parent, int err, i
     _exit(127);
 }
 
-struct ranks *ranks_start(char *const *argv, const char *mark,
+struct ranks *ranks_start(char *const *argv, const char *mark, const char *spare,
                           void (*said)(void *arg, enum noise_word word, const char *rest),
                           void *arg, struct error *err)
 {
@@ -84,6 +85,7 @@ struct ranks *ranks_start(char *const *argv, const char *mark,
     *r = (struct ranks){
         .pid = pid,
         .fd = fds[0],
+        .spare = spare,
         .noise = {.status = -1, .write = to_stderr, .said = said, .arg = arg}};
     return r;
 }
@@ -147,7 +149,7 @@ void ranks_step(struct ranks *r)
     if (r->ended || r->end_at <= 0 || now < r->end_at)
         return;
     if (r->terminated) {
-        orphans_kill_session(r->pid);
+        orphans_kill_session(r->pid, r->spare);
         r->end_at = 0;
         return;
     }

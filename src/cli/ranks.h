@@ -14,8 +14,9 @@ struct ranks;
 
 /* What the instance says (enum noise_word) comes to SAID.  MARK ("NAME=VALUE") is put into the
  * environment of mpirun and of what it starts: the strays it may leave are known by that
- * (orphans_kill_marked).  NULL with err set: it cannot be run. */
-struct ranks *ranks_start(char *const *argv, const char *mark,
+ * (orphans_kill_marked).  SPARE (or NULL) names programs that are not killed with it.  NULL with
+ * err set: it cannot be run. */
+struct ranks *ranks_start(char *const *argv, const char *mark, const char *spare,
                           void (*said)(void *arg, enum noise_word word, const char *rest),
                           void *arg, struct error *err);
 void ranks_destroy(struct ranks *r);      /* it has ended; NULL is allowed */

@@ -58,7 +58,7 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[10] = {
+const struct opt specopts_job[11] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
@@ -68,6 +68,7 @@ const struct opt specopts_job[10] = {
     {J, 'o', "setopt", "KEY[=VAL]", "Set a launch option (may be repeated)"},
     {J, 'S', "setattr", "KEY[=VAL]",
      "Set a job attribute; ^KEY=FILE reads JSON from a file (may be repeated)"},
+    {J, 0, "requeue", NULL, "Queue it again when it loses tasks with a node: -o requeue"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
     {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
     {J, 0, "require", "CONSTRAINT", NULL},
@@ -204,6 +205,8 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
     }
     if (strcmp(name, "setopt") == 0)
         check_setopt(cli, value);
+    if (strcmp(name, "requeue") == 0)
+        name = "setopt", value = "requeue";
     if (strcmp(name, "require") == 0)
         name = "requires";
     if (strcmp(name, "input") == 0)

@@ -247,7 +247,7 @@ static int start_ranks(struct supervisor *sv, struct hostlist *hosts, struct err
     sv->leaving = sv->acknowledged = false;
     sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
     set_phase(sv, STARTING, s.recover ? START_PATIENCE : FIRST_PATIENCE);
-    sv->ranks = ranks_start(w.v, sv->mark, on_said, sv, err);
+    sv->ranks = ranks_start(w.v, sv->mark, sv->config->spare, on_said, sv, err);
     words_fini(&w);
     return sv->ranks ? 0 : -1;
 }
@@ -388,7 +388,7 @@ static void ranks_over(struct supervisor *sv, int status)
         sv->config->kept = ranks_kept(sv->ranks);
     ranks_destroy(take(sv->ranks));
     drop_request(sv);
-    orphans_kill_marked(sv->mark, 2);
+    orphans_kill_marked(sv->mark, sv->config->spare, 2);
     if (!sv->uri)
         never_ready(sv, status);
     if (!sv->uri || sv->ended >= 0 || sv->forced) {
@@ -698,11 +698,19 @@ static int make_rundir(struct supervisor *sv, struct error *err)
     return sv->rundir ? 0 : -1;
 }
 
+/* This host, as its rank calls itself: by the short name. */
+static void get_host(char *name, size_t size)
+{
+    name[0] = name[size - 1] = '\0';
+    gethostname(name, size - 1);
+    name[strcspn(name, ".")] = '\0';
+}
+
 int supervise(struct supervise *config, struct error *err)
 {
     struct supervisor sv = {.config = config, .ended = -1, .began = time_now()};
     sigset_t before;
-    gethostname(sv.self, sizeof(sv.self) - 1);
+    get_host(sv.self, sizeof(sv.self));
     if (make_rundir(&sv, err) < 0)
         return -1;
     sv.mark = xasprintf("HBATCH_RANKS_OF=%s", sv.rundir);

@@ -20,6 +20,9 @@ struct supervise {
     /* Tell what keeps ranks from starting on hosts of S; how many.  May block, for it is called in
      * a process of its own where the ranks are long not ready. */
     size_t (*diagnose)(const struct start *s);
+    /* Programs of this name are not killed with a dead mpirun: they end with what they had started
+     * on other hosts.  Or NULL. */
+    const char *spare;
     /* A rank on each host of start->alloc; else all are on this machine. */
     bool hosts;
     /* Result: mpirun has failed before the ranks were ready. */

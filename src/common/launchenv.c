@@ -93,6 +93,7 @@ static const struct rule {
     /* LSF's and SGE's task variables. */
     {"LS_JOBPID", true},
     {"JSM_*", true},
+    {"QRSH_*", true},
     /* hbatch: of an outer job. */
     {"HBATCH_JOB_*", true},
     {"HBATCH_TASK_*", true},
@@ -120,7 +121,7 @@ static bool matches(const char *rule, const char *name, size_t len)
 bool launchenv_is_left(const char *name)
 {
     size_t len = name_len(name);
-    if (!len || !strchr("OPHIMGASFLJ", name[0]))
+    if (!len || !strchr("OPHIMGASFLJQ", name[0]))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
         if (matches(rules[i].name, name, len))

@@ -55,20 +55,29 @@ void orphans_signal(pid_t pid, int signum)
     signal_tree(pid, signum, 0);
 }
 
-static void kill_session(pid_t pid, pid_t session, int depth)
+static bool is_named(pid_t pid, const char *name)
 {
-    if (getsid(pid) != session)
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    cleanup_free char *comm = name ? read_file(path, NULL) : NULL;
+    return comm && strncmp(comm, name, strlen(name)) == 0 &&
+           strcmp(comm + strlen(name), "\n") == 0;
+}
+
+static void kill_session(pid_t pid, pid_t session, const char *spare, int depth)
+{
+    if (getsid(pid) != session || is_named(pid, spare))
         return;
     cleanup_free char *text = depth < DEPTH_MAX ? children_of(pid) : NULL;
     kill(pid, SIGKILL);
     char *p = text;
     for (pid_t child; (child = next_child(&p)) > 0;)
-        kill_session(child, session, depth + 1);
+        kill_session(child, session, spare, depth + 1);
 }
 
-void orphans_kill_session(pid_t pid)
+void orphans_kill_session(pid_t pid, const char *spare)
 {
-    kill_session(pid, getsid(0), 0);
+    kill_session(pid, getsid(0), spare, 0);
 }
 
 static bool is_marked(pid_t pid, const char *entry)
@@ -83,7 +92,7 @@ static bool is_marked(pid_t pid, const char *entry)
     return false;
 }
 
-void orphans_kill_marked(const char *entry, double seconds)
+void orphans_kill_marked(const char *entry, const char *spare, double seconds)
 {
     double until = time_mono() + seconds;
     for (bool any = true; any && time_mono() < until;) {
@@ -91,9 +100,10 @@ void orphans_kill_marked(const char *entry, double seconds)
         char *p = text;
         any = false;
         for (pid_t child; (child = next_child(&p)) > 0;) {
-            if (getsid(child) != getsid(0) || !is_marked(child, entry))
+            if (getsid(child) != getsid(0) || is_named(child, spare) ||
+                !is_marked(child, entry))
                 continue;
-            kill_session(child, getsid(0), 0);
+            kill_session(child, getsid(0), spare, 0);
             any = waitpid(child, NULL, WNOHANG) != child || any;
         }
         if (any)

@@ -16,11 +16,12 @@ void orphans_reap(const char *instance, pid_t executor, pid_t program);
 /* Send SIGNUM to process PID and all below it. */
 void orphans_signal(pid_t pid, int signum);
 /* Kill PID and those below it that are in this process's session; what one of them has put into a
- * session of its own, as executors are, is left. */
-void orphans_kill_session(pid_t pid);
+ * session of its own, as executors are, is left, and so are programs of the name SPARE (NULL: none)
+ * and what is below them. */
+void orphans_kill_session(pid_t pid, const char *spare);
 /* The same for each child that has ENTRY ("NAME=VALUE") in its environment and is in this
  * session; wait at most SECONDS until they are gone. */
-void orphans_kill_marked(const char *entry, double seconds);
+void orphans_kill_marked(const char *entry, const char *spare, double seconds);
 /* Kill all below this process; wait at most SECONDS until they are gone. */
 void orphans_kill(double seconds);
 

@@ -45,6 +45,26 @@ static double limit_of(const char *text, const char *key)
     return -1;
 }
 
+/* Seconds of the line "KEY  VALUE[,[HOST=VALUE]...]" of qconf's description of a queue. */
+static double limit_of_queue(const char *text, const char *key)
+{
+    size_t n = strlen(key);
+    for (const char *p = text; p; p = strchr(p, '\n')) {
+        p += *p == '\n';
+        if (strncmp(p, key, n) != 0 || p[n] != ' ')
+            continue;
+        p += n + strspn(p + n, " ");
+        cleanup_free char *value = xstrndup(p, strcspn(p, ",\r\n \t"));
+        return foreign_parse_time(value);
+    }
+    return -1;
+}
+
+static double sooner(double a, double b)
+{
+    return a > 0 && b > 0 ? MIN(a, b) : MAX(a, b);
+}
+
 /* What is made when the job starts tells when it did. */
 static double started(void)
 {
@@ -59,13 +79,16 @@ static double started(void)
 static void end(struct foreign *f)
 {
     cleanup_free char *id = xstrndup(f->id, strcspn(f->id, "."));
+    const char *queue = getenv("QUEUE");
     cleanup_free char *text = query("qstat", "-j", id, NULL);
-    double hard = text ? limit_of(text, "h_rt") : -1;
-    double soft = text ? limit_of(text, "s_rt") : -1;
-    double limit = hard > 0 && soft > 0 ? MIN(hard, soft) : MAX(hard, soft);
-    double start = started();
+    cleanup_free char *about =
+        queue && *queue && *queue != '-' ? query("qconf", "-sq", queue, NULL) : NULL;
+    double own = text ? sooner(limit_of(text, "h_rt"), limit_of(text, "s_rt")) : -1;
+    double of_queue =
+        about ? sooner(limit_of_queue(about, "h_rt"), limit_of_queue(about, "s_rt")) : -1;
+    double limit = sooner(own, of_queue), start = started();
     f->end = limit > 0 && start > 0 ? start + limit : 0;
-    f->end_source = f->end > 0 ? "qstat"
+    f->end_source = f->end > 0 ? (limit == own ? "qstat" : "qconf: its queue's limit")
                     : text     ? "qstat: it has no h_rt"
                                : "qstat does not tell it";
 }

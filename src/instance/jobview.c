@@ -170,6 +170,9 @@ json_object *jobview_nodes(const struct pool *pool)
         jsonutil_add_idset(o, "free_cores", node.free_cores);
         jsonutil_add_idset(o, "free_gpus", node.free_gpus);
         json_object_object_add(o, "state", json_object_new_string(states[node.state]));
+        json_object *properties = pool_properties(pool, node.rank);
+        if (properties)
+            json_object_object_add(o, "properties", properties);
         if (node.reason)
             json_object_object_add(o, "reason", json_object_new_string(node.reason));
         json_object_array_add(nodes, o);

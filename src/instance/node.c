@@ -10,8 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 #include <hwloc.h>
+#include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
+#include "src/job/property.h"
 
 static void destroy_topology(hwloc_topology_t *t)
 {
@@ -209,6 +211,19 @@ static json_object *identify(const struct options *options, unsigned rank)
     return node;
 }
 
+/* Those that the options give it. */
+static json_object *list_properties(const struct options *options, const char *host)
+{
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < json_object_array_length(options->properties); i++) {
+        json_object *text = json_object_array_get_idx(options->properties, i);
+        cleanup_free char *name = property_of(json_object_get_string(text), host);
+        if (name)
+            json_object_array_add(list, json_object_new_string(name));
+    }
+    return list;
+}
+
 json_object *node_unusable(const struct options *options, unsigned rank, const char *why)
 {
     json_object *node = identify(options, rank);
@@ -235,8 +250,27 @@ json_object *node_discover(const struct options *options, unsigned rank, bool un
     json_object *node = identify(options, rank);
     json_object_object_add(node, "cores", list_cores(t, usable));
     json_object_object_add(node, "gpus", list_gpus(options));
+    json_object_object_add(
+        node, "properties",
+        list_properties(options, jsonutil_string(jsonutil_get(node, "host"))));
     json_object_object_add(node, "bind", json_object_new_boolean(!options->topology));
     return node;
+}
+
+/* RANK has NAMES, too. */
+static void add_properties(struct rset *r, unsigned rank, json_object *names)
+{
+    size_t n = names ? json_object_array_length(names) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        if (!r->properties)
+            r->properties = json_object_new_object();
+        const char *ranks = jsonutil_string(jsonutil_get(r->properties, name));
+        cleanup_bitmap hwloc_bitmap_t set = idset_decode(ranks ? ranks : "", NULL);
+        hwloc_bitmap_set(set, rank);
+        cleanup_free char *text = idset_encode(set, 0);
+        json_object_object_add(r->properties, name, json_object_new_string(text));
+    }
 }
 
 struct rset *node_resources(json_object **nodes, unsigned size)
@@ -254,6 +288,7 @@ struct rset *node_resources(json_object **nodes, unsigned size)
             hwloc_bitmap_set_range(gpus, 0, (int)ngpus - 1);
         rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores,
                  gpus);
+        add_properties(r, i, jsonutil_get(node, "properties"));
     }
     return r;
 }

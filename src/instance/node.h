@@ -13,7 +13,7 @@
  * first (UNBIND), which leaves that of the launcher itself.  With --topology the description is taken instead.
  *
  * Return {"host":S, "cores":[CPUSET of each logical core], "gpus":[{"id","vendor","env","value"}],
- * "bind":bool, "version":S} (a new reference), or NULL with err set. */
+ * "properties":[S], "bind":bool, "version":S} (a new reference), or NULL with err set. */
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,
                            struct error *err);
 /* The same for a rank of a sub-instance, whose share of the node was told: TOLD has host, cores, gpus, bind
@@ -23,7 +23,7 @@ json_object *node_told(json_object *told);
 /* In its place on a rank that cannot take part: {"host", "version", "error":WHY}. */
 json_object *node_unusable(const struct options *options, unsigned rank, const char *why);
 
-/* R of the instance: every node with all its cores and GPUs, by logical id.  NODES: what
+/* R of the instance: every node with all its cores, GPUs and properties, by logical id.  NODES: what
  * node_discover gave on each of the SIZE ranks. */
 struct rset *node_resources(json_object **nodes, unsigned size);
 

@@ -10,6 +10,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/foreign/foreign.h"
+#include "src/job/property.h"
 #include "src/sched/sched.h"
 
 enum {
@@ -20,6 +21,7 @@ enum {
     O_RUNDIR,
     O_POLICY,
     O_SETATTR,
+    O_PROPERTY,
     O_TELL_STATUS,
     O_EXPIRATION,
     O_SUPERVISED,
@@ -53,6 +55,10 @@ static const struct {
      "environment tells); its end is that of --expiration"},
     {{"policy", required_argument, NULL, O_POLICY}, "NAME", "scheduling policy (fcfs)"},
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
+    {{"property", required_argument, NULL, O_PROPERTY},
+     "NAME[:HOSTS]",
+     "give these nodes (default: all) a property that jobs may ask for;\nmay be "
+     "repeated"},
     {{"uri-file", required_argument, NULL, O_URI_FILE},
      "FILE",
      "write the instance's URI to FILE"},
@@ -144,7 +150,9 @@ void options_parse(struct options *o, int argc, char **argv)
     memset(longs, 0, sizeof(longs));
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         longs[i] = table[i].option;
-    *o = (struct options){.policy = "fcfs", .attrs = json_object_new_object()};
+    *o = (struct options){.policy = "fcfs",
+                          .attrs = json_object_new_object(),
+                          .properties = json_object_new_array()};
     opterr = 0;
     int c;
     while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
@@ -183,6 +191,11 @@ void options_parse(struct options *o, int argc, char **argv)
             if (!sched_policy_find(optarg))
                 log_exit(1, "--policy=%s: no such scheduling policy", optarg);
             o->policy = optarg;
+            break;
+        case O_PROPERTY:
+            if (property_check(optarg, &err) < 0)
+                log_exit(1, "--property: %s", err.text);
+            json_object_array_add(o->properties, json_object_new_string(optarg));
             break;
         case O_SETATTR:
             set_attr(o->attrs, optarg);

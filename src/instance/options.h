@@ -19,12 +19,13 @@ struct options {
     unsigned gpus;      /* GPUs of a virtual node */
     bool isvirtual;     /* several ranks on one machine are nodes of their own */
     bool verbose;
-    bool tell_status;    /* say the exit code on stderr */
-    double time_limit;   /* seconds, 0: none */
-    double expiration;   /* seconds since the epoch, 0: none */
-    const char *foreign; /* "NAME[:ID]": the allocation it lives in; NULL: find out */
-    json_object *attrs;  /* --setattr, an object */
-    char **program;      /* NULL: the user's shell */
+    bool tell_status;        /* say the exit code on stderr */
+    double time_limit;       /* seconds, 0: none */
+    double expiration;       /* seconds since the epoch, 0: none */
+    const char *foreign;     /* "NAME[:ID]": the allocation it lives in; NULL: find out */
+    json_object *attrs;      /* --setattr, an object */
+    json_object *properties; /* --property, an array of texts (property.h) */
+    char **program;          /* NULL: the user's shell */
 };
 
 /* Parse; prints and exits for --help, --version and mistakes. */

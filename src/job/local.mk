@@ -6,6 +6,7 @@ src_job_libjob_la_SOURCES = \
 	src/job/constraint.c src/job/constraint.h src/job/constraint_query.c \
 	src/job/jobspec.c src/job/jobspec.h src/job/jobspec_impl.h \
 	src/job/jobspec_attributes.c src/job/jobspec_resources.c \
+	src/job/property.c src/job/property.h \
 	src/job/directives.c src/job/directives.h \
 	src/job/eventlog.c src/job/eventlog.h \
 	src/job/jsonutil.c src/job/jsonutil.h \

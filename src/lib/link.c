@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/lib/link.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "src/common/util.h"
 
 #define TIMEOUT_VARIABLE "HBATCH_RECONNECT_TIMEOUT"
+#define SOCKET_NAME "sock-" /* and the rank */
 #define TIMEOUT_DEFAULT 60.0
 #define LASTED 1.0 /* s: a connection that was good for so long ends what was before it */
 
@@ -73,6 +75,37 @@ static int too_late(double timeout, const char *what, struct error *err)
                      what, duration_encode(timeout, text));
 }
 
+/* PATH is of another node's rank: the one on this node has its socket in a directory of the same
+ * name.  Its connection, with *uri its own; or -1. */
+static int connect_sibling(const char *path, char **uri)
+{
+    const char *name = strrchr(path, '/') + 1;
+    int fd = -1;
+    if (strncmp(name, SOCKET_NAME, strlen(SOCKET_NAME)) != 0)
+        return -1;
+    cleanup_free char *dir = xstrndup(path, (size_t)(name - path));
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && fd < 0 && (e = readdir(d));) {
+        struct error ignored;
+        if (strncmp(e->d_name, SOCKET_NAME, strlen(SOCKET_NAME)) != 0)
+            continue;
+        cleanup_free char *other = xasprintf("%s%s", dir, e->d_name);
+        if ((fd = lines_connect(other, &ignored)) >= 0)
+            *uri = xasprintf("local://%s", other);
+    }
+    if (d)
+        closedir(d);
+    return fd;
+}
+
+static int connect_any(const char *path, char **uri, struct error *why)
+{
+    int fd = lines_connect(path, why);
+    if (fd < 0 && why->code == ENOENT)
+        fd = connect_sibling(path, uri);
+    return fd;
+}
+
 int link_open(struct link *l, const char *uri, struct error *err)
 {
     struct error why;
@@ -81,7 +114,7 @@ int link_open(struct link *l, const char *uri, struct error *err)
     *l = (struct link){.fd = -1, .watch = -1, .watched = -1};
     if (!path)
         return -1;
-    while ((l->fd = lines_connect(path, &why)) < 0) {
+    while ((l->fd = connect_any(path, &l->uri, &why)) < 0) {
         if (!nobody(why.code) || !recoverable(path))
             return gone(uri, &why, err);
         if (timeout < 0) {
@@ -99,7 +132,8 @@ int link_open(struct link *l, const char *uri, struct error *err)
     }
     l->tries = 0;
     l->connected = time_mono();
-    l->uri = xstrdup(uri);
+    if (!l->uri)
+        l->uri = xstrdup(uri);
     return 0;
 }
 

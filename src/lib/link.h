@@ -29,7 +29,8 @@ struct link {
     bool watched_for_room; /* for writing as well */
 };
 
-/* Connect to URI ("local://PATH"), waiting as above where the socket refuses or is missing.  -1 with
+/* Connect to URI ("local://PATH"), waiting as above where the socket refuses or is missing.  Where
+ * PATH is another node's, to the socket of this node's rank beside it; uri is then that one.  -1 with
  * err set: says what is wrong with the URI or the socket and how to get an instance. */
 int link_open(struct link *l, const char *uri, struct error *err);
 void link_close(struct link *l);

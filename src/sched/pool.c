@@ -157,6 +157,19 @@ struct pool_node pool_nth(const struct pool *p, size_t i)
                               n->free_cores, n->free_gpus, n->state, n->reason};
 }
 
+json_object *pool_properties(const struct pool *p, unsigned rank)
+{
+    json_object *all = NULL;
+    for (size_t i = 0; i < p->nproperties; i++) {
+        if (!hwloc_bitmap_isset(p->properties[i].ranks, rank))
+            continue;
+        if (!all)
+            all = json_object_new_array();
+        json_object_array_add(all, json_object_new_string(p->properties[i].name));
+    }
+    return all;
+}
+
 void pool_totals(const struct pool *p, size_t *cores, size_t *gpus, size_t *free_cores,
                  size_t *free_gpus)
 {

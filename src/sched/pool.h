@@ -47,6 +47,8 @@ void pool_destroy(struct pool *p); /* NULL is allowed */
 
 size_t pool_nnodes(const struct pool *p);
 struct pool_node pool_nth(const struct pool *p, size_t i); /* i < nnodes, in rank order */
+/* Names of the properties of a rank, an array (a new reference); NULL: it has none. */
+json_object *pool_properties(const struct pool *p, unsigned rank);
 /* Totals over nodes that are up: cores, GPUs; free ones in *free_cores, *free_gpus. */
 void pool_totals(const struct pool *p, size_t *cores, size_t *gpus, size_t *free_cores,
                  size_t *free_gpus);

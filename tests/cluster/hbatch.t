@@ -224,6 +224,12 @@ is "$(sort <<<"$out" | tr '\n' ' ')" "node1 node3 " "one node for each host of t
 nok "hbatch start --hosts" on head hbatch start --hosts='node[2-3],node1' bash -c 'hbatch run -N3 hostname; exit 4'
 is "$(sort <<<"$out" | tr '\n' ' ')" "node1 node2 node3 " "one node for each"
 is $rc 4 "its exit code"
+# shellcheck disable=SC2016
+typed='cat /proc/$PPID/comm; hbatch run --requires=far hostname; on node3 env HBATCH_URI="$HBATCH_URI" hbatch resource list -no "{nodelist}" -s all'
+on node1 hostname node1.cluster.test
+ok "hbatch start on a host with a long name" on node1 hbatch start --hosts=node1,node3 --property=far:node3 bash -c "$typed"
+on node1 hostname node1
+is "$out" $'hbatch\nnode3\nnode[1,3]' "the program is its child; a property of a host; the instance's URI on another one"
 nok "a host that is not there" on node1 hbatch start --hosts=node1,node9 true
 like "$err" "node9" "it is named"
 nothing_stays "nothing stays behind"

@@ -105,7 +105,7 @@ is "$(sort <<<"$out" | tr '\n' ' ')" "node1 node3 " "some hosts of an allocation
 # --- hosts that cannot be reached
 nok "hosts that are not there" on node1 env PATH="$tmp/lsf:$PATH" LSB_JOBID=88 "LSB_HOSTS=node1 node2 node8 node9" hbatch start true
 for n in 8 9; do
-    like "$err" "hbatch start: cannot reach node$n: '$tmp/lsf/blaunch node$n true' failed" "node$n is named"
+    like "$err" "hbatch start: cannot reach node$n: cluster: there is no host node$n" "node$n is named"
 done
 unlike "$err" "cannot reach node[12]" "those that are there are not"
 . "$srcdir/tests/cluster/env.sh"

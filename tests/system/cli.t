@@ -93,6 +93,7 @@ refuses "option -n needs a value" run -n
 refuses "option --exclusive takes no value" run --exclusive=1 true
 refuses "there is no command to run" run
 refuses "there is no command to run" submit -n4 --
+is "$(spec 'o["requeue"]' --requeue a)" 1 "--requeue"
 refuses "there is no program after ':'" submit --dry-run a :
 refuses "unexpected argument 'y'" uri x y
 refuses "the JOBID is missing" attach
@@ -456,6 +457,13 @@ capture hbatch start --dry-run --test-topology="core:4 pu:1" ./x 'a b'
 is "$out" "$(dirname "$(readlink -f "$(command -v hbatch)")")/hbatch-instance '--topology=core:4 pu:1' ./x 'a b'" "start: one node needs no mpirun"
 capture hbatch start --dry-run --test-nodes=4 -t 1h --uri-file=u ./x
 like "$out" "^mpi[^ ]* .*-n 4 .*/hbatch-instance --virtual --time-limit=3600s( --tell-status)? --uri-file=u ./x" "start --test-nodes"
+refuses "property 'a b:n1': its name must not have ' '" start --dry-run --property='a b:n1'
+capture hbatch start --dry-run --property=a --property=b:n[1-2] ./x
+like "$out" "/hbatch-instance --property=a .?--property=b:n\[1-2\].? ./x" "start --property"
+capture env HBATCH_LOSS_TIMEOUT=9s hbatch start --dry-run --hosts=a,b ./x
+case $(hbatch version) in
+*openmpi*) like "$out" " -x HBATCH_LOSS_TIMEOUT " "start takes settings to all hosts" ;;
+esac
 printf 'n1 slots=4\n# no\nn2\n' >hosts
 capture hbatch start --dry-run --hostfile=hosts --mpirun=/opt/mpirun -o "--mca x y" ./x
 like "$out" "^/opt/mpirun -?-hosts? n1,n2 .*--mca x y .*hbatch-instance( --tell-status)? ./x" "start --hostfile"

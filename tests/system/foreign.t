@@ -163,11 +163,22 @@ like "$out" " --foreign=sge:31 --expiration=$((now + 3540 - 15)) " "its end: sta
 stand_in qrsh 'exit 9'
 dry "${sge[@]}"
 if [ $mpi = mpich ]; then like "$out" " -launcher sge " "hydra's launcher"; else
-    like "$out" "plm_rsh_agent '$tmp/bin/qrsh -inherit -nostdin -V'" "qrsh is the agent"
+    unlike "$out" "agent" "Open MPI uses qrsh by itself"
 fi
 stand_in qstat "printf 'hard resource_list:  h_rt=1:00:00,s_rt=1800\n'"
 dry "${sge[@]}"
 like "$out" "--expiration=$((now + 1740 - 15)) " "the soft limit comes first"
+stand_in qconf "[ \"\$*\" = '-sq all.q' ] && printf 'qname                 all.q\ns_rt                  INFINITY\nh_rt                  900,[d1=600]\n'"
+dry "${sge[@]}" QUEUE=all.q
+like "$out" "--expiration=$((now + 840 - 15)) " "so does the queue's limit"
+like "$err" "\(qconf: its queue's limit\)" "... told"
+stand_in qconf "printf 'h_rt                  INFINITY\ns_rt                  INFINITY\n'"
+dry "${sge[@]}" QUEUE=all.q
+like "$out" "--expiration=$((now + 1740 - 15)) " "a queue without limits"
+stand_in qstat "printf 'job_number: 31\n'"
+dry "${sge[@]}" QUEUE=all.q
+like "$err" "qstat: it has no h_rt" "no limit at all"
+rm bin/qconf
 mkdir spool
 dry JOB_ID=31 SGE_JOB_SPOOL_DIR=spool SGE_TASK_ID=4 NSLOTS=1
 like "$out" "^$ibin --foreign=sge:31.4 " "a job of one slot, an element of an array"

@@ -4,7 +4,7 @@
 outer_mark=${TEST_MARK:-} # of the instance, which was started by the first run of this
 . "${0%/*}/../system/lib.sh"
 need mpirun openmpi-bin pgrep procps
-inside --test-nodes=4 --test-topology="core:4 pu:1"
+inside --test-nodes=4 --test-topology="core:4 pu:1" --property="fast:vnode[1-2]" --property=all --property="gpu:vnode3,vnode9"
 
 event() { timeout 20 hbatch job wait-event -q "$1" "$2"; }
 where='echo $HBATCH_TASK_RANK:$HBATCH_NODE_ID'
@@ -30,6 +30,16 @@ like "$err" "[Tt]ask ?map" "it is said"
 ok "jobs beside each other" sh -c 'hbatch submit --quiet --wait --cc=1-40 -N2 -n4 true'
 is "$(hbatch run --requires=host:vnode2 sh -c 'hbatch job info $HBATCH_JOB_ID R' </dev/null | grep -o '"rank": *"[0-9]*"' | tr -d ' ')" '"rank":"2"' "a node by its name"
 
+# --- properties
+on() { hbatch run "$@" sh -c 'hbatch job info $HBATCH_JOB_ID R' </dev/null | grep -o '"rank": *"[0-9,-]*"' | grep -o '[0-9,-]*' | sed -n 1p; }
+is "$(on --requires=fast)|$(on --requires='-fast and -rank:0')|$(on --requires='fast|gpu' -N3)|$(on --requires=all -N4)" \
+    "1|3|1-3|0-3" "nodes by their properties"
+nok "two properties that no node has" hbatch run --requires=fast --requires=gpu true
+like "$err" "no node of this instance matches the constraint" "it is said"
+is "$(hbatch resource list -nv -s free -o '{ranks}:{properties}' | xargs)" "0:all 1:all,fast 2:all,fast 3:all,gpu" "resource list shows them"
+is "$(hbatch resource list -n -s free -o '{properties}')" "all,fast,gpu" "... of all nodes"
+like "$(hbatch resource list --json)" '"properties":\["all","fast"\]' "... as JSON"
+
 # --- output and input ----------------------------------------------------------------------------
 hbatch run -N4 -n8 -l sh -c 'seq 5000 | sed "s/^/$HBATCH_TASK_RANK /"' </dev/null >got
 is "$(wc -l <got)|$(awk -F'[: ]+' '$1 != $2' got | head -1)" "40000|" "output of all nodes, whole lines"
@@ -51,6 +61,10 @@ isnt "$(hbatch run --requires=host:vnode3 sh -c 'echo $HBATCH_URI' </dev/null)" 
 is "$(hbatch run --requires=host:vnode3 hbatch run -n 3 -l sh -c 'echo $HBATCH_TASK_RANK' </dev/null | sort | xargs)" \
     "0: 0 1: 1 2: 2" "hbatch run within a task on another rank"
 is "$(hbatch run --requires=host:vnode2 hbatch resource list </dev/null | awk 'NR > 1 {n += $3} END {print n}')" 16 "hbatch resource list there"
+# a URI that was copied from another node: there this node's own socket is beside it
+ok "the URI of another node's rank" env HBATCH_URI="${HBATCH_URI%/*}/sock-99" timeout 20 hbatch run true
+capture env HBATCH_URI="${HBATCH_URI%/*}/other" HBATCH_RECONNECT_TIMEOUT=100ms hbatch uptime
+like "$rc|$err" "^1\|.*/other: it was lost and did not come back within 100ms" "what is no rank's socket is not replaced"
 id=$(hbatch run --requires=host:vnode1 hbatch submit sh -c 'echo from afar; exit 5' </dev/null)
 capture hbatch run --requires=host:vnode2 hbatch job attach "$id"
 is "$rc|$out" "5|from afar" "attach there, to a job from elsewhere"

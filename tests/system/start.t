@@ -190,6 +190,19 @@ nok "a topology that is none" hbatch start --test-topology="nonsense:0" true
 like "$err" "nonsense:0" "is named"
 is "$(grep -c nonsense:0 <<<"$err")" 1 "once"
 
+# An mpirun that lost a host may never end; what the instance told it is over with.
+cat >endless <<'END'
+#!/bin/sh
+trap '' TERM
+echo "hbatch-instance: ended with exit code 3" >&2
+sleep 98765
+sleep 98765
+END
+chmod +x endless
+within 40 env OMPI_MCA_plm_rsh_agent=true hbatch start --hosts=a,b --mpirun="$tmp/endless" true
+is "$rc|$err" "3|" "an mpirun that does not end after its ranks is not waited for"
+is "$(pgrep -f "^/bin/sh $tmp/endless")" "" "and it is gone"
+
 # More ranks than cores: mpirun would refuse by itself.
 many=$(($(nproc) * 2 + 1))
 [ "$many" -le 17 ] || many=17

@@ -48,6 +48,8 @@ START_TEST(launchers_variables)
         {"SLURM_NTASKS", false},
         {"SLURM_STEP_ID", true},
         {"SLURM_STEPID", true},
+        {"QRSH_COMMAND", true},
+        {"QUEUE", false},
         {"SLURM_PROCID", true},
         {"HBATCH_JOB_ID", true},
         {"HBATCH_URI", true},

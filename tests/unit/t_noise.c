@@ -40,6 +40,11 @@ static const struct {
     {"[vm:01014] PMIX ERROR: BAD-PARAM in file ../src/event/pmix_event_notification.c at "
      "line 1033\nrest\n",
      "rest\n"},
+    {"[head:772] plm:rsh: Warning: setpgid(778,778) failed in parent with "
+     "errno=Permission denied(13)\nrest\n",
+     "rest\n"},
+    {"[head:772] plm:rsh: Warning: something else\n",
+     "[head:772] plm:rsh: Warning: something else\n"},
     {B NOISE_STATUS
      "7\nPrimary job  terminated normally, but 1 process returned\n"
      "a non-zero exit code. Per user-direction, the job has been aborted.\n" B,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "src/cli/attach.h"
 #include "src/cli/output.h"
+#include "src/lib/build.h"
 #include "src/lib/input.h"
 #include "src/lib/submit.h"
 
@@ -232,6 +233,20 @@ bool attach_stdin_is_empty(void)
     return fstat(STDIN_FILENO, &st) < 0 ||
            (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) ||
            (S_ISREG(st.st_mode) && st.st_size == 0);
+}
+
+bool attach_add_stdin(json_object *spec)
+{
+    json_object *options = cli_get(
+        cli_get(cli_get(cli_get(spec, "attributes"), "system"), "shell"), "options");
+    const char *type =
+        cli_get_string(cli_get(cli_get(options, "input"), "stdin"), "type", NULL);
+    if (!type && !attach_stdin_is_empty()) {
+        build_path_set(options, "input.stdin.type", json_object_new_string("service"),
+                       NULL);
+        return true;
+    }
+    return type && strcmp(type, "service") == 0;
 }
 
 /* The tasks can read from now on. */

@@ -27,6 +27,9 @@ int attach_submit(struct cli *cli, const struct attach_options *options,
                   json_object *spec, const struct hbatch_submit *submit);
 /* Whether standard input has nothing to read, now or later. */
 bool attach_stdin_is_empty(void);
+/* Have SPEC's tasks get what comes from standard input here, unless there is none or SPEC says
+ * otherwise.  Whether they do; the others have /dev/null. */
+bool attach_add_stdin(json_object *spec);
 /* "0.123s: job.NAME CONTEXT" and for exceptions "0.123s: job.exception ID type=..." */
 void attach_print_event(const struct cli *cli, uint64_t id, double since_start,
                         const char *name, const char *context);

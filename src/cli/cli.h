@@ -23,6 +23,7 @@ struct cli {
     const char
         *where; /* NULL, or the file and line that options come from, for messages */
     struct hbatch *h; /* once cli_connect was called */
+    bool utf8;        /* the locale's character set */
     bool ascii;       /* job ids with "f" rather than the florin sign */
 };
 

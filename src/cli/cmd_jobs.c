@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "src/cli/jobfields.h"
+#include "src/cli/jobquery.h"
+#include "src/cli/subtree.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
 #include "src/job/state.h"
@@ -23,6 +26,8 @@ enum {
     JSON,
     STATS,
     STATS_ONLY,
+    RECURSIVE,
+    LEVEL,
     USER
 };
 
@@ -46,6 +51,9 @@ static const struct opt opts[] = {
     {STATS, 0, "stats", NULL, "Print numbers of jobs first"},
     {STATS_ONLY, 0, "stats-only", NULL,
      "Print only that; the exit code is 1 when no job is active"},
+    {RECURSIVE, 'R', "recursive", NULL,
+     "Then the jobs of those that are instances, and so on"},
+    {LEVEL, 'L', "level", "N", "With -R, go down at most N levels"},
     {USER, 'u', "user", "USER", NULL},
     {NO_HEADER, 0, "suppress-header", NULL, NULL},
 };
@@ -54,34 +62,15 @@ const struct opt_group cmd_jobs_groups[] = {OPTS(NULL, opts), OPTS_END};
 
 struct jobs {
     struct cli *cli;
-    bool all, no_header, json, stats, stats_only;
-    int states, results;
-    long count;
+    struct jobquery query;
+    bool no_header, json, stats, stats_only;
     bool count_given; /* then it is no news that there are more */
-    const char *format, *sort, *name, *queue;
-    double since;
-    int nids;
-    char **ids;
+    const char *format, *sort;
+    bool recursive;
+    long levels; /* of instances inside of instances */
+    struct format *compiled;
+    struct subtree subtree;
 };
-
-static void add_filter(struct jobs *j, const char *text)
-{
-    cleanup_free char *copy = xstrdup(text);
-    char *save = NULL;
-    for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-        int states = job_state_decode(w), results = job_result_decode(w);
-        if (!states && !results)
-            cli_die(
-                j->cli,
-                "--filter: '%s' is neither a state (pending, running, inactive, depend, "
-                "priority, sched, run, cleanup) nor a result (completed, failed, "
-                "canceled, "
-                "timeout)",
-                w);
-        j->states |= states;
-        j->results |= states ? 0 : results;
-    }
-}
 
 static double parse_since(struct cli *cli, const char *text)
 {
@@ -111,23 +100,23 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
         switch (o->id) {
         case ALL:
         case EVERYBODY:
-            j->all = true;
+            j->query.all = true;
             break;
         case COUNT:
-            j->count = cli_number(j->cli, "--count", p.value, 0, 1000000000);
+            j->query.count = cli_number(j->cli, "--count", p.value, 0, 1000000000);
             j->count_given = true;
             break;
         case FILTER:
-            add_filter(j, p.value);
+            jobquery_filter(&j->query, j->cli, p.value);
             break;
         case SINCE:
-            j->since = parse_since(j->cli, p.value);
+            j->query.since = parse_since(j->cli, p.value);
             break;
         case NAME:
-            j->name = p.value;
+            j->query.name = p.value;
             break;
         case QUEUE:
-            j->queue = p.value;
+            j->query.queue = p.value;
             break;
         case NO_HEADER:
             j->no_header = true;
@@ -147,102 +136,44 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
         case STATS_ONLY:
             j->stats = j->stats_only = true;
             break;
+        case RECURSIVE:
+            j->recursive = true;
+            break;
+        case LEVEL:
+            j->recursive = true;
+            j->levels = cli_number(j->cli, "--level", p.value, 0, INT_MAX);
+            break;
         }
     }
-    j->nids = p.nargs;
-    j->ids = p.args;
+    for (int i = 0; i < p.nargs; i++)
+        jobquery_add_id(&j->query, j->cli, p.args[i]);
     if (j->json && j->stats)
         cli_die(j->cli, "--json and --stats cannot be used together");
 }
 
 /* --- fetching ---------------------------------------------------------------------------- */
 
-static bool print_stats(struct jobs *j)
+static void print_stats(json_object *o)
 {
-    cleanup_json json_object *o = cli_call(j->cli, "job.stats", NULL);
-    int pending = (int)cli_get_number(o, "pending", 0);
-    int running = (int)cli_get_number(o, "running", 0);
-    printf("%d running, %d completed, %d failed, %d pending\n", running,
-           (int)cli_get_number(o, "completed", 0),
+    printf("%d running, %d completed, %d failed, %d pending\n",
+           (int)cli_get_number(o, "running", 0), (int)cli_get_number(o, "completed", 0),
            (int)(cli_get_number(o, "failed", 0) + cli_get_number(o, "canceled", 0) +
                  cli_get_number(o, "timeout", 0)),
-           pending);
-    return pending + running > 0;
+           (int)cli_get_number(o, "pending", 0));
 }
 
-static json_object *id_array(struct jobs *j)
+/* Of job.list, those that are selected. */
+static struct jobitem *select_items(const struct jobs *j, json_object *list, size_t *n)
 {
-    json_object *ids = json_object_new_array();
-    for (int i = 0; i < j->nids; i++)
-        json_object_array_add(ids, json_object_new_uint64(cli_jobid(j->cli, j->ids[i])));
-    return ids;
-}
-
-static json_object *query(struct jobs *j)
-{
-    json_object *q = json_object_new_object();
-    int states = j->states;
-    if (j->nids) {
-        json_object_object_add(q, "ids", id_array(j));
-        states = 127;
-    } else if (j->results && !states) {
-        states = 0;
-    } else if (j->all || j->since > 0) {
-        states = states ? states : 127;
-    } else if (!states) {
-        states = JOB_ACTIVE;
+    size_t all = json_object_array_length(list);
+    struct jobitem *items = xcalloc(all + 1, sizeof(*items));
+    *n = 0;
+    for (size_t i = 0; i < all; i++) {
+        json_object *job = json_object_array_get_idx(list, i);
+        if (jobquery_selects(&j->query, job))
+            items[(*n)++] = (struct jobitem){job, j->cli->ascii, time_now()};
     }
-    if (states)
-        json_object_object_add(q, "states", json_object_new_int(states));
-    if (j->results && !j->nids && !states)
-        json_object_object_add(q, "results", json_object_new_int(j->results));
-    if (j->name)
-        json_object_object_add(q, "name", json_object_new_string(j->name));
-    if (j->queue)
-        json_object_object_add(q, "queue", json_object_new_string(j->queue));
-    if (j->since > 0)
-        json_object_object_add(q, "since", json_object_new_double(j->since));
-    json_object_object_add(q, "max", json_object_new_int64(j->count));
-    return q;
-}
-
-/* States and results together: active ones in those states, inactive ones with those results. */
-static bool selected(const struct jobs *j, json_object *job)
-{
-    if (!j->results || !j->states || j->nids)
-        return true;
-    int state = job_state_decode(cli_get_string(job, "state", ""));
-    int result = job_result_decode(cli_get_string(job, "result", ""));
-    return (state & j->states) || (result & j->results);
-}
-
-static json_object *fetch(struct jobs *j)
-{
-    int asked = j->states;
-    if (j->results && j->states && !j->nids)
-        j->states |= JOB_INACTIVE;
-    json_object *q = query(j);
-    j->states = asked; /* what selected() looks at */
-    return cli_call(j->cli, "job.list", q);
-}
-
-/* Ids that were asked for and did not come. */
-static bool complain_missing(struct jobs *j, json_object *list)
-{
-    char buf[CLI_ID_SIZE];
-    bool any = false;
-    for (int i = 0; i < j->nids; i++) {
-        uint64_t id = cli_jobid(j->cli, j->ids[i]);
-        size_t n = json_object_array_length(list), k = 0;
-        while (k < n && json_object_get_uint64(
-                            cli_get(json_object_array_get_idx(list, k), "id")) != id)
-            k++;
-        if (k < n)
-            continue;
-        cli_error(j->cli, "there is no job %s", cli_id(j->cli, id, buf));
-        any = true;
-    }
-    return any;
+    return items;
 }
 
 /* --- printing ---------------------------------------------------------------------------- */
@@ -270,84 +201,147 @@ static struct format *make_format(struct jobs *j)
     return f;
 }
 
-static void print_json(struct jobs *j, const struct jobitem *items, size_t n)
+static void print_json(const struct jobs *j, json_object *jobs)
 {
-    json_object *all = json_object_new_array();
-    for (size_t i = 0; i < n; i++)
-        json_object_array_add(all, jobfields_json(&items[i]));
     json_object *o;
-    if (j->nids == 1 && n == 1) {
-        o = json_object_get(json_object_array_get_idx(all, 0));
-        json_object_put(all);
+    if (j->query.nids == 1 && json_object_array_length(jobs) == 1) {
+        o = json_object_get(json_object_array_get_idx(jobs, 0));
+        json_object_put(jobs);
     } else {
         o = json_object_new_object();
-        json_object_object_add(o, "jobs", all);
+        json_object_object_add(o, "jobs", jobs);
     }
     puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
                                                JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(o);
 }
 
-static void print_lines(struct jobs *j, struct format *f, const struct jobitem *items,
-                        size_t n)
+static void print_lines(const struct jobs *j, const struct jobitem *items, size_t n,
+                        bool header)
 {
     const void **rows = xcalloc(n + 1, sizeof(*rows));
     for (size_t i = 0; i < n; i++)
         rows[i] = &items[i];
-    format_prepare(f, rows, n);
-    if (!j->no_header) {
-        cleanup_free char *header = format_header(f);
-        puts(header);
+    format_prepare(j->compiled, rows, n);
+    if (header) {
+        cleanup_free char *line = format_header(j->compiled);
+        puts(line);
     }
     for (size_t i = 0; i < n; i++) {
-        cleanup_free char *line = format_line(f, rows[i]);
+        cleanup_free char *line = format_line(j->compiled, rows[i]);
         puts(line);
     }
     free(rows);
 }
 
+/* --- instances inside of instances ------------------------------------------------------- */
+
+/* ITEMS are printed, or appended to OUT if it is not NULL, and what runs inside of those that are
+ * instances.  PATH: the ids that lead to them. */
+static void show(struct jobs *j, const struct jobitem *items, size_t n, const char *path,
+                 long level, json_object *out);
+
+/* What JOB, an instance, has. ENTRY: what is told of it as JSON, or NULL. */
+static void show_inside(struct jobs *j, json_object *job, const char *path, long level,
+                        json_object *entry)
+{
+    char id[CLI_ID_SIZE];
+    struct hbatch *h = subtree_open(&j->subtree, j->cli, job);
+    if (!h)
+        return;
+    json_object *q = jobquery_params(&j->query);
+    cleanup_json json_object *result =
+        subtree_call(&j->subtree, j->cli, h, job, "job.list", q);
+    cleanup_json json_object *stats =
+        result && j->stats ? subtree_call(&j->subtree, j->cli, h, job, "job.stats", NULL)
+                           : NULL;
+    client_close(h);
+    json_object *list = cli_get(result, "jobs"), *out = NULL;
+    if (!json_object_is_type(list, json_type_array))
+        return;
+    cli_id(j->cli, json_object_get_uint64(cli_get(job, "id")), id);
+    cleanup_free char *below = xasprintf("%s%s%s", path, *path ? "/" : "", id);
+    if (entry)
+        json_object_object_add(entry, "jobs", out = json_object_new_array());
+    else
+        printf("\n%s:\n", below);
+    if (stats)
+        print_stats(stats);
+    size_t n;
+    struct jobitem *items = select_items(j, list, &n);
+    show(j, items, n, below, level, out);
+    free(items);
+}
+
+static void show(struct jobs *j, const struct jobitem *items, size_t n, const char *path,
+                 long level, json_object *out)
+{
+    if (!out && !j->stats_only)
+        print_lines(j, items, n, level == 0 && !j->no_header);
+    for (size_t i = 0; i < n; i++) {
+        json_object *entry = out ? jobfields_json(&items[i]) : NULL;
+        if (entry)
+            json_object_array_add(out, entry);
+        if (j->recursive && level < j->levels && subtree_is_instance(items[i].job))
+            show_inside(j, items[i].job, path, level + 1, entry);
+    }
+}
+
+/* --- the verb ---------------------------------------------------------------------------- */
+
+static int list_jobs(struct jobs *j)
+{
+    cleanup_json json_object *result =
+        cli_call(j->cli, "job.list", jobquery_params(&j->query));
+    json_object *list = cli_list(j->cli, result, "jobs");
+    size_t n;
+    struct jobitem *items = select_items(j, list, &n);
+    int rc = jobquery_missing(&j->query, j->cli, list) ? 1 : 0;
+    bool named = j->query.nids > 0;
+    jobquery_fini(&j->query); /* they are of this level alone */
+    if (n > 0 || !rc) {
+        json_object *out = j->json ? json_object_new_array() : NULL;
+        show(j, items, n, "", 0, out);
+        j->query.nids = named && n == 1;
+        if (out)
+            print_json(j, out);
+        j->query.nids = 0;
+        if (!j->count_given && !j->no_header && !j->json && !j->stats_only &&
+            json_object_get_boolean(cli_get(result, "more"))) {
+            fflush(stdout);
+            cli_error(j->cli,
+                      "there are more jobs than these %ld: see --count and --filter",
+                      j->query.count);
+        }
+    }
+    subtree_tell(&j->subtree, j->cli);
+    free(items);
+    return rc;
+}
+
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct jobs j = {.cli = cli, .count = 1000, .format = "default"};
+    struct jobs j = {
+        .cli = cli, .query.count = 1000, .format = "default", .levels = INT_MAX};
+    bool active = true;
+    int rc = 0;
     parse(&j, cmd, argc, argv);
     if (strcmp(j.format, "help") == 0) {
         print_help();
         return 0;
     }
-    struct format *f = make_format(&j);
-    bool active = j.stats ? print_stats(&j) : true;
-    if (j.stats_only) {
-        format_destroy(f);
-        return active ? 0 : 1;
+    j.compiled = make_format(&j);
+    if (j.stats) {
+        cleanup_json json_object *stats = cli_call(cli, "job.stats", NULL);
+        print_stats(stats);
+        active =
+            cli_get_number(stats, "pending", 0) + cli_get_number(stats, "running", 0) > 0;
     }
-    cleanup_json json_object *result = fetch(&j);
-    json_object *list = cli_list(cli, result, "jobs");
-    size_t all = json_object_array_length(list), n = 0;
-    struct jobitem *items = xcalloc(all + 1, sizeof(*items));
-    for (size_t i = 0; i < all; i++) {
-        json_object *job = json_object_array_get_idx(list, i);
-        if (selected(&j, job))
-            items[n++] = (struct jobitem){job, cli->ascii, time_now()};
-    }
-    int rc = complain_missing(&j, list) ? 1 : 0;
-    if (n == 0 && rc) {
-        free(items);
-        format_destroy(f);
-        return rc;
-    }
-    if (j.json)
-        print_json(&j, items, n);
-    else
-        print_lines(&j, f, items, n);
-    if (!j.count_given && !j.no_header && !j.json &&
-        json_object_get_boolean(cli_get(result, "more"))) {
-        fflush(stdout);
-        cli_error(cli, "there are more jobs than these %ld: see --count and --filter",
-                  j.count);
-    }
-    free(items);
-    format_destroy(f);
-    return rc;
+    if (!j.stats_only || j.recursive)
+        rc = list_jobs(&j);
+    jobquery_fini(&j.query);
+    format_destroy(j.compiled);
+    return j.stats_only && !active ? 1 : rc;
 }
 
 const struct cmd cmd_jobs = {

@@ -3,7 +3,6 @@
 #include "src/cli/attach.h"
 #include "src/cli/specopts.h"
 #include "src/cli/verbs.h"
-#include "src/lib/build.h"
 
 enum { OPT_WAIT_EVENT = SPECOPT_END };
 
@@ -22,21 +21,6 @@ static const struct opt_group groups[] = {
     OPTS("Running", own),
     OPTS_END,
 };
-
-/* Tasks get a pipe for what comes from here if the specification says so; else /dev/null. */
-static bool add_stdin(json_object *spec)
-{
-    json_object *options = cli_get(
-        cli_get(cli_get(cli_get(spec, "attributes"), "system"), "shell"), "options");
-    const char *type =
-        cli_get_string(cli_get(cli_get(options, "input"), "stdin"), "type", NULL);
-    if (!type && !attach_stdin_is_empty()) {
-        build_path_set(options, "input.stdin.type", json_object_new_string("service"),
-                       NULL);
-        return true;
-    }
-    return type && strcmp(type, "service") == 0;
-}
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
@@ -58,7 +42,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         json_object_put(spec);
     } else {
         struct hbatch_submit submit = {.urgency = s.urgency, .flags = s.flags};
-        a.no_stdin = !add_stdin(spec);
+        a.no_stdin = !attach_add_stdin(spec);
         a.label = s.label_io;
         a.show_id = s.verbose > 0;
         a.show_events = s.verbose > 1;

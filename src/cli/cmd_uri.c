@@ -1,56 +1,69 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
-#include <unistd.h>
+#include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
-enum { REMOTE, LOCAL };
+enum { REMOTE, LOCAL, WAIT };
 
 static const struct opt opts[] = {
-    {LOCAL, 0, "local", NULL, "As local://PATH (default)"},
-    {REMOTE, 0, "remote", NULL, "As ssh://HOST/PATH"},
+    {LOCAL, 0, "local", NULL, "As local://PATH, also when it is on another host"},
+    {REMOTE, 0, "remote", NULL, "As ssh://HOST/PATH, also when it is on this host"},
+    {WAIT, 0, "wait", NULL, "Wait for the instance of a job that is not ready yet"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
-static char *uri_of_job(struct cli *cli, uint64_t id)
+/* Of the instance that is talked to: its leader's. */
+static void print_own(struct cli *cli, bool remote)
 {
-    char buf[CLI_ID_SIZE];
-    json_object *q = json_object_new_object(), *ids = json_object_new_array();
-    json_object_array_add(ids, json_object_new_uint64(id));
-    json_object_object_add(q, "ids", ids);
-    cleanup_json json_object *result = cli_call(cli, "job.list", q);
-    json_object *jobs = cli_list(cli, result, "jobs");
-    if (json_object_array_length(jobs) == 0)
-        cli_die(cli, "there is no job %s", cli_id(cli, id, buf));
-    const char *uri = cli_get_string(json_object_array_get_idx(jobs, 0), "uri", NULL);
-    if (!uri)
-        cli_die(cli, "job %s is no instance, or its instance has not told its URI",
-                cli_id(cli, id, buf));
-    return xstrdup(uri);
+    cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
+    const char *uri = cli_get_string(info, "uri", client_uri(cli->h));
+    if (remote && strncmp(uri, "local://", 8) == 0)
+        printf("ssh://%s%s\n", cli_get_string(info, "hostname", "localhost"), uri + 8);
+    else
+        puts(uri);
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
-    bool remote = false;
+    struct target t = {0};
+    struct place at;
+    struct error err;
     optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        remote = o->id == REMOTE;
-    const char *what = cli_operand(cli, &p, "", true);
-    cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
-    cleanup_free char *uri =
-        what ? uri_of_job(cli, cli_jobid(cli, what))
-             : xstrdup(cli_get_string(info, "uri", client_uri(cli->h)));
-    if (remote && strncmp(uri, "local://", 8) == 0)
-        printf("ssh://%s%s\n", cli_get_string(info, "hostname", "localhost"), uri + 8);
-    else
-        puts(uri);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        if (o->id == WAIT) {
+            t.wait = true;
+        } else {
+            t.remote = o->id == REMOTE;
+            t.local = o->id == LOCAL;
+        }
+    }
+    bool remote = t.remote, local = t.local; /* what is said last counts */
+    t.text = cli_operand(cli, &p, "", true);
+    if (!t.text) {
+        print_own(cli, t.remote);
+        return 0;
+    }
+    t.remote = t.local = false;
+    if (target_find(cli, &t, &at, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    if (!remote && !local) {
+        remote = t.remote || (at.host && !t.local);
+    }
+    cleanup_free char *uri = place_uri(&at, remote);
+    puts(uri);
+    place_fini(&at);
     return 0;
 }
 
 const struct cmd cmd_uri = {
     .name = "uri",
-    .args = "[JOBID]",
-    .help = "Print the URI of this instance, or of one that runs as a job",
+    .args = "[TARGET]",
+    .help = "Print the URI of this instance, or of the one that TARGET names",
+    .more =
+        "TARGET: [jobid:]JOBID[/JOBID...], with / the outermost instance, . this one and "
+        ".. its "
+        "parent; pid:PID; slurm:JOBID; or a URI. It may end in ?local, ?remote or ?wait.",
     .groups = groups,
     .run = run,
 };

@@ -3,6 +3,7 @@ bin_hbatch_SOURCES = \
 	src/cli/main.c src/cli/verbs.h \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
+	src/cli/cmd_alloc.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_cancel.c \
@@ -11,6 +12,8 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_info.c \
 	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_wait.c \
 	src/cli/cmd_jobs.c \
+	src/cli/cmd_proxy.c \
+	src/cli/cmd_pstree.c \
 	src/cli/cmd_resource.c \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
@@ -23,7 +26,9 @@ bin_hbatch_SOURCES = \
 	src/cli/events.c src/cli/events.h \
 	src/cli/format.c src/cli/format.h \
 	src/cli/ids.c src/cli/ids.h \
+	src/cli/inside.c src/cli/inside.h \
 	src/cli/jobfields.c src/cli/jobfields.h \
+	src/cli/jobquery.c src/cli/jobquery.h \
 	src/cli/jobset.c src/cli/jobset.h \
 	src/cli/launch_mpirun.c src/cli/launch_srun.c src/cli/launch_standalone.c \
 	src/cli/launcher.h \
@@ -32,10 +37,15 @@ bin_hbatch_SOURCES = \
 	src/cli/output.c src/cli/output.h \
 	src/cli/diagnose.c src/cli/diagnose.h \
 	src/cli/absent.c src/cli/absent.h \
+	src/cli/place.c src/cli/place.h \
+	src/cli/procfind.c src/cli/procfind.h \
 	src/cli/ranks.c src/cli/ranks.h \
 	src/cli/reach.c src/cli/reach.h \
 	src/cli/request.c src/cli/request.h \
 	src/cli/supervise.c src/cli/supervise.h \
+	src/cli/subtree.c src/cli/subtree.h \
+	src/cli/target.c src/cli/target.h \
+	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'
 bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS)

@@ -5,15 +5,21 @@
 #include "config.h"
 #include "src/cli/cli.h"
 #include "src/cli/optparse.h"
+#include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
 static const struct cmd *const verbs[] = {
-    &cmd_start,  &cmd_run,    &cmd_submit,  &cmd_batch,     &cmd_jobs,     &cmd_job,
-    &cmd_attach, &cmd_cancel, &cmd_watch,   &cmd_waitevent, &cmd_resource, &cmd_uptime,
-    &cmd_uri,    &cmd_info,   &cmd_getattr, &cmd_shutdown,  &cmd_version,  &cmd_help,
+    &cmd_start,     &cmd_run,      &cmd_submit, &cmd_batch,  &cmd_alloc,  &cmd_proxy,
+    &cmd_jobs,      &cmd_pstree,   &cmd_job,    &cmd_attach, &cmd_cancel, &cmd_watch,
+    &cmd_waitevent, &cmd_resource, &cmd_uptime, &cmd_uri,    &cmd_info,   &cmd_getattr,
+    &cmd_shutdown,  &cmd_version,  &cmd_help,
 };
 
 static const char more[] =
+    "Before the verb, -p or --parent (may be repeated) means the instance around this "
+    "one, -r or "
+    "--root the outermost one, and --uri=TARGET any other, named as for 'hbatch uri'.\n"
+    "\n"
     "'hbatch VERB --help' tells about each. Outside an instance, 'hbatch start' makes "
     "one.\n"
     "\n"
@@ -22,11 +28,11 @@ static const char more[] =
     "greatest exit "
     "code "
     "of the tasks, 128 + N after signal N (127: no such program, 126: it cannot be run). "
-    "start: the exit code of its command.";
+    "start, alloc and proxy: the exit code of their command.";
 
 int cmd_help_all(void)
 {
-    printf("Usage: hbatch VERB [OPTIONS] [ARGUMENTS]\n"
+    printf("Usage: hbatch [--parent | --root | --uri=TARGET] VERB [OPTIONS] [ARGUMENTS]\n"
            "Run and watch jobs in an hbatch instance.\n\nVerbs:\n");
     cli_list_verbs(verbs, ARRAY_SIZE(verbs));
     putchar('\n');
@@ -55,22 +61,77 @@ static bool utf8_locale(void)
     return false;
 }
 
+/* --- options before the verb ------------------------------------------------------------- */
+
+static void use_parent(struct cli *cli)
+{
+    struct error err;
+    cleanup_free char *uri = target_parent(cli, &err);
+    if (!uri)
+        cli_die(cli, "--parent: %s", err.text);
+    target_use(cli, uri);
+}
+
+static void use_target(struct cli *cli, const char *option, const char *text)
+{
+    struct target t = {.text = text};
+    struct place at;
+    struct error err;
+    if (target_find(cli, &t, &at, &err) < 0)
+        cli_die(cli, "%s: %s", option, err.text);
+    if (at.host)
+        cli_die(cli,
+                "%s: the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch ...' "
+                "asks it "
+                "there",
+                option, at.host, at.host, at.path);
+    cleanup_free char *uri = place_uri(&at, false);
+    place_fini(&at);
+    target_use(cli, uri);
+}
+
+/* --parent, --root and --uri, each of which may be given again. Return the number of words. */
+static int take_globals(struct cli *cli, char **argv)
+{
+    int n = 0;
+    for (;; n++) {
+        const char *word = argv[n];
+        if (!word)
+            return n;
+        if (strcmp(word, "--parent") == 0 || strcmp(word, "-p") == 0)
+            use_parent(cli);
+        else if (strcmp(word, "--root") == 0 || strcmp(word, "-r") == 0)
+            use_target(cli, "--root", "/");
+        else if (strncmp(word, "--uri=", 6) == 0)
+            use_target(cli, "--uri", word + 6);
+        else if (strcmp(word, "--uri") == 0 && argv[n + 1])
+            use_target(cli, "--uri", argv[++n]);
+        else if (strcmp(word, "--uri") == 0)
+            cli_die(cli, "option --uri needs a value: --uri=TARGET");
+        else
+            return n;
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {.verb = ""};
     const char *force = getenv("HBATCH_F58_FORCE_ASCII");
-    cli.ascii = (force && *force && strcmp(force, "0") != 0) || !utf8_locale();
-    if (argc < 2) {
+    cli.utf8 = utf8_locale();
+    cli.ascii = (force && *force && strcmp(force, "0") != 0) || !cli.utf8;
+    char **words = argv + 1 + take_globals(&cli, argv + 1);
+    int n = argc - (int)(words - argv);
+    if (n < 1) {
         cli_error(&cli, "a verb is missing; see hbatch --help");
         return EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+    if (strcmp(*words, "--help") == 0 || strcmp(*words, "-h") == 0)
         return cli_finish(&cli, cmd_help_all());
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+    if (strcmp(*words, "--version") == 0 || strcmp(*words, "-V") == 0) {
         printf("hbatch %s\n", hbatch_version());
         return cli_finish(&cli, 0);
     }
-    int rc = cli_dispatch(&cli, verbs, ARRAY_SIZE(verbs), NULL, argc - 1, argv + 1);
+    int rc = cli_dispatch(&cli, verbs, ARRAY_SIZE(verbs), NULL, n, words);
     client_close(cli.h);
     return cli_finish(&cli, rc);
 }

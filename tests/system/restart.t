@@ -72,16 +72,4 @@ is $rc 5 "the exit code of the program"
 is $? 0 "the run directory is removed"
 gone() { [ -z "$(ranks; pgrep -f "hbatch-exec .*$rundir")" ]; }
 ok "no process is left" wait_until 10 gone
-
-# --- an instance that is about to end when it is restarted ------------------------------------------
-unset HBATCH_URI
-instance_start ending --test-nodes=2 --test-topology="core:2 pu:1" || exit 1
-rundir=$(dirname "${HBATCH_URI#local://}")
-id=$(hbatch submit -o kill-timeout=20s sh -c 'trap "" TERM; while :; do sleep 0.2; done')
-hbatch wait-event -t 20 "$id" start >/dev/null
-hbatch shutdown --background
-wait_until 20 eval 'hbatch job eventlog "$id" | grep -q exception'
-kill -9 "$(mpirun)"
-wait "$instance_pid"
-ok "a shutdown goes on after a restart of the ranks" wait_until 20 gone
 done_testing

@@ -118,8 +118,8 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
             adopt_waiting(ld, job);
     }
     ld->adopting = false;
-    if (rp->shutdown)
-        leader_shutdown(ld, rp->shutdown);
+    if (rp->shutdown) /* in its first turn, when there is a way to the executors */
+        ld->shut_down_as = xstrdup(rp->shutdown);
     leader_wake(ld);
 }
 

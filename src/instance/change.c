@@ -266,4 +266,5 @@ void change_shutdown(struct leader *ld)
     strbuf_add(&b, "{\"c\":\"shutdown\"");
     add_string(&b, "reason", ld->shutdown);
     publish(ld, &b);
+    store_attr_set(ld->store, "shutdown", b.s);
 }

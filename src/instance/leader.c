@@ -149,6 +149,9 @@ static void on_check(uv_check_t *h)
     uv_idle_stop(&ld->idle);
 
     double now = time_now();
+    cleanup_free char *inherited = take(ld->shut_down_as);
+    if (inherited)
+        leader_shutdown(ld, inherited);
     if (ld->config.expiration > 0 && now >= ld->config.expiration)
         expire(ld, now);
     report_run(ld, now);
@@ -273,6 +276,7 @@ void leader_destroy(struct leader *ld)
     free(ld->nodes);
     free(ld->instance_id);
     free(ld->shutdown);
+    free(ld->shut_down_as);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);

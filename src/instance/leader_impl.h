@@ -60,8 +60,9 @@ struct leader {
     bool replies_fresh;  /* some wait for the commit */
     struct gated *gated; /* lines for executors that wait for the second rank */
     struct gated **gated_end;
-    bool finish;   /* shut down when no job is left */
-    bool adopting; /* events of what is taken over were told before */
+    char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
+    bool finish;        /* shut down when no job is left */
+    bool adopting;      /* events of what is taken over were told before */
 };
 
 /* --- leader.c */

@@ -395,6 +395,7 @@ static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
     (void)err;
     free(rp->shutdown);
     rp->shutdown = xstrdup(reason ? reason : "instance shutdown");
+    store_attr_set(rp->store, "shutdown", json_object_to_json_string(o));
     return 0;
 }
 

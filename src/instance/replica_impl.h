@@ -21,7 +21,8 @@ struct replica {
         int64_t pid;
         double since;
     } * execs;
-    char **drained; /* [size] why a node that is down will be drained when it is up, or NULL */
+    char **
+        drained; /* [size] why a node that is down will be drained when it is up, or NULL */
     unsigned size;
     char *shutdown; /* why the instance is shutting down, NULL: it is not */
     double flushed; /* monotonic time of the last commit */

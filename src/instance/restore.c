@@ -243,5 +243,7 @@ int replica_restore(struct replica *rp, struct error *err)
     if (store_pending(rp->store, restore_one, &rs, err) < 0)
         return error_prefix(err, "the instance cannot go on from its store");
     restore_nodes(rp);
+    cleanup_free char *shutdown = store_attr_get(rp->store, "shutdown", NULL);
+    apply_again(rp, shutdown);
     return 0;
 }

@@ -19,7 +19,7 @@ static void program_name(pid_t pid, char *name, size_t size)
     ssize_t n = readlink(path, exe, sizeof(exe) - 1);
     exe[n > 0 ? n : 0] = '\0';
     const char *slash = strrchr(exe, '/');
-    snprintf(name, size, "%s", slash ? slash + 1 : exe);
+    snprintf(name, size, "%.*s", (int)size - 1, slash ? slash + 1 : exe);
     name[strcspn(name, " ")] = '\0'; /* " (deleted)" */
     if (strncmp(name, "lt-", 3) == 0)
         memmove(name, name + 3, strlen(name + 3) + 1);

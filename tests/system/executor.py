@@ -130,7 +130,10 @@ class Executor:
         if message["m"] == "ev":
             self.events += message["e"]
             if self.ack_events:
-                self.send(m="acked", seq=message["seq"])
+                try:
+                    self.send(m="acked", seq=message["seq"])
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it left right after its last events
         elif message["m"] == "out":
             key = message["id"], message["sub"]
             io = message["io"]

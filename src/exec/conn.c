@@ -175,11 +175,6 @@ bool conn_is_wanted(const struct conn *c)
     return poll(&p, 1, 0) > 0;
 }
 
-bool conn_attached(const struct conn *c)
-{
-    return c->lines != NULL;
-}
-
 struct strbuf *conn_event_begin(struct conn *c, uint64_t id, const char *name)
 {
     strbuf_addf(&c->events, "%s[%llu,\"%s\",%.6f,{", c->events.len ? "," : "",
@@ -252,12 +247,6 @@ void conn_tell_surely(struct conn *c, const char *text, size_t len)
     } else {
         log_error("a message for the rank was dropped: none has been attached for long");
     }
-}
-
-void conn_tell_json(struct conn *c, json_object *o)
-{
-    if (c->lines)
-        lines_send_json(c->lines, o);
 }
 
 void conn_quote(struct strbuf *b, const char *s, size_t len)

@@ -23,7 +23,6 @@ void conn_destroy(struct conn *c); /* NULL is allowed */
 void conn_greet(struct conn *c);
 /* Does somebody wait to be accepted? */
 bool conn_is_wanted(const struct conn *c);
-bool conn_attached(const struct conn *c);
 
 /* Event [ID,"NAME",T,{...}]: begin it, add members to the buffer, end it. */
 struct strbuf *conn_event_begin(struct conn *c, uint64_t id, const char *name);
@@ -40,7 +39,6 @@ void conn_tell(struct conn *c, const char *text, size_t len);
 /* The same, but kept for the next rank when none is attached (up to CONN_KEPT_MAX bytes). */
 #define CONN_KEPT_MAX (64u << 20)
 void conn_tell_surely(struct conn *c, const char *text, size_t len);
-void conn_tell_json(struct conn *c, json_object *o);
 
 /* Append S as a JSON string, with quotes. The bytes must be valid UTF-8. */
 void conn_quote(struct strbuf *b, const char *s, size_t len);

@@ -27,11 +27,6 @@ struct job *job_find(const struct exec *x, uint64_t id)
     return idmap_get(&x->jobs, id);
 }
 
-unsigned job_task_rank(const struct job *job, unsigned index)
-{
-    return job->tasks[index].rank;
-}
-
 /* --- templates --------------------------------------------------------------------------- */
 
 static const char *nodelist(struct job *job)

@@ -94,8 +94,6 @@ void job_free_ended(struct exec *x);
 /* The executor leaves: free everything. */
 void job_free_all(struct exec *x);
 
-/* Task rank of local task INDEX. */
-unsigned job_task_rank(const struct job *job, unsigned index);
 /* Create the job's PMI servers if its programs want some (job_pmi.c). */
 int job_start_pmi(struct job *job, struct error *err);
 extern const struct pmi_ops job_pmi_ops;

@@ -266,12 +266,6 @@ void execlink_send(struct execlink *x, const char *line, size_t len)
         lines_send(x->lines, line, len);
 }
 
-void execlink_send_json(struct execlink *x, json_object *o)
-{
-    if (x->lines)
-        lines_send_json(x->lines, o);
-}
-
 pid_t execlink_pid(const struct execlink *x)
 {
     return x->proc.pid;

@@ -35,7 +35,6 @@ bool execlink_attached(const struct execlink *x);
 int execlink_connect(struct execlink *x, uv_loop_t *loop, json_object *init,
                      const struct execlink_ops *ops, void *arg, struct error *err);
 void execlink_send(struct execlink *x, const char *line, size_t len);
-void execlink_send_json(struct execlink *x, json_object *o);
 pid_t execlink_pid(const struct execlink *x); /* 0: none runs */
 /* The leader changed: the executor gets INIT again (NULL: the one it had; else taken over), and
  * then says hello and sends all events that were not acknowledged, as to a rank that came back.

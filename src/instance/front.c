@@ -26,20 +26,18 @@ static void write_uri(const struct instance *in)
         log_error("cannot write %s: %s", in->options.uri_file, strerror(errno));
 }
 
-/* Which rank has to do with the program: the one on the host of hbatch start, which it tells that
- * all is ready, and which then runs the program.  Else rank 0, which runs it itself (REMOTE). */
-unsigned front_rank(const struct instance *in, bool *remote)
+int front_home(const struct instance *in)
 {
-    *remote = false;
-    if (!in->options.supervised || in->options.isvirtual)
+    if (!in->options.supervised)
+        return -1;
+    if (in->options.isvirtual)
         return 0;
     for (unsigned i = 0; i < in->size; i++) {
         json_object *host = json_object_object_get(in->nodes[i], "host");
         if (strcmp(json_object_get_string(host), in->options.supervised) == 0)
-            return i;
+            return (int)i;
     }
-    *remote = true;
-    return 0;
+    return -1;
 }
 
 /* It ran beside the rank that started it, and nobody knows how it ends. */
@@ -53,14 +51,14 @@ void front_lost(struct instance *in)
 void front_start(struct instance *in)
 {
     struct error err;
-    bool remote;
-    if (in->rank != front_rank(in, &remote))
+    int home = front_home(in);
+    if ((int)in->rank != MAX(home, 0))
         return;
     if (in->options.uri_file)
         write_uri(in);
     if (in->options.supervised)
-        fprintf(stderr, "hbatch-instance: ready %s\n", remote ? "remote" : in->uri);
-    if ((in->options.supervised && !remote) || in->options.no_program)
+        fprintf(stderr, "hbatch-instance: ready %s\n", home < 0 ? "remote" : in->uri);
+    if (home >= 0 || in->options.no_program)
         return;
     if (in->options.recover) {
         front_lost(in);

@@ -9,9 +9,9 @@
 /* Exit code: the time limit came before the program had ended (as timeout(1) says it). */
 #define EXIT_EXPIRED 124
 
-/* Which rank has to do with the program: the one on the host of hbatch start, which it tells that
- * all is ready, and which then runs the program.  Else rank 0, which runs it itself (REMOTE). */
-unsigned front_rank(const struct instance *in, bool *remote);
+/* The rank on the host of hbatch start, which is told that all is ready and runs the program itself.
+ * -1: nobody watches over the instance, or from a host without a rank; then rank 0 runs it. */
+int front_home(const struct instance *in);
 void front_start(struct instance *in);
 /* It ran beside the rank that started it, and nobody knows how it ends. */
 void front_lost(struct instance *in);

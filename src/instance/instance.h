@@ -27,7 +27,6 @@ struct instance {
     json_object **nodes;         /* [size] */
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
-    struct server *server;
     struct leader *leader;   /* of the rank that leads */
     struct replica *replica; /* of the others: the leader's tables */
     struct store *store;     /* until one of these has it */

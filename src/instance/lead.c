@@ -147,8 +147,7 @@ static void on_lost(unsigned rank, bool sure, void *arg)
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
     /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
-    bool remote;
-    if (in->options.supervised && rank == front_rank(in, &remote) && !remote)
+    if ((int)rank == front_home(in))
         restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
@@ -169,9 +168,7 @@ static void on_lead(void *arg)
     }
     router_new_leader(in->router, in->leader);
     lead_tell_parent(in);
-    bool remote;
-    front_rank(in, &remote);
-    if (!in->options.supervised || remote)
+    if (front_home(in) < 0)
         front_lost(in);
 }
 
@@ -217,22 +214,13 @@ void lead_await_ranks(struct instance *in)
     }
 }
 
-/* The rank on the host of hbatch start, or -1. */
-static int home_rank(const struct instance *in)
-{
-    bool remote;
-    unsigned rank = front_rank(in, &remote);
-    return in->options.supervised && !in->options.isvirtual && !remote ? (int)rank : -1;
-}
-
 int lead_join(struct instance *in, struct error *err)
 {
     in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
     if (in->options.recover && replica_restore(in->replica, err) < 0)
         return -1;
-    in->members = members_create(&in->loop, in->transport, in->generation, home_rank(in),
-                                 &members_ops, in);
+    int home = in->options.isvirtual ? -1 : front_home(in);
+    in->members =
+        members_create(&in->loop, in->transport, in->generation, home, &members_ops, in);
     return 0;
 }
-
-/* The files are nobody's yet: there is no instance. */

@@ -28,7 +28,6 @@ struct leader_node {     /* an executor as the leader sees it */
 
 struct leader {
     struct leader_config config;
-    char *policy;
     struct pool *pool;
     struct sched *sched;
     struct store *store;

@@ -101,13 +101,11 @@ static void on_restart(void *arg)
  * passes SIGUSR2 on. */
 static bool is_for_restart(const struct instance *in, int *signum)
 {
-    bool remote;
     if (*signum == SIGUSR2) {
         *signum = SIGTERM;
         return false;
     }
-    front_rank(in, &remote);
-    return *signum == SIGTERM && in->options.supervised && in->transport && !remote;
+    return *signum == SIGTERM && in->transport && front_home(in) >= 0;
 }
 
 static void on_signal(uv_signal_t *h, int signum)
@@ -164,6 +162,7 @@ static void on_quit(void *arg)
     execlink_quit(in->exec, on_exec_gone, in);
 }
 
+/* The files are nobody's yet: there is no instance. */
 static bool is_unused(const struct instance *in)
 {
     return in->own_rundir || (in->options.supervised && !in->options.recover);

@@ -365,11 +365,6 @@ void store_close(struct store *store)
     free(store);
 }
 
-const char *store_path(const struct store *store)
-{
-    return store->path;
-}
-
 int store_check(struct store *store, struct error *err)
 {
     sqlite3_stmt *st = NULL;

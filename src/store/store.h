@@ -96,7 +96,6 @@ struct store *store_open(const char *path, const struct store_options *options,
                          struct error *err);
 /* Flush and close. Takes NULL. Errors are logged: flush first to see them. */
 void store_close(struct store *store);
-const char *store_path(const struct store *store);
 /* Read the whole file and check it: 0, or -1 with what is wrong with it. Slow if it is big. */
 int store_check(struct store *store, struct error *err);
 

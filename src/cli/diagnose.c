@@ -12,6 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "src/cli/reach.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/foreign/query.h"
@@ -50,17 +51,10 @@ int diagnose_agent(const char *ask, struct error *err)
 /* ASK for HOST, with the WHAT words in place of its last one; new. */
 static char *command_line(const char *ask, const char *host, const char *what)
 {
-    struct strbuf out = {0};
     const char *last = strrchr(ask, ' ');
-    for (const char *p = ask; *p && p != last; p++) {
-        if (p[0] == '%' && p[1] == 'h') {
-            strbuf_add(&out, host);
-            p++;
-        } else
-            strbuf_addc(&out, *p);
-    }
-    strbuf_addf(&out, " %s", what);
-    return strbuf_take(&out);
+    cleanup_free char *agent = xstrndup(ask, last ? (size_t)(last - ask) : strlen(ask));
+    cleanup_free char *filled = reach_fill_in(agent, host);
+    return xasprintf("%s %s", filled, what);
 }
 
 static void begin(struct asked *a, const char *line)

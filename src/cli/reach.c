@@ -29,8 +29,7 @@ struct reach {
     struct asked *asked; /* [n] */
 };
 
-/* WORD with the host for each %h; new. */
-static char *fill_in(const char *word, const char *host)
+char *reach_fill_in(const char *word, const char *host)
 {
     struct strbuf out = {0};
     strbuf_add(&out, "");
@@ -51,7 +50,7 @@ static pid_t ask(const char *command, const char *host)
     size_t n = 0;
     for (char *w = strtok_r(copy, " ", &save); w && n < MAX_WORDS;
          w = strtok_r(NULL, " ", &save))
-        words[n++] = fill_in(w, host);
+        words[n++] = reach_fill_in(w, host);
     words[n] = NULL;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;

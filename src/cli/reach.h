@@ -8,6 +8,9 @@
 #include <sys/types.h>
 #include "src/common/hostlist.h"
 
+/* TEXT with the host for each %h; new. */
+char *reach_fill_in(const char *text, const char *host);
+
 struct reach;
 
 /* Ask HOSTS; each has PATIENCE seconds. */

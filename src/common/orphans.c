@@ -143,7 +143,7 @@ void orphans_reap(const char *instance, pid_t executor, pid_t program)
     }
 }
 
-void orphans_kill(double seconds)
+bool orphans_kill(double seconds)
 {
     double until = time_mono() + seconds;
     do {
@@ -155,7 +155,8 @@ void orphans_kill(double seconds)
         while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
             ;
         if (pid < 0 && errno == ECHILD)
-            return;
+            return true;
         poll(NULL, 0, 2);
     } while (time_mono() < until);
+    return false;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* orphans: processes whose parents died.  A rank, and hbatch start, adopts those below it, so that
- * nothing is left behind: not the tasks of an executor that was killed, nor what an initial program
+/* orphans: processes whose parents died.  A rank, an executor and hbatch start adopt
+ * those below them, so that nothing is left behind: not the tasks of an executor that was killed, nor what an initial program
  * that was told to end leaves running, nor what a dead mpirun had started. */
 #ifndef HBATCH_COMMON_ORPHANS_H
 #define HBATCH_COMMON_ORPHANS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* From now on orphans below this process become its children. */
@@ -22,7 +23,7 @@ void orphans_kill_session(pid_t pid, const char *spare);
 /* The same for each child that has ENTRY ("NAME=VALUE") in its environment and is in this
  * session; wait at most SECONDS until they are gone. */
 void orphans_kill_marked(const char *entry, const char *spare, double seconds);
-/* Kill all below this process; wait at most SECONDS until they are gone. */
-void orphans_kill(double seconds);
+/* Kill all below this process; wait at most SECONDS until they are gone: whether they are. */
+bool orphans_kill(double seconds);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "src/common/log.h"
+#include "src/common/orphans.h"
 #include "src/common/util.h"
 #include "src/exec/detect.h"
 #include "src/exec/job.h"
@@ -496,7 +497,9 @@ void exec_destroy(struct exec *x)
     job_free_all(x);
     if (x->pmi)
         pmi_destroy(x->pmi);
-    sweep_all(x, x->overdue ? LATE_SECONDS : QUIT_SECONDS);
+    double limit = x->overdue ? LATE_SECONDS : QUIT_SECONDS;
+    if (!orphans_kill(limit))
+        log_warning("some processes of ended jobs could not be killed in %g s", limit);
     tmpdirs_destroy(x->tmpdirs);
     spool_close(x->spool);
     if (x->deserted && conn_is_wanted(x->conn))

@@ -120,21 +120,6 @@ static void kill_child(struct exec *x, pid_t pid, int depth, uint64_t only)
     kill(pid, SIGKILL);
 }
 
-void sweep_all(struct exec *x, double seconds)
-{
-    double until = time_mono() + seconds;
-    do {
-        each_child(getpid(), kill_child, x, 0, 0);
-        pid_t pid;
-        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-            ;
-        if (pid < 0 && errno == ECHILD)
-            return;
-        poll(NULL, 0, 2);
-    } while (time_mono() < until);
-    log_warning("some processes of ended jobs could not be killed in %g s", seconds);
-}
-
 /* A task's process, or one of an instance that runs within a task. */
 static bool is_former(const struct exec *x, pid_t pid)
 {

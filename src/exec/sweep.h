@@ -18,7 +18,5 @@ void sweep_later(struct exec *x);
 /* Kill what tasks of a former executor of this rank left, wherever in the system it is now, and
  * wait for it, at most SECONDS: found by HBATCH_NODE_PATH, which tells the instance's rank. */
 void sweep_former(struct exec *x, double seconds);
-/* Kill all processes below this one and wait for them, at most SECONDS. */
-void sweep_all(struct exec *x, double seconds);
 
 #endif

@@ -33,7 +33,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/launch.c \
 	src/instance/report.c \
 	src/instance/stream.c \
-	src/instance/spawn.c \
+	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \

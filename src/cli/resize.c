@@ -311,7 +311,7 @@ const struct cmd resource_grow = {
 /* --- shrink ------------------------------------------------------------------------------- */
 
 static const struct opt shrink_opts[] = {
-    {NNODES, 'N', NULL, "N", "How many nodes: idle ones first"},
+    {NNODES, 'N', "nnodes", "N", "How many nodes: idle ones first"},
     {NODES, 0, "nodes", "RANKS|HOSTS", "These nodes"},
     {BG, 0, "bg", NULL, "Do not wait until they are given back"},
     {QUIET, 'q', "quiet", NULL, "Do not tell what is waited for"},

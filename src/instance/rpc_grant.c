@@ -451,7 +451,12 @@ static int rpc_shrink(struct leader *ld, const struct request *rq, json_object *
     return 0;
 }
 
+/* clang-format off */
 const struct rpc rpc_grant_table[] = {
-    {"job.orders", rpc_orders}, {"job.grow", rpc_grow}, {"job.shrink", rpc_shrink},
-    {"job.return", rpc_return}, {NULL, NULL},
+    {"job.orders", rpc_orders},
+    {"job.grow", rpc_grow},
+    {"job.shrink", rpc_shrink},
+    {"job.return", rpc_return},
+    {NULL, NULL},
 };
+/* clang-format on */

@@ -9,8 +9,8 @@ enum { HEAD_SIZE = 2048 };
 
 static struct {
     double mine[MPI_PLUGIN_USAGE], all[MPI_PLUGIN_USAGE];
-    MPI_Comm
-        comm; /* its own: collectives of one communicator have one order on all ranks */
+    MPI_Comm comm; /* not the stream's: collectives of one communicator have one order on
+                    * all ranks */
     MPI_Request sum, max;
     int active;
 } usage = {.comm = MPI_COMM_NULL, .sum = MPI_REQUEST_NULL, .max = MPI_REQUEST_NULL};
@@ -54,7 +54,7 @@ void epochs_open(void)
         return;
     stream.head = mpi_need(calloc(1, sizeof(*stream.head)));
     MPI_Comm_dup(mpi_base.comm, &stream.comm);
-    MPI_Comm_dup(mpi_base.comm, &usage.comm);
+    usage.comm = mpi_base.comm; /* which has no other collectives until all have ended */
     MPI_Comm_rank(stream.comm, &rank);
     stream.root = rank == 0;
     if (!stream.root)
@@ -75,7 +75,7 @@ void epochs_close(void)
         wait_usage();
     usage.active = 0;
     MPI_Comm_free(&stream.comm);
-    MPI_Comm_free(&usage.comm);
+    usage.comm = MPI_COMM_NULL;
     free(stream.head);
     stream.head = NULL;
 }
@@ -95,8 +95,6 @@ void epochs_end(void)
 {
     if (stream.comm != MPI_COMM_NULL)
         MPI_Comm_free(&stream.comm);
-    if (usage.comm != MPI_COMM_NULL)
-        MPI_Comm_free(&usage.comm);
 }
 
 int epochs_busy(void)

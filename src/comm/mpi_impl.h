@@ -3,8 +3,7 @@
  * epochs.c (collectives: state stream, usage), mpi_plugin.c (start, end, the table).
  *
  * A *peer* is a process, by a number that stays its own: those of the start have their ranks there,
- * newcomers follow.  *Base* is a communicator of those that are members now; only blocking calls
- * and none of the lines use it. */
+ * newcomers follow.  *Base* is a communicator of those that are members now, for calls that block, and usage. */
 #ifndef HBATCH_COMM_MPI_IMPL_H
 #define HBATCH_COMM_MPI_IMPL_H
 
@@ -26,6 +25,7 @@ void *mpi_need(void *p);
 /* COMM (taken over) has all there are; its ranks are the peers. */
 void peers_begin(MPI_Comm comm);
 void peers_end(void);
+void peers_free(MPI_Comm *comm); /* unless it is not ours to free */
 void peers_send(int dst, char *data, size_t len);
 void peers_give(int dst, char *data, size_t len);
 char *peers_take(int src, size_t *len);

@@ -114,10 +114,16 @@ static void make_peers(int n)
     npeers = n;
 }
 
+void peers_free(MPI_Comm *comm)
+{
+    if (*comm != MPI_COMM_NULL && *comm != MPI_COMM_WORLD)
+        MPI_Comm_free(comm);
+}
+
 static void free_road(struct road *road)
 {
     if (road->comm != mpi_base.comm)
-        MPI_Comm_free(&road->comm);
+        peers_free(&road->comm);
     free(road->ids);
     free(road);
 }
@@ -150,8 +156,8 @@ static int is_road(MPI_Comm comm)
 /* COMM, of N members, is base; IDS is taken over. */
 static void set_base(MPI_Comm comm, int *ids, int n)
 {
-    if (mpi_base.comm != MPI_COMM_NULL && !is_road(mpi_base.comm))
-        MPI_Comm_free(&mpi_base.comm);
+    if (!is_road(mpi_base.comm))
+        peers_free(&mpi_base.comm);
     free(mpi_base.ids);
     mpi_base.comm = comm;
     mpi_base.ids = ids;

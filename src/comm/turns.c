@@ -92,10 +92,14 @@ void transport_number(struct transport *t, const unsigned *ids, unsigned size)
     cleanup_bitmap hwloc_bitmap_t all = hwloc_bitmap_alloc();
     for (unsigned i = 0; i < t->nids; i++)
         hwloc_bitmap_set(all, ids[i]);
-    int id = -1; /* in their order */
-    for (unsigned i = 0; i < t->nids; i++)
+    int id = -1;         /* in their order */
+    bool ordered = true; /* the same on all: a collective is not needed */
+    for (unsigned i = 0; i < t->nids; i++) {
         number(t, i, (unsigned)(id = hwloc_bitmap_next(all, id)));
-    t->mpi->reorder((int)mine);
+        ordered = ordered && ids[i] == (unsigned)id;
+    }
+    if (!ordered)
+        t->mpi->reorder((int)mine);
     t->rank = mine;
     t->leader = t->ids[0];
 }

@@ -223,6 +223,28 @@ static void on_pmi(struct exec *x, json_object *msg)
         pmi_deliver(pmi, inner);
 }
 
+static void on_nspace(struct exec *x, json_object *msg)
+{
+    struct error err;
+    uint64_t id;
+    struct job *job = message_job(x, msg, &id);
+    cleanup_json json_object *o = json_object_new_object();
+    json_object *env = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("nspace"));
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
+    json_object_object_add(o, "env", env);
+    if (!job)
+        error_set(&err, ENOENT, "it has ended");
+    if (!job || job_late_pmi(job, env, &err) < 0) {
+        json_object_object_del(o, "env");
+        json_object_object_add(o, "error", json_object_new_string(err.text));
+    }
+    size_t len;
+    const char *text = json_object_to_json_string_length(
+        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    conn_tell_surely(x->conn, text, len);
+}
+
 static void on_acked(struct exec *x, json_object *msg)
 {
     int64_t seq = 0;
@@ -252,7 +274,7 @@ static const struct {
     {"start", on_start}, {"acked", on_acked}, {"spec", on_spec},   {"unspec", on_unspec},
     {"env", on_env},     {"kill", on_kill},   {"end", on_end},     {"stdin", on_stdin},
     {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},     {"unread", on_unread},
-    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew},
+    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew}, {"nspace", on_nspace},
 };
 
 void exec_message(struct exec *x, json_object *msg)

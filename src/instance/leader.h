@@ -10,6 +10,7 @@
  *   depend.c   jobs that wait for others
  *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
  *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
+ *   grant.c    more nodes for jobs      orders.c   what sub-instances are told to do
  */
 #ifndef HBATCH_INSTANCE_LEADER_H
 #define HBATCH_INSTANCE_LEADER_H

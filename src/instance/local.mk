@@ -40,7 +40,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/leader_nodes.c \
 	src/instance/obey.c src/instance/obey.h \
 	src/instance/stream.c \
-	src/instance/spawn.c \
+	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \

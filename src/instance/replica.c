@@ -203,6 +203,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->flags = (unsigned)number(o, "flags", 0);
     sub->parent = (uint64_t)number(o, "parent", 0);
     sub->parent_rank = (unsigned)number(o, "prank", 0);
+    sub->grant = sub->spec && sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->preput = json_object_get(jsonutil_get(o, "preput"));
     sub->spawn_from = -1;
     take_spawn(sub, jsonutil_get(o, "spawn"));
@@ -332,6 +333,23 @@ static int on_done(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_release(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    const char *text = jsonutil_string(jsonutil_get(o, "ranks"));
+    if (!job)
+        return -1;
+    cleanup_bitmap hwloc_bitmap_t ranks = idset_decode(text ? text : "", err);
+    struct rset *r = ranks ? job_release(job, ranks) : NULL;
+    if (!r)
+        return error_set(err, EINVAL, "the job has nothing to release on ranks %s",
+                         jsonutil_show(jsonutil_get(o, "ranks")).text);
+    pool_free(rp->pool, r);
+    rset_destroy(r);
+    record_run(rp->store, job);
+    return 0;
+}
+
 static int on_exception(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -371,7 +389,7 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     if (!job)
         return -1;
     if (job->pl)
-        pool_free(rp->pool, job->pl->rset);
+        pool_free(rp->pool, job_held(job));
     job_reset(job);
     store_job_requeue(rp->store, job->sj.id);
     return 0;
@@ -383,7 +401,7 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     if (!job)
         return -1;
     if (job->pl)
-        pool_free(rp->pool, job->pl->rset);
+        pool_free(rp->pool, job_held(job));
     job->state = JOB_INACTIVE;
     job->t_inactive = seconds(o, "t");
     job->t_cleanup = seconds(o, "tc");
@@ -449,6 +467,7 @@ static const struct {
     {"untext", on_untext},
     {"event", on_event},
     {"done", on_done},
+    {"release", on_release},
     {"exec", on_exec},
     {"memo", on_memo},
     {"shutdown", on_shutdown},

@@ -42,6 +42,7 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
         report_drain(ld, (unsigned)rank, state == POOL_DRAINED, reason);
     }
     hwloc_bitmap_foreach_end();
+    orders_drain(ld, ranks, state == POOL_DRAINED, reason);
     leader_wake(ld);
     reply_when_safe(ld, rq, json_object_new_object());
     return 0;

@@ -75,8 +75,8 @@ void shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *w
     shrink_look(in);
 }
 
-/* Ranks that were lost, or left, are not to leave any more. */
-static unsigned count_leaving(struct instance *in)
+/* Ranks that were lost are not to leave any more. */
+static void forget_gone(struct instance *in)
 {
     struct shrink *s = get(in);
     int rank;
@@ -87,12 +87,12 @@ static unsigned count_leaving(struct instance *in)
             hwloc_bitmap_clr(s->leaving, (unsigned)rank);
     }
     hwloc_bitmap_foreach_end();
-    return (unsigned)hwloc_bitmap_weight(s->leaving);
 }
 
 void shrink_count(struct instance *in, unsigned count)
 {
-    unsigned left = count_leaving(in);
+    unsigned left = 0;
+    forget_gone(in);
     for (int busy = 0; busy < 2; busy++)
         for (unsigned i = in->size; i-- > 0 && left < count;)
             if (!hwloc_bitmap_isset(in->shrink->leaving, i) && may_leave(in, i) &&

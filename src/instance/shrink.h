@@ -8,8 +8,7 @@
 #include <hwloc/bitmap.h>
 #include "src/instance/instance.h"
 
-/* COUNT nodes are to leave, those that do already among them: idle ones first, then those with the
- * highest ranks. */
+/* COUNT nodes more are to leave: idle ones first, then those with the highest ranks. */
 void shrink_count(struct instance *in, unsigned count);
 /* These ranks are to; WHY: the reason of their drain. */
 void shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *why);

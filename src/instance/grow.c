@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "src/comm/lines.h"
 #include "src/comm/tcpaddr.h"
+#include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
@@ -177,7 +178,8 @@ static json_object *describe(const struct grow *g, json_object *nodes,
                            json_object_new_int64(members_generation(in->members) + 1));
     add_str(o, "port", g->port);
     json_object_object_add(o, "job", json_object_new_int64(in->sub.id));
-    json_object_object_add(o, "no_program", json_object_new_boolean(in->options.no_program));
+    json_object_object_add(o, "no_program",
+                           json_object_new_boolean(in->options.no_program));
     json_object_object_add(
         o, "epoch", json_object_new_int64((int64_t)transport_applied(in->transport) + 1));
     json_object_object_add(o, "ids", ids);
@@ -467,6 +469,25 @@ void grow_listen(struct instance *in)
         tell(in, in->grow->address, NULL);
     else
         tell(in, "", err.text);
+}
+
+void grow_tell(struct instance *in)
+{
+    if (!in->resized || !in->parent || !in->leader)
+        return;
+    cleanup_bitmap hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
+    for (unsigned i = 0; i < in->size; i++) {
+        enum leader_use use = leader_use_of(in->leader, i);
+        int64_t node;
+        if (use != LEADER_GONE && use != LEADER_LOST &&
+            jsonutil_int(jsonutil_get(in->nodes[i], "node"), 0, INT32_MAX, &node))
+            hwloc_bitmap_set(nodes, (unsigned)node);
+    }
+    char *text = idset_encode(nodes, 0);
+    if (!in->told_nodes || strcmp(in->told_nodes, text) != 0)
+        parent_note(in->parent, "nodes", json_object_new_string(text));
+    free(in->told_nodes);
+    in->told_nodes = text;
 }
 
 void grow_prepare(struct instance *in, json_object *pmix)

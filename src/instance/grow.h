@@ -13,6 +13,9 @@ void grow_listen(struct instance *in);
 /* The parent wants to know where.  PMIX: variables for MPI, of an instance of one rank, which loads
  * MPI now. */
 void grow_prepare(struct instance *in, json_object *pmix);
+/* Jobs or nodes have changed: where the instance has ranks now is told the parent, once its size has
+ * changed. */
+void grow_tell(struct instance *in);
 void grow_destroy(struct instance *in);
 
 #endif

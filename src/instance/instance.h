@@ -35,6 +35,8 @@ struct instance {
     struct grow *grow;       /* leader of a sub-instance that can take on ranks */
     struct shrink *shrink;   /* leader of one from which some are to leave */
     struct router *router;
+    bool resized;        /* ranks have joined or left */
+    char *told_nodes;    /* where it has ranks, as the parent was told; NULL: not yet */
     unsigned generation; /* of leaders */
     uint64_t epoch;      /* of the state stream that the store has */
     pid_t program;       /* 0: none (yet, or any more) */

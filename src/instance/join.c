@@ -221,6 +221,7 @@ int join_instance(struct instance *in, json_object *node, struct error *err)
     if (!go)
         return -1;
     in->agreed = false;
+    in->resized = true;
     if (take_description(in, go, err) < 0 || merge(in, go, err) < 0)
         return -1;
     size_t len;

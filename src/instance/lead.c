@@ -62,6 +62,7 @@ static void on_changed(void *arg)
     struct instance *in = arg;
     parent_touch(in->parent);
     shrink_look(in);
+    grow_tell(in);
 }
 
 static json_object *on_stats(void *arg)

@@ -289,6 +289,7 @@ static void tear_down(struct instance *in)
     free(in->nodes);
     json_object_put(in->info);
     json_object_put(in->options.attrs);
+    free(in->told_nodes);
     free(in->rundir);
     free(in->uri);
 }

@@ -36,12 +36,23 @@ static void prepare(struct instance *in, json_object *order)
 static void shrink(struct instance *in, json_object *order)
 {
     int64_t n = 0;
+    unsigned can;
     if (jsonutil_int(jsonutil_get(order, "nnodes"), 1, INT32_MAX, &n)) {
-        shrink_count(in, (unsigned)n);
-        return;
+        can = shrink_count(in, (unsigned)n);
+    } else {
+        cleanup_bitmap hwloc_bitmap_t ranks =
+            find_ranks(in, jsonutil_get(order, "nodes"));
+        n = hwloc_bitmap_weight(ranks);
+        can = shrink_ranks(in, ranks, NULL);
     }
-    cleanup_bitmap hwloc_bitmap_t ranks = find_ranks(in, jsonutil_get(order, "nodes"));
-    shrink_ranks(in, ranks, NULL);
+    if (can >= n && n > 0)
+        return;
+    cleanup_free char *why =
+        n == 0 ? xstrdup("the instance is not on these nodes")
+               : xasprintf("%u of %lld nodes can be given back: its leader's stays, and "
+                           "others leave already, or were lost",
+                           can, (long long)n);
+    parent_note(in->parent, "shrink_error", json_object_new_string(why));
 }
 
 static void drain(struct instance *in, json_object *order)

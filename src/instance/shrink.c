@@ -55,24 +55,29 @@ static bool may_leave(const struct instance *in, unsigned rank)
     return rank != in->rank && (use == LEADER_BUSY || use == LEADER_IDLE);
 }
 
-static void let_leave(struct instance *in, unsigned rank, const char *why)
+static bool let_leave(struct instance *in, unsigned rank, const char *why)
 {
     struct shrink *s = get(in);
-    if (hwloc_bitmap_isset(s->leaving, rank) || !may_leave(in, rank))
-        return;
+    if (hwloc_bitmap_isset(s->leaving, rank))
+        return true;
+    if (!may_leave(in, rank))
+        return false;
     hwloc_bitmap_set(s->leaving, rank);
     leader_drain(in->leader, rank, true, why);
+    return true;
 }
 
-void shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *why)
+unsigned shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *why)
 {
     int rank;
+    unsigned n = 0;
     hwloc_bitmap_foreach_begin(rank, ranks)
     {
-        let_leave(in, (unsigned)rank, why ? why : GIVEN_BACK);
+        n += let_leave(in, (unsigned)rank, why ? why : GIVEN_BACK);
     }
     hwloc_bitmap_foreach_end();
     shrink_look(in);
+    return n;
 }
 
 /* Ranks that were lost are not to leave any more. */
@@ -89,7 +94,7 @@ static void forget_gone(struct instance *in)
     hwloc_bitmap_foreach_end();
 }
 
-void shrink_count(struct instance *in, unsigned count)
+unsigned shrink_count(struct instance *in, unsigned count)
 {
     unsigned left = 0;
     forget_gone(in);
@@ -101,6 +106,7 @@ void shrink_count(struct instance *in, unsigned count)
                 left++;
             }
     shrink_look(in);
+    return left;
 }
 
 void shrink_recall(void *arg, unsigned rank)

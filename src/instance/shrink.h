@@ -8,10 +8,10 @@
 #include <hwloc/bitmap.h>
 #include "src/instance/instance.h"
 
-/* COUNT nodes more are to leave: idle ones first, then those with the highest ranks. */
-void shrink_count(struct instance *in, unsigned count);
-/* These ranks are to; WHY: the reason of their drain. */
-void shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *why);
+/* COUNT nodes more are to leave: idle ones first, then those with the highest ranks.  Return how many. */
+unsigned shrink_count(struct instance *in, unsigned count);
+/* These ranks are to; WHY: the reason of their drain, NULL: that they are given back. */
+unsigned shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *why);
 /* The router's callback: the parent takes RANK's node back, and what runs there ends. */
 void shrink_recall(void *arg, unsigned rank);
 /* Leader: the jobs have changed; let go who can. */

@@ -88,6 +88,7 @@ static int apply(struct instance *in, json_object *what, struct error *err)
                      : shrink(in, jsonutil_string(jsonutil_get(what, "shrink")),
                               (unsigned)generation, err);
     members_turned(in->members, (unsigned)generation);
+    in->resized |= rc == 0;
     if (rc == 0)
         count_ranks(in);
     return rc;

@@ -54,15 +54,18 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
     return 0;
 }
 
-/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it. */
+/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it; ENV: the name of
+ * the environment, or NULL. */
 static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t first,
-                            uint64_t count, const char *follow)
+                            uint64_t count, const char *follow, const char *env)
 {
     json_object *result = json_object_new_object();
     json_object_object_add(result, "id", json_object_new_int64((int64_t)first));
     json_object_object_add(result, "count", json_object_new_int64((int64_t)count));
     if (strcmp(follow, "none") != 0)
         json_object_object_add(result, "follow", json_object_new_string(follow));
+    if (env)
+        json_object_object_add(result, "env", json_object_new_string(env));
     reply_when_stored(ld, rq, result);
 }
 
@@ -118,14 +121,16 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
                          "request: follow must be none, status or attach, not %s",
                          follow);
     opts.urgency = (int)urgency;
+    const char *env = NULL;
     if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
         struct submission *sub = manager_submit(ld, spec, &opts, err);
         if (!sub)
             return -1;
         first = sub->first;
         count = sub->count;
+        env = sub->env_text ? sub->env_text->name : NULL;
     }
-    reply_submitted(ld, rq, first, count, follow);
+    reply_submitted(ld, rq, first, count, follow, env);
     return 0;
 }
 

@@ -260,9 +260,10 @@ static int parse_field(struct compiler *c, const char *at, size_t len, struct er
                          "{.%%}, {./}, {seq} and others, and \\{ is a plain brace",
                          (int)len, at, c->text);
     }
-    p.index = digits > 6 ? 1000000
-              : digits   ? (size_t)strtoul(at, NULL, 10)
-                         : c->automatic++;
+    p.index = digits > 6       ? 1000000
+              : digits         ? (size_t)strtoul(at, NULL, 10)
+              : c->ninputs > 1 ? c->automatic++
+                               : 0;
     if (p.index >= c->ninputs)
         return bad_index(c, at, len, p.index, err);
     *add_part(c->s, INPUT) = p;
@@ -341,17 +342,21 @@ bool subst_is_fixed(const struct subst *s)
 
 /* --- --define ---------------------------------------------------------------------------- */
 
-/* Of "s/REGEX/TEXT/g": the part up to the next '/' that has no backslash before it; *AT goes behind it. NULL:
- * there is none. */
-static char *until_slash(const char **at)
+/* Of "s/REGEX/TEXT/g": the part up to the next '/' that has no backslash before it and is not in
+ * brackets of the REGEX; *AT goes behind it. NULL: there is none. */
+static char *until_slash(const char **at, bool regex)
 {
     struct strbuf b = {0};
-    const char *s = *at;
-    for (; *s && *s != '/'; s++) {
-        if (*s == '\\' && s[1] == '/')
+    const char *s = *at, *bracket = NULL; /* the first byte that is in it */
+    for (; *s && (*s != '/' || bracket); s++) {
+        if (*s == '\\' && s[1] == '/' && !bracket)
             s++;
-        else if (*s == '\\' && s[1])
+        else if (*s == '\\' && s[1] && !bracket)
             strbuf_addc(&b, *s++);
+        else if (bracket && *s == ']' && s > bracket)
+            bracket = NULL;
+        else if (regex && !bracket && *s == '[')
+            bracket = s + 1 + (s[1] == '^');
         strbuf_addc(&b, *s);
     }
     if (*s != '/') {
@@ -365,8 +370,8 @@ static char *until_slash(const char **at)
 static int define_regex(struct subst_methods *d, const char *text, struct error *err)
 {
     const char *at = text + 2;
-    cleanup_free char *regex = until_slash(&at);
-    cleanup_free char *replacement = regex ? until_slash(&at) : NULL;
+    cleanup_free char *regex = until_slash(&at, true);
+    cleanup_free char *replacement = regex ? until_slash(&at, false) : NULL;
     d->all = replacement && *at == 'g';
     if (!replacement || at[d->all])
         return error_set(err, EINVAL, "'%s' must be s/REGEX/TEXT/ or s/REGEX/TEXT/g",

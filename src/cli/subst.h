@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* subst: texts with replacement strings, as bulksubmit has them in its command and options.
  *
- *   {}  {0} {1} ...   the next input; the first one, the second one, ...
+ *   {}  {0} {1} ...   the input, or of several in turn; the first one, the second one, ...
  *   {0.%} {.%} {.}    without the extension          {0./} {./} {/}     the last part of the path
  *   {0.//} {.//} {//} the path up to there           {0./%} {./%} {/.}  the last part without the extension
  *   {0.NAME} {.NAME}  what --define=NAME=... makes of it

@@ -90,6 +90,16 @@ static bool was_submitted(struct leader *ld, const struct request *rq, const cha
     return true;
 }
 
+/* The name of job ID's environment, new, or NULL. */
+static char *environment_name(struct leader *ld, jobid_t id)
+{
+    cleanup_free char *text = store_job_info(ld->store, id, "jobspec", NULL);
+    cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
+    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
+    const char *name = jsonutil_string(jsonutil_get(system, "environment"));
+    return name ? xstrdup(name) : NULL;
+}
+
 static int rpc_submit(struct leader *ld, const struct request *rq, json_object *params,
                       struct error *err)
 {
@@ -121,14 +131,16 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
                          "request: follow must be none, status or attach, not %s",
                          follow);
     opts.urgency = (int)urgency;
-    const char *env = NULL;
+    cleanup_free char *env = NULL;
     if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
         struct submission *sub = manager_submit(ld, spec, &opts, err);
         if (!sub)
             return -1;
         first = sub->first;
         count = sub->count;
-        env = sub->env_text ? sub->env_text->name : NULL;
+        env = sub->env_text ? xstrdup(sub->env_text->name) : NULL;
+    } else {
+        env = environment_name(ld, first);
     }
     reply_submitted(ld, rq, first, count, follow, env);
     return 0;

@@ -2,9 +2,11 @@
 #include "config.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <mpi.h>
 #include "src/comm/mpi_plugin.h"
@@ -39,8 +41,7 @@ static int plugin_init(char *text, size_t size)
 {
     int provided, rc;
     rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    if (rc == MPI_SUCCESS)
-        rc = MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    comm = MPI_COMM_WORLD; /* nobody else in this process uses it */
     if (rc != MPI_SUCCESS) {
         snprintf(text, size, "MPI_Init_thread failed with code %d", rc);
         return -1;
@@ -63,13 +64,33 @@ static int plugin_size(void)
     return n;
 }
 
+static void free_comm(MPI_Comm *c)
+{
+    if (*c != MPI_COMM_NULL && *c != MPI_COMM_WORLD)
+        MPI_Comm_free(c);
+}
+
 static void plugin_reorder(int key)
 {
     MPI_Comm ordered;
     MPI_Comm_split(comm, 0, key, &ordered);
     MPI_Comm_set_errhandler(ordered, MPI_ERRORS_RETURN);
-    MPI_Comm_free(&comm);
+    free_comm(&comm);
     comm = ordered;
+}
+
+/* A rank that others wait for may need this core: yielding it is not enough, as who yields comes
+ * again as soon as any other. Of four ranks on two cores, three that yield took a third of the time of the
+ * start from the one that was still in MPI_Init. */
+static void await(MPI_Request request)
+{
+    enum { SPINS = 50, NAP_NS = 50000 };
+    int done = 0;
+    for (int i = 0; MPI_Test(&request, &done, MPI_STATUS_IGNORE), !done; i++)
+        if (i < SPINS)
+            sched_yield();
+        else
+            nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
 }
 
 static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
@@ -77,14 +98,17 @@ static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
     int n = plugin_size(), mine = (int)len, total = 0;
     int *counts = need(calloc((size_t)n, sizeof(int)));
     int *displs = need(calloc((size_t)n, sizeof(int)));
-    MPI_Allgather(&mine, 1, MPI_INT, counts, 1, MPI_INT, comm);
+    MPI_Request request;
+    MPI_Iallgather(&mine, 1, MPI_INT, counts, 1, MPI_INT, comm, &request);
+    await(request);
     for (int i = 0; i < n; i++) {
         displs[i] = total;
         total += counts[i];
         lens[i] = (size_t)counts[i];
     }
     char *all = need(malloc((size_t)total + 1));
-    MPI_Allgatherv(data, mine, MPI_BYTE, all, counts, displs, MPI_BYTE, comm);
+    MPI_Iallgatherv(data, mine, MPI_BYTE, all, counts, displs, MPI_BYTE, comm, &request);
+    await(request);
     all[total] = '\0';
     free(counts);
     free(displs);
@@ -94,18 +118,23 @@ static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
 static void plugin_bcast(char **data, size_t *len, int root)
 {
     unsigned long n = *len;
-    MPI_Bcast(&n, 1, MPI_UNSIGNED_LONG, root, comm);
+    MPI_Request request;
+    MPI_Ibcast(&n, 1, MPI_UNSIGNED_LONG, root, comm, &request);
+    await(request);
     if (plugin_rank() != root)
         *data = need(malloc(n + 1));
     *len = n;
-    MPI_Bcast(*data, (int)n, MPI_BYTE, root, comm);
+    MPI_Ibcast(*data, (int)n, MPI_BYTE, root, comm, &request);
+    await(request);
     if (plugin_rank() != root)
         (*data)[n] = '\0';
 }
 
 static void plugin_barrier(void)
 {
-    MPI_Barrier(comm);
+    MPI_Request request;
+    MPI_Ibarrier(comm, &request);
+    await(request);
 }
 
 static void plugin_send(int dst, char *data, size_t len)
@@ -165,8 +194,8 @@ static void complete_sends(void)
 
 static struct {
     double mine[MPI_PLUGIN_USAGE], all[MPI_PLUGIN_USAGE];
-    MPI_Comm
-        comm; /* its own: collectives of one communicator have one order on all ranks */
+    MPI_Comm comm; /* not the stream's: collectives of one communicator have one order on
+                    * all ranks */
     MPI_Request sum, max;
     int active;
 } usage = {.comm = MPI_COMM_NULL, .sum = MPI_REQUEST_NULL, .max = MPI_REQUEST_NULL};
@@ -209,7 +238,7 @@ static void plugin_stream_open(void)
 {
     stream.head = need(calloc(1, sizeof(*stream.head)));
     MPI_Comm_dup(comm, &stream.comm);
-    MPI_Comm_dup(comm, &usage.comm);
+    usage.comm = comm; /* which has no other collectives until the barrier */
     stream.root = plugin_rank() == 0;
     if (!stream.root)
         post_head();
@@ -364,11 +393,8 @@ static void plugin_finalize(int status)
     if (lost_any)
         _exit(status);
     if (!mpich_leave()) {
-        if (stream.comm != MPI_COMM_NULL)
-            MPI_Comm_free(&stream.comm);
-        if (usage.comm != MPI_COMM_NULL)
-            MPI_Comm_free(&usage.comm);
-        MPI_Comm_free(&comm);
+        free_comm(&stream.comm);
+        free_comm(&comm);
         MPI_Finalize();
     }
     free(sends);

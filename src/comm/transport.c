@@ -98,6 +98,19 @@ static void tell(void *arg, char *kv)
         free(kv);
 }
 
+/* Nothing but TCP and shared memory is there to choose from. */
+static const char *const no_fabric[] = {"OMPI_MCA_mtl=^psm2,psm,ofi", "OMPI_MCA_pml=ob1"};
+
+/* What no rank ever needs: each is a library to load, relocate and unload.  Lists of what not to take
+ * go in place of the library's own ones, so what is in those (ucx) is named, too. */
+static const char *const unused[] = {
+    "OMPI_MCA_coll=^adapt,han,monitoring,sm,sync,ucx,hcoll",
+    "OMPI_MCA_osc=^rdma,monitoring,pt2pt,ucx,portals4",
+    "OMPI_MCA_vprotocol=^pessimist",
+    "OMPI_MCA_op=^avx",
+    "OMPI_MCA_mpool=^hugepage",
+};
+
 /* Most of MPI_Init on a node without GPUs and fabric is looking for them: of the 526 ms that an
  * instance of four virtual nodes took to start and end on two cores, 191 are left.  Only
  * MPI_Init is told, not what is started later. */
@@ -106,8 +119,10 @@ static int init(const struct mpi_plugin *mpi, char *text, size_t size)
     struct told told = {.n = 0};
     struct hwenv hw = {0};
     hwenv_add(&hw, tell, &told);
-    if (!hw.fabric)
-        tell(&told, xstrdup("OMPI_MCA_mtl=^psm2,psm,ofi"));
+    for (size_t i = 0; !hw.fabric && i < ARRAY_SIZE(no_fabric); i++)
+        tell(&told, xstrdup(no_fabric[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(unused); i++)
+        tell(&told, xstrdup(unused[i]));
     /* A rank that waits in a collective spins; whom it waits for may need this core, if only
      * because the ranks start their executors meanwhile. */
     tell(&told, xstrdup("OMPI_MCA_mpi_yield_when_idle=1"));
@@ -162,7 +177,11 @@ void transport_number(struct transport *t, const unsigned *ids, unsigned size)
             t->mpi_of[i] = (int)n++;
         } else
             t->lost[i] = true;
-    t->mpi->reorder((int)mine);
+    bool ordered = true; /* the same on all: a collective is not needed */
+    for (unsigned i = 0; i < t->nids; i++)
+        ordered = ordered && ids[i] == t->ids[i];
+    if (!ordered)
+        t->mpi->reorder((int)mine);
     t->rank = mine;
     t->size = size;
     t->leader = t->ids[0];

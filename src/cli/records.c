@@ -184,7 +184,8 @@ static int fill(struct records *r, bool wait, struct error *err)
     struct pollfd pfd = {.fd = r->fd, .events = POLLIN};
     if (!wait && poll(&pfd, 1, 0) == 0)
         return 2;
-    memmove(r->buf, r->buf + r->at, r->len - r->at);
+    if (r->at)
+        memmove(r->buf, r->buf + r->at, r->len - r->at);
     r->len -= r->at;
     r->at = 0;
     if (r->len > RECORD_MAX)

@@ -54,11 +54,15 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
 /* For jobs that nobody is attached to, die of --input that names tasks. */
 void specopts_check_input(const struct specopts *s, const struct cli *cli);
 void specopts_fini(struct specopts *s);
+/* The job specification, or NULL with err set; as specopts_encode. */
+json_object *specopts_build(const struct specopts *s, struct cli *cli,
+                            const struct cmd *cmd, const char *cc, struct error *err);
 /* The job specification; "{cc}" in values and command is replaced by CC unless it is NULL. */
 json_object *specopts_encode(const struct specopts *s, struct cli *cli,
                              const struct cmd *cmd, const char *cc);
 /* Whether anything in it has "{cc}". */
 bool specopts_has_cc(const struct specopts *s);
+bool specopts_text_has_cc(const char *text);
 /* TEXT with "{cc}" (but not "{{cc}}") replaced; new. */
 char *specopts_replace_cc(const char *text, const char *cc);
 

@@ -72,7 +72,9 @@ static void on_init(struct exec *x, json_object *msg)
     }
     jsonutil_number(jsonutil_get(msg, "clock"), &ahead);
     time_correct(ahead); /* of events and expirations */
-    if (node->rank != x->rank)
+    if (!x->node)        /* a rank that joins an instance is numbered late */
+        x->rank = node->rank;
+    else if (node->rank != x->rank)
         log_warning("init: this is the executor of rank %u, not %u", x->rank, node->rank);
     if (!x->node)
         timer_start(&x->warm, x->loop, WARM_SECONDS, on_warm, x);
@@ -482,7 +484,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     struct exec *x = xcalloc(1, sizeof(*x));
     cleanup_free char *spool = xasprintf("%s/output-%u.spool", rundir, rank);
     x->loop = loop;
-    x->rank = rank;
+    x->rank = x->number = rank;
     x->rundir = xstrdup(rundir);
     x->signals.fd = -1;
     x->socket_path = path_of(listen);
@@ -528,7 +530,8 @@ void exec_destroy(struct exec *x)
         x->deserted = false;
     conn_destroy(x->conn);
     if (x->deserted)
-        rundir_leave(x->rundir, x->rank, x->socket_path, x->node && x->node->own_rundir);
+        rundir_leave(x->rundir, x->number, x->socket_path,
+                     x->node && x->node->own_rundir);
     if (x->io)
         io_close(x->io, &x->signals);
     io_destroy(x->io);

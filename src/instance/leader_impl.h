@@ -219,6 +219,8 @@ void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);
 void stream_input(struct job *job, const struct client *c);
 void stream_input_ack(struct leader *ld, unsigned rank, json_object *msg);
 void stream_rank_lost(struct leader *ld, unsigned rank);
+/* Somebody has yet to get output from there. */
+bool stream_reads_from(const struct leader *ld, unsigned rank);
 /* RANK was not there, perhaps since before this leader; now its output can be read. */
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */

@@ -38,33 +38,57 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     }
 }
 
-/* The environment is taken out of the jobspec and replaced by the name of its text. */
-static struct text *extract_environment(struct leader *ld, json_object *o)
+/* The environment that NAME stands for: that of a submission before, whose reply told the name. */
+static struct text *named_environment(struct leader *ld, const char *name,
+                                      struct error *err)
+{
+    struct text *t = specs_find(ld->specs, name);
+    if (t && t->kind == TEXT_ENV)
+        return specs_get(ld->specs, TEXT_ENV, t->data, t->len);
+    cleanup_free char *text = store_env_get(ld->store, name, NULL);
+    if (text)
+        return specs_get(ld->specs, TEXT_ENV, text, strlen(text));
+    return error_null(err, ENOENT,
+                      "jobspec: attributes.system.environment: no job here has an "
+                      "environment named '%s'",
+                      name);
+}
+
+/* The environment is taken out of the jobspec and replaced by the name of its text. -1 with err set. */
+static int extract_environment(struct leader *ld, json_object *o, struct text **env,
+                               struct error *err)
 {
     json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    json_object *env = jsonutil_get(system, "environment");
-    if (!env || !json_object_is_type(env, json_type_object))
-        return NULL;
+    json_object *value = jsonutil_get(system, "environment");
+    *env = NULL;
+    if (!value)
+        return 0;
+    if (json_object_is_type(value, json_type_string)) {
+        *env = named_environment(ld, json_object_get_string(value), err);
+        return *env ? 0 : -1;
+    }
     size_t len;
     const char *text = json_object_to_json_string_length(
-        env, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    struct text *t = specs_get(ld->specs, TEXT_ENV, text, len);
-    json_object_object_add(system, "environment", json_object_new_string(t->name));
-    return t;
+        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    *env = specs_get(ld->specs, TEXT_ENV, text, len);
+    json_object_object_add(system, "environment", json_object_new_string((*env)->name));
+    return 0;
 }
 
 static struct submission *make_submission(struct leader *ld, json_object *o,
                                           struct error *err)
 {
     /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *whole = jobspec_from_json(o, err);
-    if (!whole)
+    struct jobspec *spec = jobspec_from_json(o, err);
+    if (!spec)
         return NULL;
-    jobspec_destroy(whole);
     struct submission *sub = xcalloc(1, sizeof(*sub));
+    bool whole = jobspec_environment(spec) != NULL;
     sub->refs = 1;
-    sub->env_text = extract_environment(ld, o);
-    sub->spec = jobspec_from_json(o, err);
+    int rc = extract_environment(ld, o, &sub->env_text, err);
+    if (whole || rc < 0)
+        jobspec_destroy(spec);
+    sub->spec = rc < 0 ? NULL : whole ? jobspec_from_json(o, err) : spec;
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);

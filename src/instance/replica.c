@@ -42,6 +42,35 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     return rp;
 }
 
+void replica_grow(struct replica *rp, json_object **nodes, unsigned size)
+{
+    struct error err;
+    rset_destroy(rp->all);
+    rp->all = node_resources(nodes, size);
+    rp->execs = xrealloc(rp->execs, size * sizeof(*rp->execs));
+    rp->drained = xrealloc(rp->drained, size * sizeof(*rp->drained));
+    for (unsigned i = rp->size; i < size; i++) {
+        rp->execs[i] = (struct replica_exec){.pid = 0};
+        rp->drained[i] = NULL;
+        if (pool_add_node(rp->pool, rset_find(rp->all, i), &err) < 0)
+            log_error("%s", err.text);
+    }
+    rp->size = size;
+    specs_unstream(rp->specs, true);
+}
+
+void replica_shrink(struct replica *rp, unsigned rank)
+{
+    struct error err;
+    if (pool_remove_node(rp->pool, rank, &err) < 0)
+        log_error("%s", err.text);
+}
+
+struct store *replica_store(struct replica *rp)
+{
+    return rp->store;
+}
+
 /* Drop a job; the texts of its submission go with its last one. */
 static void forget(struct replica *rp, struct job *job)
 {
@@ -105,9 +134,12 @@ static int on_text(struct replica *rp, json_object *o, struct error *err)
     size_t len;
     const char *text = json_object_to_json_string_length(
         data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    /* this reference lasts until the leader's own text goes: on_untext */
-    specs_get(rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len)
-        ->streamed = true;
+    struct text *t = specs_get(
+        rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len);
+    if (t->streamed)
+        specs_put(rp->specs, t);
+    t->streamed =
+        true; /* this reference lasts until the leader's own text goes: on_untext */
     return 0;
 }
 
@@ -117,8 +149,9 @@ static int on_untext(struct replica *rp, json_object *o, struct error *err)
     struct text *t = name ? specs_find(rp->specs, name) : NULL;
     if (!t)
         return error_set(err, ENOENT, "it names a text that is not there");
+    if (t->streamed)
+        specs_put(rp->specs, t);
     t->streamed = false;
-    specs_put(rp->specs, t);
     return 0;
 }
 

@@ -53,15 +53,18 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
     return 0;
 }
 
-/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it. */
+/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it; ENV: the name of
+ * the environment, or NULL. */
 static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t first,
-                            uint64_t count, const char *follow)
+                            uint64_t count, const char *follow, const char *env)
 {
     json_object *result = json_object_new_object();
     json_object_object_add(result, "id", json_object_new_int64((int64_t)first));
     json_object_object_add(result, "count", json_object_new_int64((int64_t)count));
     if (strcmp(follow, "none") != 0)
         json_object_object_add(result, "follow", json_object_new_string(follow));
+    if (env)
+        json_object_object_add(result, "env", json_object_new_string(env));
     reply_when_stored(ld, rq, result);
 }
 
@@ -83,6 +86,16 @@ bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
     *count = 1;
     store_list(ld->store, &filter, on_count, count, &err);
     return true;
+}
+
+/* The name of job ID's environment, new, or NULL. */
+static char *environment_name(struct leader *ld, jobid_t id)
+{
+    cleanup_free char *text = store_job_info(ld->store, id, "jobspec", NULL);
+    cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
+    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
+    const char *name = jsonutil_string(jsonutil_get(system, "environment"));
+    return name ? xstrdup(name) : NULL;
 }
 
 static int rpc_submit(struct leader *ld, const struct request *rq, json_object *params,
@@ -116,14 +129,18 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
                          "request: follow must be none, status or attach, not %s",
                          follow);
     opts.urgency = (int)urgency;
+    cleanup_free char *env = NULL;
     if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
         struct submission *sub = manager_submit(ld, spec, &opts, err);
         if (!sub)
             return -1;
         first = sub->first;
         count = sub->count;
+        env = sub->env_text ? xstrdup(sub->env_text->name) : NULL;
+    } else {
+        env = environment_name(ld, first);
     }
-    reply_submitted(ld, rq, first, count, follow);
+    reply_submitted(ld, rq, first, count, follow, env);
     return 0;
 }
 

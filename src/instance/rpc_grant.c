@@ -23,7 +23,7 @@ struct grower { /* a request that waits for the instance's door */
 
 static const char *name_of(jobid_t id, char *buf)
 {
-    return jobid_encode(id, JOBID_F58, buf, JOBID_BUFSIZE);
+    return jobid_encode(id, JOBID_F58_PLAIN, buf, JOBID_BUFSIZE);
 }
 
 /* The job that PARAMS names, if it is an instance that runs. */

@@ -56,7 +56,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
 void leader_destroy(struct leader *ld); /* NULL is allowed */
 
 void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len);
-void leader_client_gone(struct leader *ld, struct client *c);
+/* MAY_RETURN: its rank is lost, and it may come back by another one. */
+void leader_client_gone(struct leader *ld, struct client *c, bool may_return);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 /* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
@@ -70,6 +71,8 @@ void leader_finish(struct leader *ld, const char *why);
 void leader_await(struct leader *ld, unsigned rank);
 /* How many jobs are in which state, as job.stats tells it; a new object. */
 json_object *leader_stats(struct leader *ld);
+/* The same with "resources" (jobview_totals): what an instance tells its parent. */
+json_object *leader_summary(struct leader *ld);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

@@ -79,11 +79,15 @@ struct parent {
 
 static void on_timer(uv_timer_t *h);
 
-static void tell(struct parent *p, json_object *memo)
+/* MEMO and FLEETING are taken over and may be NULL: the latter leaves no trace in the job's event log. */
+static void tell(struct parent *p, json_object *memo, json_object *fleeting)
 {
     json_object *params = json_object_new_object();
     json_object_object_add(params, "id", json_object_new_int64(p->id));
-    json_object_object_add(params, "memo", memo);
+    if (memo)
+        json_object_object_add(params, "memo", memo);
+    if (fleeting)
+        json_object_object_add(params, "volatile", fleeting);
     cleanup_json json_object *o = json_object_new_object();
     json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
     json_object_object_add(o, "id", json_object_new_int(++p->requests));
@@ -114,6 +118,14 @@ static void on_closed(struct lines *l, int status, void *arg)
 
 static const struct lines_ops line_ops = {.line = on_line, .closed = on_closed};
 
+/* {"stats":STATS} */
+static json_object *wrap_stats(json_object *stats)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "stats", json_object_get(stats));
+    return o;
+}
+
 static bool connect_parent(struct parent *p, struct error *err)
 {
     int fd = lines_connect(p->path, err);
@@ -123,7 +135,11 @@ static bool connect_parent(struct parent *p, struct error *err)
     p->lost_since = 0;
     json_object *memo = json_object_new_object();
     json_object_object_add(memo, "uri", json_object_new_string(p->uri));
-    tell(p, memo);
+    json_object_put(p->last);
+    p->last = p->ops->stats(p->arg);
+    p->told_at = time_mono();
+    p->touched = false;
+    tell(p, memo, wrap_stats(p->last));
     return true;
 }
 
@@ -146,9 +162,7 @@ static void tell_stats(struct parent *p)
     json_object_put(p->last);
     p->last = stats;
     p->told_at = time_mono();
-    json_object *memo = json_object_new_object();
-    json_object_object_add(memo, "stats", json_object_get(stats));
-    tell(p, memo);
+    tell(p, NULL, wrap_stats(stats));
 }
 
 static void on_timer(uv_timer_t *h)
@@ -177,7 +191,6 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->uri = xstrdup(uri);
     p->ops = ops;
     p->arg = arg;
-    p->last = ops->stats(arg); /* nothing yet: not worth telling */
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     p->lost_since = time_mono();
@@ -197,9 +210,12 @@ void parent_touch(struct parent *p)
 
 void parent_farewell(struct parent *p)
 {
-    if (!p || !p->lines || !p->touched)
+    if (!p || !p->lines)
         return;
-    tell_stats(p);
+    json_object_put(p->last);
+    p->last = p->ops->stats(p->arg);
+    json_object_object_del(p->last, "resources"); /* which nobody can have any more */
+    tell(p, wrap_stats(p->last), NULL);
     lines_flush(p->lines);
 }
 

@@ -10,6 +10,7 @@
  *   depend.c   jobs that wait for others
  *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
  *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
+ *   tie.c      jobs of a connection     watch.c    who is told that something has changed
  */
 #ifndef HBATCH_INSTANCE_LEADER_H
 #define HBATCH_INSTANCE_LEADER_H

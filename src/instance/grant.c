@@ -220,6 +220,6 @@ void grant_noted(struct leader *ld, struct job *base)
             continue;
         cleanup_json json_object *memo = json_object_new_object();
         json_object_object_add(memo, "joined", json_object_new_boolean(true));
-        manager_memo(ld, g, memo);
+        manager_memo(ld, g, memo, true);
     }
 }

@@ -170,7 +170,9 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
         return -1;
     if (count > 1)
         return attach_array(ld, rq, id, (uint64_t)count, err);
-    json_object *output = jsonutil_get(params, "output");
+    json_object *output = jsonutil_get(params, "output"),
+                *follow = jsonutil_get(params, "follow");
+    bool now = follow && !json_object_get_boolean(follow);
     const struct job *job = jobtable_find(ld->jobs, id);
     if (!job && !stream_is_over(ld, id, err)) /* before the reply: there is only one */
         return -1;
@@ -181,8 +183,12 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     enum job_state state = job ? job->state : JOB_INACTIVE;
     json_object_object_add(result, "state",
                            json_object_new_string(job_state_name(state, false)));
+    bool with_output = !output || json_object_get_boolean(output);
+    if (now && with_output)
+        json_object_object_add(result, "output", outputs_describe(ld, id));
     reply_result(ld, rq, result);
-    return stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err);
+    return now ? stream_look(ld, rq, id, with_output, err)
+               : stream_attach(ld, rq, id, with_output, err);
 }
 
 static int rpc_follow(struct leader *ld, const struct request *rq, json_object *params,

@@ -16,7 +16,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_output.c \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
-	src/cli/cmd_resource.c \
+	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
 	src/cli/cmd_start.c \

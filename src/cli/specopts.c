@@ -3,6 +3,7 @@
 #include <string.h>
 #include "src/cli/specopts.h"
 #include "src/common/idset.h"
+#include "src/common/duration.h"
 #include "src/lib/build.h"
 
 #define J SPECOPT_JOB
@@ -43,10 +44,12 @@ const struct opt specopts_per_resource_slots[2] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_instance[3] = {
+const struct opt specopts_instance[4] = {
     {SPECOPT_INSTANCE_OPT, 0, "instance-opt", "OPTION",
      "Give OPTION to hbatch-instance, as in --instance-opt=--policy=fcfs (may be "
      "repeated)"},
+    {SPECOPT_IDLE_RETURN, 0, "idle-return", "FSD",
+     "Give back nodes that had no work for so long, all but the leader's"},
     {SPECOPT_FLUX, 0, "broker-opts", "OPTIONS", NULL},
     {SPECOPT_FLUX, 0, "conf", "CONF", NULL},
 };
@@ -164,6 +167,31 @@ static void check_setopt(const struct cli *cli, const char *text)
               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static void add_instance_opt(struct specopts *s, const char *value)
+{
+    s->instance_opts =
+        xrealloc(s->instance_opts, (s->ninstance_opts + 1) * sizeof(*s->instance_opts));
+    s->instance_opts[s->ninstance_opts++] = value;
+}
+
+/* The last one counts. */
+static void set_idle_return(struct specopts *s, const struct cli *cli, const char *value)
+{
+    struct error err;
+    double seconds;
+    cleanup_free char *before = s->idle_return;
+    size_t i = 0;
+    if (duration_decode(value, &seconds, &err) < 0 || seconds <= 0)
+        cli_die(cli, "--idle-return: '%s' must be a duration above 0, as in 5m", value);
+    s->idle_return = xasprintf("--idle-return=%s", value);
+    while (i < s->ninstance_opts && s->instance_opts[i] != before)
+        i++;
+    if (i < s->ninstance_opts)
+        s->instance_opts[i] = s->idle_return;
+    else
+        add_instance_opt(s, s->idle_return);
+}
+
 bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
                    const char *value)
 {
@@ -185,9 +213,10 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
         add_flags(s, cli, value);
         return true;
     case SPECOPT_INSTANCE_OPT:
-        s->instance_opts = xrealloc(s->instance_opts,
-                                    (s->ninstance_opts + 1) * sizeof(*s->instance_opts));
-        s->instance_opts[s->ninstance_opts++] = value;
+        add_instance_opt(s, value);
+        return true;
+    case SPECOPT_IDLE_RETURN:
+        set_idle_return(s, cli, value);
         return true;
     case SPECOPT_FLUX: /* scripts for Flux may set it for its own broker */
         cli_error(cli,
@@ -236,6 +265,7 @@ void specopts_fini(struct specopts *s)
     free(s->values);
     free(s->flags);
     free(s->instance_opts);
+    free(s->idle_return);
 }
 
 /* --- {cc} -------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
        SPECOPT_QUIET,
        SPECOPT_LABEL_IO,
        SPECOPT_INSTANCE_OPT,
+       SPECOPT_IDLE_RETURN,
        SPECOPT_FLUX, /* means nothing here */
        SPECOPT_END,
 };
@@ -26,7 +27,7 @@ extern const struct opt specopts_common[7], specopts_per_task[4],
 extern const char specopts_more[];
 /* Of jobs that are instances, in place of those per task and per resource. */
 extern const struct opt specopts_per_slot[6], specopts_per_resource_slots[2],
-    specopts_instance[3];
+    specopts_instance[4];
 
 struct specopts {
     const char **names, **values; /* of the options that describe the job, in order */
@@ -44,6 +45,7 @@ struct specopts {
     const char *script;
     const char **instance_opts;
     size_t ninstance_opts;
+    char *idle_return; /* another one of these, or NULL */
 };
 
 /* Take option O with VALUE if it is one of these. */

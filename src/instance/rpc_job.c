@@ -15,8 +15,7 @@ static bool done_before(const struct request *rq, const struct error *err)
     return rq->again && err->code == ENODATA;
 }
 
-/* The active job that params.id names, or NULL with err set. */
-static struct job *active_job(struct leader *ld, json_object *params, struct error *err)
+struct job *active_job(struct leader *ld, json_object *params, struct error *err)
 {
     jobid_t id;
     char text[JOBID_BUFSIZE];
@@ -75,9 +74,8 @@ static int on_count(void *arg, const struct store_entry *entry)
     return 1;
 }
 
-/* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
-static bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
-                          jobid_t *first, uint64_t *count)
+bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
+                   jobid_t *first, uint64_t *count)
 {
     struct error err;
     if (keys_find(ld->keys, key, first, count))
@@ -362,6 +360,14 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
     return 0;
 }
 
+static void forget_door(json_object *memo)
+{
+    static const char *const keys[] = {"join", "join_error"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (!jsonutil_get(memo, keys[i]))
+            json_object_object_add(memo, keys[i], NULL);
+}
+
 static int rpc_memo(struct leader *ld, const struct request *rq, json_object *params,
                     struct error *err)
 {
@@ -372,6 +378,11 @@ static int rpc_memo(struct leader *ld, const struct request *rq, json_object *pa
     if (!json_object_is_type(memo, json_type_object))
         return error_set(err, EINVAL, "request: memo must be an object, not %s",
                          jsonutil_show(memo).text);
+    /* Another leader of the instance: what the last one said of joining it is void. */
+    json_object *uri = jsonutil_get(memo, "uri"),
+                *before = jsonutil_get(job->memo, "uri");
+    if (uri && before && !json_object_equal(uri, before))
+        forget_door(memo);
     manager_memo(ld, job, memo);
     reply_result(ld, rq, json_object_new_object());
     return 0;

@@ -75,10 +75,11 @@ struct parent {
     json_object
         *notes; /* what a new connection tells: uri, and what parent_note was given */
     hwloc_bitmap_t
-        returned;       /* nodes that were given back, and the parent may not know it */
-    int return_request; /* that tells all of them; 0: none */
-    bool touched;       /* jobs changed since they were told */
-    json_object *last;  /* that were told, or NULL */
+        returned; /* nodes that were given back, and the parent may not know it */
+    hwloc_bitmap_t drained; /* by the parent, as far as it said so */
+    int return_request;     /* that tells all of them; 0: none */
+    bool touched;           /* jobs changed since they were told */
+    json_object *last;      /* that were told, or NULL */
     double told_at;
     double lost_since; /* monotonic; 0: connected */
     int requests;
@@ -115,6 +116,26 @@ static void tell_returned(struct parent *p)
     p->return_request = request(p, "job.return", params);
 }
 
+static void ask_for_orders(struct parent *p)
+{
+    json_object *params = json_object_new_object();
+    if (!hwloc_bitmap_iszero(p->drained))
+        jsonutil_add_idset(params, "drained", p->drained);
+    request(p, "job.orders", params);
+}
+
+static void take_order(struct parent *p, json_object *order)
+{
+    const char *what = jsonutil_string(jsonutil_get(order, "order"));
+    const char *text = jsonutil_string(jsonutil_get(order, "nodes"));
+    cleanup_bitmap hwloc_bitmap_t nodes = text ? idset_decode(text, NULL) : NULL;
+    if (what && nodes && strcmp(what, "drain") == 0)
+        hwloc_bitmap_or(p->drained, p->drained, nodes);
+    else if (what && nodes && strcmp(what, "undrain") == 0)
+        hwloc_bitmap_andnot(p->drained, p->drained, nodes);
+    p->ops->order(p->arg, order);
+}
+
 static void on_reply(struct parent *p, json_object *o)
 {
     int64_t id = 0;
@@ -137,7 +158,7 @@ static void on_line(struct lines *l, char *line, size_t len, void *arg)
     if (!method)
         on_reply(p, o);
     else if (p->ops->order && strcmp(method, "job.order") == 0)
-        p->ops->order(p->arg, jsonutil_get(o, "params"));
+        take_order(p, jsonutil_get(o, "params"));
 }
 
 static void on_closed(struct lines *l, int status, void *arg)
@@ -161,7 +182,7 @@ static bool connect_parent(struct parent *p, struct error *err)
     p->lost_since = 0;
     tell(p, json_object_get(p->notes));
     if (p->ops->order)
-        request(p, "job.orders", json_object_new_object());
+        ask_for_orders(p);
     if (!hwloc_bitmap_iszero(p->returned))
         tell_returned(p);
     return true;
@@ -217,6 +238,7 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->notes = json_object_new_object();
     json_object_object_add(p->notes, "uri", json_object_new_string(uri));
     p->returned = hwloc_bitmap_alloc();
+    p->drained = hwloc_bitmap_alloc();
     p->ops = ops;
     p->arg = arg;
     p->last = ops->stats(arg); /* nothing yet: not worth telling */
@@ -270,6 +292,7 @@ static void on_timer_closed(uv_handle_t *h)
     free(p->path);
     json_object_put(p->notes);
     hwloc_bitmap_free(p->returned);
+    hwloc_bitmap_free(p->drained);
     free(p);
 }
 

@@ -8,6 +8,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
 	src/cli/cmd_info.c \

@@ -71,4 +71,65 @@ refuses "only results" output --all --filter=running
 refuses "are for --all" output --since=-1h "$job"
 refuses "--since: " output --all --since=-x
 hbatch cancel "$held"
+
+# --- hbatch jobs: numbers, again and again; the newest ones ----------------------------------------
+capture hbatch jobs --stats-only --watch -i 0.1
+is "$rc|$out" "0|$(hbatch jobs --stats-only)" "jobs --stats-only --watch ends when no job is active"
+hbatch submit --cc=1-8 --quiet sleep 0.5
+capture hbatch jobs --stats-only -Wi0.1
+is "$rc" 0 "... and goes on until then"
+like "$out" "4 running, .* 4 pending, [0-9.]+ job/s" "... with the rate"
+like "$(tail -1 <<<"$out")" "^0 running, .*, 0 pending" "... up to the last job's end"
+capture script -qec 'stty rows 10; timeout -s INT 2 hbatch jobs -aWi0.5' /dev/null
+is "$(grep -c $'\033\\[H\033\\[J' <<<"$out")" "$(grep -c 'JOBID' <<<"$out")" "jobs --watch: over what was shown before"
+is "$(sed '/^\x1b/,$!d' <<<"$out" | sed -n '2,/^\x1b/p' | grep -vc $'\033')" 8 "... as much as fits"
+refuses "--interval is for --watch" jobs -i2
+refuses "--interval=0: must be" jobs -Wi0
+refuses "--interval: " jobs -Wix
+old=$(hbatch submit --urgency=hold true)
+new=$(hbatch submit --wait true)
+is "$(hbatch job last) $(hbatch jobs -an -c2 -o {id.f58} | tr '\n' ' ')" "$new $new $old " "the newest job is not an old one that waits"
+hbatch cancel "$old"
+is "$(hbatch jobs -n --filter=failed -o '{id.f58}')" "$job" "jobs --filter=failed"
+is "$(hbatch jobs -n --since=-1h --name=n -o '{id.f58}')" "$files" "jobs --since --name"
+is "$(hbatch jobs -n --filter=canceled,failed -o '{id.f58}' | sort)" "$(printf '%s\n' "$job" "$held" "$old" | sort)" "two results"
+
+# --- hbatch export -------------------------------------------------------------------------------
+hbatch submit --wait --quiet --job-name='a,"b"' --time-limit=1m true
+all=$(hbatch jobs -an -c0 -o '{id.dec}')
+is "$(hbatch export | python3 -c 'import json, sys
+for line in sys.stdin:
+    o = json.loads(line)
+    assert o["state"] == "INACTIVE" and o["t_inactive"] >= o["t_submit"], o
+    print(o["id"])')" "$all" "export: a line of JSON for each job"
+capture hbatch export jobs.csv
+is "$rc|$out|$err|$(ls jobs.csv*)" "0|||jobs.csv" "... CSV to a file"
+is "$(python3 -c 'import csv
+rows = list(csv.DictReader(open("jobs.csv", newline="")))
+assert rows[0]["name"] == "a,\"b\"" and float(rows[0]["duration"]) == 60, rows[0]
+assert [r["exception_type"] for r in rows if r["result"] == "CANCELED"] == ["cancel", "cancel"]
+assert [r["returncode"] for r in rows if r["result"] == "FAILED"] == ["3"]
+for r in rows: print(r["id"])')" "$all" "... with all jobs and what they had"
+is "$(hbatch export --format=csv --columns=result,jobid -n --filter=failed)" "FAILED,$job" "... some columns of some jobs"
+is "$(hbatch export --format=csv --count=0 | tr ',' '\n' | head -2 | tr '\n' ' ')" "jobid id " "... no jobs: the header"
+is "$(hbatch export --count=3 | wc -l) $(hbatch export --since=-1h | wc -l)" "3 $(wc -l <<<"$all")" "... the newest, and those since"
+old=$(hbatch submit --urgency=hold true)
+is "$(hbatch export --all -c2 --format=csv -n --columns=jobid,state | head -1)" "$old,SCHED" "... and those that are not over"
+hbatch cancel "$old"
+capture hbatch export /nonexistent/x.csv
+is "$rc|$out|$err" "1||hbatch export: cannot write /nonexistent/x.csv: No such file or directory" "a file that cannot be"
+capture hbatch export /dev/full
+is "$rc|$err" "1|hbatch export: cannot write /dev/full: No space left on device" "a full disk"
+ok "a device stays one" test -c /dev/full
+refuses "'xml' is neither json nor csv" export --format=xml
+refuses "there is no column 'foo'" export --format=csv --columns=foo
+refuses "--columns is for" export --columns=id
+refuses "only results" export --filter=running
+refuses "cannot be used together" export --all --filter=failed
+
+# --- more than one page ----------------------------------------------------------------------------
+hbatch submit --cc=1-6000 --urgency=hold --quiet --job-name=page true
+hbatch cancel --all >cancel.out
+is "$(hbatch export --name=page | wc -l) $(hbatch export --name=page --format=csv -n --columns=cc | sort -un | wc -l)" \
+    "6000 6000" "export of more than one page: each job once"
 done_testing

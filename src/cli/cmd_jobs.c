@@ -368,6 +368,7 @@ static int show_again_and_again(struct jobs *j)
         if (j->clear)
             printf("\033[H\033[J");
         rc = show_once(j, &active);
+        jobquery_fini(&j->query);
         if (!j->clear && !j->stats_only)
             putchar('\n');
         if (fflush(stdout) != 0)

@@ -12,7 +12,8 @@ extern const struct cmd cmd_alloc, cmd_attach, cmd_batch, cmd_bulksubmit, cmd_ca
     cmd_uptime, cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
 
 extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_last, job_list,
-    job_raise, job_stats, job_status, job_taskmap, job_timeleft, job_urgency, job_wait;
+    job_raise, job_resubmit, job_stats, job_status, job_taskmap, job_timeleft,
+    job_urgency, job_wait;
 
 extern const struct opt_group cmd_jobs_groups[];
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv);

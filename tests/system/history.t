@@ -127,9 +127,68 @@ refuses "--columns is for" export --columns=id
 refuses "only results" export --filter=running
 refuses "cannot be used together" export --all --filter=failed
 
+# --- again: resubmit and --retry -------------------------------------------------------------------
+array=$(hbatch submit --cc=1-10 --job-name=arr --urgency=20 --env=FOO=bar sh -c 'echo $FOO$HBATCH_JOB_CC; exit $((HBATCH_JOB_CC % 3))')
+hbatch job wait $array 2>/dev/null
+first=$(head -1 <<<"$array")
+is "$(hbatch job resubmit --failed --dry-run "$first")" "$first --cc=1-2,4-5,7-8,10" "resubmit --failed --dry-run: the elements"
+capture env FOO=other hbatch job resubmit --failed --quiet --watch "$first"
+is "$rc|$(sort -V <<<"$out" | tr '\n' ' ')" "2|bar1 bar2 bar4 bar5 bar7 bar8 bar10 " "resubmit --failed: they run as they did"
+is "$(hbatch jobs -an --name=arr -c7 -o '{cc} {urgency}' | sort -n | tr '\n' ' ')" "1 20 2 20 4 20 5 20 7 20 8 20 10 20 " \
+    "... as one array, with the ids and the urgency that they had"
+is "$(hbatch job info last jobspec | python3 -c 'import json, sys
+print(json.load(sys.stdin)["attributes"]["user"]["resubmitted"])')" "$first" "... and a note of the original"
+capture hbatch job resubmit --wait --urgency=5 "$(sed -n 3p <<<"$array")"
+is "$rc|$(hbatch jobs -no '{cc} {urgency}' "$out")" "0|3 5" "one element, another urgency"
+good=$(hbatch submit --wait true)
+capture hbatch job resubmit --failed "$good"
+is "$rc|$out|$err" "0||" "resubmit --failed of what has not failed"
+capture hbatch job resubmit --wait "$good"
+isnt "$rc|$out" "0|$good" "a job that did well, once more"
+held=$(hbatch submit --urgency=hold true)
+refuses "$held: it is not over" job resubmit "$held"
+refuses "fzzz: there is no such job" job resubmit fzzz
+refuses "which jobs?" job resubmit
+refuses "only results" job resubmit --filter=running "$good"
+hbatch cancel "$held"
+
+count() { # ID: how often the job was started, tried again and finished
+    hbatch job eventlog "$1" | awk '{ n[$2]++ } END { print n["start"] + 0, n["retry"] + 0, n["requeue"] + 0, n["finish"] + 0 }'
+}
+capture hbatch run --retry=5 sh -c 'echo try; echo >>tries; [ "$(wc -l <tries)" = 3 ] || exit 7'
+job=$(hbatch job last)
+is "$rc|$out" $'0|try\ntry\ntry' "--retry: again until it is well; who is attached sees each try"
+is "$(count "$job")" "3 2 2 1" "... and the event log tells of each"
+like "$(hbatch job eventlog "$job")" 'retry try=2 left=3 status=1792 ranks="0"' "... with status and place"
+is "$(hbatch output "$job")|$(hbatch jobs -no '{result}' "$job")" "try|COMPLETED" "... but the output is the last one's"
+array=$(hbatch submit --retry=2 --cc=1-3 sh -c 'echo >>"try$HBATCH_JOB_CC"; exit "$HBATCH_JOB_CC"')
+capture hbatch job status $array
+is "$rc|$(wc -l <try1) $(wc -l <try2) $(wc -l <try3)" "3|3 3 3" "... elements of an array: each so often, and then failed"
+is "$(count "$(tail -1 <<<"$array")")" "3 2 2 1" "... with their logs"
+capture hbatch run --retry=1 -n2 sh -c 'echo $HBATCH_TASK_RANK; exit $((HBATCH_TASK_RANK + 3))'
+is "$rc|$(sort <<<"$out" | tr '\n' ' ')" "4|0 0 1 1 " "run --retry, several tasks"
+capture hbatch run --retry=1 -n2 sh -c 'kill -9 $$'
+is "$rc|$(count "$(hbatch job last)")" "137|2 1 1 1" "... that are killed"
+job=$(hbatch submit --retry=5 sleep 100)
+hbatch wait-event -q "$job" start
+hbatch cancel "$job"
+hbatch job wait "$job" 2>/dev/null
+is "$(count "$job")" "1 0 0 1" "a job that was canceled is not tried again"
+job=$(hbatch submit --retry=5 --time-limit=0.2s sleep 100)
+hbatch job wait "$job" 2>/dev/null
+is "$(count "$job")" "1 0 0 1" "... nor one that ran out of time"
+job=$(hbatch submit --retry=5 ./nothing)
+hbatch job wait "$job" 2>/dev/null
+is "$(count "$job")" "0 0 0 1" "... nor one that could not be started"
+refuses "--retry: 'x' is not a whole number from 0 to 1000" submit --retry=x true
+refuses "option retry: must be a number from 0 to 1000, not -1" submit -o retry=-1 true
+is "$(hbatch submit --dry-run --retry=3 true | grep -o '"retry":3')" '"retry":3' "--retry is the option retry"
+
 # --- more than one page ----------------------------------------------------------------------------
 hbatch submit --cc=1-6000 --urgency=hold --quiet --job-name=page true
 hbatch cancel --all >cancel.out
+is "$(hbatch job resubmit --filter=canceled --dry-run "$(hbatch export --name=page --format=csv -n --columns=jobid | tail -1)" |
+    sed 's/.* //')" --cc=1-6000 "resubmit of more than one page"
 is "$(hbatch export --name=page | wc -l) $(hbatch export --name=page --format=csv -n --columns=cc | sort -un | wc -l)" \
     "6000 6000" "export of more than one page: each job once"
 done_testing

@@ -126,6 +126,8 @@ struct submit_options {
  * jobs, or NULL with err set and nothing changed. */
 struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
+/* How often the job was tried before, and failed. */
+unsigned manager_tries(const struct job *job);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */

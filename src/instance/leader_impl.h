@@ -32,7 +32,9 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    struct keys *keys; /* of submissions */
+    json_object
+        *latest_parts[2]; /* of a specification, which the next one may have, too */
+    struct keys *keys;    /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct jobid_gen gen;

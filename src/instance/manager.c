@@ -75,20 +75,38 @@ static int extract_environment(struct leader *ld, json_object *o, struct text **
     return 0;
 }
 
+/* One specification is often like the last but for its command: what is equal is in memory once. */
+static void share_parts(struct leader *ld, json_object *o)
+{
+    static const char *const keys[ARRAY_SIZE(ld->latest_parts)] = {"attributes",
+                                                                   "resources"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        json_object *part = jsonutil_get(o, keys[i]), **latest = &ld->latest_parts[i];
+        if (!part)
+            continue;
+        if (*latest && json_object_equal(*latest, part)) {
+            json_object_object_add(o, keys[i], json_object_get(*latest));
+        } else {
+            json_object_put(*latest);
+            *latest = json_object_get(part);
+        }
+    }
+}
+
 static struct submission *make_submission(struct leader *ld, json_object *o,
                                           struct error *err)
 {
     /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *spec = jobspec_from_json(o, err);
-    if (!spec)
+    struct jobspec *whole = jobspec_from_json(o, err);
+    if (!whole)
         return NULL;
+    jobspec_destroy(whole);
     struct submission *sub = xcalloc(1, sizeof(*sub));
-    bool whole = jobspec_environment(spec) != NULL;
     sub->refs = 1;
-    int rc = extract_environment(ld, o, &sub->env_text, err);
-    if (whole || rc < 0)
-        jobspec_destroy(spec);
-    sub->spec = rc < 0 ? NULL : whole ? jobspec_from_json(o, err) : spec;
+    if (extract_environment(ld, o, &sub->env_text, err) == 0) {
+        share_parts(ld, o);
+        sub->spec = jobspec_from_json(o, err);
+    }
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);

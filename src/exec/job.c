@@ -131,10 +131,17 @@ void job_kill(struct job *job)
     job_signal(job, SIGKILL);
 }
 
-static void exception_event(struct exec *x, uint64_t id, const char *type, int severity,
-                            const char *text)
+static void add_try(struct strbuf *b, unsigned try)
+{
+    if (try)
+        strbuf_addf(b, "\"try\":%u,", try);
+}
+
+static void exception_event(struct exec *x, uint64_t id, unsigned try, const char *type,
+                            int severity, const char *text)
 {
     struct strbuf *b = conn_event_begin(x->conn, id, "exception");
+    add_try(b, try);
     strbuf_addf(b, "\"type\":\"%s\",\"severity\":%d,\"note\":", type, severity);
     conn_quote(b, text, strlen(text));
     conn_event_end(x->conn);
@@ -147,17 +154,20 @@ void job_exception(struct job *job, const char *type, int severity, const char *
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    exception_event(job->x, job->id, type, severity, text);
+    exception_event(job->x, job->id, job->try, type, severity, text);
     if (severity == 0 && !job->ending)
         job_end(job, job->spec->options.kill_timeout < 0
                          ? 5.0
                          : job->spec->options.kill_timeout);
 }
 
-static void finish_event(struct exec *x, uint64_t id, const struct job *job, int status)
+/* JOB is NULL if it could not be prepared. */
+static void finish_event(struct exec *x, uint64_t id, unsigned try, const struct job *job,
+                         int status)
 {
     struct strbuf *b = conn_event_begin(x->conn, id, "finish");
-    remember_ended(x, id, job ? job->spool.first : 0);
+    remember_ended(x, id, try, job ? job->spool.first : 0);
+    add_try(b, try);
     strbuf_addf(b, "\"status\":%d,\"tasks\":{", status);
     unsigned told = 0;
     for (unsigned i = 0; job && i < job->nlocal && told < 64; i++)
@@ -220,7 +230,8 @@ static void finish(struct job *job)
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
-    finish_event(x, job->id, job, job->status ? job->status : job->ended_status);
+    finish_event(x, job->id, job->try, job,
+                 job->status ? job->status : job->ended_status);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
         reader_job_ended(x, job);
@@ -341,7 +352,8 @@ static void on_expire(void *arg)
 {
     struct job *job = arg;
     double grace = job->spec->options.kill_timeout;
-    exception_event(job->x, job->id, "timeout", 0, "resource allocation expired");
+    exception_event(job->x, job->id, job->try, "timeout", 0,
+                    "resource allocation expired");
     job->ending = true;
     /* an instance ends in order, and its program is asked to */
     job_signal(job, job->spec->options.instance ? SIGTERM : SIGALRM);
@@ -453,6 +465,7 @@ static int prepare(struct job *job, json_object *o, struct error *err)
 static void start_event(struct job *job)
 {
     struct strbuf *b = conn_event_begin(job->x->conn, job->id, "start");
+    add_try(b, job->try);
     strbuf_add(b, "\"pids\":{");
     for (unsigned i = 0; i < job->nlocal; i++)
         strbuf_addf(b, "%s\"%u\":%d", i ? "," : "", job->tasks[i].rank,
@@ -488,7 +501,8 @@ static void start_tasks(struct job *job)
 void job_start(struct exec *x, json_object *o)
 {
     struct error err;
-    int64_t id;
+    int64_t id, try = 0;
+    jsonutil_int(jsonutil_get(o, "try"), 0, UINT_MAX, &try);
     if (!jsonutil_int(jsonutil_get(o, "id"), 1, INT64_MAX, &id)) {
         log_error("start: a job without a valid \"id\"");
         return;
@@ -497,7 +511,7 @@ void job_start(struct exec *x, json_object *o)
         log_info("start: job %lld already runs here", (long long)id);
         return;
     }
-    if (remember_has(x, (uint64_t)id) &&
+    if (remember_has(x, (uint64_t)id, (unsigned)try) &&
         json_object_get_boolean(jsonutil_get(o, "again"))) {
         log_info("start: job %lld has already run here", (long long)id);
         return;
@@ -505,12 +519,13 @@ void job_start(struct exec *x, json_object *o)
     struct job *job = xcalloc(1, sizeof(*job));
     job->x = x;
     job->id = (uint64_t)id;
+    job->try = (unsigned)try;
     job->start = json_object_get(o);
     job->outputs.fd[0] = job->outputs.fd[1] = -1;
     jobid_encode(job->id, JOBID_F58, job->f58, sizeof(job->f58));
     if (prepare(job, o, &err) < 0) {
-        exception_event(x, job->id, "exec", 0, err.text);
-        finish_event(x, job->id, NULL, 126 << 8);
+        exception_event(x, job->id, job->try, "exec", 0, err.text);
+        finish_event(x, job->id, job->try, NULL, 126 << 8);
         if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
             reader_create(x, job->id, 0, NULL, 0, false);
         }

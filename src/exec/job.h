@@ -22,6 +22,8 @@ struct job {
     json_object *start; /* the start message's entry */
     const char *cc;     /* or NULL; these are borrowed from the message */
     unsigned ntasks, nnodes, node;
+    unsigned
+        try; /* how often it was tried before: events of another try are not taken for this one's */
     hwloc_bitmap_t cores, gpus; /* on this node */
     double expiration;
     struct tmpdir *tmpdir;

@@ -9,27 +9,30 @@
 struct remembered { /* in the order of their events */
     struct remembered *next;
     uint64_t seq, id, first;
+    unsigned try;
 };
 
-void remember_ended(struct exec *x, uint64_t id, uint64_t first)
+void remember_ended(struct exec *x, uint64_t id, unsigned try, uint64_t first)
 {
     struct remembered *r = xcalloc(1, sizeof(*r));
     r->seq = conn_next_seq(x->conn);
     r->id = id;
     r->first = first;
+    r->try = try;
     if (x->remembered_last)
         x->remembered_last->next = r;
     else
         x->remembered = r;
     x->remembered_last = r;
-    if (remember_has(x, id))
+    if (idmap_get(&x->ended_jobs, id))
         idmap_del(&x->ended_jobs, id);
     idmap_put(&x->ended_jobs, id, r);
 }
 
-bool remember_has(const struct exec *x, uint64_t id)
+bool remember_has(const struct exec *x, uint64_t id, unsigned try)
 {
-    return idmap_get(&x->ended_jobs, id) != NULL;
+    const struct remembered *r = idmap_get(&x->ended_jobs, id);
+    return r && r->try == try;
 }
 
 uint64_t remember_output(const struct exec *x, uint64_t id)

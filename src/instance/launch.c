@@ -101,6 +101,9 @@ static json_object *describe(const struct job *job)
         snprintf(cc, sizeof(cc), "%d", (int)job->cc);
         json_object_object_add(o, "cc", json_object_new_string(cc));
     }
+    unsigned tries = manager_tries(job);
+    if (tries)
+        json_object_object_add(o, "try", json_object_new_int64(tries));
     json_object_object_add(o, "ntasks", json_object_new_int64(job->ntasks));
     json_object *hosts = json_object_new_array_ext((int)r->nnodes);
     json_object *ranks = json_object_new_array_ext((int)r->nnodes);

@@ -32,7 +32,9 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    struct keys *keys; /* of submissions */
+    json_object
+        *latest_parts[2]; /* of a specification, which the next one may have, too */
+    struct keys *keys;    /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct jobid_gen gen;
@@ -126,6 +128,8 @@ struct submit_options {
  * jobs, or NULL with err set and nothing changed. */
 struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
+/* How often the job was tried before, and failed. */
+unsigned manager_tries(const struct job *job);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */

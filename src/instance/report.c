@@ -11,6 +11,21 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
+/* Whether an event is of a try before, which another leader has seen: then the executor may not have been told of
+ * this one, though it said that it has the job. */
+static bool is_old(struct leader *ld, struct job *job, unsigned index, const char *kind,
+                   json_object *context)
+{
+    int64_t try = 0;
+    jsonutil_int(jsonutil_get(context, "try"), 0, UINT32_MAX, &try);
+    if (try >= manager_tries(job))
+        return false;
+    if (strcmp(kind, "finish") == 0 && !job->nodes[index].started &&
+        !job->nodes[index].done)
+        launch_again(ld, job, index);
+    return true;
+}
+
 /* One entry of "ev": [ID, KIND, T, CONTEXT]. */
 static void one_event(struct leader *ld, unsigned rank, json_object *e)
 {
@@ -32,6 +47,8 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         log_debug("rank %u: event %s of a job that is not there", rank, kind);
         return;
     }
+    if (is_old(ld, job, (unsigned)index, kind, context))
+        return;
     /* clocks are never quite the same: nothing is before its cause, nor to come */
     when = MAX(job->t_run, MIN(when, time_now()));
     if (strcmp(kind, "start") == 0)

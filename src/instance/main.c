@@ -113,6 +113,14 @@ static bool is_for_restart(const struct instance *in, int *signum)
     return *signum == SIGTERM && in->transport && front_home(in) >= 0;
 }
 
+/* A warning, from the parent's time limit (--signal) or from a user: the program's affair. */
+static void on_passed(uv_signal_t *h, int signum)
+{
+    const struct instance *in = h->data;
+    if (in->program > 0)
+        kill(in->program, signum);
+}
+
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -124,6 +132,8 @@ static void on_signal(uv_signal_t *h, int signum)
                      execlink_pid(in->exec), in->program);
     } else if (is_for_restart(in, &signum)) {
         on_restart(in);
+    } else if (signum == SIGINT && in->sub.told) {
+        on_passed(h, signum);
     } else if (signum == SIGTERM && in->options.join && !in->leader) {
         router_recall(in->router); /* its grant was canceled, the instance goes on */
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
@@ -138,6 +148,19 @@ static void on_signal(uv_signal_t *h, int signum)
     }
 }
 
+/* Of a sub-instance, which must not die of them. */
+static void start_passed(struct instance *in)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT,
+                                  SIGURG,  SIGXCPU, SIGPWR,  SIGWINCH};
+    _Static_assert(ARRAY_SIZE(numbers) == ARRAY_SIZE(in->passed), "room for each");
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&in->loop, &in->passed[i]);
+        in->passed[i].data = in;
+        uv_signal_start(&in->passed[i], on_passed, numbers[i]);
+    }
+}
+
 static void start_signals(struct instance *in)
 {
     static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
@@ -146,6 +169,8 @@ static void start_signals(struct instance *in)
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
     }
+    if (in->sub.told)
+        start_passed(in);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
@@ -274,6 +299,9 @@ static void tear_down(struct instance *in)
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
         if (in->signals[i].data)
             uv_close((uv_handle_t *)&in->signals[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(in->passed); i++)
+        if (in->passed[i].data)
+            uv_close((uv_handle_t *)&in->passed[i], NULL);
     if (in->patience.data)
         uv_close((uv_handle_t *)&in->patience, NULL);
     execlink_destroy(in->exec);

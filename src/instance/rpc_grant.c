@@ -23,7 +23,7 @@ struct grower { /* a request that waits for the instance's door */
 
 static const char *name_of(jobid_t id, char *buf)
 {
-    return jobid_encode(id, JOBID_F58, buf, JOBID_BUFSIZE);
+    return jobid_encode(id, JOBID_F58_PLAIN, buf, JOBID_BUFSIZE);
 }
 
 /* The job that PARAMS names, if it is an instance that runs. */
@@ -98,7 +98,7 @@ static int rpc_return(struct leader *ld, const struct request *rq, json_object *
     if (!hwloc_bitmap_isequal(ranks, before)) {
         cleanup_json json_object *memo = json_object_new_object();
         jsonutil_add_idset(memo, "returned", ranks);
-        manager_memo(ld, job, memo);
+        manager_memo(ld, job, memo, true);
         manager_give_back(ld, job);
     }
     reply_when_safe(ld, rq, json_object_new_object());
@@ -445,7 +445,7 @@ static int rpc_shrink(struct leader *ld, const struct request *rq, json_object *
         json_object_object_add(o, "nnodes", json_object_new_int64(nnodes));
     if (jsonutil_get(job->memo, "shrink_error")) { /* of an earlier one */
         cleanup_json json_object *memo = object_of("shrink_error", NULL);
-        manager_memo(ld, job, memo);
+        manager_memo(ld, job, memo, true);
     }
     orders_send(ld, job, o, rq);
     return 0;

@@ -64,7 +64,7 @@ class Leader:
 
     def connect(self):
         self.client = raw.Client(TOLD["uri"])
-        self.client.call("job.memo", id=TOLD["id"], memo={"uri": "local://" + self.door})
+        self.client.call("job.memo", id=TOLD["id"], memo={"uri": "local://" + self.directory + "/nobody"})
         self.client.call("job.orders", id=TOLD["id"])
         self.poll.register(self.client.sock, selectors.EVENT_READ, self.on_parent)
 

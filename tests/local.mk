@@ -229,6 +229,13 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_leader
+endif
+tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
+tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_keys
 endif
 tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c
@@ -345,8 +352,8 @@ tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
 EXTRA_DIST += tests/system/execlink.t
 check_PROGRAMS += tests/system/execlink
-tests_system_execlink_SOURCES = tests/system/execlink.c src/instance/execlink.c
-tests_system_execlink_LDADD = src/comm/libcomm.la src/job/libjob.la src/common/libcommon.la $(UV_LIBS) $(JSON_LIBS)
+tests_system_execlink_SOURCES = tests/system/execlink.c
+tests_system_execlink_LDADD = $(INSTANCE_LIBS)
 EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/unit/leaderkit.h"
+
+#include "tests/unit/unit.h"
+
+static int64_t run_of(json_object *start)
+{
+    return json_object_get_int64(jsonutil_get(start, "run"));
+}
+
+/* A job on two nodes, of which the first has ended its task and the second was lost: it was queued
+ * again, and has begun anew. */
+static int64_t begin_anew(struct kit *k)
+{
+    int64_t id = kit_submit(k, 2, "{\"requeue\":true}", "none");
+    ck_assert_ptr_nonnull(kit_start_of(k, 0, id));
+    ck_assert_int_eq(run_of(kit_start_of(k, 0, id)), 0);
+    kit_exec(k, 0,
+             "{\"m\":\"ev\",\"seq\":1,\"e\":[[%lld,\"start\",2e9,{\"pids\":{}}],"
+             "[%lld,\"finish\",2e9,{\"status\":0}]]}",
+             (long long)id, (long long)id);
+    kit_run(k, false);
+    kit_forget(k);
+    leader_rank_lost(k->ld, 1, 0);
+    kit_run(k, false);
+    ck_assert_str_eq(kit_state(k, id), "RUN");
+    ck_assert_int_eq(run_of(kit_start_of(k, 0, id)), 1);
+    ck_assert_int_eq(run_of(kit_start_of(k, 2, id)), 1);
+    return id;
+}
+
+static void end_both(struct kit *k, int64_t id)
+{
+    static const unsigned ranks[] = {0, 2};
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_str_eq(kit_state(k, id), "RUN");
+        kit_exec(k, ranks[i],
+                 "{\"m\":\"ev\",\"seq\":9,\"e\":[[%lld,\"finish\",2e9,{\"run\":1,"
+                 "\"status\":0}]]}",
+                 (long long)id);
+        kit_run(k, false);
+    }
+    ck_assert_str_eq(kit_state(k, id), "INACTIVE");
+}
+
+/* Events of the first run, which nobody had acknowledged, are told again to the next leader. */
+START_TEST(events_of_an_earlier_run)
+{
+    struct kit k;
+    kit_open(&k);
+    int64_t id = begin_anew(&k);
+    kit_succeed(&k);
+    kit_exec(&k, 0,
+             "{\"m\":\"hello\",\"pid\":100,\"since\":1,\"jobs\":[%lld],\"started\":[],"
+             "\"runs\":{\"%lld\":1},\"seq\":0}",
+             (long long)id, (long long)id);
+    kit_exec(
+        &k, 0,
+        "{\"m\":\"ev\",\"seq\":1,\"e\":[[%lld,\"start\",2e9,{\"pids\":{}}],"
+        "[%lld,\"exception\",2e9,{\"type\":\"exec\",\"severity\":0,\"note\":\"old\"}],"
+        "[%lld,\"finish\",2e9,{\"status\":0}],"
+        "[%lld,\"start\",2e9,{\"run\":1,\"pids\":{}}]]}",
+        (long long)id, (long long)id, (long long)id, (long long)id);
+    kit_run(&k, false);
+    ck_assert_ptr_null(kit_start_of(&k, 0, id));
+    ck_assert_ptr_null(kit_sent(&k, 0, "end"));
+    end_both(&k, id);
+    kit_close(&k);
+}
+END_TEST
+
+/* The order to start it anew never came, but the former end is still told. */
+START_TEST(a_run_that_was_not_started)
+{
+    struct kit k;
+    kit_open(&k);
+    int64_t id = begin_anew(&k);
+    kit_succeed(&k);
+    kit_exec(
+        &k, 0,
+        "{\"m\":\"hello\",\"pid\":100,\"since\":1,\"jobs\":[%lld],\"started\":[%lld],"
+        "\"seq\":0}",
+        (long long)id, (long long)id);
+    kit_run(&k, false);
+    ck_assert_int_eq(run_of(kit_start_of(&k, 0, id)), 1);
+    end_both(&k, id);
+    kit_close(&k);
+}
+END_TEST
+
+UNIT_MAIN("leader", events_of_an_earlier_run, a_run_that_was_not_started)

@@ -88,4 +88,50 @@ START_TEST(a_run_that_was_not_started)
 }
 END_TEST
 
-UNIT_MAIN("leader", events_of_an_earlier_run, a_run_that_was_not_started)
+/* What was told of an end holds whoever leads next. */
+START_TEST(ends_are_told_when_they_are_safe)
+{
+    static const char *const follows[] = {"attach", "status"};
+    static const char *const methods[] = {"job.end", "job.ends"};
+    for (unsigned i = 0; i < ARRAY_SIZE(follows); i++) {
+        struct kit k;
+        kit_open(&k);
+        int64_t id = kit_submit(&k, 1, "{}", follows[i]);
+        kit_ask(&k,
+                "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"job.wait\",\"params\":{"
+                "\"id\":%lld}}",
+                (long long)id);
+        kit_exec(&k, 0,
+                 "{\"m\":\"ev\",\"seq\":1,\"e\":[[%lld,\"start\",2e9,{\"pids\":{}}],"
+                 "[%lld,\"finish\",2e9,{\"status\":0}]]}",
+                 (long long)id, (long long)id);
+        json_object *read = kit_sent(&k, 0, "read");
+        if (read)
+            kit_exec(&k, 0, "{\"m\":\"outend\",\"id\":%lld,\"sub\":%lld}", (long long)id,
+                     (long long)json_object_get_int64(jsonutil_get(read, "sub")));
+        kit_run(&k, true);
+        kit_ask(&k,
+                "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"job.wait\",\"params\":{"
+                "\"id\":%lld}}",
+                (long long)id);
+        kit_run(&k, true);
+        ck_assert_ptr_null(kit_told(&k, methods[i]));
+        ck_assert_ptr_null(kit_reply(&k, 2));
+        ck_assert_ptr_null(kit_reply(&k, 3));
+        leader_shutdown(k.ld, "the end");
+        kit_run(&k, true);
+        ck_assert(!k.quiet); /* not before all were told */
+        kit_run(&k, false);
+        ck_assert(k.quiet);
+        json_object *end = kit_told(&k, methods[i]);
+        ck_assert_ptr_nonnull(end);
+        ck_assert_int_eq(json_object_get_int64(jsonutil_get(end, "left")), 0);
+        ck_assert_ptr_nonnull(kit_reply(&k, 2));
+        ck_assert_ptr_nonnull(kit_reply(&k, 3));
+        kit_close(&k);
+    }
+}
+END_TEST
+
+UNIT_MAIN("leader", events_of_an_earlier_run, a_run_that_was_not_started,
+          ends_are_told_when_they_are_safe)

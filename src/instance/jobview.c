@@ -65,7 +65,7 @@ static void add_shape(json_object *o, const struct job *job)
         add_int(o, "ngpus", (int64_t)slots * shape->gpus_per_slot);
         return;
     }
-    const struct rset *r = job->pl->rset;
+    const struct rset *r = job_held(job);
     cleanup_free char *nodelist = rset_nodelist(r), *ranks = rset_ranks(r);
     add_int(o, "ntasks", job->ntasks);
     add_int(o, "nnodes", (int64_t)r->nnodes);
@@ -108,6 +108,8 @@ json_object *jobview_active(const struct job *job, double left)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
+    if (job->sub->grant)
+        add_int(o, "grant", (int64_t)job->sub->grant);
     if (job->memo) {
         json_object_object_add(o, "memo", json_object_get(job->memo));
         add_str(o, "uri", jsonutil_string(jsonutil_get(job->memo, "uri")));

@@ -52,7 +52,7 @@ static void arm_timer(struct leader *ld, double now)
     if (end > 0 && now >= end)
         end += ld->end_grace + 1; /* for what the executors did not end */
     const double times[] = {end, sched_next_late(ld->sched), depend_next(ld),
-                            report_next(ld)};
+                            report_next(ld), grant_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > now)
@@ -156,6 +156,7 @@ static void on_check(uv_check_t *h)
         expire(ld, now);
     report_run(ld, now);
     depend_run(ld, now);
+    grant_run(ld, now);
     sched_run(ld->sched, now);
     arm_timer(ld, now);
     manager_end_unmapped(ld);
@@ -260,6 +261,8 @@ void leader_destroy(struct leader *ld)
     stream_free_all(ld);
     replies_forget(ld, NULL);
     gate_clear(ld);
+    orders_free_all(ld);
+    grow_client_gone(ld, NULL);
     sched_destroy(ld->sched);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         specs_put(ld->specs, take(job->sub->jobspec_text));
@@ -395,5 +398,7 @@ void leader_settle(struct leader *ld)
 void leader_client_gone(struct leader *ld, struct client *c)
 {
     stream_client_gone(ld, c);
+    orders_client_gone(ld, c);
+    grow_client_gone(ld, c);
     replies_forget(ld, c);
 }

@@ -10,6 +10,7 @@
  *   depend.c   jobs that wait for others
  *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
  *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
+ *   grant.c    more nodes for jobs      orders.c   what sub-instances are told to do
  */
 #ifndef HBATCH_INSTANCE_LEADER_H
 #define HBATCH_INSTANCE_LEADER_H
@@ -68,6 +69,27 @@ void leader_set_generation(struct leader *ld, unsigned generation);
 void leader_finish(struct leader *ld, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
+/* Ranks come and go in order (turn.h).  NODES, [SIZE]: some have joined, by the end of it; they get no
+ * job before their executors have said hello.  RANK has left, which nobody used. */
+void leader_grow(struct leader *ld, json_object **nodes, unsigned size);
+void leader_shrink(struct leader *ld, unsigned rank);
+enum leader_use { LEADER_GONE, LEADER_LOST, LEADER_BUSY, LEADER_IDLE };
+enum leader_use leader_use_of(const struct leader *ld, unsigned rank);
+bool leader_has_queue(const struct leader *ld);
+bool leader_is_ending(const struct leader *ld);
+/* Why RANK is drained, NULL: it is not. */
+const char *leader_drained(const struct leader *ld, unsigned rank);
+void leader_drain(struct leader *ld, unsigned rank, bool drained, const char *reason);
+/* What has tasks on RANK ends soon, or is queued again; WHY: a sentence. */
+void leader_clear(struct leader *ld, unsigned rank, const char *why);
+/* All that was decided, for a rank that joins: a store as bytes, to be freed. */
+int leader_snapshot(struct leader *ld, unsigned char **data, size_t *len,
+                    struct error *err);
+/* The instance had one rank and may have others now: publish, published, safe and describe of
+ * CONFIG count from now on. */
+void leader_connect(struct leader *ld, const struct leader_config *config);
+/* The instance ends at WHEN, another time than that of config. */
+void leader_expire_at(struct leader *ld, double when);
 /* How many jobs are in which state, as job.stats tells it; a new object. */
 json_object *leader_stats(struct leader *ld);
 /* config.safe has changed. */

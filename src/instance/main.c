@@ -20,9 +20,13 @@
 #include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/front.h"
+#include "src/instance/grow.h"
 #include "src/instance/instance.h"
+#include "src/instance/join.h"
 #include "src/instance/lead.h"
+#include "src/instance/shrink.h"
 #include "src/instance/surroundings.h"
+#include "src/instance/turn.h"
 #include "src/job/jsonutil.h"
 
 static void find_rank(struct instance *in)
@@ -42,8 +46,9 @@ static json_object *exec_init(const struct instance *in)
     json_object *node = in->nodes[in->rank];
     size_t universe = 0;
     for (unsigned i = 0; i < in->size; i++)
-        universe +=
-            json_object_array_length(json_object_object_get(in->nodes[i], "cores"));
+        if (!json_object_object_get(in->nodes[i], "left"))
+            universe +=
+                json_object_array_length(json_object_object_get(in->nodes[i], "cores"));
     json_object *o = json_object_new_object();
     add_str(o, "m", "init");
     json_object_object_add(o, "instance",
@@ -119,6 +124,8 @@ static void on_signal(uv_signal_t *h, int signum)
                      execlink_pid(in->exec), in->program);
     } else if (is_for_restart(in, &signum)) {
         on_restart(in);
+    } else if (signum == SIGTERM && in->options.join && !in->leader) {
+        router_recall(in->router); /* its grant was canceled, the instance goes on */
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         front_tell(in, signum);
@@ -153,7 +160,7 @@ static void on_exec_gone(void *arg)
 }
 
 /* The router says so on each rank when the leader has no more work. */
-static void on_quit(void *arg)
+void instance_quit(void *arg)
 {
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
@@ -190,7 +197,7 @@ static int bring_up(struct instance *in, struct error *err)
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
-    if (in->size > 1 || in->options.recover) {
+    if (in->size > 1 || in->options.recover || in->options.join) {
         early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
@@ -208,7 +215,9 @@ static int bring_up(struct instance *in, struct error *err)
         json_object_put(take(node));
     if (!node)
         node = node_unusable(&in->options, in->world, err->text);
-    if (gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
+    if (in->options.join
+            ? join_instance(in, node, err) < 0
+            : gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
         return -1;
     early_stop(early);
     start_signals(in);
@@ -228,8 +237,10 @@ static int bring_up(struct instance *in, struct error *err)
         .usage = lead_usage,
         .socket = in->uri + strlen("local://"),
         .init = exec_init(in),
-        .quit = on_quit,
+        .quit = instance_quit,
         .restart = on_restart,
+        .turn = turn_told,
+        .recall = shrink_recall,
         .arg = in,
     };
     in->router = router_create(&config, err);
@@ -252,6 +263,8 @@ static void tear_down(struct instance *in)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     if (in->transport)
         gather_sign_off(in);
+    grow_destroy(in);
+    shrink_destroy(in);
     parent_farewell(in->parent);
     parent_destroy(in->parent);
     router_destroy(in->router);
@@ -276,6 +289,7 @@ static void tear_down(struct instance *in)
     free(in->nodes);
     json_object_put(in->info);
     json_object_put(in->options.attrs);
+    free(in->told_nodes);
     free(in->rundir);
     free(in->uri);
 }

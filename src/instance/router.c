@@ -21,6 +21,7 @@ enum {
     REPLY = 'R',       /* "NUMBER EPOCH LINE" for a client of the receiving rank */
     QUIT = 'Q',        /* the instance ends */
     RESTART = 'Z',     /* leave, and be started again */
+    RECALL = 'V',      /* the sending rank was told to leave */
 };
 
 struct remote { /* leader: a client of another rank */
@@ -236,7 +237,8 @@ static uint64_t take_number(char *text, char **rest)
     return number;
 }
 
-static const char for_leader[] = {FROM_EXEC, EXEC_LOST, CLIENT_LINE, CLIENT_GONE, 0};
+static const char for_leader[] = {FROM_EXEC,   EXEC_LOST, CLIENT_LINE,
+                                  CLIENT_GONE, RECALL,    0};
 
 static void on_transport(unsigned src, char *line, size_t len, void *arg)
 {
@@ -273,6 +275,9 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
         c = server_find(r->server, number);
         if (c)
             client_send(c, rest, len - (size_t)(rest - line));
+        break;
+    case RECALL:
+        r->config.recall(r->config.arg, src);
         break;
     case QUIT:
         members_stop(r->config.members);
@@ -322,7 +327,7 @@ static void reduce_usage(struct router *r)
 
 static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
 {
-    static const char ask_usage[] = "{\"c\":\"usage\"}";
+    static const char ask_usage[] = "{\"c\":\"usage\"}", turn[] = "{\"c\":\"turn\"";
     struct router *r = arg;
     struct error err;
     if (!line) {
@@ -333,6 +338,8 @@ static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
     } else if (strcmp(line, ask_usage) == 0) {
         if (epoch > members_since(r->config.members)) /* not one repeated after a loss */
             reduce_usage(r);
+    } else if (strncmp(line, turn, sizeof(turn) - 1) == 0) {
+        r->config.turn(r->config.arg, line, len);
     } else if (replica_apply(r->config.replica, line, len, &err) < 0)
         log_error("rank %u: %s", r->config.rank, err.text);
 }
@@ -412,6 +419,38 @@ void router_restart_all(struct router *r)
     r->config.restart(r->config.arg);
 }
 
+static void start_transport(struct router *r)
+{
+    const struct router_config *config = &r->config;
+    transport_start(config->transport, config->loop, on_transport, r);
+    r->epoch = r->seen = config->epoch;
+    transport_begin_at(config->transport, config->epoch);
+    transport_stream(config->transport, on_epoch);
+    members_start(config->members);
+    uv_timer_init(config->loop, &r->usage_timer);
+    r->usage_timer.data = r;
+    if (config->leader)
+        uv_timer_start(&r->usage_timer, on_usage_timer, USAGE_FIRST_MS, USAGE_MS);
+}
+
+void router_connect(struct router *r, struct transport *transport,
+                    struct members *members)
+{
+    r->config.transport = transport;
+    r->config.members = members;
+    start_transport(r);
+}
+
+void router_grow(struct router *r, unsigned size)
+{
+    r->config.size = size;
+}
+
+void router_recall(struct router *r)
+{
+    send_leader(r, RECALL, "", 0);
+}
+
 struct router *router_create(const struct router_config *config, struct error *err)
 {
     struct router *r = xcalloc(1, sizeof(*r));
@@ -426,17 +465,8 @@ struct router *router_create(const struct router_config *config, struct error *e
         free(r);
         return NULL;
     }
-    if (config->transport) {
-        transport_start(config->transport, config->loop, on_transport, r);
-        r->epoch = r->seen = config->epoch;
-        transport_begin_at(config->transport, config->epoch);
-        transport_stream(config->transport, on_epoch);
-        members_start(config->members);
-        uv_timer_init(config->loop, &r->usage_timer);
-        r->usage_timer.data = r;
-        if (config->leader)
-            uv_timer_start(&r->usage_timer, on_usage_timer, USAGE_FIRST_MS, USAGE_MS);
-    }
+    if (config->transport)
+        start_transport(r);
     return r;
 }
 

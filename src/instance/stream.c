@@ -324,6 +324,14 @@ void stream_rank_lost(struct leader *ld, unsigned rank)
     }
 }
 
+bool stream_reads_from(const struct leader *ld, unsigned rank)
+{
+    const struct reader *r = ld->readers;
+    while (r && r->rank != rank)
+        r = r->all_next;
+    return r != NULL;
+}
+
 /* --- events and ends ---------------------------------------------------------------------- */
 
 static void send_event(const struct stream *st, const char *line, size_t len)

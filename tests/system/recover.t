@@ -218,6 +218,22 @@ is "$(node_state down)" 0-1,4 "one that does not lead"
 ok "a job over those left" hbatch run -N2 -n2 true
 world_over
 
+# The third is slow, and has not seen what the others have: they wait for it.
+world late 5 --verbose
+at 4
+hold=$(hbatch submit --urgency=hold true)
+slow=$(process instance 2)
+kill -STOP "$slow"
+slay 0
+wait_until 20 eval '[ "$(grep -c "connection with rank 1 is up" late.log)" = 3 ]'
+slay 1
+sleep 1
+kill -CONT "$slow"
+led_by 2 "two deaths, one after the other: the third leads, late"
+is "$(state "$hold")" SCHED "the queue is there"
+ok "a job over all others" hbatch run -N3 -n3 true
+world_over
+
 # --- a rank that sleeps ----------------------------------------------------------------------------
 world slow 4
 at 2

@@ -171,6 +171,13 @@ tests_unit_t_linebuf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_linebuf_LDADD = src/comm/libwire.la src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_spawner
+endif
+tests_unit_t_spawner_SOURCES = tests/unit/t_spawner.c
+tests_unit_t_spawner_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spawner_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_nameserv
 endif
 tests_unit_t_nameserv_SOURCES = tests/unit/t_nameserv.c

@@ -133,5 +133,91 @@ START_TEST(ends_are_told_when_they_are_safe)
 }
 END_TEST
 
+static void ask_spawn(struct kit *k, int64_t parent)
+{
+    kit_exec(
+        k, 0,
+        "{\"m\":\"pmi\",\"to\":-1,\"msg\":{\"pmi\":\"spawn\",\"token\":7,\"parent\":%lld,"
+        "\"parent_rank\":0,\"apps\":[{\"argv\":[\"true\"],\"maxprocs\":1}]}}",
+        (long long)parent);
+    kit_run(k, false);
+}
+
+/* The id of the only job but PARENT in the last start message, or 0. */
+static int64_t spawned(const struct kit *k, int64_t parent)
+{
+    for (unsigned rank = 0; rank < KIT_NODES; rank++) {
+        json_object *jobs = jsonutil_get(kit_sent(k, rank, "start"), "jobs");
+        for (size_t i = 0; jobs && i < json_object_array_length(jobs); i++) {
+            json_object *o = json_object_array_get_idx(jobs, i);
+            int64_t id = json_object_get_int64(jsonutil_get(o, "id"));
+            if (id != parent)
+                return id;
+        }
+    }
+    return 0;
+}
+
+static void tell_events(struct kit *k, int64_t id, const char *kind)
+{
+    kit_exec(k, 0, "{\"m\":\"ev\",\"seq\":5,\"e\":[[%lld,\"%s\",2e9,{\"status\":0}]]}",
+             (long long)id, kind);
+    kit_run(k, false);
+}
+
+static void meet_again(struct kit *k, const char *ids)
+{
+    kit_succeed(k);
+    kit_exec(k, 0,
+             "{\"m\":\"hello\",\"pid\":100,\"since\":1,\"jobs\":[%s],\"started\":[],"
+             "\"seq\":5}",
+             ids);
+    kit_run(k, false);
+}
+
+/* A task that asked for a job is answered whoever leads by then. */
+START_TEST(a_spawn_outlives_the_leader)
+{
+    enum { BEFORE, ACCEPTED, STARTED, ENDED };
+    for (int lost = BEFORE; lost <= ENDED; lost++) {
+        struct kit k;
+        kit_open(&k);
+        int64_t parent = kit_submit(&k, 1, "{}", "none"), id = 0;
+        tell_events(&k, parent, "start");
+        if (lost > BEFORE) {
+            ask_spawn(&k, parent);
+            ck_assert_int_ne(id = spawned(&k, parent), 0);
+        }
+        if (lost >= STARTED) {
+            tell_events(&k, id, "start");
+            ck_assert_ptr_nonnull(kit_sent(&k, 0, "pmi")); /* and is lost */
+        }
+        if (lost == ENDED)
+            tell_events(&k, id, "finish");
+        cleanup_free char *ids =
+            id && lost != ENDED ? xasprintf("%lld,%lld", (long long)parent, (long long)id)
+                                : xasprintf("%lld", (long long)parent);
+        meet_again(&k, ids);
+        ask_spawn(&k, parent);
+        if (lost == BEFORE)
+            ck_assert_int_ne(id = spawned(&k, parent), 0);
+        else
+            ck_assert_int_eq(spawned(&k, parent), 0); /* not a second time */
+        if (lost <= ACCEPTED) {
+            ck_assert_ptr_null(kit_sent(&k, 0, "pmi"));
+            tell_events(&k, id, "start");
+        }
+        json_object *told = jsonutil_get(kit_sent(&k, 0, "pmi"), "msg");
+        ck_assert_ptr_nonnull(told);
+        ck_assert_int_eq(json_object_get_int64(jsonutil_get(told, "token")), 7);
+        if (lost == ENDED)
+            ck_assert_int_ne(json_object_get_int(jsonutil_get(told, "status")), 0);
+        else
+            ck_assert_int_eq(json_object_get_int64(jsonutil_get(told, "id")), id);
+        kit_close(&k);
+    }
+}
+END_TEST
+
 UNIT_MAIN("leader", events_of_an_earlier_run, a_run_that_was_not_started,
-          ends_are_told_when_they_are_safe)
+          ends_are_told_when_they_are_safe, a_spawn_outlives_the_leader)

@@ -20,6 +20,8 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_shutdown.c \
 	src/cli/cmd_start.c \
 	src/cli/cmd_submit.c \
+	src/cli/cmd_top.c src/cli/top.c src/cli/top.h src/cli/top_page.c src/cli/top_terminal.h \
+	src/cli/canvas.c src/cli/canvas.h \
 	src/cli/cmd_uptime.c \
 	src/cli/cmd_uri.c \
 	src/cli/cmd_version.c \
@@ -55,5 +57,12 @@ bin_hbatch_SOURCES = \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'
-bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS)
+bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
+
+# The plugin is the only part that links ncurses.
+plugins_LTLIBRARIES += bin/hbatch_top.la
+bin_hbatch_top_la_SOURCES = src/cli/top_curses.c src/cli/top_terminal.h src/cli/canvas.h
+bin_hbatch_top_la_CFLAGS = $(AM_CFLAGS) $(NCURSES_CFLAGS)
+bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
+bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
 EXTRA_DIST += src/cli/README

@@ -4,8 +4,10 @@
 #include "src/comm/mpi_impl.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "src/comm/mpich_leave.h"
@@ -57,42 +59,81 @@ static void await(MPI_Request request)
             nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
 }
 
-static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
+/* Most texts are short: they go along with their length, in one collective rather than two. */
+struct part {
+    unsigned long long len;
+    char data[1016];
+};
+
+static void short_part(struct part *part, const char *data, size_t len)
 {
-    int n = plugin_size(), mine = (int)len, total = 0;
+    size_t n = len < sizeof(part->data) ? len : sizeof(part->data);
+    part->len = len;
+    if (n > 0)
+        memcpy(part->data, data, n);
+}
+
+static void gather_long(char *all, const char *data, const size_t *lens, int n)
+{
     int *counts = mpi_need(calloc((size_t)n, sizeof(int)));
     int *displs = mpi_need(calloc((size_t)n, sizeof(int)));
     MPI_Request request;
-    MPI_Iallgather(&mine, 1, MPI_INT, counts, 1, MPI_INT, mpi_base.comm, &request);
-    await(request);
-    for (int i = 0; i < n; i++) {
-        displs[i] = total;
-        total += counts[i];
-        lens[i] = (size_t)counts[i];
+    for (int i = 0, pos = 0; i < n; pos += counts[i++]) {
+        counts[i] = (int)lens[i];
+        displs[i] = pos;
     }
-    char *all = mpi_need(malloc((size_t)total + 1));
-    MPI_Iallgatherv(data, mine, MPI_BYTE, all, counts, displs, MPI_BYTE, mpi_base.comm,
-                    &request);
+    MPI_Iallgatherv(data, counts[plugin_rank()], MPI_BYTE, all, counts, displs, MPI_BYTE,
+                    mpi_base.comm, &request);
     await(request);
-    all[total] = '\0';
     free(counts);
     free(displs);
+}
+
+static char *plugin_allgatherv(const char *data, size_t len, size_t *lens)
+{
+    int n = plugin_size();
+    size_t total = 0, longest = 0;
+    MPI_Request request;
+    struct part mine = {0}, *parts = mpi_need(calloc((size_t)n, sizeof(*parts)));
+    short_part(&mine, data, len);
+    MPI_Iallgather(&mine, sizeof(mine), MPI_BYTE, parts, sizeof(mine), MPI_BYTE,
+                   mpi_base.comm, &request);
+    await(request);
+    for (int i = 0; i < n; i++) {
+        lens[i] = (size_t)parts[i].len;
+        total += lens[i];
+        longest = lens[i] > longest ? lens[i] : longest;
+    }
+    char *all = mpi_need(malloc(total + 1));
+    if (longest > sizeof(mine.data))
+        gather_long(all, data, lens, n);
+    else
+        for (int i = 0, pos = 0; i < n; pos += (int)lens[i++])
+            memcpy(all + pos, parts[i].data, lens[i]);
+    all[total] = '\0';
+    free(parts);
     return all;
 }
 
 static void plugin_bcast(char **data, size_t *len, int root)
 {
-    unsigned long n = *len;
+    bool mine = plugin_rank() == root;
+    struct part head = {0};
     MPI_Request request;
-    MPI_Ibcast(&n, 1, MPI_UNSIGNED_LONG, root, mpi_base.comm, &request);
+    if (mine)
+        short_part(&head, *data, *len);
+    MPI_Ibcast(&head, sizeof(head), MPI_BYTE, root, mpi_base.comm, &request);
     await(request);
-    if (plugin_rank() != root)
-        *data = mpi_need(malloc(n + 1));
-    *len = n;
-    MPI_Ibcast(*data, (int)n, MPI_BYTE, root, mpi_base.comm, &request);
-    await(request);
-    if (plugin_rank() != root)
-        (*data)[n] = '\0';
+    *len = (size_t)head.len;
+    if (!mine)
+        *data = mpi_need(malloc(*len + 1));
+    if (*len > sizeof(head.data)) {
+        MPI_Ibcast(*data, (int)*len, MPI_BYTE, root, mpi_base.comm, &request);
+        await(request);
+    } else if (!mine)
+        memcpy(*data, head.data, *len);
+    if (!mine)
+        (*data)[*len] = '\0';
 }
 
 static void plugin_barrier(void)
@@ -131,10 +172,18 @@ static int plugin_pending(void)
     return peers_pending() + epochs_pending();
 }
 
+static void drop(int src, char *data, size_t len, void *arg)
+{
+    (void)src, (void)data, (void)len, (void)arg;
+}
+
 static void plugin_finalize(int status)
 {
+    static const struct mpi_events events = {.recv = drop};
     if (mpi_base.changed)
         _exit(status);
+    peers_receive(&events,
+                  NULL); /* what came too late is not to be complained about (UCX) */
     if (!mpich_leave()) {
         epochs_end();
         peers_free(&mpi_base.comm);

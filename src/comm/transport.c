@@ -33,7 +33,7 @@ enum { LEAVE_S = 5 };
 /* --- MPI_Init ------------------------------------------------------------------------------ */
 
 struct told {
-    char *names[16];
+    char *names[24];
     size_t n;
 };
 
@@ -63,6 +63,15 @@ static const char *const unused[] = {
     "OMPI_MCA_mpool=^hugepage",
 };
 
+/* What a process needs that is a launcher or a server itself, or has none. */
+static const char *const launched[] = {
+    "OMPI_MCA_state=^orted,hnp,tool,novm",
+    "OMPI_MCA_errmgr=^default_tool,default_orted,default_hnp",
+    "OMPI_MCA_schizo=^slurm,jsm,flux",
+    "OMPI_MCA_pmix=^isolated,flux",
+    "OMPI_MCA_shmem=^sysv,posix", /* mmap comes before these */
+};
+
 /* Most of MPI_Init on a node without GPUs and fabric is looking for them: of the 526 ms that an
  * instance of four virtual nodes took to start and end on two cores, 191 are left.  Only
  * MPI_Init is told, not what is started later. */
@@ -75,6 +84,9 @@ static int init(const struct mpi_plugin *mpi, char *text, size_t size)
         tell(&told, xstrdup(no_fabric[i]));
     for (size_t i = 0; i < ARRAY_SIZE(unused); i++)
         tell(&told, xstrdup(unused[i]));
+    bool is_launched = getenv("OMPI_MCA_orte_local_daemon_uri");
+    for (size_t i = 0; is_launched && i < ARRAY_SIZE(launched); i++)
+        tell(&told, xstrdup(launched[i]));
     /* A rank that waits in a collective spins; whom it waits for may need this core, if only
      * because the ranks start their executors meanwhile. */
     tell(&told, xstrdup("OMPI_MCA_mpi_yield_when_idle=1"));
@@ -91,8 +103,9 @@ struct transport *transport_create(struct error *err)
     cleanup_free char *path = path_find_sibling("hbatch_mpi.so", err);
     if (!path)
         return NULL;
-    /* Open MPI loads components that want its symbols to be global. */
-    void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    /* Open MPI loads components that want its symbols to be global.  Most of them are never called:
+     * binding all at once takes as long as loading them. */
+    void *handle = dlopen(path, RTLD_LAZY | RTLD_GLOBAL);
 #ifdef __SANITIZE_ADDRESS__
     mpi_was_loaded = true;
 #endif

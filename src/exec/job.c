@@ -342,7 +342,8 @@ static void on_expire(void *arg)
     double grace = job->spec->options.kill_timeout;
     exception_event(job, "timeout", 0, "resource allocation expired");
     job->ending = true;
-    job_signal(job, SIGALRM);
+    /* an instance ends in order, and its program is asked to */
+    job_signal(job, job->spec->options.instance ? SIGTERM : SIGALRM);
     if (grace >= 0)
         timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
 }

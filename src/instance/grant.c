@@ -155,7 +155,7 @@ void grant_over(struct leader *ld, struct job *g)
 void grant_base_ends(struct leader *ld, const struct job *base, bool over)
 {
     char text[JOBID_BUFSIZE];
-    jobid_encode(base->sj.id, JOBID_F58, text, sizeof(text));
+    jobid_encode(base->sj.id, JOBID_F58_PLAIN, text, sizeof(text));
     cleanup_free char *why = xasprintf("job %s, which it was granted to, is over", text);
     for (struct job *g = base->ngrants ? jobtable_first(ld->jobs) : NULL, *next; g;
          g = next) {
@@ -220,6 +220,6 @@ void grant_noted(struct leader *ld, struct job *base)
             continue;
         cleanup_json json_object *memo = json_object_new_object();
         json_object_object_add(memo, "joined", json_object_new_boolean(true));
-        manager_memo(ld, g, memo);
+        manager_memo(ld, g, memo, true);
     }
 }

@@ -183,3 +183,37 @@ json_object *jobview_nodes(const struct pool *pool)
     json_object_object_add(result, "nodes", nodes);
     return result;
 }
+
+/* A node counts as free when some core of it is, and as allocated when some is not. */
+json_object *jobview_totals(const struct pool *pool)
+{
+    enum { ALL, UP, ALLOCATED, FREE, KINDS };
+    static const char *const names[] = {"all", "up", "allocated", "free"};
+    int64_t sums[KINDS][3] = {{0}};
+    for (size_t i = 0; i < pool_nnodes(pool); i++) {
+        struct pool_node node = pool_nth(pool, i);
+        int cores = hwloc_bitmap_weight(node.cores),
+            gpus = hwloc_bitmap_weight(node.gpus);
+        int idle = hwloc_bitmap_weight(node.free_cores),
+            idle_gpus = hwloc_bitmap_weight(node.free_gpus);
+        bool up = node.state == POOL_UP;
+        const int64_t here[KINDS][3] = {
+            [ALL] = {1, cores, gpus},
+            [UP] = {up, up ? cores : 0, up ? gpus : 0},
+            [ALLOCATED] = {idle < cores, cores - idle, gpus - idle_gpus},
+            [FREE] = {up && idle > 0, up ? idle : 0, up ? idle_gpus : 0},
+        };
+        for (int k = 0; k < KINDS; k++)
+            for (int j = 0; j < 3; j++)
+                sums[k][j] += here[k][j];
+    }
+    json_object *result = json_object_new_object();
+    for (int k = 0; k < KINDS; k++) {
+        json_object *o = json_object_new_object();
+        add_int(o, "nnodes", sums[k][0]);
+        add_int(o, "ncores", sums[k][1]);
+        add_int(o, "ngpus", sums[k][2]);
+        json_object_object_add(result, names[k], o);
+    }
+    return result;
+}

@@ -68,7 +68,7 @@ static void on_changed(void *arg)
 static json_object *on_stats(void *arg)
 {
     struct instance *in = arg;
-    return leader_stats(in->leader);
+    return leader_summary(in->leader);
 }
 
 static const struct parent_ops parent_ops = {

@@ -10,6 +10,7 @@
  *   depend.c   jobs that wait for others
  *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
  *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
+ *   tie.c      jobs of a connection     watch.c    who is told that something has changed
  *   grant.c    more nodes for jobs      orders.c   what sub-instances are told to do
  */
 #ifndef HBATCH_INSTANCE_LEADER_H
@@ -57,7 +58,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
 void leader_destroy(struct leader *ld); /* NULL is allowed */
 
 void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len);
-void leader_client_gone(struct leader *ld, struct client *c);
+/* MAY_RETURN: its rank is lost, and it may come back by another one. */
+void leader_client_gone(struct leader *ld, struct client *c, bool may_return);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 /* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
@@ -92,6 +94,8 @@ void leader_connect(struct leader *ld, const struct leader_config *config);
 void leader_expire_at(struct leader *ld, double when);
 /* How many jobs are in which state, as job.stats tells it; a new object. */
 json_object *leader_stats(struct leader *ld);
+/* The same with "resources" (jobview_totals): what an instance tells its parent. */
+json_object *leader_summary(struct leader *ld);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

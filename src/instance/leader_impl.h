@@ -58,8 +58,12 @@ struct leader {
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
     struct reply **replies_end;
-    bool replies_fresh;  /* some wait for the commit */
-    struct gated *gated; /* lines for executors that wait for the second rank */
+    bool replies_fresh; /* some wait for the commit */
+    struct watcher *watchers;
+    uv_timer_t watch_timer; /* active: they are told then */
+    double watched_at;      /* when they were told; monotonic */
+    uv_timer_t tie_timer;   /* active: clients of tied jobs may come back until then */
+    struct gated *gated;    /* lines for executors that wait for the second rank */
     struct gated **gated_end;
     struct listener *listeners; /* leaders of sub-instances that hear orders */
     struct order *orders;       /* for those that do not at the moment */
@@ -88,7 +92,7 @@ void reply_when_stored(struct leader *ld, const struct request *rq, json_object 
 void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result);
 void replies_stored(struct leader *ld); /* the commit was made */
 void replies_flush(struct leader *ld);  /* those that are safe */
-void replies_forget(struct leader *ld, struct client *c);
+void replies_forget(struct leader *ld, struct client *c, bool may_return);
 /* {"jsonrpc","method":METHOD,"params":PARAMS}; PARAMS is taken over. */
 void notify(struct client *c, const char *method, json_object *params);
 
@@ -145,8 +149,8 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
-/* Note MEMO, an object, of the job. */
-void manager_memo(struct leader *ld, struct job *job, json_object *memo);
+/* Note MEMO, an object, of the job; LOGGED: as an event as well. */
+void manager_memo(struct leader *ld, struct job *job, json_object *memo, bool logged);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
@@ -228,7 +232,8 @@ void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);
 bool stream_holds_ends(const struct leader *ld); /* which are still to be told */
-void stream_client_gone(struct leader *ld, struct client *c);
+/* Jobs that it holds end, unless it MAY_RETURN. */
+void stream_client_gone(struct leader *ld, struct client *c, bool may_return);
 void stream_free_all(struct leader *ld);
 
 /* --- grant.c: jobs that are more nodes for a running sub-instance, their base */
@@ -275,6 +280,23 @@ void orders_subscribe(struct leader *ld, const struct request *rq, const struct 
 void orders_client_gone(struct leader *ld, const struct client *c);
 void orders_job_over(struct leader *ld, const struct job *job);
 void orders_free_all(struct leader *ld);
+/* RQ's stream on the tied job ID holds it: the job ends with the client. */
+void stream_hold(struct leader *ld, const struct request *rq, jobid_t id);
+/* There is such a stream. */
+bool stream_holds(const struct job *job);
+
+/* --- watch.c */
+void watch_add(struct leader *ld, const struct request *rq);
+void watch_turn(struct leader *ld); /* something may have changed */
+/* C NULL: all of them. */
+void watch_client_gone(struct leader *ld, const struct client *c);
+
+/* --- tie.c */
+bool tie_is(const struct job *job);
+/* Job ID, if it is tied and nobody holds it, ends. */
+void tie_cut(struct leader *ld, jobid_t id);
+/* Connections were lost whose clients may come back. */
+void tie_await_clients(struct leader *ld);
 
 /* --- spawn.c */
 void spawn_request(struct leader *ld, unsigned from, json_object *msg);

@@ -138,6 +138,21 @@ static void on_signal(uv_signal_t *h, int signum)
     }
 }
 
+static void on_warning(int signum)
+{
+    (void)signum;
+}
+
+/* Warnings from the parent's time limit (--signal), or from a user.  They are the program's affair,
+ * which is in the same process group and gets them, too; the instance does not die of them. */
+static void survive_warnings(void)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM,  SIGQUIT,
+                                  SIGXCPU, SIGPWR,  SIGVTALRM};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        signal(numbers[i], on_warning); /* not ignored: that would be inherited */
+}
+
 static void start_signals(struct instance *in)
 {
     static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
@@ -146,6 +161,8 @@ static void start_signals(struct instance *in)
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
     }
+    if (in->sub.told)
+        survive_warnings();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
@@ -165,7 +182,11 @@ void instance_quit(void *arg)
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
         in->status = EXIT_EXPIRED;
-    front_tell(in, SIGHUP);
+    /* a sub-instance has no terminal: its program may use its parent's grace to put things in order */
+    if (!in->sub.told)
+        front_tell(in, SIGHUP);
+    else if (!in->told_to_end)
+        front_tell(in, in->leader && leader_expired(in->leader) ? SIGTERM : SIGHUP);
     execlink_quit(in->exec, on_exec_gone, in);
 }
 

@@ -494,12 +494,13 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
     leader_wake(ld);
 }
 
-void manager_memo(struct leader *ld, struct job *job, json_object *memo)
+void manager_memo(struct leader *ld, struct job *job, json_object *memo, bool logged)
 {
+    const int plain = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
     job_note(job, memo);
-    job_event(ld, job, time_now(), "memo",
-              json_object_to_json_string_ext(memo, JSON_C_TO_STRING_PLAIN |
-                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
+    if (logged)
+        job_event(ld, job, time_now(), "memo",
+                  json_object_to_json_string_ext(memo, plain));
     change_memo(ld, job, memo);
     grow_noted(ld, job);
     grant_noted(ld, job);

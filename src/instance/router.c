@@ -174,7 +174,7 @@ static void on_client_gone(struct client *c, void *arg)
 {
     struct router *r = arg;
     if (r->config.leader)
-        leader_client_gone(r->config.leader, c);
+        leader_client_gone(r->config.leader, c, false);
     else
         send_numbered(r, transport_leader(r->config.transport), CLIENT_GONE,
                       client_number(c), "", 0);
@@ -208,11 +208,11 @@ static struct client *find_remote(struct router *r, unsigned rank, uint64_t numb
     return m->client;
 }
 
-static void drop_remote(struct router *r, struct remote **p)
+static void drop_remote(struct router *r, struct remote **p, bool may_return)
 {
     struct remote *m = *p;
     *p = m->next;
-    leader_client_gone(r->config.leader, m->client);
+    leader_client_gone(r->config.leader, m->client, may_return);
     client_remote_free(m->client);
     free(m);
 }
@@ -221,7 +221,7 @@ static void remote_gone(struct router *r, unsigned rank, uint64_t number)
 {
     for (struct remote **p = &r->remotes; *p; p = &(*p)->next)
         if ((*p)->rank == rank && client_number((*p)->client) == number) {
-            drop_remote(r, p);
+            drop_remote(r, p, false);
             return;
         }
 }
@@ -352,7 +352,7 @@ void router_rank_lost(struct router *r, unsigned rank)
 {
     for (struct remote **p = &r->remotes; *p;)
         if ((*p)->rank == rank)
-            drop_remote(r, p);
+            drop_remote(r, p, true);
         else
             p = &(*p)->next;
 }
@@ -480,7 +480,7 @@ void router_destroy(struct router *r)
     if (!r)
         return;
     while (r->remotes)
-        drop_remote(r, &r->remotes);
+        drop_remote(r, &r->remotes, true);
     forget_questions(r);
     server_destroy(r->server);
     if (r->config.transport)

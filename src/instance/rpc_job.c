@@ -36,7 +36,7 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
     static const struct {
         const char *name;
         unsigned flag;
-    } names[] = {{"waitable", JOB_WAITABLE}, {"debug", JOB_DEBUG}};
+    } names[] = {{"waitable", JOB_WAITABLE}, {"debug", JOB_DEBUG}, {"tied", JOB_TIED}};
     *flags = 0;
     size_t n =
         json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
@@ -46,7 +46,8 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
         while (k < ARRAY_SIZE(names) && (!name || strcmp(names[k].name, name) != 0))
             k++;
         if (k == ARRAY_SIZE(names))
-            return error_set(err, EINVAL, "unknown flag %s: must be waitable or debug",
+            return error_set(err, EINVAL,
+                             "unknown flag %s: must be waitable, debug or tied",
                              jsonutil_show(json_object_array_get_idx(list, i)).text);
         *flags |= names[k].flag;
     }
@@ -128,6 +129,9 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
         return error_set(err, EINVAL,
                          "request: follow must be none, status or attach, not %s",
                          follow);
+    if ((opts.flags & JOB_TIED) && (strcmp(follow, "attach") != 0 || cc))
+        return error_set(err, EINVAL,
+                         "request: flag tied needs follow attach, and is for one job");
     opts.urgency = (int)urgency;
     cleanup_free char *env = NULL;
     if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
@@ -180,7 +184,11 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     json_object_object_add(result, "state",
                            json_object_new_string(job_state_name(state, false)));
     reply_result(ld, rq, result);
-    return stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err);
+    if (stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err) < 0)
+        return -1;
+    if (json_object_get_boolean(jsonutil_get(params, "hold")))
+        stream_hold(ld, rq, id);
+    return 0;
 }
 
 static int rpc_follow(struct leader *ld, const struct request *rq, json_object *params,
@@ -365,19 +373,27 @@ static void forget_door(json_object *memo)
 static int rpc_memo(struct leader *ld, const struct request *rq, json_object *params,
                     struct error *err)
 {
-    json_object *memo = jsonutil_get(params, "memo");
+    static const char *const keys[] = {"memo", "volatile"};
     struct job *job = active_job(ld, params, err);
     if (!job)
         return -1;
-    if (!json_object_is_type(memo, json_type_object))
-        return error_set(err, EINVAL, "request: memo must be an object, not %s",
-                         jsonutil_show(memo).text);
+    json_object *memo = jsonutil_get(params, "memo"),
+                *fleeting = jsonutil_get(params, "volatile");
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        json_object *o = jsonutil_get(params, keys[i]);
+        if (o ? !json_object_is_type(o, json_type_object) : !memo && !fleeting)
+            return error_set(err, EINVAL, "request: %s must be an object, not %s",
+                             keys[i], jsonutil_show(o).text);
+    }
     /* Another leader of the instance: what the last one said of joining it is void. */
     json_object *uri = jsonutil_get(memo, "uri"),
                 *before = jsonutil_get(job->memo, "uri");
     if (uri && before && !json_object_equal(uri, before))
         forget_door(memo);
-    manager_memo(ld, job, memo);
+    if (memo)
+        manager_memo(ld, job, memo, true);
+    if (fleeting)
+        manager_memo(ld, job, fleeting, false);
     reply_result(ld, rq, json_object_new_object());
     return 0;
 }

@@ -138,6 +138,13 @@ json_object *leader_stats(struct leader *ld)
     return o;
 }
 
+json_object *leader_summary(struct leader *ld)
+{
+    json_object *o = leader_stats(ld);
+    json_object_object_add(o, "resources", jobview_totals(ld->pool));
+    return o;
+}
+
 static int rpc_stats(struct leader *ld, const struct request *rq, json_object *params,
                      struct error *err)
 {

@@ -102,10 +102,14 @@ static int request(struct parent *p, const char *method, json_object *params)
     return p->requests;
 }
 
-static void tell(struct parent *p, json_object *memo)
+/* MEMO and FLEETING are taken over and may be NULL: the latter leaves no trace in the job's event log. */
+static void tell(struct parent *p, json_object *memo, json_object *fleeting)
 {
     json_object *params = json_object_new_object();
-    json_object_object_add(params, "memo", memo);
+    if (memo)
+        json_object_object_add(params, "memo", memo);
+    if (fleeting)
+        json_object_object_add(params, "volatile", fleeting);
     request(p, "job.memo", params);
 }
 
@@ -173,6 +177,14 @@ static void on_closed(struct lines *l, int status, void *arg)
 
 static const struct lines_ops line_ops = {.line = on_line, .closed = on_closed};
 
+/* {"stats":STATS} */
+static json_object *wrap_stats(json_object *stats)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "stats", json_object_get(stats));
+    return o;
+}
+
 static bool connect_parent(struct parent *p, struct error *err)
 {
     int fd = lines_connect(p->path, err);
@@ -180,7 +192,11 @@ static bool connect_parent(struct parent *p, struct error *err)
         return false;
     p->lines = lines_create(p->loop, fd, &line_ops, p);
     p->lost_since = 0;
-    tell(p, json_object_get(p->notes));
+    json_object_put(p->last);
+    p->last = p->ops->stats(p->arg);
+    p->told_at = time_mono();
+    p->touched = false;
+    tell(p, json_object_get(p->notes), wrap_stats(p->last));
     if (p->ops->order)
         ask_for_orders(p);
     if (!hwloc_bitmap_iszero(p->returned))
@@ -207,9 +223,7 @@ static void tell_stats(struct parent *p)
     json_object_put(p->last);
     p->last = stats;
     p->told_at = time_mono();
-    json_object *memo = json_object_new_object();
-    json_object_object_add(memo, "stats", json_object_get(stats));
-    tell(p, memo);
+    tell(p, NULL, wrap_stats(stats));
 }
 
 static void on_timer(uv_timer_t *h)
@@ -241,7 +255,6 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->drained = hwloc_bitmap_alloc();
     p->ops = ops;
     p->arg = arg;
-    p->last = ops->stats(arg); /* nothing yet: not worth telling */
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     p->lost_since = time_mono();
@@ -265,7 +278,7 @@ void parent_note(struct parent *p, const char *key, json_object *value)
     json_object *memo = json_object_new_object();
     json_object_object_add(memo, key, value);
     if (p->lines)
-        tell(p, memo);
+        tell(p, memo, NULL);
     else
         json_object_put(memo);
 }
@@ -279,9 +292,12 @@ void parent_return(struct parent *p, hwloc_const_bitmap_t nodes)
 
 void parent_farewell(struct parent *p)
 {
-    if (!p || !p->lines || !p->touched)
+    if (!p || !p->lines)
         return;
-    tell_stats(p);
+    json_object_put(p->last);
+    p->last = p->ops->stats(p->arg);
+    json_object_object_del(p->last, "resources"); /* which nobody can have any more */
+    tell(p, wrap_stats(p->last), NULL);
     lines_flush(p->lines);
 }
 

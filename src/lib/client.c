@@ -123,6 +123,11 @@ const char *client_uri(const struct hbatch *h)
     return h->link.uri;
 }
 
+bool client_is_away(const struct hbatch *h)
+{
+    return h->link.away;
+}
+
 struct inputs *client_inputs(struct hbatch *h)
 {
     return h->inputs;

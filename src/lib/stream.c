@@ -19,6 +19,7 @@ struct stream {
     int number;
     struct progress *told;
     const char *follow;       /* of a job.submit that has no reply yet: what it becomes */
+    bool holds;               /* the job was submitted with the flag tied */
     uint64_t first;           /* job */
     uint64_t left;            /* jobs that have not ended */
     uint64_t untold;          /* jobs whose end the callback has not been told */
@@ -205,6 +206,18 @@ static void take_note(const char *method, json_object *params, void *arg)
     }
 }
 
+/* Among the flags of a submission. */
+static bool is_tied(json_object *flags)
+{
+    size_t n =
+        json_object_is_type(flags, json_type_array) ? json_object_array_length(flags) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(flags, i)), "tied") ==
+            0)
+            return true;
+    return false;
+}
+
 /* A stream of the same request begins now. */
 static void begin_again(void *arg)
 {
@@ -221,6 +234,8 @@ static void reopen_submitted(struct stream *s)
     json_object_object_add(params, attach ? "id" : "first",
                            json_object_new_uint64(s->first));
     json_object_object_add(params, "count", json_object_new_uint64(s->left));
+    if (s->holds)
+        json_object_object_add(params, "hold", json_object_new_boolean(true));
     client_reopen(s->h, s->number, attach ? "job.attach" : "job.follow", params,
                   begin_again);
 }
@@ -268,6 +283,7 @@ int stream_begin(struct hbatch *h, const char *method, json_object *params,
     else
         s->follow =
             strcmp(json_object_get_string(o), "attach") == 0 ? "attach" : "status";
+    s->holds = is_tied(get(params, "flags"));
     s->replied = reply;
     s->replied_arg = reply_arg;
     s->number = client_send(h, method, params, take_reply, take_note, s);

@@ -138,7 +138,7 @@ static void kit_forget(struct kit *k)
 
 static void kit_drop_leader(struct kit *k)
 {
-    leader_client_gone(k->ld, k->client);
+    leader_client_gone(k->ld, k->client, false);
     leader_destroy(k->ld);
     client_remote_free(k->client);
     uv_run(&k->loop, UV_RUN_NOWAIT);

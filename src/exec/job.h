@@ -17,13 +17,12 @@
 struct job {
     struct exec *x;
     uint64_t id;
+    int64_t run; /* which one of the job, from 0: it may have been queued again */
     char f58[40];
     struct spec *spec;
     json_object *start; /* the start message's entry */
     const char *cc;     /* or NULL; these are borrowed from the message */
     unsigned ntasks, nnodes, node;
-    unsigned
-        try; /* how often it was tried before: events of another try are not taken for this one's */
     hwloc_bitmap_t cores, gpus; /* on this node */
     double expiration;
     struct tmpdir *tmpdir;

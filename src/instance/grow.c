@@ -460,7 +460,7 @@ static void tell(struct instance *in, const char *address, const char *why)
     parent_note(in->parent, "join", json_object_new_string(address));
 }
 
-static void open_door(struct instance *in)
+void grow_listen(struct instance *in)
 {
     struct error err;
     if (!in->grow)
@@ -498,7 +498,7 @@ void grow_prepare(struct instance *in, json_object *pmix)
         tell(in, "", err.text);
         return;
     }
-    open_door(in);
+    grow_listen(in);
 }
 
 static void on_handle_closed(uv_handle_t *h)

@@ -3,6 +3,7 @@
 #ifndef HBATCH_INSTANCE_LEADER_IMPL_H
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
+#include <sys/queue.h>
 #include "src/instance/depend.h"
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
@@ -52,8 +53,9 @@ struct leader {
     char *shutdown;   /* reason, NULL: none */
     bool expired;     /* that was it */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams; /* that attach or wait */
-    struct stream *follows; /* few, and asked at the end of each job */
+    struct stream *streams;         /* that attach or wait */
+    struct stream *follows;         /* few, and asked at the end of each job */
+    TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
@@ -128,8 +130,6 @@ struct submit_options {
  * jobs, or NULL with err set and nothing changed. */
 struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
-/* How often the job was tried before, and failed. */
-unsigned manager_tries(const struct job *job);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */
@@ -238,6 +238,7 @@ bool stream_reads_from(const struct leader *ld, unsigned rank);
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);
+bool stream_holds_ends(const struct leader *ld); /* which are still to be told */
 /* Jobs that it holds end, unless it MAY_RETURN. */
 void stream_client_gone(struct leader *ld, struct client *c, bool may_return);
 void stream_free_all(struct leader *ld);

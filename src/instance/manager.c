@@ -382,12 +382,10 @@ static void requeue(struct leader *ld, struct job *job)
 }
 
 /* Its log has gone through all that it has. */
-unsigned manager_tries(const struct job *job)
+static unsigned count_retries(const struct job *job)
 {
     static const char event[] = "\"name\":\"retry\",\"context\":{\"try\":";
     unsigned n = 0;
-    if (!jobspec_option(job->sub->spec, "retry"))
-        return 0;
     for (const char *at = job->log.s; at && (at = strstr(at, event)); at++)
         n++;
     return n;
@@ -406,7 +404,7 @@ static bool retry(struct leader *ld, struct job *job, double when)
     if (!option || !jsonutil_int(option, 0, RETRY_MAX, &tries) || ld->shutdown ||
         !job->pl || !failed)
         return false;
-    unsigned before = manager_tries(job);
+    unsigned before = count_retries(job);
     if (before >= tries)
         return false;
     cleanup_free char *ranks = rset_ranks(job->pl->rset);

@@ -11,32 +11,10 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-/* Whether an event is of a try before, which another leader has seen: then the executor may not have been told of
- * this one, though it said that it has the job. */
-static bool is_old(struct leader *ld, struct job *job, unsigned index, const char *kind,
-                   json_object *context)
-{
-    int64_t try = 0;
-    jsonutil_int(jsonutil_get(context, "try"), 0, UINT32_MAX, &try);
-    if (try >= manager_tries(job))
-        return false;
-    if (strcmp(kind, "finish") == 0 && !job->nodes[index].started &&
-        !job->nodes[index].done)
-        launch_again(ld, job, index);
-    return true;
-}
-
-/* The end of one rank need not be that of a sub-instance which was up: others may go on. */
-static bool is_its_own_affair(const struct job *job, const char *type)
-{
-    return job_is_instance(job) && job->ntasks > 1 && jsonutil_get(job->memo, "uri") &&
-           strcmp(type, "exec") == 0;
-}
-
 /* One entry of "ev": [ID, KIND, T, CONTEXT]. */
 static void one_event(struct leader *ld, unsigned rank, json_object *e)
 {
-    int64_t id, status = 0, severity = 0;
+    int64_t id, run = 0, status = 0, severity = 0;
     double when;
     const char *kind = jsonutil_string(json_object_array_get_idx(e, 1));
     if (!jsonutil_int(json_object_array_get_idx(e, 0), 1, INT64_MAX, &id) || !kind ||
@@ -50,12 +28,12 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     int index = job && job->nodes ? job_node_index(job, rank) : -1;
     if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
         return;
-    if (index < 0) {
-        log_debug("rank %u: event %s of a job that is not there", rank, kind);
+    jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
+    if (index < 0 || run != job->run) {
+        log_debug("rank %u: event %s of a job, or a run of it, that is not there", rank,
+                  kind);
         return;
     }
-    if (is_old(ld, job, (unsigned)index, kind, context))
-        return;
     /* clocks are never quite the same: nothing is before its cause, nor to come */
     when = MAX(job->t_run, MIN(when, time_now()));
     if (strcmp(kind, "start") == 0)
@@ -67,10 +45,7 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         const char *type = jsonutil_string(jsonutil_get(context, "type"));
         const char *note = jsonutil_string(jsonutil_get(context, "note"));
         jsonutil_int(jsonutil_get(context, "severity"), 0, 7, &severity);
-        type = type ? type : "exec";
-        if (is_its_own_affair(job, type))
-            severity = MAX(severity, 1);
-        manager_exception(ld, job, type, (int)severity, note);
+        manager_exception(ld, job, type ? type : "exec", (int)severity, note);
     } else
         log_debug("rank %u: unknown event %s", rank, kind);
 }

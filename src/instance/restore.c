@@ -61,13 +61,18 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
     return sub;
 }
 
-/* Slots of each node, from the tasks that it has. */
+/* Slots of each node: as it was said, or from the cores that it has; of whole nodes from the tasks. */
 static void count_slots(struct job *job)
 {
-    unsigned per_slot = MAX(job_shape_of(job)->tasks_per_slot, 1u);
-    for (unsigned i = 0; i < job->pl->rset->nnodes; i++)
-        job->pl->nslots[i] =
-            (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i)) / per_slot;
+    const struct job_shape *shape = job_shape_of(job);
+    const struct rset *r = job->pl->rset;
+    for (unsigned i = 0; i < r->nnodes; i++) {
+        unsigned cores = (unsigned)hwloc_bitmap_weight(r->nodes[i].cores);
+        unsigned tasks = (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i));
+        job->pl->nslots[i] = shape->nnodes_min  ? shape->nslots
+                             : shape->exclusive ? tasks / MAX(shape->tasks_per_slot, 1u)
+                                                : cores / shape->cores_per_slot;
+    }
 }
 
 /* Nodes that were done already told so. */
@@ -182,6 +187,16 @@ static const struct store_run *find_run(const struct store_run *runs, size_t n,
     return NULL;
 }
 
+/* How often it was queued again, from the log. */
+static unsigned count_requeues(const struct job *job)
+{
+    unsigned n = 0;
+    static const char mark[] = "\"name\":\"requeue\"";
+    for (const char *p = job->log.s; p && (p = strstr(p, mark)); p++)
+        n++;
+    return n;
+}
+
 /* The last state of what was noted, from the log. */
 static void restore_memo(struct job *job)
 {
@@ -211,6 +226,7 @@ static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, i
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
     restore_memo(job);
+    job->run = count_requeues(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;
     if (job->state == JOB_SCHED &&

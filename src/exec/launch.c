@@ -37,7 +37,7 @@ static void __attribute__((noinline)) NO_SANITIZE child(struct launch *l, pid_t 
     if (setsid() < 0)
         fail(l, LAUNCH_SESSION);
     /* Die with the executor; if it died before this call, the signal will never come. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+    if ((!l->survives && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) || getppid() != parent)
         fail(l, LAUNCH_SESSION);
     if (l->cwd && chdir(l->cwd) < 0)
         fail(l, LAUNCH_CWD);

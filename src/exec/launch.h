@@ -8,6 +8,7 @@
 #ifndef HBATCH_EXEC_LAUNCH_H
 #define HBATCH_EXEC_LAUNCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include "src/exec/rlimit.h"
@@ -32,6 +33,7 @@ struct launch {
     const struct rlimits *limits; /* NULL: none */
     const unsigned long *mask;    /* cpu mask; NULL: keep */
     size_t mask_size;             /* bytes */
+    bool survives;                /* the executor; else it is killed when that dies */
 
     /* results */
     int error; /* errno of STEP, 0: the program runs */

@@ -334,6 +334,7 @@ static int run(struct task *task, struct app *app, char **argv, struct fds *f,
     bool fixed = !app->templated; /* else each task may name another program */
     for (int attempt = 0; attempt < 2; attempt++) {
         bool ours = o->instance && strcmp(argv[0], "hbatch-instance") == 0;
+        l.survives = ours; /* it sees for itself, and ends in order */
         bool cached = fixed && app->path && attempt == 0;
         l.path = ours && job->x->instance_path ? job->x->instance_path
                  : cached                      ? app->path

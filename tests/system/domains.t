@@ -14,7 +14,14 @@ field() { hbatch jobs -ano "{$2}" "$1"; }
 within_it() { HBATCH_URI=$uri timeout 20 hbatch "$@"; }
 marked() { grep -lsz "^MARK=$1\$" /proc/[0-9]*/environ | wc -l; }
 none_is_marked() { [ "$(marked "$1")" = 0 ]; }
-on_node() { tr '\0' '\n' <"/proc/$1/environ" 2>/dev/null | sed -n 's/^HBATCH_NODE_PATH=//p'; }
+# gone MARK NAME: all that is marked ends soon
+gone() {
+    if wait_until 15 none_is_marked "$1"; then pass "$2"; else
+        local p
+        fail "$2"
+        for p in $(grep -lsz "^MARK=$1\$" /proc/[0-9]*/environ); do note "left: $(ps -o pid=,ppid=,cmd= "$(cut -d/ -f3 <<<"$p")")"; done
+    fi
+}
 # other_rank_of PID: the rank of that instance on the other node
 other_rank_of() {
     local job p
@@ -46,7 +53,7 @@ begin() {
 }
 # unharmed WHAT: parent, and the instance beside
 unharmed() {
-    ok "level $level: $1: nothing of it is left" wait_until 15 none_is_marked "$MARK"
+    gone "$MARK" "level $level: $1: nothing of it is left"
     is "$(timeout 20 hbatch run -N2 -n2 echo runs 2>&1 | xargs) $(HBATCH_URI=${siblings[level - 1]} timeout 20 hbatch run echo too 2>&1)" \
         "runs runs too" "level $level: its parent and the one beside it go on"
 }
@@ -104,7 +111,7 @@ if command -v mpicc.openmpi >/dev/null && mpicc.openmpi -o abort "$srcdir/tests/
     level=0
     for HBATCH_URI in "${parents[@]}"; do
         level=$((level + 1))
-        id=$(MARK=$MARK hbatch batch -N2 -n2 --output=abort.out --wrap "hbatch submit sleep 5000; hbatch run -N2 ./abort 7; echo \"code \$?\"; hbatch run echo goes on")
+        id=$(MARK=$MARK hbatch batch -N2 -n2 --output=abort.out --wrap "hbatch run -N2 ./abort 7; echo \"code \$?\"; hbatch run echo goes on")
         ok "level $level: MPI_Abort in a job" timeout 30 hbatch job wait "$id"
         like "$(cat abort.out)" "code 7.*goes on" "level $level: is that job's end alone"
         unharmed "MPI_Abort"
@@ -138,20 +145,24 @@ while :; do sleep 0.1; done
 END2
 mkfifo went
 for what in rank "rank and executor"; do
-    export MARK="$MARK-$what"
+    mark=$MARK-${what##* }
     (
-        instance_start "dies$$" --test-topology="core:4 pu:1"
-        hbatch batch --quiet -n2 --output=orphan.out orphan.sh
+        export HBATCH_EXEC_ORPHAN_TIMEOUT=0.5s
+        instance_start "dies-${what##* }" --test-topology="core:4 pu:1"
+        MARK=$mark hbatch batch --quiet -n2 --output=orphan.out orphan.sh
         read -r _ <went
         pid=$(hbatch getattr pid)
         executor=$(executor_of "$pid")
-        if [ "$what" = rank ]; then kill -KILL "$pid"; else kill -KILL "$pid" "$executor"; fi
-        wait "$instance_pid" 2>/dev/null
+        [ "$what" = rank ] || { kill -STOP "$pid" && kill -KILL "$executor"; }
+        kill -KILL "$pid"
+        instance_stop "dies-${what##* }"
+        echo "$executor" >executor
     ) >/dev/null 2>&1
-    ok "a parent dies ($what): all of its children end" wait_until 15 none_is_marked "$MARK"
-    is "$(cat orphan.out)" "hbatch-instance: the parent instance is gone: this instance ends
-the script was told" "they say why, and tell their program"
-    rm -f "$tmp"/.dies* orphan.out
+    gone "$mark" "a parent dies ($what): all of its children end"
+    like "$(cat orphan.out)" "^hbatch-instance: the parent instance is gone: this instance ends
+.*the script was told" "they say why, and tell their program"
+    ok "its executor ends" wait_until 10 sh -c '! kill -0 "$(cat executor)"'
+    rm -f orphan.out
 done
 export HBATCH_URI=$top
 is "$(hbatch run -N2 -n2 echo well | xargs)" "well well" "the outermost instance is well"

@@ -143,12 +143,14 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
 int job_start_pmi(struct job *job, struct error *err)
 {
     int wanted = job->spec->options.pmi;
-    if (job->spec->options.instance) /* it loads MPI when it has several ranks */
-        wanted = job->ntasks == 1                    ? PMI_NONE
+    bool spawned = jsonutil_get(job->start, "parent") != NULL;
+    if (job->spec->options
+            .instance) /* it loads MPI when there are several ranks, or those that spawned it */
+        wanted = job->ntasks == 1 && !spawned        ? PMI_NONE
                  : strcmp(MPI_FLAVOUR, "mpich") == 0 ? PMI_WIRE
                                                      : PMI_PMIX;
     job->pmi_kinds = wanted == PMI_AUTO ? detect_job(job) : (unsigned)wanted;
-    if (wanted == PMI_AUTO && jsonutil_get(job->start, "parent"))
+    if (wanted == PMI_AUTO && spawned)
         job->pmi_kinds |= PMI_PMIX | PMI_WIRE; /* spawned: by an MPI program */
     if (job->pmi_kinds == PMI_NONE)
         return 0;

@@ -3,7 +3,8 @@
  * parent is, as JSON in SUB_VARIABLE:
  *
  *   {"id":ID, "name":F58, "instance":S, "level":LEVEL, "uri":S (the parent's), "host":S, "virtual":bool, "bind":bool,
- *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0, "tmpdir":S} */
+ *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0, "tmpdir":S,
+ *    "spawned":true (by a task of the parent's; else left out)} */
 #ifndef HBATCH_EXEC_SUB_H
 #define HBATCH_EXEC_SUB_H
 

@@ -62,6 +62,8 @@ struct leader {
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
+    jobid_t *spawned;   /* [nspawned] sub-instances that tasks spawned */
+    size_t nspawned;
 };
 
 /* --- leader.c */
@@ -217,5 +219,9 @@ void spawn_request(struct leader *ld, unsigned from, json_object *msg);
 void spawn_forget(struct leader *ld, unsigned from, json_object *msg);
 /* The job runs on all its nodes, or ERROR (an errno value) with TEXT. */
 void spawn_answer(struct leader *ld, struct job *job, int status, const char *text);
+/* Job ID is a sub-instance that a task spawned: it ends with that one's job. */
+void spawn_note_instance(struct leader *ld, jobid_t id);
+/* JOB is over: so are the sub-instances that it spawned, unless they were let go. */
+void spawn_over(struct leader *ld, const struct job *job);
 
 #endif

@@ -276,6 +276,8 @@ static void job_over(struct leader *ld, struct job *job)
         spawn_answer(ld, job, ECANCELED,
                      job->exception ? job->exception->note
                                     : "the job ended before its start");
+    if (ld->nspawned)
+        spawn_over(ld, job);
     jobtable_remove(ld->jobs, job);
     if (job->sub->left == 0) {
         specs_put(ld->specs, job->sub->jobspec_text);

@@ -21,6 +21,7 @@ struct send {
 };
 
 static MPI_Comm comm = MPI_COMM_NULL;
+static MPI_Comm spawner = MPI_COMM_NULL; /* the program that spawned this one */
 static struct send *sends;
 static int nsends, sends_size;
 static int lost_any; /* some rank is dead: MPI_Finalize would wait for it */
@@ -46,6 +47,9 @@ static int plugin_init(char *text, size_t size)
         return -1;
     }
     MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+    MPI_Comm_get_parent(&spawner);
+    if (spawner != MPI_COMM_NULL)
+        MPI_Comm_set_errhandler(spawner, MPI_ERRORS_RETURN);
     return 0;
 }
 
@@ -108,7 +112,16 @@ static void plugin_barrier(void)
     MPI_Barrier(comm);
 }
 
-static void plugin_send(int dst, char *data, size_t len)
+static int plugin_spawners(void)
+{
+    int n = 0;
+    if (spawner != MPI_COMM_NULL)
+        MPI_Comm_remote_size(spawner, &n);
+    return n;
+}
+
+/* DST: for plugin_forget. */
+static void send(MPI_Comm on, int to, int tag, int dst, char *data, size_t len)
 {
     if (len > INT_MAX) { /* the protocol's lines and batches are bounded far below */
         fprintf(stderr, "hbatch-instance: message of %zu bytes dropped\n", len);
@@ -122,26 +135,37 @@ static void plugin_send(int dst, char *data, size_t len)
     struct send *s = &sends[nsends++];
     s->data = data;
     s->dst = dst;
-    MPI_Isend(data, (int)len, MPI_BYTE, dst, TAG, comm, &s->request);
+    MPI_Isend(data, (int)len, MPI_BYTE, to, tag, on, &s->request);
+}
+
+static void plugin_send(int dst, char *data, size_t len)
+{
+    send(comm, dst, TAG, dst, data, len);
+}
+
+static void plugin_send_spawner(int dst, char *data, size_t len)
+{
+    send(spawner, dst, MPI_SPAWNER_TAG, -1, data, len);
 }
 
 /* --- point to point ---------------------------------------------------------------------- */
 
-static int receive(const struct mpi_events *events, void *arg)
+static int receive(MPI_Comm on, int tag,
+                   void (*deliver)(int src, char *data, size_t len, void *arg), void *arg)
 {
     int count = 0;
     for (;;) {
         int flag = 0, len;
         MPI_Message message;
         MPI_Status status;
-        MPI_Improbe(MPI_ANY_SOURCE, TAG, comm, &flag, &message, &status);
+        MPI_Improbe(MPI_ANY_SOURCE, tag, on, &flag, &message, &status);
         if (!flag)
             return count;
         MPI_Get_count(&status, MPI_BYTE, &len);
         char *data = need(malloc((size_t)len + 1));
         MPI_Mrecv(data, len, MPI_BYTE, &message, &status);
         data[len] = '\0';
-        events->recv(status.MPI_SOURCE, data, (size_t)len, arg);
+        deliver(status.MPI_SOURCE, data, (size_t)len, arg);
         free(data);
         count++;
     }
@@ -348,7 +372,9 @@ static void plugin_reform(const int *ranks, int n, int generation)
 
 static int plugin_progress(const struct mpi_events *events, void *arg)
 {
-    int count = receive(events, arg) + stream_progress(events, arg);
+    int count = receive(comm, TAG, events->recv, arg) + stream_progress(events, arg);
+    if (spawner != MPI_COMM_NULL)
+        count += receive(spawner, MPI_SPAWNER_TAG, events->spawner, arg);
     usage_progress(events, arg);
     complete_sends();
     return count;
@@ -369,6 +395,9 @@ static void plugin_finalize(int status)
         if (usage.comm != MPI_COMM_NULL)
             MPI_Comm_free(&usage.comm);
         MPI_Comm_free(&comm);
+        if (spawner !=
+            MPI_COMM_NULL) /* not disconnected: that would wait for the spawner */
+            MPI_Comm_free(&spawner);
         MPI_Finalize();
     }
     free(sends);
@@ -386,6 +415,8 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .bcast = plugin_bcast,
     .barrier = plugin_barrier,
     .send = plugin_send,
+    .spawners = plugin_spawners,
+    .send_spawner = plugin_send_spawner,
     .stream_open = plugin_stream_open,
     .stream_busy = plugin_stream_busy,
     .stream_send = plugin_stream_send,

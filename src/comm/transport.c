@@ -60,6 +60,8 @@ struct transport {
     transport_epoch_f epoch;
     void (*usage)(const double *all, void *arg);
     void *arg;
+    void (*hear)(unsigned src, char *data, size_t len, void *arg); /* of spawners */
+    void *hear_arg;
     void (*wake)(void *arg); /* NULL: nobody is to be woken */
     void *wake_arg;
     struct batch next;              /* leader: what the next epoch will carry */
@@ -338,8 +340,17 @@ static void on_usage(const double *all, void *arg)
     t->usage(all, t->arg);
 }
 
+static void on_spawner(int src, char *data, size_t len, void *arg)
+{
+    struct transport *t = arg;
+    if (!t->started || !t->hear)
+        return;
+    t->last = time_mono();
+    t->hear((unsigned)src, data, len, t->hear_arg);
+}
+
 static const struct mpi_events events = {
-    .recv = on_message, .epoch = on_epoch, .usage = on_usage};
+    .recv = on_message, .epoch = on_epoch, .usage = on_usage, .spawner = on_spawner};
 
 /* Start the next epoch when there is something to tell and the last one is through. */
 static void next_epoch(struct transport *t, bool last)
@@ -485,6 +496,31 @@ void transport_publish(struct transport *t, const char *text, size_t len)
     append(&t->next, text, len);
     wake_others(t);
     flush_soon(t);
+    if (t->started)
+        set_pace(t, 0);
+}
+
+unsigned transport_spawners(const struct transport *t)
+{
+    return (unsigned)t->mpi->spawners();
+}
+
+void transport_hear_spawners(struct transport *t,
+                             void (*recv)(unsigned src, char *data, size_t len,
+                                          void *arg),
+                             void *arg)
+{
+    t->hear = recv;
+    t->hear_arg = arg;
+}
+
+void transport_tell_spawner(struct transport *t, unsigned dst, const char *data,
+                            size_t len)
+{
+    char *copy = xmalloc(len + 1);
+    memcpy(copy, data, len);
+    t->mpi->send_spawner((int)dst, copy, len);
+    t->last = time_mono();
     if (t->started)
         set_pace(t, 0);
 }

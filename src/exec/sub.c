@@ -42,6 +42,7 @@ char *sub_describe(const struct job *job)
     json_object_object_add(o, "instance", json_object_new_string(node->instance));
     json_object_object_add(o, "level", json_object_new_int64((int64_t)node->level + 1));
     json_object_object_add(o, "uri", json_object_new_string(node->uri));
+    json_object_object_add(o, "node", json_object_new_int64(job->x->rank));
     json_object_object_add(o, "host", json_object_new_string(node->host));
     json_object_object_add(o, "virtual",
                            json_object_get(jsonutil_get(node->init, "virtual")));

@@ -2,7 +2,8 @@
 /* sub: what a task that is a rank of a sub-instance is told: its share of this node, and who its
  * parent is, as JSON in SUB_VARIABLE:
  *
- *   {"id":ID, "name":F58, "instance":S, "level":LEVEL, "uri":S (the parent's), "host":S, "virtual":bool, "bind":bool,
+ *   {"id":ID, "name":F58, "instance":S, "level":LEVEL, "uri":S (the parent's),
+ *    "node":RANK (the parent's, here), "host":S, "virtual":bool, "bind":bool,
  *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0, "tmpdir":S,
  *    "spawned":true (by a task of the parent's; else left out)} */
 #ifndef HBATCH_EXEC_SUB_H

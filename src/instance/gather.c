@@ -181,7 +181,7 @@ json_object *gather_prepare(struct instance *in, struct error *err)
                      : node_discover(&in->options, in->world, in->by_mpirun, err);
     if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))
         return NULL;
-    bool several = in->world_size > 1 || in->options.recover;
+    bool several = in->world_size > 1 || in->options.recover || in->sub.spawned;
     bool anew = !in->options.recover && in->world > 0;
     if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
         return NULL;

@@ -168,7 +168,8 @@ static void on_check(uv_check_t *h)
         ld->config.changed(ld->config.arg);
     if (ld->finish && jobtable_count(ld->jobs) == 0)
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
-    if (ld->shutdown && jobtable_count(ld->jobs) == 0 && !ld->quiet_told) {
+    bool told = !ld->replies || ld->store_fails; /* who waits for a reply gets it first */
+    if (ld->shutdown && jobtable_count(ld->jobs) == 0 && told && !ld->quiet_told) {
         ld->quiet_told = true;
         ld->config.quiet(ld->config.arg);
     }

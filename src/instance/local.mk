@@ -34,6 +34,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/report.c \
 	src/instance/stream.c \
 	src/instance/spawn.c \
+	src/instance/spawner.c src/instance/spawner.h \
 	src/instance/spawn_info.c src/instance/spawn_info.h \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \

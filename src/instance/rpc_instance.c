@@ -24,11 +24,12 @@ static int rpc_shutdown(struct leader *ld, const struct request *rq, json_object
     if (reason && !jsonutil_string(reason))
         return error_set(err, EINVAL, "request: reason must be a text, not %s",
                          jsonutil_show(reason).text);
-    reply_result(ld, rq, json_object_new_object());
     if (json_object_get_boolean(now)) /* also when a shutdown is under way that waits */
         leader_hurry(ld, 0);
     leader_shutdown(ld, reason && *jsonutil_string(reason) ? jsonutil_string(reason)
                                                            : "instance shutdown");
+    /* what was promised holds for ranks that are started again, too */
+    reply_when_stored(ld, rq, json_object_new_object());
     return 0;
 }
 

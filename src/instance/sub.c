@@ -2,10 +2,12 @@
 #include "src/instance/sub.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "src/comm/lines.h"
+#include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
@@ -23,7 +25,7 @@ int sub_read(struct sub *sub, struct error *err)
 {
     const char *text = getenv(VARIABLE);
     const char *rank = getenv("HBATCH_TASK_RANK"), *size = getenv("HBATCH_JOB_SIZE");
-    int64_t level = 1;
+    int64_t level = 1, node = 0;
     *sub = (struct sub){.size = 1};
     if (!text)
         return 0;
@@ -39,9 +41,12 @@ int sub_read(struct sub *sub, struct error *err)
                          VARIABLE " does not describe a job: it is left from another "
                                   "process; unset it");
     jsonutil_int(jsonutil_get(sub->told, "level"), 1, 1000, &level);
+    jsonutil_int(jsonutil_get(sub->told, "node"), 0, UINT_MAX, &node);
     sub->level = (unsigned)level;
+    sub->node = (unsigned)node;
     sub->rank = (unsigned)strtoul(rank, NULL, 10);
     sub->size = (unsigned)strtoul(size, NULL, 10);
+    sub->spawned = json_object_get_boolean(jsonutil_get(sub->told, "spawned"));
     sub->isvirtual = json_object_get_boolean(jsonutil_get(sub->told, "virtual"));
     jsonutil_number(jsonutil_get(sub->told, "expiration"), &sub->expiration);
     const char *dir = jsonutil_string(jsonutil_get(sub->told, "tmpdir"));
@@ -66,10 +71,15 @@ struct parent {
     uv_loop_t *loop;
     uv_timer_t timer;
     struct lines *lines; /* NULL: not connected */
-    char *path, *uri;
+    char *path;
     int64_t id;
-    bool touched;      /* jobs changed since they were told */
-    json_object *last; /* that were told, or NULL */
+    json_object
+        *notes; /* what a new connection tells: uri, and what parent_note was given */
+    hwloc_bitmap_t
+        returned;       /* nodes that were given back, and the parent may not know it */
+    int return_request; /* that tells all of them; 0: none */
+    bool touched;       /* jobs changed since they were told */
+    json_object *last;  /* that were told, or NULL */
     double told_at;
     double lost_since; /* monotonic; 0: connected */
     int requests;
@@ -79,27 +89,56 @@ struct parent {
 
 static void on_timer(uv_timer_t *h);
 
-static void tell(struct parent *p, json_object *memo)
+/* PARAMS is taken over, and gets the job's id.  Return the request's id. */
+static int request(struct parent *p, const char *method, json_object *params)
 {
-    json_object *params = json_object_new_object();
     json_object_object_add(params, "id", json_object_new_int64(p->id));
-    json_object_object_add(params, "memo", memo);
     cleanup_json json_object *o = json_object_new_object();
     json_object_object_add(o, "jsonrpc", json_object_new_string("2.0"));
     json_object_object_add(o, "id", json_object_new_int(++p->requests));
-    json_object_object_add(o, "method", json_object_new_string("job.memo"));
+    json_object_object_add(o, "method", json_object_new_string(method));
     json_object_object_add(o, "params", params);
     lines_send_json(p->lines, o);
+    return p->requests;
+}
+
+static void tell(struct parent *p, json_object *memo)
+{
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "memo", memo);
+    request(p, "job.memo", params);
+}
+
+static void tell_returned(struct parent *p)
+{
+    json_object *params = json_object_new_object();
+    jsonutil_add_idset(params, "nodes", p->returned);
+    p->return_request = request(p, "job.return", params);
+}
+
+static void on_reply(struct parent *p, json_object *o)
+{
+    int64_t id = 0;
+    json_object *error = jsonutil_get(o, "error");
+    if (error)
+        log_warning("the parent instance: %s", jsonutil_show(error).text);
+    if (jsonutil_int(jsonutil_get(o, "id"), 1, INT_MAX, &id) && id == p->return_request) {
+        hwloc_bitmap_zero(p->returned);
+        p->return_request = 0;
+    }
 }
 
 static void on_line(struct lines *l, char *line, size_t len, void *arg)
 {
+    struct parent *p = arg;
     struct error err;
-    (void)l, (void)arg;
+    (void)l;
     cleanup_json json_object *o = jsonutil_decode(line, len, &err);
-    json_object *error = jsonutil_get(o, "error");
-    if (error)
-        log_warning("the parent instance: %s", jsonutil_show(error).text);
+    const char *method = jsonutil_string(jsonutil_get(o, "method"));
+    if (!method)
+        on_reply(p, o);
+    else if (p->ops->order && strcmp(method, "job.order") == 0)
+        p->ops->order(p->arg, jsonutil_get(o, "params"));
 }
 
 static void on_closed(struct lines *l, int status, void *arg)
@@ -121,9 +160,11 @@ static bool connect_parent(struct parent *p, struct error *err)
         return false;
     p->lines = lines_create(p->loop, fd, &line_ops, p);
     p->lost_since = 0;
-    json_object *memo = json_object_new_object();
-    json_object_object_add(memo, "uri", json_object_new_string(p->uri));
-    tell(p, memo);
+    tell(p, json_object_get(p->notes));
+    if (p->ops->order)
+        request(p, "job.orders", json_object_new_object());
+    if (!hwloc_bitmap_iszero(p->returned))
+        tell_returned(p);
     return true;
 }
 
@@ -174,7 +215,9 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->loop = loop;
     p->path = xstrdup(local ? sub->uri + sizeof(scheme) - 1 : sub->uri);
     p->id = sub->id;
-    p->uri = xstrdup(uri);
+    p->notes = json_object_new_object();
+    json_object_object_add(p->notes, "uri", json_object_new_string(uri));
+    p->returned = hwloc_bitmap_alloc();
     p->ops = ops;
     p->arg = arg;
     p->last = ops->stats(arg); /* nothing yet: not worth telling */
@@ -195,6 +238,24 @@ void parent_touch(struct parent *p)
         uv_timer_start(&p->timer, on_timer, wait > 0 ? (uint64_t)(wait * 1000) : 0, 0);
 }
 
+void parent_note(struct parent *p, const char *key, json_object *value)
+{
+    json_object_object_add(p->notes, key, json_object_get(value));
+    json_object *memo = json_object_new_object();
+    json_object_object_add(memo, key, value);
+    if (p->lines)
+        tell(p, memo);
+    else
+        json_object_put(memo);
+}
+
+void parent_return(struct parent *p, hwloc_const_bitmap_t nodes)
+{
+    hwloc_bitmap_or(p->returned, p->returned, nodes);
+    if (p->lines)
+        tell_returned(p);
+}
+
 void parent_farewell(struct parent *p)
 {
     if (!p || !p->lines || !p->touched)
@@ -208,7 +269,8 @@ static void on_timer_closed(uv_handle_t *h)
     struct parent *p = h->data;
     json_object_put(p->last);
     free(p->path);
-    free(p->uri);
+    json_object_put(p->notes);
+    hwloc_bitmap_free(p->returned);
     free(p);
 }
 

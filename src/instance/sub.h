@@ -6,6 +6,7 @@
 #define HBATCH_INSTANCE_SUB_H
 
 #include <stdbool.h>
+#include <hwloc/bitmap.h>
 #include <json-c/json.h>
 #include <uv.h>
 #include "src/common/error.h"
@@ -17,7 +18,9 @@ struct sub {
     const char *uri;    /* the parent's, on this node */
     const char *rundir; /* where a run directory may be made; NULL: as always */
     unsigned level, rank, size;
+    unsigned node; /* the parent's rank here */
     bool isvirtual;
+    bool spawned; /* by a task of the parent's (MPI_Comm_spawn) */
     double expiration;
 };
 
@@ -33,6 +36,10 @@ struct parent_ops {
     json_object *(*stats)(void *arg); /* what runs and waits here; a new object */
     void (*gone)(void *arg,
                  const char *why); /* the parent has ended; once; WHY: a sentence */
+    /* The parent orders something: {"order":"prepare"|"shrink"|"drain"|..., ...}, see PROTOCOL,
+     * job.orders; not kept.  What still holds is said again on each new connection, so the same
+     * order may come twice.  NULL: this instance takes none. */
+    void (*order)(void *arg, json_object *order);
 };
 
 /* Tell the parent that this instance is at URI, and keep in touch. OPS is kept by reference. */
@@ -42,6 +49,12 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
 void parent_touch(struct parent *p);
 /* Tell what was not told yet, now: the instance ends. NULL is allowed. */
 void parent_farewell(struct parent *p);
+/* Note VALUE (taken over; NULL: nothing) under KEY in the parent's job, now and on each new
+ * connection. */
+void parent_note(struct parent *p, const char *key, json_object *value);
+/* NODES, the parent's ranks of nodes that the job itself was given, are given back: the parent
+ * has them again as soon as the tasks there have ended.  Repeated until it has heard it. */
+void parent_return(struct parent *p, hwloc_const_bitmap_t nodes);
 void parent_destroy(struct parent *p); /* NULL is allowed; handles close with the loop */
 
 #endif

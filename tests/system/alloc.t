@@ -126,7 +126,7 @@ hbatch cancel "$block"
 wait $pid
 is $? 9 "and then runs its command, which may end the instance"
 
-hbatch alloc -n1 -t 1s sh -c 'trap "echo hup; kill \$!; exit 4" HUP; sleep 1000 & echo ready; wait' >out 2>err
+hbatch alloc -n1 -t 1s sh -c 'trap "echo hup; kill -9 \$!; exit 4" HUP; sleep 1000 & echo ready; wait' >out 2>err
 is $? 4 "when its time is over the command gets SIGHUP"
 is "$(cat out)" "ready
 hup" "and can end in order"
@@ -138,7 +138,7 @@ read -r _ <went
 hbatch cancel last
 wait $pid
 is $? 137 "a command that does not mind is killed"
-hbatch alloc -n1 sh -c 'trap "kill \$!; exit 6" TERM; sleep 1000 & echo >went; wait' &
+hbatch alloc -n1 sh -c 'trap "kill -9 \$!; exit 6" TERM; sleep 1000 & echo >went; wait' &
 pid=$!
 read -r _ <went
 kill -TERM $pid
@@ -200,7 +200,7 @@ refuses "must be the number of a process" uri pid:x
 refuses "there is no process 999999999" uri pid:999999999
 env -u HBATCH_URI sleep 1000 &
 background+=($!)
-wait_until 10 grep -q sleep /proc/$!/cmdline
+wait_until 10 grep -qx sleep /proc/$!/comm # no longer env, whose arguments have the word, too
 refuses "(sleep) is in no instance" uri pid:$!
 HBATCH_URI=$uri sleep 1000 &
 background+=($!)

@@ -222,6 +222,9 @@ at_exit() {
     local status=$?
     local p
     for p in ${background[@]+"${background[@]}"}; do kill "$p" 2>/dev/null; done
+    if [ "$status" != 0 ] || [ $tests_done = no ]; then # what went wrong may have left some behind
+        for p in $(strays); do kill -9 "$p" 2>/dev/null; done
+    fi
     cd /
     rm -rf "$tmp"
     if [ $tests_done = no ]; then

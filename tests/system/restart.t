@@ -72,4 +72,18 @@ is $rc 5 "the exit code of the program"
 is $? 0 "the run directory is removed"
 gone() { [ -z "$(ranks; pgrep -f "hbatch-exec .*$rundir")" ]; }
 ok "no process is left" wait_until 10 gone
+
+# --- an instance that is about to end when it is restarted ------------------------------------------
+unset HBATCH_URI
+instance_start ending --test-nodes=2 --test-topology="core:2 pu:1" || exit 1
+rundir=$(dirname "${HBATCH_URI#local://}")
+id=$(hbatch submit -o kill-timeout=20s sh -c 'trap "" TERM; while :; do sleep 0.2; done')
+hbatch wait-event -t 20 "$id" start >/dev/null
+mpirun=$(mpirun)
+hbatch shutdown --background
+kill -9 "$mpirun" # at once: what was said to be done is kept
+timeout 60 tail --pid="$instance_pid" -f /dev/null
+is "$(ps -o pid= -p "$instance_pid")" "" "a shutdown goes on after a restart of the ranks"
+ok "and leaves no process" wait_until 10 gone
+like "$(cat ending.err)" "starting the ranks again" "they were started again"
 done_testing

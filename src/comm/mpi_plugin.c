@@ -338,6 +338,15 @@ static void plugin_forget(int rank)
             i++;
 }
 
+static void plugin_forget_spawner(void)
+{
+    for (int i = 0; i < nsends; i++)
+        if (sends[i].dst == -1) {
+            plugin_forget(-1);
+            return;
+        }
+}
+
 static void plugin_reform(const int *ranks, int n, int generation)
 {
     MPI_Group all, members;
@@ -417,6 +426,7 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .send = plugin_send,
     .spawners = plugin_spawners,
     .send_spawner = plugin_send_spawner,
+    .forget_spawner = plugin_forget_spawner,
     .stream_open = plugin_stream_open,
     .stream_busy = plugin_stream_busy,
     .stream_send = plugin_stream_send,

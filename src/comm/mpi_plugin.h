@@ -50,6 +50,8 @@ struct mpi_plugin {
     /* How many processes the program has that spawned this one, 0: none did. The same to one of them. */
     int (*spawners)(void);
     void (*send_spawner)(int dst, char *data, size_t len);
+    /* It may be dead: forget what it has not taken. */
+    void (*forget_spawner)(void);
     /* The state stream: the first living rank's lines to all, one epoch after the other, by a non-blocking
      * broadcast that every other rank always has posted (stream_open, once, on all). */
     void (*stream_open)(void);

@@ -30,6 +30,7 @@ static const struct {
 
 /* Seconds that the last messages may take: a rank that died just now takes none. */
 enum { LEAVE_S = 5 };
+#define SPAWNER_S 0.3
 
 struct batch { /* lines to one rank, queued in this turn */
     char *data;
@@ -523,6 +524,14 @@ void transport_tell_spawner(struct transport *t, unsigned dst, const char *data,
     t->last = time_mono();
     if (t->started)
         set_pace(t, 0);
+}
+
+void transport_leave_spawners(struct transport *t, const char *data, size_t len)
+{
+    for (unsigned i = 0; i < transport_spawners(t); i++)
+        transport_tell_spawner(t, i, data, len);
+    transport_drain(t, SPAWNER_S);
+    t->mpi->forget_spawner();
 }
 
 uint64_t transport_applied(const struct transport *t)

@@ -109,6 +109,9 @@ void transport_hear_spawners(struct transport *t,
 void transport_tell_spawner(struct transport *t, unsigned dst, const char *data,
                             size_t len);
 
+/* The last message, to all processes of it: it has left, or is given up, when this returns. */
+void transport_leave_spawners(struct transport *t, const char *data, size_t len);
+
 /* --- loss of ranks */
 /* A line that begins with this letter neither wakes the receiver's pace nor the sender's. */
 #define TRANSPORT_QUIET 'H'

@@ -138,8 +138,7 @@ struct spawner *spawner_create(uv_loop_t *loop, struct transport *t,
 void spawner_farewell(struct transport *t, const char *why)
 {
     cleanup_free char *text = xasprintf("E%s", why);
-    for (unsigned i = 0; i < transport_spawners(t); i++)
-        transport_tell_spawner(t, i, text, strlen(text));
+    transport_leave_spawners(t, text, strlen(text));
 }
 
 static void on_closed(uv_handle_t *h)

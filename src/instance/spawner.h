@@ -24,7 +24,7 @@ struct spawner_ops {
 /* Begin to serve its processes. OPS is kept by reference. */
 struct spawner *spawner_create(uv_loop_t *loop, struct transport *t,
                                const struct spawner_ops *ops, void *arg);
-/* Tell all processes that nothing comes any more, and why; to be followed by transport_destroy, which sends it. */
+/* Tell all processes that nothing comes any more, and why. */
 void spawner_farewell(struct transport *t, const char *why);
 /* NULL is allowed; handles close with the loop. */
 void spawner_destroy(struct spawner *s);

@@ -365,3 +365,12 @@ tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared 
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
 EXTRA_DIST += tests/system/alloc.t
+
+# The spawn API, on its users' side.
+EXTRA_DIST += tests/mpi/spawnapi.t
+check_PROGRAMS += tests/mpi/spawnapi
+tests_mpi_spawnapi_SOURCES = tests/mpi/spawnapi.c
+tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
+tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
+tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
+tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)

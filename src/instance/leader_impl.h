@@ -200,6 +200,8 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
                 struct error *err);
 void stream_ack(struct leader *ld, struct client *c, int64_t sub, uint64_t bytes);
 void stream_event(struct leader *ld, struct job *job, const char *line, size_t len);
+/* The job that spawned JOB has no more to do with it: who watches that one does not wait for this. */
+void stream_let_go(struct leader *ld, const struct job *job);
 void stream_launched(struct leader *ld, struct job *job); /* its nodes can be read from */
 void stream_output(struct leader *ld, unsigned rank, json_object *msg);
 void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);

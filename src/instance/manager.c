@@ -422,6 +422,8 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
 void manager_memo(struct leader *ld, struct job *job, json_object *memo)
 {
     job_note(job, memo);
+    if (job->sub->parent && jsonutil_get(memo, "detached"))
+        stream_let_go(ld, job);
     job_event(ld, job, time_now(), "memo",
               json_object_to_json_string_ext(memo, JSON_C_TO_STRING_PLAIN |
                                                        JSON_C_TO_STRING_NOSLASHESCAPE));

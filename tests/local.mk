@@ -367,7 +367,7 @@ EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/rest
 EXTRA_DIST += tests/system/alloc.t
 
 # The spawn API, on its users' side.
-EXTRA_DIST += tests/mpi/spawnapi.t
+EXTRA_DIST += tests/mpi/spawnapi.t tests/mpi/spawnkeys.t examples/spawn_instance.py
 check_PROGRAMS += tests/mpi/spawnapi
 tests_mpi_spawnapi_SOURCES = tests/mpi/spawnapi.c
 tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi

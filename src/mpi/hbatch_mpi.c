@@ -365,7 +365,8 @@ struct hbatch *hbatch_mpi_open(MPI_Comm intercomm, struct hbatch_error *err)
     await_finalize();
     o->open = true;
     o->len = o->done = 0;
-    struct hbatch *h = hbatch_open_carrier(&carrier, o, "mpi");
+    struct hbatch *h =
+        hbatch_open_carrier(&carrier, o, "the other end of the intercommunicator");
     char *info = hbatch_instance(h, err);
     if (!info) {
         hbatch_close(h);

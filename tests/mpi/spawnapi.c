@@ -5,7 +5,7 @@
  *     spawnapi multiple N [KEY VALUE]...        itself, by two commands of N each, with these keys
  *     spawnapi use N [KEY VALUE]...             an instance of N ranks, and all that can be done with it
  *     spawnapi all                              all tasks spawn one, and each has a connection
- *     spawnapi crash|abort|exit|leave|silent    ends of an instance and of its spawner
+ *     spawnapi crash|abort|exit|leave|silent [KEY VALUE]...    ends of an instance and of its spawner
  *     spawnapi misuse                           what must be refused
  *     spawnapi program WORD...                  an instance with this program; wait for its end */
 #include <hbatch_mpi.h>
@@ -237,10 +237,9 @@ static pid_t pid_of(struct hbatch *h)
     return pid;
 }
 
-static int end_by(const char *how)
+static int end_by(const char *how, char **keys)
 {
-    char *none[] = {NULL};
-    MPI_Comm inter = spawn_instance(1, none);
+    MPI_Comm inter = spawn_instance(1, keys);
     struct hbatch *h = open_or_die(inter);
     struct hbatch_result r;
     hbatch_jobid id = submit(h, "1", "exec sleep 4444");
@@ -332,7 +331,7 @@ int main(int argc, char **argv)
     else if (strcmp(mode, "program") == 0)
         rc = run_program(argv + 2);
     else
-        rc = end_by(mode);
+        rc = end_by(mode, argc > 1 ? argv + 2 : argv + argc);
     MPI_Finalize();
     return rc;
 }

@@ -292,8 +292,14 @@ tests_unit_t_execenv_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_execenv_LDADD = $(EXEC_TEST_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_noise
+UNIT += tests/unit/t_noise tests/unit/t_subst tests/unit/t_sources
 endif
+tests_unit_t_subst_SOURCES = tests/unit/t_subst.c src/cli/subst.c
+tests_unit_t_subst_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_subst_LDADD = $(UNIT_LIBS)
+tests_unit_t_sources_SOURCES = tests/unit/t_sources.c src/cli/sources.c src/cli/records.c
+tests_unit_t_sources_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_sources_LDADD = $(UNIT_LIBS)
 tests_unit_t_noise_SOURCES = tests/unit/t_noise.c src/cli/noise.c
 tests_unit_t_noise_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_noise_LDADD = $(UNIT_LIBS)
@@ -364,7 +370,8 @@ tests_system_skew_la_CFLAGS = -fno-sanitize=all
 tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
-EXTRA_DIST += tests/system/alloc.t
+EXTRA_DIST += tests/system/bulk.t
+EXTRA_DIST += tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 # The spawn API, on its users' side.
 EXTRA_DIST += tests/mpi/spawnapi.t tests/mpi/spawnkeys.t examples/spawn_instance.py

@@ -355,10 +355,18 @@ static bool all_is_here(struct cli *cli)
     return true;
 }
 
+/* The job is to end with this process, however that ends. */
+static char *tied_flags(const struct specopts *s)
+{
+    return xasprintf("%s%stied", s->flags ? s->flags : "", s->flags ? "," : "");
+}
+
 static int submit(struct alloc *a, struct specopts *s, json_object *spec)
 {
     struct error err;
-    struct hbatch_submit options = {.urgency = s->urgency, .flags = s->flags};
+    cleanup_free char *tied = tied_flags(s);
+    struct hbatch_submit options = {.urgency = s->urgency,
+                                    .flags = a->bg ? s->flags : tied};
     char buf[CLI_ID_SIZE];
     output_init(&a->out, false);
     a->out.ascii = a->cli->ascii;
@@ -429,7 +437,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         json_object_put(spec);
         rc = 0;
     } else if (attached) {
-        struct hbatch_submit options = {.urgency = s.urgency, .flags = s.flags};
+        cleanup_free char *tied = tied_flags(&s);
+        struct hbatch_submit options = {.urgency = s.urgency, .flags = tied};
         struct attach_options o = {.owner = true,
                                    .show_id = s.verbose > 0,
                                    .show_events = s.verbose > 1,

@@ -2,6 +2,7 @@
 /* resource list, status, drain, undrain. */
 #include <string.h>
 #include "src/cli/format.h"
+#include "src/cli/resize.h"
 #include "src/cli/verbs.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
@@ -362,8 +363,7 @@ static const struct cmd resource_status = {
 
 /* --- drain, undrain ---------------------------------------------------------------------- */
 
-/* Ranks of "0-3" or of host names. */
-static char *target_ranks(struct cli *cli, const char *text)
+char *resize_ranks(struct cli *cli, const char *text)
 {
     struct error err;
     if (!text[strspn(text, "0123456789,-[]")])
@@ -415,7 +415,7 @@ static int drain_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
         list_drained(cli);
         return 0;
     }
-    cleanup_free char *ranks = target_ranks(cli, p.args[0]);
+    cleanup_free char *ranks = resize_ranks(cli, p.args[0]);
     json_object *params = json_object_new_object();
     json_object_object_add(params, "ranks", json_object_new_string(ranks));
     if (p.nargs > 1) {
@@ -445,7 +445,7 @@ static int undrain_run(struct cli *cli, const struct cmd *cmd, int argc, char **
     optparse_init(&p, cli, cmd, argc, argv);
     optparse_next(&p);
     cleanup_free char *ranks =
-        target_ranks(cli, cli_operand(cli, &p, "RANKS|HOSTS", false));
+        resize_ranks(cli, cli_operand(cli, &p, "RANKS|HOSTS", false));
     json_object *params = json_object_new_object();
     json_object_object_add(params, "ranks", json_object_new_string(ranks));
     json_object_put(cli_call(cli, "resource.undrain", params));
@@ -461,8 +461,9 @@ static const struct cmd resource_undrain = {
 
 /* --- the verb ---------------------------------------------------------------------------- */
 
-static const struct cmd *const verbs[] = {&resource_list, &resource_status,
-                                          &resource_drain, &resource_undrain};
+static const struct cmd *const verbs[] = {&resource_list,  &resource_status,
+                                          &resource_drain, &resource_undrain,
+                                          &resource_grow,  &resource_shrink};
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
@@ -481,6 +482,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_resource = {
     .name = "resource",
     .args = "VERB",
-    .help = "Nodes, cores and GPUs: list, status, drain, undrain",
+    .help = "Nodes, cores and GPUs: list, status, drain, undrain, grow, shrink",
     .run = run,
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
-#include <unistd.h>
 #include "src/cli/ids.h"
 #include "src/cli/jobset.h"
 #include "src/cli/verbs.h"
@@ -13,7 +12,8 @@ static const struct opt opts[] = {
     {ALL, 'A', "all", NULL, "All jobs, also those that are over"},
     {FILTER, 'f', "filter", "STATES", "Jobs in these states: pending, running, ..."},
     {LABEL, 'l', "label-io", NULL, "Put job id and task rank before each line"},
-    {PROGRESS, 0, "progress", NULL, "Show a progress bar"},
+    {PROGRESS, 0, "progress", NULL,
+     "Show how many jobs are done: a bar on a terminal, else lines on stderr"},
     {JPS, 0, "jps", NULL, "With --progress, show jobs per second"},
     {VERBOSE, 'v', "verbose", NULL, "Tell each job's end; -vv: each event"},
 };
@@ -57,7 +57,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             label = true;
             break;
         case PROGRESS:
-            progress = isatty(STDOUT_FILENO);
+            progress = true;
             break;
         case JPS:
             jps = true;
@@ -74,8 +74,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (states)
         ids_add_states(&ids, cli, states);
     jobset_init(&set, cli, true, label);
-    set.progress = progress;
-    set.jps = jps;
+    if (progress)
+        meter_init(&set.meter, cli, jps);
     set.verbose = verbose;
     int rc = 0;
     for (size_t i = 0; i < ids.n; i++) {

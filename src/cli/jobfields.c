@@ -165,6 +165,91 @@ static void get_contextual_time(const void *item, const struct format_field *f,
     set_number(v, is_pending(it) ? num(it, "duration") : runtime(it));
 }
 
+/* --- instances: what they told their parent ----------------------------------------------- */
+
+static json_object *inside_stats(const struct jobitem *it)
+{
+    return cli_get(cli_get(it->job, "memo"), "stats");
+}
+
+static long long inside_count(json_object *stats, const char *key)
+{
+    return (long long)cli_get_number(stats, key, 0);
+}
+
+static void get_inside(const void *item, const struct format_field *f,
+                       struct format_value *v)
+{
+    json_object *o = inside_stats(item);
+    (void)f;
+    if (!o)
+        return;
+    set_text(v, v->buf);
+    snprintf(v->buf, sizeof(v->buf), "PD:%lld R:%lld CD:%lld F:%lld",
+             inside_count(o, "pending"), inside_count(o, "running"),
+             inside_count(o, "completed"),
+             inside_count(o, "failed") + inside_count(o, "canceled") +
+                 inside_count(o, "timeout"));
+}
+
+static void get_inside_stat(const void *item, const struct format_field *f,
+                            struct format_value *v)
+{
+    json_object *o = inside_stats(item);
+    if (o)
+        set_int(v, inside_count(o, f->arg));
+}
+
+static long long inside_total(json_object *stats)
+{
+    return inside_count(stats, "pending") + inside_count(stats, "running") +
+           inside_count(stats, "inactive");
+}
+
+static void get_inside_total(const void *item, const struct format_field *f,
+                             struct format_value *v)
+{
+    json_object *o = inside_stats(item);
+    (void)f;
+    if (o)
+        set_int(v, inside_total(o));
+}
+
+static void get_inside_progress(const void *item, const struct format_field *f,
+                                struct format_value *v)
+{
+    json_object *o = inside_stats(item);
+    (void)f;
+    if (inside_total(o) > 0)
+        set_number(v, (double)inside_count(o, "inactive") / (double)inside_total(o));
+}
+
+static void get_inside_share(const void *item, const struct format_field *f,
+                             struct format_value *v)
+{
+    json_object *resources = cli_get(inside_stats(item), "resources");
+    double all = cli_get_number(cli_get(resources, "all"), f->arg, 0);
+    if (all > 0)
+        set_number(v, cli_get_number(cli_get(resources, "allocated"), f->arg, 0) / all);
+}
+
+/* The field's name is instance.resources.STATE.KEY. */
+static void get_inside_resource(const void *item, const struct format_field *f,
+                                struct format_value *v)
+{
+    json_object *resources = cli_get(inside_stats(item), "resources");
+    const char *state = f->name + strlen("instance.resources."),
+               *key = strchr(state, '.') + 1;
+    cleanup_free char *name = xstrndup(state, (size_t)(key - state - 1));
+    if (!resources)
+        return;
+    if (strcmp(name, "down") == 0)
+        set_int(v, inside_count(cli_get(resources, "all"), key) -
+                       inside_count(cli_get(resources, "up"), key));
+    else
+        set_int(v, inside_count(cli_get(resources, name), key));
+}
+
 static void get_contextual_info(const void *item, const struct format_field *f,
                                 struct format_value *v)
 {
@@ -178,7 +263,12 @@ static void get_contextual_info(const void *item, const struct format_field *f,
         set_text(v, num(it, "urgency") == 0 && cli_get(it->job, "urgency")
                         ? "held"
                         : str(it, "reason"));
-    else
+    else if (inside_stats(it) && is_state(it, "RUN")) {
+        struct format_value inside = {0};
+        get_inside(it, NULL, &inside);
+        set_text(v, v->buf);
+        snprintf(v->buf, sizeof(v->buf), "%.80s  %s", str(it, "nodelist"), inside.text);
+    } else
         set_text(v, str(it, "nodelist"));
 }
 
@@ -296,6 +386,34 @@ const struct format_field jobfields[] = {
     {"exception.severity", "EXCEPTION-SEVERITY", get_exception, "severity"},
     {"exception.type", "EXCEPTION-TYPE", get_exception, "type"},
     {"exception.note", "EXCEPTION-NOTE", get_exception, "note"},
+    {"uri.local", "URI", get_key, "uri"},
+    {"instance.stats", "STATS", get_inside, NULL},
+    {"instance.stats.total", "NJOBS", get_inside_total, NULL},
+    {"instance.stats.pending", "PENDING", get_inside_stat, "pending"},
+    {"instance.stats.running", "RUNNING", get_inside_stat, "running"},
+    {"instance.stats.inactive", "INACTIVE", get_inside_stat, "inactive"},
+    {"instance.stats.completed", "COMPLETED", get_inside_stat, "completed"},
+    {"instance.stats.failed", "FAILED", get_inside_stat, "failed"},
+    {"instance.stats.canceled", "CANCELED", get_inside_stat, "canceled"},
+    {"instance.stats.timeout", "TIMEOUT", get_inside_stat, "timeout"},
+    {"instance.utilization", "CORE%", get_inside_share, "ncores"},
+    {"instance.gpu_utilization", "GPU%", get_inside_share, "ngpus"},
+    {"instance.progress", "PROG", get_inside_progress, NULL},
+    {"instance.resources.all.nnodes", "NODES", get_inside_resource, NULL},
+    {"instance.resources.all.ncores", "CORES", get_inside_resource, NULL},
+    {"instance.resources.all.ngpus", "GPUS", get_inside_resource, NULL},
+    {"instance.resources.up.nnodes", "UP", get_inside_resource, NULL},
+    {"instance.resources.up.ncores", "UP", get_inside_resource, NULL},
+    {"instance.resources.up.ngpus", "UP", get_inside_resource, NULL},
+    {"instance.resources.down.nnodes", "DOWN", get_inside_resource, NULL},
+    {"instance.resources.down.ncores", "DOWN", get_inside_resource, NULL},
+    {"instance.resources.down.ngpus", "DOWN", get_inside_resource, NULL},
+    {"instance.resources.allocated.nnodes", "USED", get_inside_resource, NULL},
+    {"instance.resources.allocated.ncores", "USED", get_inside_resource, NULL},
+    {"instance.resources.allocated.ngpus", "USED", get_inside_resource, NULL},
+    {"instance.resources.free.nnodes", "FREE", get_inside_resource, NULL},
+    {"instance.resources.free.ncores", "FREE", get_inside_resource, NULL},
+    {"instance.resources.free.ngpus", "FREE", get_inside_resource, NULL},
     {"contextual_info", "INFO", get_contextual_info, NULL},
     {"contextual_time", "TIME", get_contextual_time, NULL},
     {"inactive_reason", "INACTIVE-REASON", get_inactive_reason, NULL},
@@ -319,6 +437,11 @@ static const struct {
      "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
      "{state:<8.8} "
      "{reason}"},
+    {"instances", "what runs and waits in those that are instances",
+     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {status_abbrev:>2.2} {nnodes:>6h} "
+     "{ncores:>6h} {instance.utilization!P:>5h} {instance.gpu_utilization!P:>5h} "
+     "{instance.stats.total:>7h} {instance.progress!P:>5h} {contextual_time!F:>8h} "
+     "{instance.stats}"},
     {"endreason", "why each job ended",
      BEGIN "{status_abbrev:>2.2} {t_inactive!d:%b%d %R::>12h} {inactive_reason}"},
 };

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-#include "src/cli/attach.h"
 #include "src/cli/jobset.h"
+#include "src/lib/stream.h"
 #include "src/lib/submit.h"
-
-#define REDRAW_EVERY 0.1 /* seconds */
 
 void jobset_init(struct jobset *set, struct cli *cli, bool watch, bool label)
 {
-    *set = (struct jobset){.cli = cli, .watch = watch, .start = time_mono()};
+    *set = (struct jobset){.cli = cli, .watch = watch};
     output_init(&set->out, label);
     set->out.label_jobs = label;
     set->out.ascii = cli->ascii;
@@ -24,34 +20,6 @@ void jobset_fini(struct jobset *set)
     json_object_put(set->seen);
 }
 
-static void draw(struct jobset *set, bool last)
-{
-    double now = time_mono(), elapsed = now - set->start;
-    struct winsize ws = {0};
-    char left[128], right[64];
-    if (!set->progress || (!last && now - set->drawn < REDRAW_EVERY))
-        return;
-    set->drawn = now;
-    int width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col ? ws.ws_col : 80;
-    double share = set->total ? (double)set->done / (double)set->total : 1;
-    snprintf(left, sizeof(left), "PD:%-4ju CD:%-4ju F:%-4ju ",
-             (uintmax_t)(set->total - set->done), (uintmax_t)set->complete,
-             (uintmax_t)set->failed);
-    if (set->jps)
-        snprintf(right, sizeof(right), " %5.1f%% %6.1f job/s", 100 * share,
-                 elapsed > 0 ? (double)set->done / elapsed : 0);
-    else
-        snprintf(right, sizeof(right), " %5.1f%% %d:%02d:%02d", 100 * share,
-                 (int)elapsed / 3600, (int)elapsed / 60 % 60, (int)elapsed % 60);
-    int room = width - (int)strlen(left) - (int)strlen(right) - 3;
-    int full = room > 0 ? (int)(share * room) : 0;
-    printf("\r%s[", left);
-    for (int i = 0; i < room; i++)
-        putchar(i < full ? '=' : ' ');
-    printf("]%s\033[K%s", right, last ? "\n" : "");
-    fflush(stdout);
-}
-
 static bool first_time(struct jobset *set, uint64_t id)
 {
     char key[24];
@@ -62,28 +30,42 @@ static bool first_time(struct jobset *set, uint64_t id)
     return true;
 }
 
+static void count_done(struct jobset *set, bool failed)
+{
+    set->done++;
+    set->meter.done++;
+    set->meter.failed += failed;
+}
+
+/* Something else is printed: what is gathered, and the meter, must not mix with it. */
+static void make_way(struct jobset *set)
+{
+    meter_hide(&set->meter);
+    output_flush(&set->out, false);
+}
+
 static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
                      void *arg)
 {
     struct jobset *set = arg;
     char buf[CLI_ID_SIZE];
     if (strcmp(name, "exception") == 0 || set->verbose > 1) {
-        output_flush(&set->out, false);
+        make_way(set);
         fprintf(stderr, "%s: %.3f: %s%s%s\n", cli_id(set->cli, id, buf), time, name,
                 context ? " " : "", context ? context : "");
     }
-    if (set->wait_event && strcmp(name, set->wait_event) == 0 && first_time(set, id)) {
-        set->done++;
-        set->complete++;
-    }
+    if (set->wait_event && strcmp(name, set->wait_event) == 0 && first_time(set, id))
+        count_done(set, false);
 }
 
 static void on_output(hbatch_jobid id, const char *stream, unsigned task,
                       const void *data, size_t len, int eof, void *arg)
 {
     struct jobset *set = arg;
-    if (set->watch)
-        output_data(&set->out, id, stream, task, data, len, eof);
+    if (!set->watch)
+        return;
+    meter_hide(&set->meter);
+    output_data(&set->out, id, stream, task, data, len, eof);
 }
 
 static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
@@ -93,10 +75,11 @@ static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
     bool ok = strcmp(r->result, "COMPLETED") == 0;
     int code = r->exit_code == 0 && !ok ? 1 : r->exit_code;
     (void)left;
-    if (!*r->result && r->exception_note)
+    if (!*r->result && r->exception_note) {
+        make_way(set);
         cli_error(set->cli, "%s: %s", cli_id(set->cli, r->id, buf), r->exception_note);
-    else if (set->verbose) {
-        output_flush(&set->out, false);
+    } else if (set->verbose) {
+        make_way(set);
         if (ok || r->status >= 0)
             cli_error(set->cli, "%s: %s with exit code %d", cli_id(set->cli, r->id, buf),
                       r->result, code);
@@ -107,9 +90,7 @@ static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
         return;
     if (set->wait_event) /* it ended without that event */
         code = MAX(code, 1);
-    set->done++;
-    set->complete += code == 0;
-    set->failed += code != 0;
+    count_done(set, code != 0);
     set->exit_code = MAX(set->exit_code, code);
 }
 
@@ -123,18 +104,91 @@ static struct hbatch_stream_ops ops_of(const struct jobset *set)
     return ops;
 }
 
+/* --- submitting -------------------------------------------------------------------------- */
+
+/* A submission that has no reply yet. */
+struct asked {
+    struct jobset *set;
+    client_reply_f reply;
+    void *arg;
+    bool is_stream; /* the reply opens one */
+};
+
+static void on_waited(json_object *result, const struct error *err, void *arg)
+{
+    struct jobset *set = arg;
+    struct hbatch_result r;
+    if (err)
+        r = (struct hbatch_result){
+            .result = "", .status = -1, .exit_code = 1, .exception_note = err->text};
+    else
+        stream_result(result, &r);
+    on_end(&r, 0, set);
+}
+
+static void on_submitted(json_object *result, const struct error *err, void *arg)
+{
+    struct asked *a = arg;
+    struct jobset *set = a->set;
+    uint64_t id = json_object_get_uint64(cli_get(result, "id"));
+    if (result)
+        set->total += (uint64_t)cli_get_number(result, "count", 1);
+    if (result && !a->is_stream)
+        client_send(set->cli->h, "job.wait", cli_id_params(id), on_waited, NULL, set);
+    a->reply(result, err, a->arg);
+    free(a);
+}
+
+void jobset_send(struct jobset *set, json_object *spec,
+                 const struct hbatch_submit *submit, client_reply_f reply, void *arg)
+{
+    struct hbatch_stream_ops ops = ops_of(set);
+    struct hbatch *h = cli_connect(set->cli);
+    struct asked *a = xmalloc(sizeof(*a));
+    bool attach = ops.event || ops.output;
+    *a = (struct asked){set, reply, arg, attach || submit->cc || !set->many};
+    json_object *params = submit_params(spec, submit,
+                                        attach         ? "attach"
+                                        : a->is_stream ? "status"
+                                                       : NULL);
+    if (a->is_stream)
+        stream_begin(h, "job.submit", params, &ops, set, on_submitted, a);
+    else
+        client_send(h, "job.submit", params, on_submitted, NULL, a);
+}
+
+struct now {
+    bool done;
+    uint64_t id, count;
+    struct error err;
+};
+
+static void on_now(json_object *result, const struct error *err, void *arg)
+{
+    struct now *now = arg;
+    now->done = true;
+    if (err)
+        now->err = *err;
+    now->id = json_object_get_uint64(cli_get(result, "id"));
+    now->count = (uint64_t)cli_get_number(result, "count", 1);
+}
+
 int jobset_submit(struct jobset *set, json_object *spec,
                   const struct hbatch_submit *submit, uint64_t *id, struct error *err)
 {
-    struct hbatch_stream_ops ops = ops_of(set);
-    struct hbatch_submit with_count = *submit;
-    uint64_t count;
-    with_count.count = &count;
-    if (submit_job(cli_connect(set->cli), spec, &with_count, id, &ops, set, err) < 0)
+    struct now now = {0};
+    jobset_send(set, spec, submit, on_now, &now);
+    while (!now.done) {
+        if (client_process(set->cli->h, -1, err) < 0 && !now.done)
+            return -1;
+    }
+    if (now.err.code) {
+        *err = now.err;
         return -1;
-    set->total += count;
+    }
+    *id = now.id;
     if (submit->count)
-        *submit->count = count;
+        *submit->count = now.count;
     return 0;
 }
 
@@ -143,28 +197,35 @@ int jobset_add(struct jobset *set, uint64_t id, struct error *err)
     struct hbatch_stream_ops ops = ops_of(set);
     struct hbatch_error e;
     set->total++;
+    set->meter.total = set->total;
     if (hbatch_attach(cli_connect(set->cli), id, &ops, set, &e) >= 0)
         return 0;
-    set->total--;
+    set->meter.total = --set->total;
     return error_set(err, e.code, "%s", e.text);
+}
+
+void jobset_flush(struct jobset *set)
+{
+    output_flush(&set->out, false);
+    if (set->out.failed)
+        cli_die(set->cli, "cannot write the jobs' output: %s", strerror(set->out.failed));
+    meter_draw(&set->meter);
 }
 
 int jobset_wait(struct jobset *set)
 {
     struct error err;
-    output_flush(&set->out, false);
-    draw(set, false);
+    jobset_flush(set);
     while (set->done < set->total) {
-        int rc = client_process(set->cli->h, set->progress ? 250 : -1, &err);
-        output_flush(&set->out, false);
-        if (rc < 0 && set->done < set->total)
+        int rc = client_process(set->cli->h, set->meter.on ? METER_TICK_MS : -1, &err);
+        if (rc < 0 && set->done < set->total) {
+            make_way(set);
             cli_die(set->cli, "%s", err.text);
-        if (set->out.failed)
-            cli_die(set->cli, "cannot write the jobs' output: %s",
-                    strerror(set->out.failed));
-        draw(set, false);
+        }
+        jobset_flush(set);
     }
+    meter_hide(&set->meter);
     output_flush(&set->out, true);
-    draw(set, true);
+    meter_end(&set->meter);
     return set->exit_code;
 }

@@ -6,6 +6,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_alloc.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_batch.c \
+	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
@@ -14,16 +15,19 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_jobs.c \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
-	src/cli/cmd_resource.c \
+	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
 	src/cli/cmd_start.c \
 	src/cli/cmd_submit.c \
+	src/cli/cmd_top.c src/cli/top.c src/cli/top.h src/cli/top_page.c src/cli/top_terminal.h \
+	src/cli/canvas.c src/cli/canvas.h \
 	src/cli/cmd_uptime.c \
 	src/cli/cmd_uri.c \
 	src/cli/cmd_version.c \
 	src/cli/cmd_watch.c \
 	src/cli/events.c src/cli/events.h \
+	src/cli/feed.c src/cli/feed.h \
 	src/cli/format.c src/cli/format.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
@@ -32,6 +36,7 @@ bin_hbatch_SOURCES = \
 	src/cli/jobset.c src/cli/jobset.h \
 	src/cli/launch_mpirun.c src/cli/launch_srun.c src/cli/launch_standalone.c \
 	src/cli/launcher.h \
+	src/cli/meter.c src/cli/meter.h \
 	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
@@ -41,12 +46,23 @@ bin_hbatch_SOURCES = \
 	src/cli/procfind.c src/cli/procfind.h \
 	src/cli/ranks.c src/cli/ranks.h \
 	src/cli/reach.c src/cli/reach.h \
+	src/cli/records.c src/cli/records.h \
 	src/cli/request.c src/cli/request.h \
+	src/cli/sources.c src/cli/sources.h \
+	src/cli/submitting.c src/cli/submitting.h \
+	src/cli/subst.c src/cli/subst.h \
 	src/cli/supervise.c src/cli/supervise.h \
 	src/cli/subtree.c src/cli/subtree.h \
 	src/cli/target.c src/cli/target.h \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'
-bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS)
+bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
+
+# The plugin is the only part that links ncurses.
+plugins_LTLIBRARIES += bin/hbatch_top.la
+bin_hbatch_top_la_SOURCES = src/cli/top_curses.c src/cli/top_terminal.h src/cli/canvas.h
+bin_hbatch_top_la_CFLAGS = $(AM_CFLAGS) $(NCURSES_CFLAGS)
+bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
+bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
 EXTRA_DIST += src/cli/README

@@ -9,10 +9,10 @@
 #include "src/cli/verbs.h"
 
 static const struct cmd *const verbs[] = {
-    &cmd_start,     &cmd_run,      &cmd_submit, &cmd_batch,  &cmd_alloc,  &cmd_proxy,
-    &cmd_jobs,      &cmd_pstree,   &cmd_job,    &cmd_attach, &cmd_cancel, &cmd_watch,
-    &cmd_waitevent, &cmd_resource, &cmd_uptime, &cmd_uri,    &cmd_info,   &cmd_getattr,
-    &cmd_shutdown,  &cmd_version,  &cmd_help,
+    &cmd_start,  &cmd_run,     &cmd_submit,    &cmd_bulksubmit, &cmd_batch,  &cmd_alloc,
+    &cmd_proxy,  &cmd_jobs,    &cmd_top,       &cmd_pstree,     &cmd_job,    &cmd_attach,
+    &cmd_cancel, &cmd_watch,   &cmd_waitevent, &cmd_resource,   &cmd_uptime, &cmd_uri,
+    &cmd_info,   &cmd_getattr, &cmd_shutdown,  &cmd_version,    &cmd_help,
 };
 
 static const char more[] =
@@ -24,7 +24,8 @@ static const char more[] =
     "one.\n"
     "\n"
     "Exit codes: 0 done; 1 an error, told on stderr, or wrong usage. run, attach, watch, "
-    "job attach and job status, submit with --wait or --watch, batch with --wait: the "
+    "job attach and job status, submit and bulksubmit with --wait or --watch, batch with "
+    "--wait: the "
     "greatest exit "
     "code "
     "of the tasks, 128 + N after signal N (127: no such program, 126: it cannot be run). "

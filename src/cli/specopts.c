@@ -3,6 +3,7 @@
 #include <string.h>
 #include "src/cli/specopts.h"
 #include "src/common/idset.h"
+#include "src/common/duration.h"
 #include "src/lib/build.h"
 
 #define J SPECOPT_JOB
@@ -43,10 +44,12 @@ const struct opt specopts_per_resource_slots[2] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_instance[3] = {
+const struct opt specopts_instance[4] = {
     {SPECOPT_INSTANCE_OPT, 0, "instance-opt", "OPTION",
      "Give OPTION to hbatch-instance, as in --instance-opt=--policy=fcfs (may be "
      "repeated)"},
+    {SPECOPT_IDLE_RETURN, 0, "idle-return", "FSD",
+     "Give back nodes that had no work for so long, all but the leader's"},
     {SPECOPT_FLUX, 0, "broker-opts", "OPTIONS", NULL},
     {SPECOPT_FLUX, 0, "conf", "CONF", NULL},
 };
@@ -164,6 +167,31 @@ static void check_setopt(const struct cli *cli, const char *text)
               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static void add_instance_opt(struct specopts *s, const char *value)
+{
+    s->instance_opts =
+        xrealloc(s->instance_opts, (s->ninstance_opts + 1) * sizeof(*s->instance_opts));
+    s->instance_opts[s->ninstance_opts++] = value;
+}
+
+/* The last one counts. */
+static void set_idle_return(struct specopts *s, const struct cli *cli, const char *value)
+{
+    struct error err;
+    double seconds;
+    cleanup_free char *before = s->idle_return;
+    size_t i = 0;
+    if (duration_decode(value, &seconds, &err) < 0 || seconds <= 0)
+        cli_die(cli, "--idle-return: '%s' must be a duration above 0, as in 5m", value);
+    s->idle_return = xasprintf("--idle-return=%s", value);
+    while (i < s->ninstance_opts && s->instance_opts[i] != before)
+        i++;
+    if (i < s->ninstance_opts)
+        s->instance_opts[i] = s->idle_return;
+    else
+        add_instance_opt(s, s->idle_return);
+}
+
 bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
                    const char *value)
 {
@@ -185,9 +213,10 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
         add_flags(s, cli, value);
         return true;
     case SPECOPT_INSTANCE_OPT:
-        s->instance_opts = xrealloc(s->instance_opts,
-                                    (s->ninstance_opts + 1) * sizeof(*s->instance_opts));
-        s->instance_opts[s->ninstance_opts++] = value;
+        add_instance_opt(s, value);
+        return true;
+    case SPECOPT_IDLE_RETURN:
+        set_idle_return(s, cli, value);
         return true;
     case SPECOPT_FLUX: /* scripts for Flux may set it for its own broker */
         cli_error(cli,
@@ -236,6 +265,7 @@ void specopts_fini(struct specopts *s)
     free(s->values);
     free(s->flags);
     free(s->instance_opts);
+    free(s->idle_return);
 }
 
 /* --- {cc} -------------------------------------------------------------------------------- */
@@ -256,6 +286,11 @@ char *specopts_replace_cc(const char *text, const char *cc)
         return xstrdup(text);
     cleanup_free char *rest = specopts_replace_cc(at + 4, cc);
     return xasprintf("%.*s%s%s", (int)(at - text), text, cc, rest);
+}
+
+bool specopts_text_has_cc(const char *text)
+{
+    return find_cc(text) != NULL;
 }
 
 bool specopts_has_cc(const struct specopts *s)
@@ -282,11 +317,10 @@ static int words_until_colon(int argc, char **argv)
 }
 
 /* One more program: ARGV[0] is the ':' before it. */
-static void add_program(struct hbatch_jobspec *js, struct cli *cli, const struct cmd *cmd,
-                        int argc, char **argv)
+static int add_program(struct hbatch_jobspec *js, struct cli *cli, const struct cmd *cmd,
+                       int argc, char **argv, struct error *err)
 {
     struct optparse p;
-    struct error err;
     unsigned ntasks = 1;
     const char *cwd = NULL;
     char **rules = NULL;
@@ -318,12 +352,12 @@ static void add_program(struct hbatch_jobspec *js, struct cli *cli, const struct
     }
     if (p.nargs == 0)
         cli_die(cli, "there is no program after ':'");
-    if (build_add_program(js, p.nargs, (const char *const *)p.args, ntasks,
-                          (const char *const *)rules, cwd, &err) < 0)
-        cli_die(cli, "%s", err.text);
+    int rc = build_add_program(js, p.nargs, (const char *const *)p.args, ntasks,
+                               (const char *const *)rules, cwd, err);
     for (size_t i = 0; i < n; i++)
         free(rules[i]);
     free(rules);
+    return rc;
 }
 
 /* Once: all jobs of this command have the same environment. */
@@ -343,10 +377,39 @@ static void tell_unfit(const struct cli *cli, const struct hbatch_jobspec *js)
     }
 }
 
-json_object *specopts_encode(const struct specopts *s, struct cli *cli,
-                             const struct cmd *cmd, const char *cc)
+/* "NAME=VALUE: ..." to "--NAME=VALUE: ...". */
+static int option_error(struct error *err)
 {
-    struct error err;
+    struct error e = *err;
+    return error_set(err, e.code, "--%s", e.text);
+}
+
+/* Options and programs of S into JS. */
+static int fill(struct hbatch_jobspec *js, const struct specopts *s, struct cli *cli,
+                const struct cmd *cmd, const char *cc, char **words, int first,
+                struct error *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        cleanup_free char *value =
+            s->values[i] ? specopts_replace_cc(s->values[i], cc) : NULL;
+        if (build_set(js, s->names[i], value, err) < 0)
+            return option_error(err);
+    }
+    if (s->instance && build_set_instance(js, (int)s->ninstance_opts, s->instance_opts,
+                                          s->script, err) < 0)
+        return -1;
+    for (int at = first; at < s->argc;) {
+        int n = words_until_colon(s->argc - at - 1, words + at + 1);
+        if (add_program(js, cli, cmd, n + 1, words + at, err) < 0)
+            return -1;
+        at += n + 1;
+    }
+    return 0;
+}
+
+json_object *specopts_build(const struct specopts *s, struct cli *cli,
+                            const struct cmd *cmd, const char *cc, struct error *err)
+{
     char **words = xmalloc((size_t)(s->argc + 1) * sizeof(*words));
     for (int i = 0; i < s->argc; i++)
         words[i] = specopts_replace_cc(s->argv[i], cc);
@@ -357,27 +420,23 @@ json_object *specopts_encode(const struct specopts *s, struct cli *cli,
     else if (n == 0)
         cli_die(cli, "there is no command to run; see hbatch %s --help", cli->verb);
     struct hbatch_jobspec *js = hbatch_jobspec_create(n, (const char *const *)words);
-    for (size_t i = 0; i < s->n; i++) {
-        cleanup_free char *value =
-            s->values[i] ? specopts_replace_cc(s->values[i], cc) : NULL;
-        if (build_set(js, s->names[i], value, &err) < 0)
-            cli_die(cli, "--%s", err.text);
-    }
-    if (s->instance && build_set_instance(js, (int)s->ninstance_opts, s->instance_opts,
-                                          s->script, &err) < 0)
-        cli_die(cli, "%s", err.text);
-    for (int at = n; at < s->argc;) {
-        n = words_until_colon(s->argc - at - 1, words + at + 1);
-        add_program(js, cli, cmd, n + 1, words + at);
-        at += n + 1;
-    }
-    json_object *spec = build_encode(js, &err);
-    if (!spec)
-        cli_die(cli, "%s", err.text);
-    tell_unfit(cli, js);
+    int rc = fill(js, s, cli, cmd, cc, words, n, err);
+    json_object *spec = rc == 0 ? build_encode(js, err) : NULL;
+    if (spec)
+        tell_unfit(cli, js);
     hbatch_jobspec_destroy(js);
     for (int i = 0; i < s->argc; i++)
         free(words[i]);
     free(words);
+    return spec;
+}
+
+json_object *specopts_encode(const struct specopts *s, struct cli *cli,
+                             const struct cmd *cmd, const char *cc)
+{
+    struct error err;
+    json_object *spec = specopts_build(s, cli, cmd, cc, &err);
+    if (!spec)
+        cli_die(cli, "%s", err.text);
     return spec;
 }

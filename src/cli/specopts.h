@@ -15,6 +15,7 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
        SPECOPT_QUIET,
        SPECOPT_LABEL_IO,
        SPECOPT_INSTANCE_OPT,
+       SPECOPT_IDLE_RETURN,
        SPECOPT_FLUX, /* means nothing here */
        SPECOPT_END,
 };
@@ -26,7 +27,7 @@ extern const struct opt specopts_common[7], specopts_per_task[4],
 extern const char specopts_more[];
 /* Of jobs that are instances, in place of those per task and per resource. */
 extern const struct opt specopts_per_slot[6], specopts_per_resource_slots[2],
-    specopts_instance[3];
+    specopts_instance[4];
 
 struct specopts {
     const char **names, **values; /* of the options that describe the job, in order */
@@ -44,6 +45,7 @@ struct specopts {
     const char *script;
     const char **instance_opts;
     size_t ninstance_opts;
+    char *idle_return; /* another one of these, or NULL */
 };
 
 /* Take option O with VALUE if it is one of these. */
@@ -52,11 +54,15 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
 /* For jobs that nobody is attached to, die of --input that names tasks. */
 void specopts_check_input(const struct specopts *s, const struct cli *cli);
 void specopts_fini(struct specopts *s);
+/* The job specification, or NULL with err set; as specopts_encode. */
+json_object *specopts_build(const struct specopts *s, struct cli *cli,
+                            const struct cmd *cmd, const char *cc, struct error *err);
 /* The job specification; "{cc}" in values and command is replaced by CC unless it is NULL. */
 json_object *specopts_encode(const struct specopts *s, struct cli *cli,
                              const struct cmd *cmd, const char *cc);
 /* Whether anything in it has "{cc}". */
 bool specopts_has_cc(const struct specopts *s);
+bool specopts_text_has_cc(const char *text);
 /* TEXT with "{cc}" (but not "{{cc}}") replaced; new. */
 char *specopts_replace_cc(const char *text, const char *cc);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/cli/subtree.h"
 
+#include <errno.h>
 #include <string.h>
 #include "src/cli/place.h"
 
@@ -20,6 +21,20 @@ static void note(struct strbuf *list, const char *name)
             return;
     }
     strbuf_addf(list, "%s%s", list->len ? ", " : "", name);
+}
+
+char *subtree_uri(struct hbatch *h, json_object *job, struct error *err)
+{
+    struct place at;
+    (void)h;
+    if (!place_of_job(job, &at))
+        return error_null(err, ENOENT, "its instance is not ready");
+    char *uri =
+        at.host ? error_null(err, EHOSTUNREACH,
+                             "its instance is on host %s: it can be asked there", at.host)
+                : place_uri(&at, false);
+    place_fini(&at);
+    return uri;
 }
 
 struct hbatch *subtree_open(struct subtree *s, const struct cli *cli, json_object *job)

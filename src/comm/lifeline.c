@@ -555,6 +555,12 @@ int lifeline_peers(struct lifeline *l, char *const *addresses, unsigned size,
     return 0;
 }
 
+void lifeline_number(struct lifeline *l, unsigned rank)
+{
+    if (l)
+        l->rank = rank;
+}
+
 void lifeline_follow(struct lifeline *l, unsigned leader)
 {
     if (!l || l->closing || (l->leader == leader && l->out))

@@ -53,6 +53,9 @@ void lifeline_close(struct lifeline *l);
  * addresses). Empty for no lifeline. */
 char *lifeline_address(const struct lifeline *l);
 
+/* It is that of RANK: one that joins knows it late, but before lifeline_peers. */
+void lifeline_number(struct lifeline *l, unsigned rank);
+
 /* The addresses of all SIZE ranks (copied; NULL or empty: that rank has none), and the
  * instance's secret, the same on all: 1 to GREETING_SECRET_MAX printable characters without
  * blanks.  Until this call nobody is followed, and who connects waits.  It may be called again,

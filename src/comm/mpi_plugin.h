@@ -4,18 +4,21 @@
  * The plugin (hbatch_mpi.so) is the only part of hbatch that links MPI; hbatch-instance loads
  * it when it has more than one rank, so that an instance of one node neither waits for
  * MPI_Init nor maps MPI's libraries.  All calls come from one thread (MPI_THREAD_FUNNELED);
- * none but the collectives blocks. */
+ * none but the collectives, and what changes who is there, blocks.
+ *
+ * Ranks are those of the start; who joins later is numbered on from there, on each rank, and a
+ * number is never used again. */
 #ifndef HBATCH_COMM_MPI_PLUGIN_H
 #define HBATCH_COMM_MPI_PLUGIN_H
 
 #include <stddef.h>
 
 /* Messages between an instance and the program that spawned it (MPI_Comm_spawn), on their intercommunicator:
- * PROTOCOL, section 6. */
+ * PROTOCOL, section 7. */
 #define MPI_SPAWNER_TAG 8421
 
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 6
+#define MPI_PLUGIN_VERSION 7
 
 #define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
 
@@ -68,20 +71,37 @@ struct mpi_plugin {
     void (*usage_start)(const double *mine);
     int (*usage_busy)(void);
 
-    /* Rank RANK is dead: forget what was sent to it. */
-    void (*forget)(int rank);
-    /* Collectives go on among RANKS (N of them, ascending, with this one; the others are dead):
-     * a communicator made by MPI_Comm_create_group, which needs nothing from the dead.  What was
-     * posted on the old one is abandoned; the first of RANKS sends the stream.  Called by all of
-     * RANKS with the same GENERATION; a rank whose call does not return is ended by SIGALRM. */
-    void (*reform)(const int *ranks, int n, int generation);
+    /* Rank RANK is dead, or (PLANNED) has left: forget what was sent to it. */
+    void (*forget)(int rank, int planned);
+    /* Collectives go on among RANKS (N of them, ascending, with this one; the others are dead, or
+     * have left): a communicator made by MPI_Comm_create_group, which needs nothing from these.  What
+     * was posted on the old one is abandoned, unless that was PLANNED: then all have taken the last
+     * epoch (settle).  The first of RANKS sends the stream.  Called by all of RANKS with the same
+     * GENERATION; a rank whose call does not return is ended by SIGALRM, with a sentence. */
+    void (*reform)(const int *ranks, int n, int generation, int planned);
+    /* Of one that leaves: complete its part in collectives, after the last epoch. */
+    void (*settle)(void);
+
+    /* A port for grow: its name into NAME. -1 with TEXT: this MPI cannot. */
+    int (*open_port)(char *name, size_t size, char *text, size_t text_size);
+    void (*close_port)(const char *name);
+    /* All members, after the last epoch: accept N others, which call join.  The stream goes on with
+     * them.  -1 with TEXT, on all: without them; which does not return in time ends as for
+     * reform. */
+    int (*grow)(const char *port, int n, char *text, size_t size);
+    /* All ranks of this MPI_COMM_WORLD, before anything else: join those who listen at PORT.  The
+     * ranks are numbered anew: members in their order, then those of this call. */
+    int (*join)(const char *port, char *text, size_t size);
+    /* Send DATA (malloc'ed) to rank DST, of any size; take it there, which blocks. */
+    void (*give)(int dst, char *data, size_t len);
+    char *(*receive)(int src, size_t *len);
 
     /* Receive what has arrived, complete what was sent, move the collectives on.  Return the
      * number of messages and epochs received. */
     int (*progress)(const struct mpi_events *events, void *arg);
     /* Sends not yet complete, and collectives of the sender. */
     int (*pending)(void);
-    /* MPI_Finalize; after a loss it would wait for the dead: end the process with STATUS then. */
+    /* MPI_Finalize; when members have changed it would wait for some: end the process with STATUS then. */
     void (*finalize)(int status);
 };
 

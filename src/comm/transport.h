@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hwloc/bitmap.h>
 #include <uv.h>
 #include "src/comm/traffic.h"
 #include "src/common/error.h"
@@ -123,6 +124,36 @@ bool transport_is_lost(const struct transport *t, unsigned rank);
  * with the same LOST set and GENERATION (> 0, never the same again).  The leader repeats the
  * epochs that some rank may have missed; the others pass over those that they have. */
 void transport_reform(struct transport *t, int generation);
+
+/* --- ranks that come and go, in order (turns.c).  All change their members at the same point of the
+ * stream: the leader closes it with a line, and each rank then calls transport_grow or
+ * transport_shrink, after which it goes on. */
+
+/* Leader: when the epoch that is on its way is through, LINE is asked for: a new string, with its
+ * newline, that ends the next epoch, or NULL: nothing is wanted any more.  What was published so far
+ * is in that epoch, and nothing else.  THROUGH is called when all of it has left; OK false: a rank was
+ * lost meanwhile, and members are those that are left.  One at a time. */
+void transport_turn(struct transport *t, char *(*line)(void *arg),
+                    void (*through)(bool ok, void *arg), void *arg);
+/* Others, for that line: THROUGH is called when its epoch is over. */
+void transport_turn_here(struct transport *t, void (*through)(bool ok, void *arg),
+                         void *arg);
+/* The name of a port that others can connect to. -1 with err: this MPI has none. */
+int transport_open_port(struct transport *t, char *name, size_t size, struct error *err);
+void transport_close_port(struct transport *t, const char *name);
+/* Members: take on N ranks, which call transport_join; they are numbered from the present size.  They
+ * begin with the epoch that is the last one here.  Blocks.  -1 with err: members are as before. */
+int transport_grow(struct transport *t, const char *port, unsigned n, struct error *err);
+/* N ranks there will be, IDS[i] by MPI's numbers: members in their order, then all of this program's
+ * MPI_COMM_WORLD, which call this; SIZE: of the instance then. */
+int transport_join(struct transport *t, const char *port, const unsigned *ids, unsigned n,
+                   unsigned size, struct error *err);
+/* RANKS leave, all members call it: those take no part in the stream any more, and are to flush
+ * and end; the others go on without them.  GENERATION: as for transport_reform. */
+void transport_shrink(struct transport *t, hwloc_const_bitmap_t ranks, int generation);
+/* DATA (malloc'ed, taken over) to rank DST; and there, which blocks. */
+void transport_give(struct transport *t, unsigned dst, void *data, size_t len);
+void *transport_take(struct transport *t, unsigned src, size_t *len);
 
 /* Reduce USAGE numbers to the leader: half summed, half by maximum.  Called on all ranks in the same
  * order (an epoch's line asks for it); RESULT is called there. */

@@ -72,7 +72,9 @@ static void on_init(struct exec *x, json_object *msg)
     }
     jsonutil_number(jsonutil_get(msg, "clock"), &ahead);
     time_correct(ahead); /* of events and expirations */
-    if (node->rank != x->rank)
+    if (!x->node)        /* a rank that joins an instance is numbered late */
+        x->rank = node->rank;
+    else if (node->rank != x->rank)
         log_warning("init: this is the executor of rank %u, not %u", x->rank, node->rank);
     if (!x->node)
         timer_start(&x->warm, x->loop, WARM_SECONDS, on_warm, x);
@@ -221,6 +223,28 @@ static void on_pmi(struct exec *x, json_object *msg)
         pmi_deliver(pmi, inner);
 }
 
+static void on_nspace(struct exec *x, json_object *msg)
+{
+    struct error err;
+    uint64_t id;
+    struct job *job = message_job(x, msg, &id);
+    cleanup_json json_object *o = json_object_new_object();
+    json_object *env = json_object_new_object();
+    json_object_object_add(o, "m", json_object_new_string("nspace"));
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
+    json_object_object_add(o, "env", env);
+    if (!job)
+        error_set(&err, ENOENT, "it has ended");
+    if (!job || job_late_pmi(job, env, &err) < 0) {
+        json_object_object_del(o, "env");
+        json_object_object_add(o, "error", json_object_new_string(err.text));
+    }
+    size_t len;
+    const char *text = json_object_to_json_string_length(
+        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    conn_tell_surely(x->conn, text, len);
+}
+
 static void on_acked(struct exec *x, json_object *msg)
 {
     int64_t seq = 0;
@@ -250,7 +274,7 @@ static const struct {
     {"start", on_start}, {"acked", on_acked}, {"spec", on_spec},   {"unspec", on_unspec},
     {"env", on_env},     {"kill", on_kill},   {"end", on_end},     {"stdin", on_stdin},
     {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},     {"unread", on_unread},
-    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew},
+    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew}, {"nspace", on_nspace},
 };
 
 void exec_message(struct exec *x, json_object *msg)
@@ -460,7 +484,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     struct exec *x = xcalloc(1, sizeof(*x));
     cleanup_free char *spool = xasprintf("%s/output-%u.spool", rundir, rank);
     x->loop = loop;
-    x->rank = rank;
+    x->rank = x->number = rank;
     x->rundir = xstrdup(rundir);
     x->signals.fd = -1;
     x->socket_path = path_of(listen);
@@ -506,7 +530,8 @@ void exec_destroy(struct exec *x)
         x->deserted = false;
     conn_destroy(x->conn);
     if (x->deserted)
-        rundir_leave(x->rundir, x->rank, x->socket_path, x->node && x->node->own_rundir);
+        rundir_leave(x->rundir, x->number, x->socket_path,
+                     x->node && x->node->own_rundir);
     if (x->io)
         io_close(x->io, &x->signals);
     io_destroy(x->io);

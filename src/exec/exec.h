@@ -23,6 +23,7 @@
 struct exec {
     uv_loop_t *loop;
     unsigned rank;
+    unsigned number; /* in the names of its files */
     char *rundir;
 
     struct node *node; /* NULL until the first init */

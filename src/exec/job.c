@@ -292,7 +292,7 @@ static void judge(struct job *job, const struct task *task, int status, bool unc
     else if (job->pmi && job->ntasks > 1 && WIFSIGNALED(status))
         job_exception(job, "exec", 0, "task %u on host %s %s", task->rank,
                       job->x->node->host, how);
-    else if (unclean && job->ntasks > 1)
+    else if (unclean && job->ntasks > 1 && !(o->instance && status == 0))
         job_exception(job, "exec", 0, "task %u on host %s %s without MPI_Finalize",
                       task->rank, job->x->node->host, how);
     else

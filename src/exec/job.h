@@ -96,6 +96,9 @@ void job_free_all(struct exec *x);
 
 /* Create the job's PMI servers if its programs want some (job_pmi.c). */
 int job_start_pmi(struct job *job, struct error *err);
+/* Of an instance with one task that runs, and was started without: it is about to load MPI, and is to
+ * set the variables of ENV, an object that is filled here. */
+int job_late_pmi(struct job *job, json_object *env, struct error *err);
 extern const struct pmi_ops job_pmi_ops;
 /* Values for templates; TASK may be NULL. */
 void job_template_vars(struct job *job, const struct task *task,

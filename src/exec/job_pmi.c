@@ -133,8 +133,6 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
         .parent_id = (uint64_t)parent_id,
         .parent_nspace = jsonutil_string(jsonutil_get(parent, "nspace")),
         .parent_rank = (unsigned)parent_rank,
-        .parent_port =
-            parent ? envset_get(job->spec->apps[0].env, "OMPI_PARENT_PORT") : NULL,
         .preput = jsonutil_get(job->start, "preput"),
         .kinds = job->pmi_kinds,
     };
@@ -142,22 +140,56 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
     return job->pmi ? 0 : -1;
 }
 
+/* An instance loads MPI when it has several ranks, or joins one that has, or for a program that spawned it. */
+static int wanted_by_instance(const struct job *job)
+{
+    if (job->ntasks == 1 && !jobspec_attr(job->spec->js, "system.grant") &&
+        !jsonutil_get(job->start, "parent"))
+        return PMI_NONE;
+    return strcmp(MPI_FLAVOUR, "mpich") == 0 ? PMI_WIRE : PMI_PMIX;
+}
+
 int job_start_pmi(struct job *job, struct error *err)
 {
     int wanted = job->spec->options.pmi;
-    bool spawned = jsonutil_get(job->start, "parent") != NULL;
-    if (job->spec->options
-            .instance) /* it loads MPI when there are several ranks, or those that spawned it */
-        wanted = job->ntasks == 1 && !spawned        ? PMI_NONE
-                 : strcmp(MPI_FLAVOUR, "mpich") == 0 ? PMI_WIRE
-                                                     : PMI_PMIX;
+    if (job->spec->options.instance)
+        wanted = wanted_by_instance(job);
     job->pmi_kinds = wanted == PMI_AUTO ? detect_job(job) : (unsigned)wanted;
-    if (wanted == PMI_AUTO && spawned)
+    if (wanted == PMI_AUTO && jsonutil_get(job->start, "parent"))
         job->pmi_kinds |= PMI_PMIX | PMI_WIRE; /* spawned: by an MPI program */
     if (job->pmi_kinds == PMI_NONE)
         return 0;
     struct pmi *pmi = exec_pmi(job->x, err);
     return pmi ? create(job, pmi, err) : -1;
+}
+
+/* "K=V" into a JSON object. */
+static void add_variable(void *arg, char *kv)
+{
+    json_object *env = arg;
+    size_t n = strcspn(kv, "=");
+    cleanup_free char *name = xstrndup(kv, n);
+    json_object_object_add(env, name, json_object_new_string(kv[n] ? kv + n + 1 : ""));
+    free(kv);
+}
+
+int job_late_pmi(struct job *job, json_object *env, struct error *err)
+{
+    int fd = -1;
+    if (!job->spec->options.instance || job->ntasks != 1 || job->nlocal != 1)
+        return error_set(err, EINVAL, "it is not an instance of one node");
+    if (strcmp(MPI_FLAVOUR, "mpich") == 0)
+        return error_set(err, ENOTSUP,
+                         "with MPICH an instance of one node cannot have more; ask for "
+                         "two or more nodes at its start");
+    if (!job->pmi) {
+        struct pmi *pmi = exec_pmi(job->x, err);
+        job->pmi_kinds = PMI_PMIX;
+        if (!pmi || create(job, pmi, err) < 0)
+            return -1;
+        pmi_task_started(job->pmi, job->tasks[0].rank, job->tasks[0].pid);
+    }
+    return pmi_task_prepare(job->pmi, job->tasks[0].rank, add_variable, env, &fd, err);
 }
 
 /* --- what pmi asks of the executor ----------------------------------------------------------- */

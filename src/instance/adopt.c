@@ -120,6 +120,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
             adopt_waiting(ld, job);
     }
     ld->adopting = false;
+    grant_adopt(ld);
     if (rp->shutdown) /* in its first turn, when there is a way to the executors */
         ld->shut_down_as = xstrdup(rp->shutdown);
     leader_wake(ld);

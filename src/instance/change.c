@@ -201,6 +201,17 @@ void change_node_done(struct leader *ld, const struct job *job, unsigned index,
     publish(ld, &b);
 }
 
+void change_released(struct leader *ld, const struct job *job, const struct rset *r)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_free char *ranks = rset_ranks(r);
+    begin(&b, "release", job);
+    add_string(&b, "ranks", ranks);
+    publish(ld, &b);
+}
+
 static void tell_event(struct leader *ld, const struct job *job, const char *line,
                        size_t len)
 {

@@ -25,6 +25,8 @@ void change_ended(struct leader *ld, const struct job *job);
 /* Node INDEX of a job of several is done, others are not. */
 void change_node_done(struct leader *ld, const struct job *job, unsigned index,
                       int status, json_object *report);
+/* R is no longer the job's. */
+void change_released(struct leader *ld, const struct job *job, const struct rset *r);
 /* LINE (RFC 18, with its newline) was added to the job's log; all of the log was. */
 void change_event(struct leader *ld, const struct job *job, const char *line);
 void change_log(struct leader *ld, const struct job *job);

@@ -181,7 +181,12 @@ json_object *gather_prepare(struct instance *in, struct error *err)
                      : node_discover(&in->options, in->world, in->by_mpirun, err);
     if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))
         return NULL;
-    bool several = in->world_size > 1 || in->options.recover || in->sub.spawned;
+    if (in->sub.told) {
+        json_object_object_add(node, "job", json_object_new_int64(in->sub.id));
+        json_object_object_add(node, "node", json_object_new_int64(in->sub.node));
+    }
+    bool several = (in->world_size > 1 || in->options.recover || in->sub.spawned) &&
+                   !in->options.join;
     bool anew = !in->options.recover && in->world > 0;
     if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
         return NULL;
@@ -289,6 +294,14 @@ static int share_store(struct instance *in, json_object **nodes, json_object *ne
         open_store(in, in->rank, false, &why) < 0)
         return error_set(err, why.code, "%s", why.text);
     return 0;
+}
+
+int gather_copy(struct instance *in, const unsigned char *data, size_t len,
+                struct error *err)
+{
+    cleanup_free char *path = store_path_of(in, in->rank);
+    return store_copy_in(path, data, len, err) < 0 ? -1
+                                                   : open_store(in, in->rank, false, err);
 }
 
 /* NODES, by MPI's numbers, are what is left of an instance. */

@@ -16,7 +16,7 @@ struct instance {
     struct parent *parent;   /* leader of a sub-instance */
     struct spawner *spawner; /* leader of one that a program spawned */
     uv_loop_t loop;
-    uv_signal_t signals[5];
+    uv_signal_t signals[5], passed[8];
     unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
     bool by_mpirun;             /* or mpiexec; not by srun, nor alone */
@@ -32,7 +32,12 @@ struct instance {
     struct replica *replica; /* of the others: the leader's tables */
     struct store *store;     /* until one of these has it */
     struct members *members; /* NULL: one rank */
+    struct turn *turn;       /* members are about to change, or NULL */
+    struct grow *grow;       /* leader of a sub-instance that can take on ranks */
+    struct shrink *shrink;   /* leader of one from which some are to leave */
     struct router *router;
+    bool resized;        /* ranks have joined or left */
+    char *told_nodes;    /* where it has ranks, as the parent was told; NULL: not yet */
     unsigned generation; /* of leaders */
     uint64_t epoch;      /* of the state stream that the store has */
     pid_t program;       /* 0: none (yet, or any more) */
@@ -50,6 +55,9 @@ static inline void add_str(json_object *o, const char *key, const char *s)
         json_object_object_add(o, key, json_object_new_string(s));
 }
 
+/* The router's callback, and turn.h's: this rank ends, its executor first. */
+void instance_quit(void *arg);
+
 /* What this rank brings along: its run directory, node, executor and (where there are others) store.
  * NULL with err set: it cannot take part. */
 json_object *gather_prepare(struct instance *in, struct error *err);
@@ -57,6 +65,9 @@ json_object *gather_prepare(struct instance *in, struct error *err);
  * started again; the leader's description to all.  NODE is taken over.  -1 with err set;
  * in->agreed tells whether all ranks know that. */
 int gather(struct instance *in, json_object *node, struct error *err);
+/* The store of a rank that joins is a copy: DATA, of LEN bytes. */
+int gather_copy(struct instance *in, const unsigned char *data, size_t len,
+                struct error *err);
 /* The rank is here, and its instance may be started again from what it leaves. */
 void gather_sign(const struct instance *in);
 /* It ends: who loses its connection need not wait. */

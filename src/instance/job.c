@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/instance/depend.h"
 #include "src/job/jsonutil.h"
@@ -175,6 +176,7 @@ void job_except(struct job *job, const char *type, int severity, const char *not
 static void drop_placement(struct job *job)
 {
     placement_destroy(take(job->pl));
+    rset_destroy(take(job->held));
     taskmap_destroy(take(job->map));
     free(take(job->nodes));
     free(take(job->input_taken));
@@ -223,6 +225,57 @@ void job_node_done(struct job *job, unsigned index, int status, json_object *rep
     if (!job->output)
         job->output = json_object_new_array_ext(1);
     json_object_array_add(job->output, entry);
+}
+
+const struct rset *job_held(const struct job *job)
+{
+    return job->held ? job->held : job->pl ? job->pl->rset : NULL;
+}
+
+static void add_node(struct rset *r, const struct rset_node *node)
+{
+    rset_add(r, node->rank, node->host, node->cores, node->gpus);
+}
+
+struct rset *job_release(struct job *job, hwloc_const_bitmap_t ranks)
+{
+    const struct rset *all = job->pl ? job->pl->rset : NULL;
+    struct rset *gone = rset_create(), *held = rset_create();
+    for (size_t i = 0; all && job->nodes && i < all->nnodes; i++) {
+        struct job_node *node = &job->nodes[i];
+        if (node->done && !node->released &&
+            hwloc_bitmap_isset(ranks, all->nodes[i].rank)) {
+            node->released = true;
+            add_node(gone, &all->nodes[i]);
+        } else if (!node->released) {
+            add_node(held, &all->nodes[i]);
+            held->nslots += job->pl->nslots[i];
+        }
+    }
+    if (gone->nnodes == 0) {
+        rset_destroy(gone);
+        rset_destroy(held);
+        return NULL;
+    }
+    held->starttime = all->starttime;
+    held->expiration = all->expiration;
+    rset_destroy(job->held);
+    job->held = held;
+    return gone;
+}
+
+hwloc_bitmap_t job_returned(const struct job *job)
+{
+    const char *text = jsonutil_string(jsonutil_get(job->memo, "returned"));
+    hwloc_bitmap_t ranks = text ? idset_decode(text, NULL) : NULL;
+    return ranks ? ranks : hwloc_bitmap_alloc();
+}
+
+jobid_t job_grant_of(const struct jobspec *spec)
+{
+    int64_t id = 0;
+    jsonutil_int(jobspec_attr(spec, "system.grant"), 1, INT64_MAX, &id);
+    return (jobid_t)id;
 }
 
 int job_node_index(const struct job *job, unsigned rank)

@@ -31,6 +31,8 @@ struct submission {
     char *key;       /* its client's (keys.h), or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
+    jobid_t
+        grant; /* the job, an instance, that these are more nodes for (grant.c), or 0 */
     struct depend_wish *wishes; /* its dependencies, NULL: none */
     size_t nwishes;
     json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
@@ -62,13 +64,15 @@ struct job {
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
+    struct rset *held;    /* what is left of it since nodes were released; NULL: all */
     struct taskmap *map;
     char *unmapped; /* why the map that was asked for is not possible */
     unsigned ntasks;
     unsigned nodes_starting, nodes_running; /* reports still to come */
     struct job_node {
-        bool started, done;          /* was reported */
-    } * nodes;                       /* [nnodes] */
+        bool started, done; /* was reported */
+        bool released;      /* done, and others may have what the job had there */
+    } * nodes;              /* [nnodes] */
     struct job_exception *exception; /* the worst one */
     json_object
         *output; /* [[rank, report], ...] what finish reports said of captured output */
@@ -76,10 +80,12 @@ struct job {
     struct dependency *deps; /* [ndeps] what it waits for, or waited */
     size_t ndeps, ndeps_left, deps_met_first;
     struct dependency *dependents; /* of other jobs, on this one */
-    char *reason;                  /* why it is in state DEPEND */
-    json_object *memo;             /* what was noted of it (RFC 21, memo), or NULL */
-    struct strbuf log;             /* RFC 18 lines */
-    struct stream *streams;        /* that attach to it */
+    unsigned ngrants;              /* active jobs that are grants for it */
+    double widowed;    /* a grant whose base is over: when it is ended; 0: it is not */
+    char *reason;      /* why it is in state DEPEND */
+    json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
+    struct strbuf log; /* RFC 18 lines */
+    struct stream *streams; /* that attach to it */
 };
 
 struct jobtable;
@@ -109,6 +115,16 @@ void job_await_nodes(struct job *job);
 /* Its node INDEX is done, with the greatest wait STATUS of its tasks; REPORT: the finish event's
  * context, or NULL. */
 void job_node_done(struct job *job, unsigned index, int status, json_object *report);
+/* What it has now, of its placement; NULL: nothing. */
+const struct rset *job_held(const struct job *job);
+/* Those nodes of RANKS that are done are no longer its: what it had there, a new set, or NULL if
+ * there is none. */
+struct rset *job_release(struct job *job, hwloc_const_bitmap_t ranks);
+/* The nodes that it means to give back as soon as its tasks there have ended (job.return), a new
+ * set of ranks. */
+hwloc_bitmap_t job_returned(const struct job *job);
+/* The job that SPEC says to be a grant for, or 0. */
+jobid_t job_grant_of(const struct jobspec *spec);
 /* Which node of its placement is RANK, or -1. */
 int job_node_index(const struct job *job, unsigned rank);
 enum job_result job_result_of(const struct job *job);

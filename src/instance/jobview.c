@@ -65,7 +65,7 @@ static void add_shape(json_object *o, const struct job *job)
         add_int(o, "ngpus", (int64_t)slots * shape->gpus_per_slot);
         return;
     }
-    const struct rset *r = job->pl->rset;
+    const struct rset *r = job_held(job);
     cleanup_free char *nodelist = rset_nodelist(r), *ranks = rset_ranks(r);
     add_int(o, "ntasks", job->ntasks);
     add_int(o, "nnodes", (int64_t)r->nnodes);
@@ -108,6 +108,8 @@ json_object *jobview_active(const struct job *job, double left)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
+    if (job->sub->grant)
+        add_int(o, "grant", (int64_t)job->sub->grant);
     if (job->memo) {
         json_object_object_add(o, "memo", json_object_get(job->memo));
         add_str(o, "uri", jsonutil_string(jsonutil_get(job->memo, "uri")));
@@ -179,5 +181,39 @@ json_object *jobview_nodes(const struct pool *pool)
     }
     json_object *result = json_object_new_object();
     json_object_object_add(result, "nodes", nodes);
+    return result;
+}
+
+/* A node counts as free when some core of it is, and as allocated when some is not. */
+json_object *jobview_totals(const struct pool *pool)
+{
+    enum { ALL, UP, ALLOCATED, FREE, KINDS };
+    static const char *const names[] = {"all", "up", "allocated", "free"};
+    int64_t sums[KINDS][3] = {{0}};
+    for (size_t i = 0; i < pool_nnodes(pool); i++) {
+        struct pool_node node = pool_nth(pool, i);
+        int cores = hwloc_bitmap_weight(node.cores),
+            gpus = hwloc_bitmap_weight(node.gpus);
+        int idle = hwloc_bitmap_weight(node.free_cores),
+            idle_gpus = hwloc_bitmap_weight(node.free_gpus);
+        bool up = node.state == POOL_UP;
+        const int64_t here[KINDS][3] = {
+            [ALL] = {1, cores, gpus},
+            [UP] = {up, up ? cores : 0, up ? gpus : 0},
+            [ALLOCATED] = {idle < cores, cores - idle, gpus - idle_gpus},
+            [FREE] = {up && idle > 0, up ? idle : 0, up ? idle_gpus : 0},
+        };
+        for (int k = 0; k < KINDS; k++)
+            for (int j = 0; j < 3; j++)
+                sums[k][j] += here[k][j];
+    }
+    json_object *result = json_object_new_object();
+    for (int k = 0; k < KINDS; k++) {
+        json_object *o = json_object_new_object();
+        add_int(o, "nnodes", sums[k][0]);
+        add_int(o, "ncores", sums[k][1]);
+        add_int(o, "ngpus", sums[k][2]);
+        json_object_object_add(result, names[k], o);
+    }
     return result;
 }

@@ -7,12 +7,14 @@
 #include "src/instance/job.h"
 #include "src/store/store.h"
 
-/* All three return new objects. */
+/* All return new objects. */
 /* LEFT: seconds to the end of the instance, INFINITY if there is none. */
 json_object *jobview_active(const struct job *job, double left);
 /* ENTRY has a run. */
 json_object *jobview_stored(const struct store_entry *entry);
 /* {"nodes":[...]}: resource.list's result. */
 json_object *jobview_nodes(const struct pool *pool);
+/* {"all":{"nnodes","ncores","ngpus"},"up":..,"allocated":..,"free":..} */
+json_object *jobview_totals(const struct pool *pool);
 
 #endif

@@ -81,8 +81,7 @@ void specs_dropped(const struct text *t, void *arg)
     hwloc_bitmap_foreach_begin(rank, t->known)
     {
         json_object *o = json_object_new_object();
-        json_object_object_add(
-            o, "m", json_object_new_string(t->kind == TEXT_ENV ? "unenv" : "unspec"));
+        json_object_object_add(o, "m", json_object_new_string("unspec"));
         json_object_object_add(o, "h", json_object_new_string(t->name));
         exec_send(ld, (unsigned)rank, o);
     }

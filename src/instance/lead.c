@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/lead.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "src/common/log.h"
 #include "src/common/path.h"
 #include "src/common/util.h"
 #include "src/instance/front.h"
+#include "src/instance/grow.h"
+#include "src/instance/obey.h"
+#include "src/instance/shrink.h"
 #include "src/instance/spawner.h"
 
 /* A rank that is alone leaves without the others. */
@@ -57,20 +62,27 @@ static void on_changed(void *arg)
 {
     struct instance *in = arg;
     parent_touch(in->parent);
+    shrink_look(in);
+    grow_tell(in);
 }
 
 static json_object *on_stats(void *arg)
 {
     struct instance *in = arg;
-    return leader_stats(in->leader);
+    return leader_summary(in->leader);
 }
 
-static const struct parent_ops parent_ops = {.stats = on_stats, .gone = on_parent_gone};
+static const struct parent_ops parent_ops = {
+    .stats = on_stats, .gone = on_parent_gone, .order = obey_order};
 
 void lead_tell_parent(struct instance *in)
 {
-    if (in->sub.told)
-        in->parent = parent_create(&in->loop, &in->sub, in->uri, &parent_ops, in);
+    if (!in->sub.told)
+        return;
+    in->parent = parent_create(&in->loop, &in->sub, in->uri, &parent_ops, in);
+    if (in->transport)
+        grow_listen(in);
+    shrink_watch(in);
 }
 
 /* --- the program that spawned this instance ------------------------------------------------------ */
@@ -84,7 +96,7 @@ static void on_spawner_line(struct client *c, char *line, size_t len, void *arg)
 static void on_spawner_gone(struct client *c, void *arg)
 {
     struct instance *in = arg;
-    leader_client_gone(in->leader, c);
+    leader_client_gone(in->leader, c, false);
 }
 
 /* The parent is not to end this instance with the program's job. */
@@ -211,7 +223,7 @@ static void on_lead(void *arg)
     }
     router_new_leader(in->router, in->leader);
     lead_tell_parent(in);
-    if (front_home(in) < 0)
+    if (front_home(in) < 0 && !in->options.no_program)
         front_lost(in);
 }
 
@@ -265,5 +277,47 @@ int lead_join(struct instance *in, struct error *err)
     int home = in->options.isvirtual ? -1 : front_home(in);
     in->members =
         members_create(&in->loop, in->transport, in->generation, home, &members_ops, in);
+    return 0;
+}
+
+int lead_joined(struct instance *in, json_object *described, struct error *err)
+{
+    in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
+    if (replica_restore(in->replica, err) < 0)
+        return -1;
+    members_join(in->members, in->transport, described, &members_ops, in);
+    return 0;
+}
+
+static struct transport *load_mpi(json_object *pmix, struct error *err)
+{
+    if (pmix) {
+        json_object_object_foreach(pmix, name, value)
+        {
+            setenv(name, json_object_get_string(value), 1);
+        }
+    }
+    return transport_create(err);
+}
+
+int lead_connect(struct instance *in, json_object *pmix, struct error *err)
+{
+    static const unsigned ids[] = {0};
+    struct leader_config config = {
+        .publish = publish, .published = published, .safe = safe, .describe = describe};
+    struct transport *transport = load_mpi(pmix, err);
+    if (!transport)
+        return -1;
+    if (transport_size(transport) != 1)
+        return error_set(err, EINVAL, "MPI has %u ranks, the instance has one",
+                         transport_size(transport));
+    transport_number(transport, ids, 1);
+    in->transport = transport;
+    in->members =
+        members_create(&in->loop, transport, in->generation, -1, &members_ops, in);
+    add_str(in->info, "mpi", transport_name(transport));
+    router_connect(in->router, transport, in->members);
+    leader_connect(in->leader, &config);
+    gather_sign(in);
     return 0;
 }

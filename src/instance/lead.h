@@ -18,6 +18,11 @@
 /* Collective, for an instance of several ranks: tables, from the store where it was started again, and
  * members. */
 int lead_join(struct instance *in, struct error *err);
+/* A rank that joins: tables, from the copy of the leader's store, and members, as DESCRIBED. */
+int lead_joined(struct instance *in, json_object *described, struct error *err);
+/* The leader, until now alone, is to have company: load MPI, with PMIX, variables for its environment,
+ * or NULL. */
+int lead_connect(struct instance *in, json_object *pmix, struct error *err);
 /* This rank leads, from the tables that it has, or from none. */
 int lead_start(struct instance *in, struct error *err);
 /* Leader of a sub-instance: be in touch with the parent. */

@@ -52,7 +52,7 @@ static void arm_timer(struct leader *ld, double now)
     if (end > 0 && now >= end)
         end += ld->end_grace + 1; /* for what the executors did not end */
     const double times[] = {end, sched_next_late(ld->sched), depend_next(ld),
-                            report_next(ld)};
+                            report_next(ld), grant_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > now)
@@ -156,6 +156,7 @@ static void on_check(uv_check_t *h)
         expire(ld, now);
     report_run(ld, now);
     depend_run(ld, now);
+    grant_run(ld, now);
     sched_run(ld->sched, now);
     arm_timer(ld, now);
     manager_end_unmapped(ld);
@@ -164,6 +165,7 @@ static void on_check(uv_check_t *h)
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
+    watch_turn(ld);
     if (ld->config.changed)
         ld->config.changed(ld->config.arg);
     if (ld->finish && jobtable_count(ld->jobs) == 0)
@@ -234,12 +236,16 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     uv_timer_init(config->loop, &ld->timer);
     uv_timer_init(config->loop, &ld->flush_timer);
     uv_timer_init(config->loop, &ld->late_timer);
+    uv_timer_init(config->loop, &ld->watch_timer);
+    uv_timer_init(config->loop, &ld->tie_timer);
     ld->check.data = ld->idle.data = ld->timer.data = ld->flush_timer.data = ld;
-    ld->late_timer.data = ld;
+    ld->late_timer.data = ld->watch_timer.data = ld->tie_timer.data = ld;
     uv_check_start(&ld->check, on_check);
     sched_set_end(ld->sched, config->expiration);
-    if (config->replica)
+    if (config->replica) {
         leader_adopt(ld, config->replica);
+        tie_await_clients(ld);
+    }
     replica_destroy(config->replica);
     leader_wake(ld); /* for the timer */
     return ld;
@@ -255,9 +261,12 @@ void leader_destroy(struct leader *ld)
 {
     if (!ld)
         return;
+    watch_client_gone(ld, NULL);
     stream_free_all(ld);
-    replies_forget(ld, NULL);
+    replies_forget(ld, NULL, true);
     gate_clear(ld);
+    orders_free_all(ld);
+    grow_client_gone(ld, NULL);
     sched_destroy(ld->sched);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         specs_put(ld->specs, take(job->sub->jobspec_text));
@@ -283,6 +292,8 @@ void leader_destroy(struct leader *ld)
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
     uv_close((uv_handle_t *)&ld->late_timer, NULL);
+    uv_close((uv_handle_t *)&ld->watch_timer, NULL);
+    uv_close((uv_handle_t *)&ld->tie_timer, NULL);
     uv_close((uv_handle_t *)&ld->idle, NULL);
     uv_close((uv_handle_t *)&ld->check, NULL);
 }
@@ -391,8 +402,13 @@ void leader_settle(struct leader *ld)
         log_error("%s", err.text);
 }
 
-void leader_client_gone(struct leader *ld, struct client *c)
+void leader_client_gone(struct leader *ld, struct client *c, bool may_return)
 {
-    stream_client_gone(ld, c);
-    replies_forget(ld, c);
+    watch_client_gone(ld, c);
+    stream_client_gone(ld, c, may_return);
+    orders_client_gone(ld, c);
+    grow_client_gone(ld, c);
+    replies_forget(ld, c, may_return);
+    if (may_return)
+        tie_await_clients(ld);
 }

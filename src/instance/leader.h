@@ -10,6 +10,8 @@
  *   depend.c   jobs that wait for others
  *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
  *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
+ *   tie.c      jobs of a connection     watch.c    who is told that something has changed
+ *   grant.c    more nodes for jobs      orders.c   what sub-instances are told to do
  */
 #ifndef HBATCH_INSTANCE_LEADER_H
 #define HBATCH_INSTANCE_LEADER_H
@@ -56,7 +58,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
 void leader_destroy(struct leader *ld); /* NULL is allowed */
 
 void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len);
-void leader_client_gone(struct leader *ld, struct client *c);
+/* MAY_RETURN: its rank is lost, and it may come back by another one. */
+void leader_client_gone(struct leader *ld, struct client *c, bool may_return);
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void leader_exec_lost(struct leader *ld, unsigned rank, bool restarted);
 /* Rank RANK is dead, or not heard any more.  Its tasks may live on, and it may come back with
@@ -68,8 +71,31 @@ void leader_set_generation(struct leader *ld, unsigned generation);
 void leader_finish(struct leader *ld, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
+/* Ranks come and go in order (turn.h).  NODES, [SIZE]: some have joined, by the end of it; they get no
+ * job before their executors have said hello.  RANK has left, which nobody used. */
+void leader_grow(struct leader *ld, json_object **nodes, unsigned size);
+void leader_shrink(struct leader *ld, unsigned rank);
+enum leader_use { LEADER_GONE, LEADER_LOST, LEADER_BUSY, LEADER_IDLE };
+enum leader_use leader_use_of(const struct leader *ld, unsigned rank);
+bool leader_has_queue(const struct leader *ld);
+bool leader_is_ending(const struct leader *ld);
+/* Why RANK is drained, NULL: it is not. */
+const char *leader_drained(const struct leader *ld, unsigned rank);
+void leader_drain(struct leader *ld, unsigned rank, bool drained, const char *reason);
+/* What has tasks on RANK ends soon, or is queued again; WHY: a sentence. */
+void leader_clear(struct leader *ld, unsigned rank, const char *why);
+/* All that was decided, for a rank that joins: a store as bytes, to be freed. */
+int leader_snapshot(struct leader *ld, unsigned char **data, size_t *len,
+                    struct error *err);
+/* The instance had one rank and may have others now: publish, published, safe and describe of
+ * CONFIG count from now on. */
+void leader_connect(struct leader *ld, const struct leader_config *config);
+/* The instance ends at WHEN, another time than that of config. */
+void leader_expire_at(struct leader *ld, double when);
 /* How many jobs are in which state, as job.stats tells it; a new object. */
 json_object *leader_stats(struct leader *ld);
+/* The same with "resources" (jobview_totals): what an instance tells its parent. */
+json_object *leader_summary(struct leader *ld);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

@@ -56,9 +56,17 @@ struct leader {
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
     struct reply **replies_end;
-    bool replies_fresh;  /* some wait for the commit */
-    struct gated *gated; /* lines for executors that wait for the second rank */
+    bool replies_fresh; /* some wait for the commit */
+    struct watcher *watchers;
+    uv_timer_t watch_timer; /* active: they are told then */
+    double watched_at;      /* when they were told; monotonic */
+    uv_timer_t tie_timer;   /* active: clients of tied jobs may come back until then */
+    struct gated *gated;    /* lines for executors that wait for the second rank */
     struct gated **gated_end;
+    struct listener *listeners; /* leaders of sub-instances that hear orders */
+    struct order *orders;       /* for those that do not at the moment */
+    struct grower *growers;     /* requests for more nodes that wait for their instance */
+    unsigned nwidows;           /* grants whose base is over, and that should end */
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
@@ -84,7 +92,7 @@ void reply_when_stored(struct leader *ld, const struct request *rq, json_object 
 void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result);
 void replies_stored(struct leader *ld); /* the commit was made */
 void replies_flush(struct leader *ld);  /* those that are safe */
-void replies_forget(struct leader *ld, struct client *c);
+void replies_forget(struct leader *ld, struct client *c, bool may_return);
 /* {"jsonrpc","method":METHOD,"params":PARAMS}; PARAMS is taken over. */
 void notify(struct client *c, const char *method, json_object *params);
 
@@ -95,7 +103,14 @@ struct rpc {
                 struct error *err);
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[]; /* ended by a NULL method */
+
+/* --- rpc_job.c */
+/* The active job that params.id names, or NULL with err set. */
+struct job *active_job(struct leader *ld, json_object *params, struct error *err);
+/* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
+bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
+                   jobid_t *first, uint64_t *count);
 
 /* --- manager.c: a job's life */
 struct submit_options {
@@ -122,6 +137,9 @@ void manager_node_started(struct leader *ld, struct job *job, unsigned index,
 /* Node INDEX of the job is done; REPORT: the finish event's context, or NULL. */
 void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
                            json_object *report, double when);
+/* What the job means to give back, of nodes where its tasks have ended, is free: it goes on with
+ * less. */
+void manager_give_back(struct leader *ld, struct job *job);
 /* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
@@ -131,8 +149,8 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
-/* Note MEMO, an object, of the job. */
-void manager_memo(struct leader *ld, struct job *job, json_object *memo);
+/* Note MEMO, an object, of the job; LOGGED: as an event as well. */
+void manager_memo(struct leader *ld, struct job *job, json_object *memo, bool logged);
 void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
@@ -209,12 +227,77 @@ void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);
 void stream_input(struct job *job, const struct client *c);
 void stream_input_ack(struct leader *ld, unsigned rank, json_object *msg);
 void stream_rank_lost(struct leader *ld, unsigned rank);
+/* Somebody has yet to get output from there. */
+bool stream_reads_from(const struct leader *ld, unsigned rank);
 /* RANK was not there, perhaps since before this leader; now its output can be read. */
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);
-void stream_client_gone(struct leader *ld, struct client *c);
+/* Jobs that it holds end, unless it MAY_RETURN. */
+void stream_client_gone(struct leader *ld, struct client *c, bool may_return);
 void stream_free_all(struct leader *ld);
+
+/* --- grant.c: jobs that are more nodes for a running sub-instance, their base */
+/* The ranks that BASE and its grants have, a new set; the nodes that it still waits for. */
+hwloc_bitmap_t grant_nodes(const struct leader *ld, const struct job *base);
+unsigned grant_pending_nodes(const struct leader *ld, const struct job *base);
+/* What JOB is a grant for, or NULL. */
+struct job *grant_base(const struct leader *ld, const struct job *job);
+/* Steps of a grant. */
+void grant_queued(struct leader *ld, struct job *g);
+void grant_placed(struct leader *ld, struct job *g);
+void grant_over(struct leader *ld, struct job *g); /* it is about to be freed */
+/* JOB, a grant or a base, has given R back. */
+void grant_released(struct leader *ld, struct job *job, const struct rset *r);
+/* Its pending grants are canceled; OVER: the others will be, if they do not end by themselves. */
+void grant_base_ends(struct leader *ld, const struct job *base, bool over);
+/* Something was noted of BASE. */
+void grant_noted(struct leader *ld, struct job *base);
+void grant_adopt(struct leader *ld);
+void grant_run(struct leader *ld, double now);
+double grant_next(const struct leader *ld); /* the next time for it, 0: none */
+
+/* --- rpc_grant.c */
+/* Something was noted of JOB; the executor of RANK has answered "nspace". */
+void grow_noted(struct leader *ld, struct job *job);
+void grow_prepared(struct leader *ld, unsigned rank, json_object *msg);
+void grow_job_over(struct leader *ld, const struct job *job);
+void grow_client_gone(struct leader *ld, const struct client *c); /* NULL: all */
+
+/* --- orders.c: what sub-instances are told to do */
+bool job_is_instance(const struct job *job);
+/* {"id","order":NAME}, to be completed and sent. */
+json_object *order_create(const struct job *job, const char *name);
+/* PARAMS is taken over, and sent as soon as the instance JOB listens; then RQ is answered (NULL:
+ * there is none). */
+void orders_send(struct leader *ld, const struct job *job, json_object *params,
+                 const struct request *rq);
+/* RANKS were drained, with REASON or NULL, or are not any more. */
+void orders_drain(struct leader *ld, hwloc_const_bitmap_t ranks, bool drained,
+                  const char *reason);
+/* RQ is of the leader of JOB, who thinks that the nodes DRAINED (which is changed) are. */
+void orders_subscribe(struct leader *ld, const struct request *rq, const struct job *job,
+                      hwloc_bitmap_t drained);
+void orders_client_gone(struct leader *ld, const struct client *c);
+void orders_job_over(struct leader *ld, const struct job *job);
+void orders_free_all(struct leader *ld);
+/* RQ's stream on the tied job ID holds it: the job ends with the client. */
+void stream_hold(struct leader *ld, const struct request *rq, jobid_t id);
+/* There is such a stream. */
+bool stream_holds(const struct job *job);
+
+/* --- watch.c */
+void watch_add(struct leader *ld, const struct request *rq);
+void watch_turn(struct leader *ld); /* something may have changed */
+/* C NULL: all of them. */
+void watch_client_gone(struct leader *ld, const struct client *c);
+
+/* --- tie.c */
+bool tie_is(const struct job *job);
+/* Job ID, if it is tied and nobody holds it, ends. */
+void tie_cut(struct leader *ld, jobid_t id);
+/* Connections were lost whose clients may come back. */
+void tie_await_clients(struct leader *ld);
 
 /* --- spawn.c */
 void spawn_request(struct leader *ld, unsigned from, json_object *msg);

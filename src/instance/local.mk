@@ -17,7 +17,12 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
-	src/instance/members.c src/instance/members.h \
+	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
+	src/instance/succession.c \
+	src/instance/turn.c src/instance/turn.h \
+	src/instance/grow.c src/instance/grow.h \
+	src/instance/shrink.c src/instance/shrink.h \
+	src/instance/join.c src/instance/join.h \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
@@ -32,10 +37,13 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/report.c \
+	src/instance/leader_nodes.c \
+	src/instance/obey.c src/instance/obey.h \
 	src/instance/stream.c \
-	src/instance/spawn.c \
 	src/instance/spawner.c src/instance/spawner.h \
 	src/instance/spawn_info.c src/instance/spawn_info.h \
+	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
+	src/instance/tie.c src/instance/watch.c \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \

@@ -20,10 +20,14 @@
 #include "src/instance/early.h"
 #include "src/instance/node.h"
 #include "src/instance/front.h"
+#include "src/instance/grow.h"
 #include "src/instance/instance.h"
+#include "src/instance/join.h"
 #include "src/instance/lead.h"
+#include "src/instance/shrink.h"
 #include "src/instance/spawner.h"
 #include "src/instance/surroundings.h"
+#include "src/instance/turn.h"
 #include "src/job/jsonutil.h"
 
 static void find_rank(struct instance *in)
@@ -43,8 +47,9 @@ static json_object *exec_init(const struct instance *in)
     json_object *node = in->nodes[in->rank];
     size_t universe = 0;
     for (unsigned i = 0; i < in->size; i++)
-        universe +=
-            json_object_array_length(json_object_object_get(in->nodes[i], "cores"));
+        if (!json_object_object_get(in->nodes[i], "left"))
+            universe +=
+                json_object_array_length(json_object_object_get(in->nodes[i], "cores"));
     json_object *o = json_object_new_object();
     add_str(o, "m", "init");
     json_object_object_add(o, "instance",
@@ -109,6 +114,14 @@ static bool is_for_restart(const struct instance *in, int *signum)
     return *signum == SIGTERM && in->transport && front_home(in) >= 0;
 }
 
+/* A warning, from the parent's time limit (--signal) or from a user: the program's affair. */
+static void on_passed(uv_signal_t *h, int signum)
+{
+    const struct instance *in = h->data;
+    if (in->program > 0)
+        kill(in->program, signum);
+}
+
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -120,6 +133,10 @@ static void on_signal(uv_signal_t *h, int signum)
                      execlink_pid(in->exec), in->program);
     } else if (is_for_restart(in, &signum)) {
         on_restart(in);
+    } else if (signum == SIGINT && in->sub.told) {
+        on_passed(h, signum);
+    } else if (signum == SIGTERM && in->options.join && !in->leader) {
+        router_recall(in->router); /* its grant was canceled, the instance goes on */
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
         in->status = 128 + signum;
         front_tell(in, signum);
@@ -132,6 +149,19 @@ static void on_signal(uv_signal_t *h, int signum)
     }
 }
 
+/* Of a sub-instance, which must not die of them. */
+static void start_passed(struct instance *in)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT,
+                                  SIGURG,  SIGXCPU, SIGPWR,  SIGWINCH};
+    _Static_assert(ARRAY_SIZE(numbers) == ARRAY_SIZE(in->passed), "room for each");
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&in->loop, &in->passed[i]);
+        in->passed[i].data = in;
+        uv_signal_start(&in->passed[i], on_passed, numbers[i]);
+    }
+}
+
 static void start_signals(struct instance *in)
 {
     static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
@@ -140,6 +170,8 @@ static void start_signals(struct instance *in)
         in->signals[i].data = in;
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
     }
+    if (in->sub.told)
+        start_passed(in);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
@@ -154,7 +186,7 @@ static void on_exec_gone(void *arg)
 }
 
 /* The router says so on each rank when the leader has no more work. */
-static void on_quit(void *arg)
+void instance_quit(void *arg)
 {
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
@@ -193,7 +225,7 @@ static int bring_up(struct instance *in, struct error *err)
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
-    if (in->size > 1 || in->options.recover || in->sub.spawned) {
+    if (in->size > 1 || in->options.recover || in->options.join || in->sub.spawned) {
         early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
@@ -211,7 +243,9 @@ static int bring_up(struct instance *in, struct error *err)
         json_object_put(take(node));
     if (!node)
         node = node_unusable(&in->options, in->world, err->text);
-    if (gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
+    if (in->options.join
+            ? join_instance(in, node, err) < 0
+            : gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
         return -1;
     early_stop(early);
     start_signals(in);
@@ -231,8 +265,10 @@ static int bring_up(struct instance *in, struct error *err)
         .usage = lead_usage,
         .socket = in->uri + strlen("local://"),
         .init = exec_init(in),
-        .quit = on_quit,
+        .quit = instance_quit,
         .restart = on_restart,
+        .turn = turn_told,
+        .recall = shrink_recall,
         .arg = in,
     };
     in->router = router_create(&config, err);
@@ -257,6 +293,8 @@ static void tear_down(struct instance *in)
         fprintf(stderr, "hbatch-instance: ended with exit code %d\n", in->status);
     if (in->transport)
         gather_sign_off(in);
+    grow_destroy(in);
+    shrink_destroy(in);
     parent_farewell(in->parent);
     parent_destroy(in->parent);
     spawner_destroy(in->spawner);
@@ -267,6 +305,9 @@ static void tear_down(struct instance *in)
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
         if (in->signals[i].data)
             uv_close((uv_handle_t *)&in->signals[i], NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(in->passed); i++)
+        if (in->passed[i].data)
+            uv_close((uv_handle_t *)&in->passed[i], NULL);
     if (in->patience.data)
         uv_close((uv_handle_t *)&in->patience, NULL);
     execlink_destroy(in->exec);
@@ -284,6 +325,7 @@ static void tear_down(struct instance *in)
     free(in->nodes);
     json_object_put(in->info);
     json_object_put(in->options.attrs);
+    free(in->told_nodes);
     free(in->rundir);
     free(in->uri);
 }

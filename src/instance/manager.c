@@ -38,33 +38,57 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     }
 }
 
-/* The environment is taken out of the jobspec and replaced by the name of its text. */
-static struct text *extract_environment(struct leader *ld, json_object *o)
+/* The environment that NAME stands for: that of a submission before, whose reply told the name. */
+static struct text *named_environment(struct leader *ld, const char *name,
+                                      struct error *err)
+{
+    struct text *t = specs_find(ld->specs, name);
+    if (t && t->kind == TEXT_ENV)
+        return specs_get(ld->specs, TEXT_ENV, t->data, t->len);
+    cleanup_free char *text = store_env_get(ld->store, name, NULL);
+    if (text)
+        return specs_get(ld->specs, TEXT_ENV, text, strlen(text));
+    return error_null(err, ENOENT,
+                      "jobspec: attributes.system.environment: no job here has an "
+                      "environment named '%s'",
+                      name);
+}
+
+/* The environment is taken out of the jobspec and replaced by the name of its text. -1 with err set. */
+static int extract_environment(struct leader *ld, json_object *o, struct text **env,
+                               struct error *err)
 {
     json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    json_object *env = jsonutil_get(system, "environment");
-    if (!env || !json_object_is_type(env, json_type_object))
-        return NULL;
+    json_object *value = jsonutil_get(system, "environment");
+    *env = NULL;
+    if (!value)
+        return 0;
+    if (json_object_is_type(value, json_type_string)) {
+        *env = named_environment(ld, json_object_get_string(value), err);
+        return *env ? 0 : -1;
+    }
     size_t len;
     const char *text = json_object_to_json_string_length(
-        env, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    struct text *t = specs_get(ld->specs, TEXT_ENV, text, len);
-    json_object_object_add(system, "environment", json_object_new_string(t->name));
-    return t;
+        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    *env = specs_get(ld->specs, TEXT_ENV, text, len);
+    json_object_object_add(system, "environment", json_object_new_string((*env)->name));
+    return 0;
 }
 
 static struct submission *make_submission(struct leader *ld, json_object *o,
                                           struct error *err)
 {
     /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *whole = jobspec_from_json(o, err);
-    if (!whole)
+    struct jobspec *spec = jobspec_from_json(o, err);
+    if (!spec)
         return NULL;
-    jobspec_destroy(whole);
     struct submission *sub = xcalloc(1, sizeof(*sub));
+    bool whole = jobspec_environment(spec) != NULL;
     sub->refs = 1;
-    sub->env_text = extract_environment(ld, o);
-    sub->spec = jobspec_from_json(o, err);
+    int rc = extract_environment(ld, o, &sub->env_text, err);
+    if (whole || rc < 0)
+        jobspec_destroy(spec);
+    sub->spec = rc < 0 ? NULL : whole ? jobspec_from_json(o, err) : spec;
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -119,7 +143,7 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
         if (parent && parent->pl)
-            return pool_satisfiable_beside(ld->pool, &req, parent->pl->rset, err);
+            return pool_satisfiable_beside(ld->pool, &req, job_held(parent), err);
     }
     return pool_satisfiable(ld->pool, &req, err);
 }
@@ -186,6 +210,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), count);
     sub->count = sub->left = count;
     sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
+    sub->grant = count == 1 ? job_grant_of(sub->spec) : 0;
     sub->key = opts->key ? xstrdup(opts->key) : NULL;
     if (opts->key)
         keys_add(ld->keys, opts->key, sub->first, count);
@@ -203,6 +228,8 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     } else
         queue_job(ld, sub, 0, -1, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
+    if (sub->grant)
+        grant_queued(ld, jobtable_find(ld->jobs, sub->first));
     submission_drop(sub); /* its jobs hold it */
     leader_wake(ld);
     return sub;
@@ -211,7 +238,8 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 static double job_expiration(const struct leader *ld, const struct job *job)
 {
     double limit = job->sj.duration > 0 ? job->t_run + job->sj.duration : 0;
-    double end = ld->config.expiration;
+    const struct job *base = grant_base(ld, job);
+    double end = base && base->expiration > 0 ? base->expiration : ld->config.expiration;
     return limit > 0 && end > 0 ? MIN(limit, end) : MAX(limit, end);
 }
 
@@ -229,6 +257,8 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     int rc = mapping_make(job, &err);
     job_event(ld, job, job->t_run, "alloc", NULL);
     change_placed(ld, job);
+    if (job->sub->grant)
+        grant_placed(ld, job);
     if (rc < 0) { /* the scheduler is in the middle of its pass: ended after it */
         job->unmapped = xstrdup(err.text);
         leader_wake(ld);
@@ -255,15 +285,31 @@ void manager_end_unmapped(struct leader *ld)
     }
 }
 
+/* R was the job's; NULL: all that it ever had. */
+static void tell_released(struct leader *ld, struct job *job, const struct rset *r,
+                          bool final)
+{
+    cleanup_free char *ranks = r ? rset_ranks(r) : xstrdup("all");
+    cleanup_free char *context =
+        xasprintf("{\"ranks\":\"%s\",\"final\":%s}", ranks, final ? "true" : "false");
+    job_event(ld, job, time_now(), "release", context);
+}
+
 static void job_over(struct leader *ld, struct job *job)
 {
     double now = time_now();
     depend_forget(ld, job);
     if (job->pl) {
-        job_event(ld, job, now, "release", "{\"ranks\":\"all\",\"final\":true}");
-        sched_end(ld->sched, job->pl->rset);
+        tell_released(ld, job, job->held, true);
+        sched_end(ld->sched, job_held(job));
         job_event(ld, job, now, "free", NULL);
     }
+    if (job->ngrants)
+        grant_base_ends(ld, job, true);
+    if (job->sub->grant)
+        grant_over(ld, job);
+    grow_job_over(ld, job);
+    orders_job_over(ld, job);
     job->t_inactive = now;
     job->state = JOB_INACTIVE;
     job_event(ld, job, now, "clean", NULL);
@@ -287,16 +333,25 @@ static void job_over(struct leader *ld, struct job *job)
     leader_wake(ld);
 }
 
+/* An element of an array: its times no longer tell its story. */
+static void keep_log(struct leader *ld, struct job *job)
+{
+    if (job->sub->count == 1 || job->logged)
+        return;
+    store_event(ld->store, job->sj.id, job->log.s);
+    job->logged = job->told = true;
+    change_log(ld, job);
+}
+
 /* Back to the queue, as if it had never started: what remains of the try is in its log. */
 static void requeue(struct leader *ld, struct job *job)
 {
     job_event(ld, job, time_now(), "requeue", NULL);
-    if (job->sub->count > 1 && !job->logged) { /* its times no longer tell its story */
-        store_event(ld->store, job->sj.id, job->log.s);
-        job->logged = job->told = true;
-        change_log(ld, job);
-    }
-    sched_end(ld->sched, job->pl->rset);
+    keep_log(ld, job);
+    grant_base_ends(ld, job, true);
+    grow_job_over(ld, job);
+    orders_job_over(ld, job);
+    sched_end(ld->sched, job_held(job));
     job_reset(job);
     change_requeued(ld, job);
     store_job_requeue(ld->store, job->sj.id);
@@ -320,6 +375,26 @@ static void job_cleanup(struct leader *ld, struct job *job, double when)
         job_event(ld, job, when, "finish", context);
     }
     job_over(ld, job);
+}
+
+void manager_give_back(struct leader *ld, struct job *job)
+{
+    /* ranks of a grant leave when the instance they are in has no need of them */
+    cleanup_bitmap hwloc_bitmap_t ranks =
+        job->sub->grant ? hwloc_bitmap_alloc_full() : job_returned(job);
+    struct rset *r = job_release(job, ranks);
+    if (!r)
+        return;
+    keep_log(ld, job);
+    tell_released(ld, job, r, false);
+    change_released(ld, job, r);
+    if (ld->config.publish)
+        record_run(ld->store, job);
+    sched_end(ld->sched, r);
+    if (job->sub->grant || job->ngrants)
+        grant_released(ld, job, r);
+    rset_destroy(r);
+    leader_wake(ld);
 }
 
 void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when)
@@ -354,6 +429,7 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     change_node_done(ld, job, index, status, report);
     if (ld->config.publish)
         record_run(ld->store, job);
+    manager_give_back(ld, job);
 }
 
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
@@ -378,6 +454,7 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
         job_cleanup(ld, job, time_now());
     else if (!job->ending) {
         job->ending = true;
+        grant_base_ends(ld, job, false);
         launch_end(ld, job, ld->end_grace, NULL);
     }
 }
@@ -419,14 +496,17 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
     leader_wake(ld);
 }
 
-void manager_memo(struct leader *ld, struct job *job, json_object *memo)
+void manager_memo(struct leader *ld, struct job *job, json_object *memo, bool logged)
 {
+    const int plain = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
     job_note(job, memo);
     if (job->sub->parent && jsonutil_get(memo, "detached"))
         stream_let_go(ld, job);
-    job_event(ld, job, time_now(), "memo",
-              json_object_to_json_string_ext(memo, JSON_C_TO_STRING_PLAIN |
-                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
+    if (logged)
+        job_event(ld, job, time_now(), "memo",
+                  json_object_to_json_string_ext(memo, plain));
     change_memo(ld, job, memo);
+    grow_noted(ld, job);
+    grant_noted(ld, job);
     leader_wake(ld);
 }

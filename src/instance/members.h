@@ -25,6 +25,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hwloc/bitmap.h>
+#include <json-c/json.h>
 #include <uv.h>
 #include "src/comm/transport.h"
 
@@ -51,6 +53,22 @@ struct members_ops {
 struct members *members_create(uv_loop_t *loop, struct transport *transport,
                                unsigned generation, int home,
                                const struct members_ops *ops, void *arg);
+/* A rank that joins later: it listens, and can tell ADDRESS (a new string), before it is one; then it is
+ * DESCRIBED by another one's members_describe, made when it was already among the addresses. */
+struct members *members_listen(uv_loop_t *loop);
+char *members_address(const struct members *m);
+json_object *members_describe(const struct members *m);
+void members_join(struct members *m, struct transport *transport, json_object *described,
+                  const struct members_ops *ops, void *arg);
+
+/* After transport_grow: the new ranks' ADDRESSES.  Before transport_shrink: RANKS are not missed. */
+void members_grow(struct members *m, json_object *addresses);
+void members_leave(struct members *m, hwloc_const_bitmap_t ranks);
+/* Members have changed in order, on all ranks: this is another set, with another GENERATION. */
+void members_turned(struct members *m, unsigned generation);
+/* Leader: nobody is being given up, so that members may change in order. */
+bool members_settled(const struct members *m);
+
 void members_start(struct members *m);
 /* The instance ends: nobody is missed from now on. */
 void members_stop(struct members *m);

@@ -278,6 +278,8 @@ struct rset *node_resources(json_object **nodes, unsigned size)
     struct rset *r = rset_create();
     for (unsigned i = 0; i < size; i++) {
         json_object *node = nodes[i];
+        if (jsonutil_get(node, "left"))
+            continue;
         size_t ncores = json_object_array_length(json_object_object_get(node, "cores"));
         size_t ngpus = json_object_array_length(json_object_object_get(node, "gpus"));
         cleanup_bitmap hwloc_bitmap_t cores = hwloc_bitmap_alloc();

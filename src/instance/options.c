@@ -27,6 +27,8 @@ enum {
     O_SUPERVISED,
     O_RECOVER,
     O_NO_PROGRAM,
+    O_JOIN,
+    O_IDLE_RETURN,
     O_FOREIGN
 };
 
@@ -80,6 +82,13 @@ static const struct {
     {{"no-program", no_argument, NULL, O_NO_PROGRAM},
      NULL,
      "run no program; the instance lives until it is told to end"},
+    {{"join", required_argument, NULL, O_JOIN},
+     "ADDRESS",
+     "join the instance whose leader is there, as more ranks of it\n(what hbatch "
+     "resource grow starts)"},
+    {{"idle-return", required_argument, NULL, O_IDLE_RETURN},
+     "DURATION",
+     "a sub-instance gives nodes back that had no work for so long"},
     {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
     {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
     {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
@@ -186,6 +195,13 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_NO_PROGRAM:
             o->no_program = true;
+            break;
+        case O_JOIN:
+            o->join = optarg;
+            break;
+        case O_IDLE_RETURN:
+            if (duration_decode(optarg, &o->idle_return, &err) < 0)
+                log_exit(1, "--idle-return: %s", err.text);
             break;
         case O_POLICY:
             if (!sched_policy_find(optarg))

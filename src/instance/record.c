@@ -44,13 +44,15 @@ void record_submission(struct store *store, const struct submission *sub, double
 /* Everything about JOB's run that is known by now. */
 static void put_run(struct store *store, const struct job *job, bool over)
 {
-    const struct rset *r = job->pl ? job->pl->rset : NULL;
+    /* R of a job that runs is all of its placement, which its task map is for: the log tells what
+     * was released of it. */
+    const struct rset *r = job_held(job);
     cleanup_free char *nodelist = r ? rset_nodelist(r) : NULL;
     cleanup_free char *ranks = r ? rset_ranks(r) : NULL;
     cleanup_free char *map = job->map ? taskmap_encode(job->map) : NULL;
     cleanup_json json_object *R = NULL;
     if (r) {
-        R = rset_to_json(r);
+        R = rset_to_json(over ? r : job->pl->rset);
         json_object *execution = jsonutil_get(R, "execution");
         json_object_object_del(execution, "starttime");
         json_object_object_del(execution, "expiration");

@@ -42,6 +42,35 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     return rp;
 }
 
+void replica_grow(struct replica *rp, json_object **nodes, unsigned size)
+{
+    struct error err;
+    rset_destroy(rp->all);
+    rp->all = node_resources(nodes, size);
+    rp->execs = xrealloc(rp->execs, size * sizeof(*rp->execs));
+    rp->drained = xrealloc(rp->drained, size * sizeof(*rp->drained));
+    for (unsigned i = rp->size; i < size; i++) {
+        rp->execs[i] = (struct replica_exec){.pid = 0};
+        rp->drained[i] = NULL;
+        if (pool_add_node(rp->pool, rset_find(rp->all, i), &err) < 0)
+            log_error("%s", err.text);
+    }
+    rp->size = size;
+    specs_unstream(rp->specs, true);
+}
+
+void replica_shrink(struct replica *rp, unsigned rank)
+{
+    struct error err;
+    if (pool_remove_node(rp->pool, rank, &err) < 0)
+        log_error("%s", err.text);
+}
+
+struct store *replica_store(struct replica *rp)
+{
+    return rp->store;
+}
+
 /* Drop a job; the texts of its submission go with its last one. */
 static void forget(struct replica *rp, struct job *job)
 {
@@ -105,9 +134,12 @@ static int on_text(struct replica *rp, json_object *o, struct error *err)
     size_t len;
     const char *text = json_object_to_json_string_length(
         data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    /* this reference lasts until the leader's own text goes: on_untext */
-    specs_get(rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len)
-        ->streamed = true;
+    struct text *t = specs_get(
+        rp->specs, strcmp(kind, "env") == 0 ? TEXT_ENV : TEXT_JOBSPEC, text, len);
+    if (t->streamed)
+        specs_put(rp->specs, t);
+    t->streamed =
+        true; /* this reference lasts until the leader's own text goes: on_untext */
     return 0;
 }
 
@@ -117,8 +149,9 @@ static int on_untext(struct replica *rp, json_object *o, struct error *err)
     struct text *t = name ? specs_find(rp->specs, name) : NULL;
     if (!t)
         return error_set(err, ENOENT, "it names a text that is not there");
+    if (t->streamed)
+        specs_put(rp->specs, t);
     t->streamed = false;
-    specs_put(rp->specs, t);
     return 0;
 }
 
@@ -170,6 +203,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->flags = (unsigned)number(o, "flags", 0);
     sub->parent = (uint64_t)number(o, "parent", 0);
     sub->parent_rank = (unsigned)number(o, "prank", 0);
+    sub->grant = sub->spec && sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->preput = json_object_get(jsonutil_get(o, "preput"));
     sub->spawn_from = -1;
     take_spawn(sub, jsonutil_get(o, "spawn"));
@@ -299,6 +333,23 @@ static int on_done(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_release(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    const char *text = jsonutil_string(jsonutil_get(o, "ranks"));
+    if (!job)
+        return -1;
+    cleanup_bitmap hwloc_bitmap_t ranks = idset_decode(text ? text : "", err);
+    struct rset *r = ranks ? job_release(job, ranks) : NULL;
+    if (!r)
+        return error_set(err, EINVAL, "the job has nothing to release on ranks %s",
+                         jsonutil_show(jsonutil_get(o, "ranks")).text);
+    pool_free(rp->pool, r);
+    rset_destroy(r);
+    record_run(rp->store, job);
+    return 0;
+}
+
 static int on_exception(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -338,7 +389,7 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     if (!job)
         return -1;
     if (job->pl)
-        pool_free(rp->pool, job->pl->rset);
+        pool_free(rp->pool, job_held(job));
     job_reset(job);
     store_job_requeue(rp->store, job->sj.id);
     return 0;
@@ -350,7 +401,7 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     if (!job)
         return -1;
     if (job->pl)
-        pool_free(rp->pool, job->pl->rset);
+        pool_free(rp->pool, job_held(job));
     job->state = JOB_INACTIVE;
     job->t_inactive = seconds(o, "t");
     job->t_cleanup = seconds(o, "tc");
@@ -416,6 +467,7 @@ static const struct {
     {"untext", on_untext},
     {"event", on_event},
     {"done", on_done},
+    {"release", on_release},
     {"exec", on_exec},
     {"memo", on_memo},
     {"shutdown", on_shutdown},

@@ -23,6 +23,11 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
 int replica_restore(struct replica *rp, struct error *err);
 void replica_destroy(struct replica *rp); /* NULL is allowed */
 
+/* Ranks have joined, by the end of NODES, [SIZE]; RANK has left. */
+void replica_grow(struct replica *rp, json_object **nodes, unsigned size);
+void replica_shrink(struct replica *rp, unsigned rank);
+struct store *replica_store(struct replica *rp);
+
 /* Apply one line of the stream. -1 with err set: it does not fit what is known, which must
  * not happen and leaves the tables as they were. */
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err);

@@ -114,6 +114,7 @@ static const struct {
     {"pmi", on_pmi},
     {"log", on_log},
     {"hello", adopt_hello},
+    {"nspace", grow_prepared},
 };
 
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len)

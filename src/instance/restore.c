@@ -54,6 +54,7 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
     sub->key = sj->key ? xstrdup(sj->key) : NULL;
     sub->parent = sj->parent;
     sub->parent_rank = sj->parent_rank;
+    sub->grant = sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->spawn_from = -1;
     if (sj->key)
         keys_add(rp->keys, sj->key, sub->first, sub->count);
@@ -88,6 +89,33 @@ static void mark_done(struct job *job, const char *output)
     }
 }
 
+/* What the log says was released, since the job got what it has. */
+static void restore_released(struct job *job)
+{
+    cleanup_bitmap hwloc_bitmap_t all = hwloc_bitmap_alloc();
+    for (char *line = job->log.s, *end; line && (end = strchr(line, '\n'));
+         line = end + 1) {
+        cleanup_free char *text = xstrndup(line, (size_t)(end - line));
+        bool alloc = strstr(text, "\"name\":\"alloc\""),
+             release = strstr(text, "\"name\":\"release\"");
+        if (alloc)
+            hwloc_bitmap_zero(all);
+        if (!release)
+            continue;
+        cleanup_json json_object *o = json_tokener_parse(text);
+        const char *ranks =
+            jsonutil_string(jsonutil_get(jsonutil_get(o, "context"), "ranks"));
+        cleanup_bitmap hwloc_bitmap_t some = ranks ? idset_decode(ranks, NULL) : NULL;
+        if (some)
+            hwloc_bitmap_or(all, all, some);
+    }
+    for (unsigned i = 0; i < job->pl->rset->nnodes; i++)
+        if (hwloc_bitmap_isset(all, job->pl->rset->nodes[i].rank) &&
+            !job->nodes[i].done && job->nodes_running > 1)
+            job_node_done(job, i, 0, NULL);
+    rset_destroy(job_release(job, all));
+}
+
 static int restore_placement(struct replica *rp, struct job *job,
                              const struct store_run *run, struct error *err)
 {
@@ -98,10 +126,6 @@ static int restore_placement(struct replica *rp, struct job *job,
     struct placement *pl = placement_create(r->nnodes);
     rset_destroy(pl->rset);
     pl->rset = r;
-    if (pool_take(rp->pool, r, err) < 0) {
-        placement_destroy(pl);
-        return -1;
-    }
     job->pl = pl;
     job->state = JOB_RUN;
     job->t_run = r->starttime = run->t_run;
@@ -112,8 +136,9 @@ static int restore_placement(struct replica *rp, struct job *job,
         count_slots(job);
         job_await_nodes(job);
         mark_done(job, run->output);
+        restore_released(job);
     }
-    return 0;
+    return pool_take(rp->pool, job_held(job), err);
 }
 
 /* Whether the job waits for others is found out anew, by its log: the events of dependencies that

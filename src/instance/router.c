@@ -21,6 +21,7 @@ enum {
     REPLY = 'R',       /* "NUMBER EPOCH LINE" for a client of the receiving rank */
     QUIT = 'Q',        /* the instance ends */
     RESTART = 'Z',     /* leave, and be started again */
+    RECALL = 'V',      /* the sending rank was told to leave */
 };
 
 struct remote { /* leader: a client of another rank */
@@ -173,7 +174,7 @@ static void on_client_gone(struct client *c, void *arg)
 {
     struct router *r = arg;
     if (r->config.leader)
-        leader_client_gone(r->config.leader, c);
+        leader_client_gone(r->config.leader, c, false);
     else
         send_numbered(r, transport_leader(r->config.transport), CLIENT_GONE,
                       client_number(c), "", 0);
@@ -207,11 +208,11 @@ static struct client *find_remote(struct router *r, unsigned rank, uint64_t numb
     return m->client;
 }
 
-static void drop_remote(struct router *r, struct remote **p)
+static void drop_remote(struct router *r, struct remote **p, bool may_return)
 {
     struct remote *m = *p;
     *p = m->next;
-    leader_client_gone(r->config.leader, m->client);
+    leader_client_gone(r->config.leader, m->client, may_return);
     client_remote_free(m->client);
     free(m);
 }
@@ -220,7 +221,7 @@ static void remote_gone(struct router *r, unsigned rank, uint64_t number)
 {
     for (struct remote **p = &r->remotes; *p; p = &(*p)->next)
         if ((*p)->rank == rank && client_number((*p)->client) == number) {
-            drop_remote(r, p);
+            drop_remote(r, p, false);
             return;
         }
 }
@@ -236,7 +237,8 @@ static uint64_t take_number(char *text, char **rest)
     return number;
 }
 
-static const char for_leader[] = {FROM_EXEC, EXEC_LOST, CLIENT_LINE, CLIENT_GONE, 0};
+static const char for_leader[] = {FROM_EXEC,   EXEC_LOST, CLIENT_LINE,
+                                  CLIENT_GONE, RECALL,    0};
 
 static void on_transport(unsigned src, char *line, size_t len, void *arg)
 {
@@ -273,6 +275,9 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
         c = server_find(r->server, number);
         if (c)
             client_send(c, rest, len - (size_t)(rest - line));
+        break;
+    case RECALL:
+        r->config.recall(r->config.arg, src);
         break;
     case QUIT:
         members_stop(r->config.members);
@@ -322,7 +327,7 @@ static void reduce_usage(struct router *r)
 
 static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
 {
-    static const char ask_usage[] = "{\"c\":\"usage\"}";
+    static const char ask_usage[] = "{\"c\":\"usage\"}", turn[] = "{\"c\":\"turn\"";
     struct router *r = arg;
     struct error err;
     if (!line) {
@@ -333,6 +338,8 @@ static void on_epoch(uint64_t epoch, char *line, size_t len, void *arg)
     } else if (strcmp(line, ask_usage) == 0) {
         if (epoch > members_since(r->config.members)) /* not one repeated after a loss */
             reduce_usage(r);
+    } else if (strncmp(line, turn, sizeof(turn) - 1) == 0) {
+        r->config.turn(r->config.arg, line, len);
     } else if (replica_apply(r->config.replica, line, len, &err) < 0)
         log_error("rank %u: %s", r->config.rank, err.text);
 }
@@ -345,7 +352,7 @@ void router_rank_lost(struct router *r, unsigned rank)
 {
     for (struct remote **p = &r->remotes; *p;)
         if ((*p)->rank == rank)
-            drop_remote(r, p);
+            drop_remote(r, p, true);
         else
             p = &(*p)->next;
 }
@@ -412,6 +419,38 @@ void router_restart_all(struct router *r)
     r->config.restart(r->config.arg);
 }
 
+static void start_transport(struct router *r)
+{
+    const struct router_config *config = &r->config;
+    transport_start(config->transport, config->loop, on_transport, r);
+    r->epoch = r->seen = config->epoch;
+    transport_begin_at(config->transport, config->epoch);
+    transport_stream(config->transport, on_epoch);
+    members_start(config->members);
+    uv_timer_init(config->loop, &r->usage_timer);
+    r->usage_timer.data = r;
+    if (config->leader)
+        uv_timer_start(&r->usage_timer, on_usage_timer, USAGE_FIRST_MS, USAGE_MS);
+}
+
+void router_connect(struct router *r, struct transport *transport,
+                    struct members *members)
+{
+    r->config.transport = transport;
+    r->config.members = members;
+    start_transport(r);
+}
+
+void router_grow(struct router *r, unsigned size)
+{
+    r->config.size = size;
+}
+
+void router_recall(struct router *r)
+{
+    send_leader(r, RECALL, "", 0);
+}
+
 struct router *router_create(const struct router_config *config, struct error *err)
 {
     struct router *r = xcalloc(1, sizeof(*r));
@@ -426,17 +465,8 @@ struct router *router_create(const struct router_config *config, struct error *e
         free(r);
         return NULL;
     }
-    if (config->transport) {
-        transport_start(config->transport, config->loop, on_transport, r);
-        r->epoch = r->seen = config->epoch;
-        transport_begin_at(config->transport, config->epoch);
-        transport_stream(config->transport, on_epoch);
-        members_start(config->members);
-        uv_timer_init(config->loop, &r->usage_timer);
-        r->usage_timer.data = r;
-        if (config->leader)
-            uv_timer_start(&r->usage_timer, on_usage_timer, USAGE_FIRST_MS, USAGE_MS);
-    }
+    if (config->transport)
+        start_transport(r);
     return r;
 }
 
@@ -450,7 +480,7 @@ void router_destroy(struct router *r)
     if (!r)
         return;
     while (r->remotes)
-        drop_remote(r, &r->remotes);
+        drop_remote(r, &r->remotes, true);
     forget_questions(r);
     server_destroy(r->server);
     if (r->config.transport)

@@ -32,6 +32,9 @@ struct router_config {
     json_object *init;          /* the executor's first message; taken over */
     void (*quit)(void *arg);    /* the leader told this rank to end */
     void (*restart)(void *arg); /* ... to leave, and be started again */
+    /* A line of the state stream by which members change in order (turn.h). */
+    void (*turn)(void *arg, const char *line, size_t len);
+    void (*recall)(void *arg, unsigned rank); /* leader: RANK was told to leave */
     void *arg;
 };
 
@@ -47,6 +50,14 @@ void router_publish(struct router *r, const char *text, size_t len);
 void router_quit_all(struct router *r);
 /* All ranks are to leave, with their executors going on. */
 void router_restart_all(struct router *r);
+
+/* There are SIZE ranks. */
+void router_grow(struct router *r, unsigned size);
+/* The rank was alone, and is not any more. */
+void router_connect(struct router *r, struct transport *transport,
+                    struct members *members);
+/* This rank, which does not lead, was told to leave: the leader is to let it. */
+void router_recall(struct router *r);
 
 /* The former leader is gone.  This rank leads, by LEADER: the replica that it had is gone; or
  * (NULL) another one does.  Clients' connections are closed: they ask again.  The executor says

@@ -17,7 +17,8 @@ struct reply { /* one that waits for the next commit, or for the second rank */
 };
 
 static const struct rpc *const tables[] = {rpc_job_table, rpc_list_table,
-                                           rpc_resource_table, rpc_instance_table};
+                                           rpc_resource_table, rpc_instance_table,
+                                           rpc_grant_table};
 
 static json_object *envelope(const struct request *rq)
 {
@@ -80,10 +81,11 @@ static void open_stream(struct leader *ld, struct reply *r, const char *follow)
         (jobid_t)json_object_get_int64(json_object_object_get(r->result, "id"));
     uint64_t count =
         (uint64_t)json_object_get_int64(json_object_object_get(r->result, "count"));
-    if (strcmp(follow, "attach") == 0)
-        stream_attach_array(ld, &r->rq, first, count);
-    else
+    if (strcmp(follow, "attach") != 0)
         stream_follow(ld, &r->rq, first, count, &err);
+    else
+        stream_attach_array(ld, &r->rq, first, count);
+    stream_hold(ld, &r->rq, first);
 }
 
 void replies_stored(struct leader *ld)
@@ -120,7 +122,7 @@ void replies_flush(struct leader *ld)
     }
 }
 
-void replies_forget(struct leader *ld, struct client *c)
+void replies_forget(struct leader *ld, struct client *c, bool may_return)
 {
     ld->replies_end = &ld->replies;
     for (struct reply **p = &ld->replies; *p;) {
@@ -131,6 +133,9 @@ void replies_forget(struct leader *ld, struct client *c)
             continue;
         }
         *p = r->next;
+        if (!may_return && json_object_object_get_ex(r->result, "follow", NULL))
+            tie_cut(ld, (jobid_t)json_object_get_int64(
+                            json_object_object_get(r->result, "id")));
         json_object_put(r->result);
         free(r);
     }

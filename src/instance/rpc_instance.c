@@ -46,9 +46,19 @@ static int rpc_restart(struct leader *ld, const struct request *rq, json_object 
     return 0;
 }
 
+static int rpc_watch(struct leader *ld, const struct request *rq, json_object *params,
+                     struct error *err)
+{
+    (void)params, (void)err;
+    reply_result(ld, rq, json_object_new_object());
+    watch_add(ld, rq);
+    return 0;
+}
+
 const struct rpc rpc_instance_table[] = {
     {"instance.info", rpc_info},
     {"instance.shutdown", rpc_shutdown},
     {"instance.restart", rpc_restart},
+    {"instance.watch", rpc_watch},
     {NULL, NULL},
 };

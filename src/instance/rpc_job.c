@@ -15,8 +15,7 @@ static bool done_before(const struct request *rq, const struct error *err)
     return rq->again && err->code == ENODATA;
 }
 
-/* The active job that params.id names, or NULL with err set. */
-static struct job *active_job(struct leader *ld, json_object *params, struct error *err)
+struct job *active_job(struct leader *ld, json_object *params, struct error *err)
 {
     jobid_t id;
     char text[JOBID_BUFSIZE];
@@ -37,7 +36,7 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
     static const struct {
         const char *name;
         unsigned flag;
-    } names[] = {{"waitable", JOB_WAITABLE}, {"debug", JOB_DEBUG}};
+    } names[] = {{"waitable", JOB_WAITABLE}, {"debug", JOB_DEBUG}, {"tied", JOB_TIED}};
     *flags = 0;
     size_t n =
         json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
@@ -47,22 +46,26 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
         while (k < ARRAY_SIZE(names) && (!name || strcmp(names[k].name, name) != 0))
             k++;
         if (k == ARRAY_SIZE(names))
-            return error_set(err, EINVAL, "unknown flag %s: must be waitable or debug",
+            return error_set(err, EINVAL,
+                             "unknown flag %s: must be waitable, debug or tied",
                              jsonutil_show(json_object_array_get_idx(list, i)).text);
         *flags |= names[k].flag;
     }
     return 0;
 }
 
-/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it. */
+/* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it; ENV: the name of
+ * the environment, or NULL. */
 static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t first,
-                            uint64_t count, const char *follow)
+                            uint64_t count, const char *follow, const char *env)
 {
     json_object *result = json_object_new_object();
     json_object_object_add(result, "id", json_object_new_int64((int64_t)first));
     json_object_object_add(result, "count", json_object_new_int64((int64_t)count));
     if (strcmp(follow, "none") != 0)
         json_object_object_add(result, "follow", json_object_new_string(follow));
+    if (env)
+        json_object_object_add(result, "env", json_object_new_string(env));
     reply_when_stored(ld, rq, result);
 }
 
@@ -72,9 +75,8 @@ static int on_count(void *arg, const struct store_entry *entry)
     return 1;
 }
 
-/* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
-static bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
-                          jobid_t *first, uint64_t *count)
+bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
+                   jobid_t *first, uint64_t *count)
 {
     struct error err;
     if (keys_find(ld->keys, key, first, count))
@@ -85,6 +87,16 @@ static bool was_submitted(struct leader *ld, const struct request *rq, const cha
     *count = 1;
     store_list(ld->store, &filter, on_count, count, &err);
     return true;
+}
+
+/* The name of job ID's environment, new, or NULL. */
+static char *environment_name(struct leader *ld, jobid_t id)
+{
+    cleanup_free char *text = store_job_info(ld->store, id, "jobspec", NULL);
+    cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
+    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
+    const char *name = jsonutil_string(jsonutil_get(system, "environment"));
+    return name ? xstrdup(name) : NULL;
 }
 
 static int rpc_submit(struct leader *ld, const struct request *rq, json_object *params,
@@ -117,15 +129,22 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
         return error_set(err, EINVAL,
                          "request: follow must be none, status or attach, not %s",
                          follow);
+    if ((opts.flags & JOB_TIED) && (strcmp(follow, "attach") != 0 || cc))
+        return error_set(err, EINVAL,
+                         "request: flag tied needs follow attach, and is for one job");
     opts.urgency = (int)urgency;
+    cleanup_free char *env = NULL;
     if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
         struct submission *sub = manager_submit(ld, spec, &opts, err);
         if (!sub)
             return -1;
         first = sub->first;
         count = sub->count;
+        env = sub->env_text ? xstrdup(sub->env_text->name) : NULL;
+    } else {
+        env = environment_name(ld, first);
     }
-    reply_submitted(ld, rq, first, count, follow);
+    reply_submitted(ld, rq, first, count, follow, env);
     return 0;
 }
 
@@ -165,7 +184,11 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     json_object_object_add(result, "state",
                            json_object_new_string(job_state_name(state, false)));
     reply_result(ld, rq, result);
-    return stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err);
+    if (stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err) < 0)
+        return -1;
+    if (json_object_get_boolean(jsonutil_get(params, "hold")))
+        stream_hold(ld, rq, id);
+    return 0;
 }
 
 static int rpc_follow(struct leader *ld, const struct request *rq, json_object *params,
@@ -339,17 +362,38 @@ static int rpc_raise(struct leader *ld, const struct request *rq, json_object *p
     return 0;
 }
 
+static void forget_door(json_object *memo)
+{
+    static const char *const keys[] = {"join", "join_error"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (!jsonutil_get(memo, keys[i]))
+            json_object_object_add(memo, keys[i], NULL);
+}
+
 static int rpc_memo(struct leader *ld, const struct request *rq, json_object *params,
                     struct error *err)
 {
-    json_object *memo = jsonutil_get(params, "memo");
+    static const char *const keys[] = {"memo", "volatile"};
     struct job *job = active_job(ld, params, err);
     if (!job)
         return -1;
-    if (!json_object_is_type(memo, json_type_object))
-        return error_set(err, EINVAL, "request: memo must be an object, not %s",
-                         jsonutil_show(memo).text);
-    manager_memo(ld, job, memo);
+    json_object *memo = jsonutil_get(params, "memo"),
+                *fleeting = jsonutil_get(params, "volatile");
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        json_object *o = jsonutil_get(params, keys[i]);
+        if (o ? !json_object_is_type(o, json_type_object) : !memo && !fleeting)
+            return error_set(err, EINVAL, "request: %s must be an object, not %s",
+                             keys[i], jsonutil_show(o).text);
+    }
+    /* Another leader of the instance: what the last one said of joining it is void. */
+    json_object *uri = jsonutil_get(memo, "uri"),
+                *before = jsonutil_get(job->memo, "uri");
+    if (uri && before && !json_object_equal(uri, before))
+        forget_door(memo);
+    if (memo)
+        manager_memo(ld, job, memo, true);
+    if (fleeting)
+        manager_memo(ld, job, fleeting, false);
     reply_result(ld, rq, json_object_new_object());
     return 0;
 }

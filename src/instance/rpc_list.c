@@ -60,7 +60,7 @@ static json_object *active_info(const struct job *job, const char *key)
     if (strcmp(key, "eventlog") == 0)
         return json_object_new_string(job->log.s);
     if (strcmp(key, "R") == 0 && job->pl)
-        return rset_to_json(job->pl->rset);
+        return rset_to_json(job_held(job));
     if (strcmp(key, "taskmap") == 0 && job->map) {
         cleanup_free char *map = taskmap_encode(job->map);
         return json_object_new_string(map);
@@ -135,6 +135,13 @@ json_object *leader_stats(struct leader *ld)
     put_int(o, "failed", (int64_t)st.failed);
     put_int(o, "canceled", (int64_t)st.canceled);
     put_int(o, "timeout", (int64_t)st.timeout);
+    return o;
+}
+
+json_object *leader_summary(struct leader *ld)
+{
+    json_object *o = leader_stats(ld);
+    json_object_object_add(o, "resources", jobview_totals(ld->pool));
     return o;
 }
 

@@ -28,16 +28,21 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
         error_prefix(err, "ranks");
         return -1;
     }
-    int last = hwloc_bitmap_last(ranks);
-    if (last < 0 || (size_t)last >= pool_nnodes(ld->pool))
-        return error_set(err, EINVAL, "ranks '%s': this instance has ranks 0-%zu", text,
-                         pool_nnodes(ld->pool) - 1);
+    cleanup_bitmap hwloc_bitmap_t all = hwloc_bitmap_alloc();
+    for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
+        hwloc_bitmap_set(all, pool_nth(ld->pool, i).rank);
+    if (hwloc_bitmap_iszero(ranks) || !hwloc_bitmap_isincluded(ranks, all)) {
+        cleanup_free char *have = idset_encode(all, 0);
+        return error_set(err, EINVAL, "ranks '%s': this instance has %s %s", text,
+                         hwloc_bitmap_weight(all) == 1 ? "rank" : "ranks", have);
+    }
     int rank;
     hwloc_bitmap_foreach_begin(rank, ranks)
     {
         report_drain(ld, (unsigned)rank, state == POOL_DRAINED, reason);
     }
     hwloc_bitmap_foreach_end();
+    orders_drain(ld, ranks, state == POOL_DRAINED, reason);
     leader_wake(ld);
     reply_when_safe(ld, rq, json_object_new_object());
     return 0;

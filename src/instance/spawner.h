@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* spawner: the MPI program that started this instance by MPI_Comm_spawn.  Its processes are clients that send their
- * requests over the intercommunicator (PROTOCOL, section 6; src/mpi/hbatch_mpi.h is the other side), all of them to
+ * requests over the intercommunicator (PROTOCOL, section 7; src/mpi/hbatch_mpi.h is the other side), all of them to
  * rank 0, which leads as long as it lives. */
 #ifndef HBATCH_INSTANCE_SPAWNER_H
 #define HBATCH_INSTANCE_SPAWNER_H

@@ -154,3 +154,13 @@ void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
                 link_unused(s, t);
         }
 }
+
+void specs_unstream(struct specs *s, bool held)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct text *t = s->buckets[i]; t; t = t->chain) {
+            if (held && t->streamed && --t->refs == 0)
+                link_unused(s, t);
+            t->streamed = false;
+        }
+}

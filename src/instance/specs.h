@@ -39,6 +39,9 @@ struct text *specs_find(const struct specs *s, const char *name);
  * former leader had none for them, and no executor is known to have any. */
 void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
                  void *arg);
+/* Ranks join, who have no text but those of active jobs: all forget what the others have.  HELD: the
+ * stream's references are dropped, as by a copy of the leader's tables. */
+void specs_unstream(struct specs *s, bool held);
 /* The executor of RANK is a new one: it knows nothing. */
 void specs_forget_rank(struct specs *s, unsigned rank);
 

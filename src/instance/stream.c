@@ -56,6 +56,7 @@ struct stream {
     unsigned open_readers;
     struct window *window; /* ATTACH */
     bool input;            /* its client sends stdin, and hears how much was taken */
+    bool holds;            /* ATTACH: the job, which is tied, ends with the client */
 };
 
 static struct stream **list_of(struct leader *ld, enum stream_kind kind)
@@ -295,6 +296,14 @@ void stream_rank_lost(struct leader *ld, unsigned rank)
                 break;
         }
     }
+}
+
+bool stream_reads_from(const struct leader *ld, unsigned rank)
+{
+    const struct reader *r = ld->readers;
+    while (r && r->rank != rank)
+        r = r->all_next;
+    return r != NULL;
 }
 
 /* --- events and ends ---------------------------------------------------------------------- */
@@ -685,8 +694,27 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
     return 0;
 }
 
-static void drop_streams(struct leader *ld, struct stream *list, const struct client *c)
+void stream_hold(struct leader *ld, const struct request *rq, jobid_t id)
 {
+    struct job *job = jobtable_find(ld->jobs, id);
+    for (struct stream *st = job ? job->streams : NULL; st; st = st->job_next)
+        if (st->rq.client == rq->client && st->rq.id == rq->id)
+            st->holds = tie_is(job);
+}
+
+bool stream_holds(const struct job *job)
+{
+    for (const struct stream *st = job->streams; st; st = st->job_next)
+        if (st->holds)
+            return true;
+    return false;
+}
+
+/* Set *HELD to the ids of jobs that they held. Return their number. */
+static size_t drop_streams(struct leader *ld, struct stream *list, const struct client *c,
+                           jobid_t **held)
+{
+    size_t n = 0;
     for (struct stream *st = list, *next; st; st = next) {
         next = st->next;
         if (st->rq.client != c)
@@ -694,14 +722,22 @@ static void drop_streams(struct leader *ld, struct stream *list, const struct cl
         for (struct reader *r = st->readers; r; r = r->next)
             if (!r->ended)
                 exec_send(ld, r->rank, reader_message("unread", r));
+        if (st->holds && st->job) {
+            *held = xrealloc(*held, (n + 1) * sizeof(**held));
+            (*held)[n++] = st->first;
+        }
         stream_destroy(ld, st);
     }
+    return n;
 }
 
-void stream_client_gone(struct leader *ld, struct client *c)
+void stream_client_gone(struct leader *ld, struct client *c, bool may_return)
 {
-    drop_streams(ld, ld->streams, c);
-    drop_streams(ld, ld->follows, c);
+    cleanup_free jobid_t *held = NULL;
+    size_t n = drop_streams(ld, ld->streams, c, &held);
+    drop_streams(ld, ld->follows, c, &held); /* which hold nothing */
+    for (size_t i = 0; i < n && !may_return; i++)
+        tie_cut(ld, held[i]);
 }
 
 void stream_free_all(struct leader *ld)

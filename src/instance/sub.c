@@ -76,10 +76,11 @@ struct parent {
     json_object
         *notes; /* what a new connection tells: uri, and what parent_note was given */
     hwloc_bitmap_t
-        returned;       /* nodes that were given back, and the parent may not know it */
-    int return_request; /* that tells all of them; 0: none */
-    bool touched;       /* jobs changed since they were told */
-    json_object *last;  /* that were told, or NULL */
+        returned; /* nodes that were given back, and the parent may not know it */
+    hwloc_bitmap_t drained; /* by the parent, as far as it said so */
+    int return_request;     /* that tells all of them; 0: none */
+    bool touched;           /* jobs changed since they were told */
+    json_object *last;      /* that were told, or NULL */
     double told_at;
     double lost_since; /* monotonic; 0: connected */
     int requests;
@@ -102,10 +103,14 @@ static int request(struct parent *p, const char *method, json_object *params)
     return p->requests;
 }
 
-static void tell(struct parent *p, json_object *memo)
+/* MEMO and FLEETING are taken over and may be NULL: the latter leaves no trace in the job's event log. */
+static void tell(struct parent *p, json_object *memo, json_object *fleeting)
 {
     json_object *params = json_object_new_object();
-    json_object_object_add(params, "memo", memo);
+    if (memo)
+        json_object_object_add(params, "memo", memo);
+    if (fleeting)
+        json_object_object_add(params, "volatile", fleeting);
     request(p, "job.memo", params);
 }
 
@@ -114,6 +119,26 @@ static void tell_returned(struct parent *p)
     json_object *params = json_object_new_object();
     jsonutil_add_idset(params, "nodes", p->returned);
     p->return_request = request(p, "job.return", params);
+}
+
+static void ask_for_orders(struct parent *p)
+{
+    json_object *params = json_object_new_object();
+    if (!hwloc_bitmap_iszero(p->drained))
+        jsonutil_add_idset(params, "drained", p->drained);
+    request(p, "job.orders", params);
+}
+
+static void take_order(struct parent *p, json_object *order)
+{
+    const char *what = jsonutil_string(jsonutil_get(order, "order"));
+    const char *text = jsonutil_string(jsonutil_get(order, "nodes"));
+    cleanup_bitmap hwloc_bitmap_t nodes = text ? idset_decode(text, NULL) : NULL;
+    if (what && nodes && strcmp(what, "drain") == 0)
+        hwloc_bitmap_or(p->drained, p->drained, nodes);
+    else if (what && nodes && strcmp(what, "undrain") == 0)
+        hwloc_bitmap_andnot(p->drained, p->drained, nodes);
+    p->ops->order(p->arg, order);
 }
 
 static void on_reply(struct parent *p, json_object *o)
@@ -138,7 +163,7 @@ static void on_line(struct lines *l, char *line, size_t len, void *arg)
     if (!method)
         on_reply(p, o);
     else if (p->ops->order && strcmp(method, "job.order") == 0)
-        p->ops->order(p->arg, jsonutil_get(o, "params"));
+        take_order(p, jsonutil_get(o, "params"));
 }
 
 static void on_closed(struct lines *l, int status, void *arg)
@@ -153,6 +178,14 @@ static void on_closed(struct lines *l, int status, void *arg)
 
 static const struct lines_ops line_ops = {.line = on_line, .closed = on_closed};
 
+/* {"stats":STATS} */
+static json_object *wrap_stats(json_object *stats)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "stats", json_object_get(stats));
+    return o;
+}
+
 static bool connect_parent(struct parent *p, struct error *err)
 {
     int fd = lines_connect(p->path, err);
@@ -160,9 +193,13 @@ static bool connect_parent(struct parent *p, struct error *err)
         return false;
     p->lines = lines_create(p->loop, fd, &line_ops, p);
     p->lost_since = 0;
-    tell(p, json_object_get(p->notes));
+    json_object_put(p->last);
+    p->last = p->ops->stats(p->arg);
+    p->told_at = time_mono();
+    p->touched = false;
+    tell(p, json_object_get(p->notes), wrap_stats(p->last));
     if (p->ops->order)
-        request(p, "job.orders", json_object_new_object());
+        ask_for_orders(p);
     if (!hwloc_bitmap_iszero(p->returned))
         tell_returned(p);
     return true;
@@ -187,9 +224,7 @@ static void tell_stats(struct parent *p)
     json_object_put(p->last);
     p->last = stats;
     p->told_at = time_mono();
-    json_object *memo = json_object_new_object();
-    json_object_object_add(memo, "stats", json_object_get(stats));
-    tell(p, memo);
+    tell(p, NULL, wrap_stats(stats));
 }
 
 static void on_timer(uv_timer_t *h)
@@ -218,9 +253,9 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->notes = json_object_new_object();
     json_object_object_add(p->notes, "uri", json_object_new_string(uri));
     p->returned = hwloc_bitmap_alloc();
+    p->drained = hwloc_bitmap_alloc();
     p->ops = ops;
     p->arg = arg;
-    p->last = ops->stats(arg); /* nothing yet: not worth telling */
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     p->lost_since = time_mono();
@@ -244,7 +279,7 @@ void parent_note(struct parent *p, const char *key, json_object *value)
     json_object *memo = json_object_new_object();
     json_object_object_add(memo, key, value);
     if (p->lines)
-        tell(p, memo);
+        tell(p, memo, NULL);
     else
         json_object_put(memo);
 }
@@ -258,9 +293,12 @@ void parent_return(struct parent *p, hwloc_const_bitmap_t nodes)
 
 void parent_farewell(struct parent *p)
 {
-    if (!p || !p->lines || !p->touched)
+    if (!p || !p->lines)
         return;
-    tell_stats(p);
+    json_object_put(p->last);
+    p->last = p->ops->stats(p->arg);
+    json_object_object_del(p->last, "resources"); /* which nobody can have any more */
+    tell(p, wrap_stats(p->last), NULL);
     lines_flush(p->lines);
 }
 
@@ -271,6 +309,7 @@ static void on_timer_closed(uv_handle_t *h)
     free(p->path);
     json_object_put(p->notes);
     hwloc_bitmap_free(p->returned);
+    hwloc_bitmap_free(p->drained);
     free(p);
 }
 

@@ -47,7 +47,7 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
                              const struct parent_ops *ops, void *arg);
 /* Jobs have changed: what is different is told within a second. NULL is allowed. */
 void parent_touch(struct parent *p);
-/* Tell what was not told yet, now: the instance ends. NULL is allowed. */
+/* The instance ends: its last numbers are for the event log of its job. NULL is allowed. */
 void parent_farewell(struct parent *p);
 /* Note VALUE (taken over; NULL: nothing) under KEY in the parent's job, now and on each new
  * connection. */

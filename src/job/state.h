@@ -41,6 +41,7 @@ enum job_result { /* RFC 24/21 results of an inactive job */
 enum job_flags { /* of the submit and set-flags events, a mask */
                  JOB_DEBUG = 1,
                  JOB_WAITABLE = 2,
+                 JOB_TIED = 4, /* it ends with its submitter's connection */
 };
 
 /* "SCHED" or "S", "COMPLETED" or "CD"; "?" for what has no name. */

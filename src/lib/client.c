@@ -135,6 +135,11 @@ const char *client_uri(const struct hbatch *h)
     return h->link.uri;
 }
 
+bool client_is_away(const struct hbatch *h)
+{
+    return h->link.away;
+}
+
 struct inputs *client_inputs(struct hbatch *h)
 {
     return h->inputs;
@@ -306,6 +311,16 @@ void client_notify(struct hbatch *h, const char *method, json_object *params)
     strbuf_addn(&h->out, text, len);
 }
 
+/* Who always has more to send than the socket takes would keep all that was sent, too. */
+static void drop_sent(struct hbatch *h)
+{
+    if (h->out_done < h->out.len / 2)
+        return;
+    h->out.len -= h->out_done;
+    memmove(h->out.s, h->out.s + h->out_done, h->out.len);
+    h->out_done = 0;
+}
+
 static int flush(struct hbatch *h, struct error *err)
 {
     if (h->lost.code)
@@ -314,8 +329,10 @@ static int flush(struct hbatch *h, struct error *err)
         ssize_t n = link_send(&h->link, h->out.s + h->out_done, h->out.len - h->out_done);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            drop_sent(h);
             return 0;
+        }
         /* A peer that has hung up may have said why before: what it sent is still read. */
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
             return 0;

@@ -40,6 +40,8 @@ void client_close(struct hbatch *h); /* NULL is allowed */
 int client_fd(const struct hbatch *h);
 /* One to poll for reading that stays the same, and tells of room for client_unsent as well. */
 int client_watch(struct hbatch *h);
+/* Whether the connection is lost, and tried again. */
+bool client_is_away(const struct hbatch *h);
 /* Whether requests wait for the socket to take them: then poll for writing as well. */
 bool client_unsent(const struct hbatch *h);
 

@@ -19,20 +19,13 @@ struct stream {
     int number;
     struct progress *told;
     const char *follow;       /* of a job.submit that has no reply yet: what it becomes */
+    bool holds;               /* the job was submitted with the flag tied */
     uint64_t first;           /* job */
     uint64_t left;            /* jobs that have not ended */
     uint64_t untold;          /* jobs whose end the callback has not been told */
     uint64_t consumed, acked; /* bytes of output */
-    struct opening *opening;  /* who waits for the reply; NULL after it */
-};
-
-/* Lives on the stack of stream_open: the stream may end, and be freed, in the very turn that
- * its reply comes in. */
-struct opening {
-    bool done;
-    json_object *reply;
-    hbatch_jobid *id;
-    struct error err;
+    client_reply_f replied;   /* who waits for the reply; NULL after it */
+    void *replied_arg;
 };
 
 static json_object *get(json_object *o, const char *key)
@@ -213,6 +206,18 @@ static void take_note(const char *method, json_object *params, void *arg)
     }
 }
 
+/* Among the flags of a submission. */
+static bool is_tied(json_object *flags)
+{
+    size_t n =
+        json_object_is_type(flags, json_type_array) ? json_object_array_length(flags) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(flags, i)), "tied") ==
+            0)
+            return true;
+    return false;
+}
+
 /* A stream of the same request begins now. */
 static void begin_again(void *arg)
 {
@@ -229,6 +234,8 @@ static void reopen_submitted(struct stream *s)
     json_object_object_add(params, attach ? "id" : "first",
                            json_object_new_uint64(s->first));
     json_object_object_add(params, "count", json_object_new_uint64(s->left));
+    if (s->holds)
+        json_object_object_add(params, "hold", json_object_new_boolean(true));
     client_reopen(s->h, s->number, attach ? "job.attach" : "job.follow", params,
                   begin_again);
 }
@@ -236,27 +243,20 @@ static void reopen_submitted(struct stream *s)
 static void take_reply(json_object *result, const struct error *err, void *arg)
 {
     struct stream *s = arg;
-    struct opening *o = take(s->opening);
-    if (!o) { /* it could not be opened anew */
+    client_reply_f replied = take(s->replied);
+    if (!replied) { /* it could not be opened anew */
         end_untold(s, err->text);
         return;
     }
-    o->done = true;
-    if (err) {
-        o->err = *err;
-        return;
-    }
-    o->reply = result ? json_object_get(result) : json_object_new_object();
     json_object *count = get(result, "count");
     if (count)
         s->left = s->untold = json_object_get_uint64(count);
-    if (o->id)
-        *o->id = json_object_get_uint64(get(result, "id"));
-    if (!s->follow)
-        return;
-    s->first = json_object_get_uint64(get(result, "id"));
-    progress_block(s->told, s->first, s->left);
-    reopen_submitted(s);
+    if (!err && s->follow) {
+        s->first = json_object_get_uint64(get(result, "id"));
+        progress_block(s->told, s->first, s->left);
+        reopen_submitted(s);
+    }
+    replied(result, err, s->replied_arg);
 }
 
 static void stream_free(void *arg)
@@ -266,11 +266,10 @@ static void stream_free(void *arg)
     free(s);
 }
 
-json_object *stream_open(struct hbatch *h, const char *method, json_object *params,
-                         const struct hbatch_stream_ops *ops, void *arg, int *number,
-                         hbatch_jobid *id, struct error *err)
+int stream_begin(struct hbatch *h, const char *method, json_object *params,
+                 const struct hbatch_stream_ops *ops, void *arg, client_reply_f reply,
+                 void *reply_arg)
 {
-    struct opening opening = {.id = id};
     struct stream *s = xcalloc(1, sizeof(*s));
     s->h = h;
     s->ops = *ops;
@@ -284,11 +283,43 @@ json_object *stream_open(struct hbatch *h, const char *method, json_object *para
     else
         s->follow =
             strcmp(json_object_get_string(o), "attach") == 0 ? "attach" : "status";
-    s->opening = &opening;
-    int n = client_send(h, method, params, take_reply, take_note, s);
-    s->number = n;
-    client_own(h, n, stream_free);
-    client_reopen(h, n, NULL, NULL, begin_again);
+    s->holds = is_tied(get(params, "flags"));
+    s->replied = reply;
+    s->replied_arg = reply_arg;
+    s->number = client_send(h, method, params, take_reply, take_note, s);
+    client_own(h, s->number, stream_free);
+    client_reopen(h, s->number, NULL, NULL, begin_again);
+    return s->number;
+}
+
+/* Lives on the stack of stream_open: the stream may end, and be freed, in the very turn that
+ * its reply comes in. */
+struct opening {
+    bool done;
+    json_object *reply;
+    hbatch_jobid *id;
+    struct error err;
+};
+
+static void opened(json_object *result, const struct error *err, void *arg)
+{
+    struct opening *o = arg;
+    o->done = true;
+    if (err) {
+        o->err = *err;
+        return;
+    }
+    o->reply = result ? json_object_get(result) : json_object_new_object();
+    if (o->id)
+        *o->id = json_object_get_uint64(get(result, "id"));
+}
+
+json_object *stream_open(struct hbatch *h, const char *method, json_object *params,
+                         const struct hbatch_stream_ops *ops, void *arg, int *number,
+                         hbatch_jobid *id, struct error *err)
+{
+    struct opening opening = {.id = id};
+    int n = stream_begin(h, method, params, ops, arg, opened, &opening);
     if (number)
         *number = n;
     while (!opening.done) {

@@ -10,6 +10,12 @@
 #include "src/lib/client.h"
 #include "src/lib/hbatch.h"
 
+/* Queue METHOD with PARAMS (taken over), and give OPS the stream that it opens; REPLY is called with
+ * REPLY_ARG when the reply is there, before the first callback of OPS: the result, or an error, and then there
+ * is no stream.  Return the stream's number. */
+int stream_begin(struct hbatch *h, const char *method, json_object *params,
+                 const struct hbatch_stream_ops *ops, void *arg, client_reply_f reply,
+                 void *reply_arg);
 /* Send METHOD with PARAMS (taken over), wait for its reply (a new reference, or NULL with err
  * set), and give OPS the stream that it opens.  *NUMBER, unless NULL: of the stream.  ID,
  * unless NULL, gets the reply's "id" before the first callback runs. */

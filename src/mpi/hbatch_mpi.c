@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A connection over an intercommunicator: PROTOCOL, section 6; the other side is src/instance/spawner.c. */
+/* A connection over an intercommunicator: PROTOCOL, section 7; the other side is src/instance/spawner.c. */
 #include "src/mpi/hbatch_mpi.h"
 
 #include <errno.h>

@@ -11,9 +11,8 @@
 #define APPLICATION_ID 0x68626174 /* "hbat" */
 #define CHECKED_BYTES (4 << 20)   /* a file up to this size is read whole on opening */
 
-/* Script N takes a store of schema version N to N + 1: never change one that was released. */
-static const char *const upgrades[] = {
-    /* 0 to 1: an empty file */
+/* Of a new store: what version 1 had, changed by the scripts below as SQLite writes that itself. */
+static const char schema[] =
     "CREATE TABLE attr(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
     "CREATE TABLE tally(result INTEGER PRIMARY KEY, n INTEGER);"
     "CREATE TABLE env(hash TEXT PRIMARY KEY, text TEXT);"
@@ -22,14 +21,21 @@ static const char *const upgrades[] = {
     "CREATE TABLE job(id INTEGER PRIMARY KEY, active INTEGER, count INTEGER, cc TEXT,"
     " userid INTEGER, t_submit REAL, urgency INTEGER, priority INTEGER, flags INTEGER,"
     " ntasks INTEGER, nnodes INTEGER, ncores INTEGER, ngpus INTEGER, duration REAL,"
-    " name TEXT, cwd TEXT, queue TEXT, jobspec INTEGER);"
+    " name TEXT, cwd TEXT, queue TEXT, jobspec INTEGER, key TEXT, parent INTEGER,"
+    " parent_rank INTEGER);"
     "CREATE INDEX job_active ON job(id) WHERE active = 1;"
     "CREATE TABLE run(id INTEGER PRIMARY KEY, job INTEGER, cc INTEGER, t_depend REAL,"
     " t_run REAL, t_cleanup REAL, t_inactive REAL, expiration REAL, status INTEGER,"
     " result INTEGER, nnodes INTEGER, ncores INTEGER, ngpus INTEGER, extype TEXT,"
     " exseverity INTEGER, exnote TEXT, r INTEGER, nodelist INTEGER, ranks INTEGER,"
     " taskmap INTEGER, uri TEXT, output TEXT);"
-    "CREATE TABLE log(id INTEGER PRIMARY KEY, lines TEXT);",
+    "CREATE TABLE log(id INTEGER PRIMARY KEY, lines TEXT);"
+    "CREATE INDEX job_key ON job(key) WHERE key IS NOT NULL;"
+    "CREATE TABLE urgency(id INTEGER PRIMARY KEY, urgency INTEGER, priority INTEGER);";
+
+/* Script N takes a store of schema version N to N + 1: never change one that was released. */
+static const char *const upgrades[] = {
+    schema, /* an empty file has the last version at once */
     /* 1 to 2: what a job table is rebuilt from */
     "ALTER TABLE job ADD COLUMN key TEXT;"
     "ALTER TABLE job ADD COLUMN parent INTEGER;"
@@ -90,7 +96,8 @@ static int upgrade(struct store *store, int64_t version, struct error *err)
         return 0;
     if (run_sql(store, "BEGIN IMMEDIATE", "write to it", err) < 0)
         return -1;
-    for (int64_t v = version; v < SCHEMA_VERSION; v++)
+    int64_t end = version == 0 ? 1 : SCHEMA_VERSION;
+    for (int64_t v = version; v < end; v++)
         if (run_sql(store, upgrades[v], "write its schema", err) < 0)
             return -1;
     cleanup_free char *marks =
@@ -147,8 +154,9 @@ int store_schema_init(struct store *store, const struct store_options *options,
                 "set it up", err) < 0 ||
         check_identity(store, &version, err) < 0)
         return -1;
-    if (run_sql(store, "PRAGMA journal_mode = WAL", "set its journal", err) < 0 ||
-        run_sql(store, sync[options->sync], "set it up", err) < 0 ||
+    /* the change to WAL writes, too */
+    if (run_sql(store, sync[options->sync], "set it up", err) < 0 ||
+        run_sql(store, "PRAGMA journal_mode = WAL", "set its journal", err) < 0 ||
         (!created && check_size(store, err) < 0) || upgrade(store, version, err) < 0)
         return -1;
     return set_limit(store, options->max_bytes, err);

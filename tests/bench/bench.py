@@ -14,10 +14,11 @@ import time
 import figures as one_node
 import hosts
 import ranks
+import sub
 from figures import Bench
 from measure import Failure, Instance, Skip, Timer, cores
 
-FIGURES = {**one_node.FIGURES, **ranks.FIGURES, **hosts.FIGURES}
+FIGURES = {**one_node.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
 
 COMPARE = {"<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
 

@@ -101,6 +101,14 @@ for sig in INT TERM HUP; do
     like "$(cat err)" "SIG$sig: job $id is canceled" "is told"
     is "$(hbatch jobs -no '{result}' "$id")" CANCELED "and cancels the job"
 done
+hbatch alloc -n1 true 2>err & # not even a chance to cancel it
+pid=$!
+wait_until 10 sh -c '[ -n "$(hbatch jobs -f pending -no "{id}")" ]'
+id=$(hbatch jobs -f pending -no '{id}')
+kill -9 $pid
+ok "SIGKILL while it waits" wait_until 10 is_in "$id" INACTIVE
+is "$(hbatch jobs -no '{result} {exception.note}' "$id")" "CANCELED the command that submitted it is gone" \
+    "cancels the job"
 out=$(term hbatch alloc -v -n1 true <<'END'
 jobid: 	\x03\c
 END
@@ -125,6 +133,21 @@ like "$(cat err)" "waiting for job f[^ ]* \(SCHED\)" "proxy waits for a job that
 hbatch cancel "$block"
 wait $pid
 is $? 9 "and then runs its command, which may end the instance"
+
+sleep 1003 & # what alloc leaves when it is killed: its command, which knows of nothing
+left=$!
+hbatch alloc -n1 --job-name=killed sh -c 'hbatch submit --quiet sleep 1004; echo inside; exec tail --pid='$left' -f /dev/null' >out 2>err &
+pid=$!
+bg=$(hbatch alloc --bg -n1 --job-name=kept)
+wait_until 20 grep -q inside out
+id=$(id_of killed)
+hbatch attach "$id" >/dev/null 2>&1 & # somebody who looks on holds nothing
+kill -9 $pid
+ok "alloc is killed by SIGKILL" wait_until 20 is_in "$id" INACTIVE
+is "$(hbatch jobs -no '{result}' "$id")" CANCELED "and its job ends with it"
+kill $left
+is "$(job_state "$bg")" RUN "not that of alloc --bg"
+hbatch cancel "$bg"
 
 hbatch alloc -n1 -t 1s sh -c 'trap "echo hup; kill -9 \$!; exit 4" HUP; sleep 1000 & echo ready; wait' >out 2>err
 is $? 4 "when its time is over the command gets SIGHUP"

@@ -54,9 +54,10 @@ like "$uri" "^local://" "where it is"
 is "$(HBATCH_URI=$uri hbatch getattr level)" 1 "it answers there"
 inner=$(HBATCH_URI=$uri hbatch submit --wait true)
 like "$inner" "." "and takes jobs"
-ok "their numbers come up" wait_until 10 sh -c "hbatch job eventlog $id | grep -q 'stats=.*\"completed\":1'"
+ok "their numbers come up" wait_until 10 sh -c "hbatch jobs -no '{instance.stats}' $id | grep -qx 'PD:0 R:0 CD:1 F:0'"
 HBATCH_URI=$uri hbatch shutdown
 ok "told to end, it does" timeout 20 hbatch job wait "$id"
+like "$(hbatch job eventlog "$id")" 'memo stats=.*"completed":1,' "its last numbers are in its event log"
 
 # --- ends -----------------------------------------------------------------------------------------
 cat >deep <<'END'

@@ -350,5 +350,47 @@ START_TEST(takes_only_what_is_there)
 }
 END_TEST
 
+/* What a job gives back of its placement is free for others at once, and its end frees the rest. */
+START_TEST(takes_back_in_parts)
+{
+    struct pool *p = kit_pool("0:0-3:0 1:0-3:0 2:0-3:0");
+    struct pool_request all = kit_request(3, 3, 1, 2, 1, false),
+                        whole = kit_request(1, 1, 1, 4, 0, true);
+    struct placement *pl = pool_alloc(p, &all), *other;
+    size_t cores, gpus, free_cores, free_gpus;
+    ck_assert_ptr_nonnull(pl);
+    ck_assert_ptr_null(pool_alloc(p, &whole));
+    static const struct {
+        const char *part;
+        size_t cores, gpus;
+    } cases[] = {{"1:0-1:0", 8, 1}, {"1:0-1:0", 8, 1}, {"7:0", 8, 1}, {"2:0", 9, 1}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases);
+         i++) { /* the same again, and what is not there */
+        struct rset *part = kit_rset(cases[i].part);
+        uint64_t gains = pool_gains(p);
+        pool_free(p, part);
+        ck_assert_uint_ge(pool_gains(p), gains);
+        pool_totals(p, &cores, &gpus, &free_cores, &free_gpus);
+        ck_assert_msg(free_cores == cases[i].cores && free_gpus == cases[i].gpus,
+                      "case %zu: %zu %zu", i, free_cores, free_gpus);
+        rset_destroy(part);
+    }
+    other = pool_alloc(p, &whole);
+    ck_assert_ptr_nonnull(other);
+    ck_assert_uint_eq(other->rset->nodes[0].rank, 1);
+    struct rset *rest = kit_rset("0:0-1:0 2:1:0");
+    pool_free(p, rest);
+    pool_totals(p, &cores, &gpus, &free_cores, &free_gpus);
+    ck_assert_uint_eq(free_cores, 8);
+    pool_free(p, other->rset);
+    pool_totals(p, &cores, &gpus, &free_cores, &free_gpus);
+    ck_assert_uint_eq(free_cores, 12);
+    rset_destroy(rest);
+    placement_destroy(other);
+    placement_destroy(pl);
+    pool_destroy(p);
+}
+END_TEST
+
 UNIT_MAIN("pool", places, heeds_constraints, drained_and_down, grows_and_shrinks,
-          refuses_with_numbers, takes_only_what_is_there)
+          refuses_with_numbers, takes_only_what_is_there, takes_back_in_parts)

@@ -491,6 +491,29 @@ START_TEST(counts_once_after_a_failure)
 END_TEST
 
 /* --- upgrades --------------------------------------------------------------------------- */
+static int add_text(void *arg, int n, char **columns, char **names)
+{
+    char **all = arg;
+    (void)n, (void)names;
+    char *more = xasprintf("%s%s\n", *all, columns[0] ? columns[0] : "");
+    free(*all);
+    *all = more;
+    return 0;
+}
+
+/* All of the schema, as SQLite keeps it; to be freed. */
+static char *read_schema(void)
+{
+    sqlite3 *db;
+    char *all = xstrdup("");
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "SELECT sql FROM sqlite_schema ORDER BY name",
+                                  add_text, &all, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    return all;
+}
+
 START_TEST(upgrades_version_1)
 {
     sqlite3 *db;
@@ -499,6 +522,7 @@ START_TEST(upgrades_version_1)
     store_job_submit(s, &single);
     must_flush(s);
     store_close(s);
+    char *new = read_schema();
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     char *text = NULL;
     int rc = sqlite3_exec(db,
@@ -523,6 +547,10 @@ START_TEST(upgrades_version_1)
     check_pending(s, expected, 2);
     ck_assert_uint_eq(store_find_key(s, single.key, NULL), 11);
     store_close(s);
+    char *upgraded = read_schema();
+    ck_assert_str_eq(upgraded, new);
+    free(upgraded);
+    free(new);
 }
 END_TEST
 

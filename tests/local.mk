@@ -373,6 +373,13 @@ EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/rest
 EXTRA_DIST += tests/system/bulk.t
 EXTRA_DIST += tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
+if HAVE_CHECK
+UNIT += tests/unit/t_spawn_info
+endif
+tests_unit_t_spawn_info_SOURCES = tests/unit/t_spawn_info.c src/instance/spawn_info.c
+tests_unit_t_spawn_info_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spawn_info_LDADD = $(UNIT_LIBS)
+
 # The spawn API, on its users' side.
 EXTRA_DIST += tests/mpi/spawnapi.t tests/mpi/spawnkeys.t examples/spawn_instance.py
 check_PROGRAMS += tests/mpi/spawnapi

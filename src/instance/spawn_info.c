@@ -72,8 +72,10 @@ hwloc_bitmap_t spawn_soft_decode(const char *text, unsigned maxprocs, struct err
     } else {
         const char *p = text;
         bool good = add_triplet(&p, maxprocs, set);
-        while (good && *p == ',' && *++p)
+        while (good && *p == ',') {
+            p++;
             good = add_triplet(&p, maxprocs, set);
+        }
         if (!good || *p)
             return error_null(err, EINVAL,
                               "must be numbers or ranges FIRST:LAST[:STEP], separated by "

@@ -54,6 +54,9 @@ char *sub_describe(const struct job *job)
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));
     if (jsonutil_get(job->start, "parent"))
         json_object_object_add(o, "spawned", json_object_new_boolean(true));
+    json_object *join = jobspec_attr(job->spec->js, "system.join");
+    if (join)
+        json_object_object_add(o, "join", json_object_get(join));
     json_object_object_add(o, "tmpdir", json_object_new_string(tmpdir_path(job->tmpdir)));
     return xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));

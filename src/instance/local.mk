@@ -44,6 +44,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/spawn_info.c src/instance/spawn_info.h \
 	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
 	src/instance/tie.c src/instance/watch.c \
+	src/instance/outputs.c \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \

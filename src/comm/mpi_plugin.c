@@ -21,6 +21,7 @@ static int plugin_init(char *text, size_t size)
         return -1;
     }
     peers_begin(MPI_COMM_WORLD); /* nobody else in this process uses it */
+    spawner_begin();
     return 0;
 }
 
@@ -170,12 +171,12 @@ static int plugin_progress(const struct mpi_events *events, void *arg)
 {
     int count = peers_receive(events, arg) + epochs_progress(events, arg);
     peers_complete();
-    return count;
+    return count + spawner_progress(events, arg);
 }
 
 static int plugin_pending(void)
 {
-    return peers_pending() + epochs_pending();
+    return peers_pending() + epochs_pending() + spawner_pending();
 }
 
 static void drop(int src, char *data, size_t len, void *arg)
@@ -193,6 +194,7 @@ static void plugin_finalize(int status)
     if (!mpich_leave()) {
         epochs_end();
         peers_free(&mpi_base.comm);
+        spawner_end();
         MPI_Finalize();
     }
     peers_end();
@@ -210,6 +212,9 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .bcast = plugin_bcast,
     .barrier = plugin_barrier,
     .send = peers_send,
+    .spawners = spawner_size,
+    .send_spawner = spawner_send,
+    .forget_spawner = spawner_forget,
     .stream_open = epochs_open,
     .stream_busy = epochs_busy,
     .stream_send = epochs_send,

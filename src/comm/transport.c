@@ -253,7 +253,7 @@ static void on_usage(const double *all, void *arg)
 }
 
 static const struct mpi_events events = {
-    .recv = on_message, .epoch = epochs_came, .usage = on_usage};
+    .recv = on_message, .epoch = epochs_came, .usage = on_usage, .spawner = spawner_said};
 
 static void test(struct transport *t)
 {

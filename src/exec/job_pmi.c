@@ -140,10 +140,11 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
     return job->pmi ? 0 : -1;
 }
 
-/* An instance loads MPI when it has several ranks, or joins one that has. */
+/* An instance loads MPI when it has several ranks, or joins one that has, or for a program that spawned it. */
 static int wanted_by_instance(const struct job *job)
 {
-    if (job->ntasks == 1 && !jobspec_attr(job->spec->js, "system.grant"))
+    if (job->ntasks == 1 && !jobspec_attr(job->spec->js, "system.grant") &&
+        !jsonutil_get(job->start, "parent"))
         return PMI_NONE;
     return strcmp(MPI_FLAVOUR, "mpich") == 0 ? PMI_WIRE : PMI_PMIX;
 }

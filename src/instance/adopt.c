@@ -107,6 +107,8 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
         make_log(job);
+        if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
+            spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED)
             sched_add(ld->sched, &job->sj);
         else if (job->state == JOB_RUN)

@@ -185,7 +185,8 @@ json_object *gather_prepare(struct instance *in, struct error *err)
         json_object_object_add(node, "job", json_object_new_int64(in->sub.id));
         json_object_object_add(node, "node", json_object_new_int64(in->sub.node));
     }
-    bool several = (in->world_size > 1 || in->options.recover) && !in->options.join;
+    bool several = (in->world_size > 1 || in->options.recover || in->sub.spawned) &&
+                   !in->options.join;
     bool anew = !in->options.recover && in->world > 0;
     if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
         return NULL;

@@ -12,8 +12,9 @@
 
 struct instance {
     struct options options;
-    struct sub sub;        /* it is a job of another instance */
-    struct parent *parent; /* leader of a sub-instance */
+    struct sub sub;          /* it is a job of another instance */
+    struct parent *parent;   /* leader of a sub-instance */
+    struct spawner *spawner; /* leader of one that a program spawned */
     uv_loop_t loop;
     uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */

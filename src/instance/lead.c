@@ -13,6 +13,7 @@
 #include "src/instance/grow.h"
 #include "src/instance/obey.h"
 #include "src/instance/shrink.h"
+#include "src/instance/spawner.h"
 
 /* A rank that is alone leaves without the others. */
 static void on_exec_gone_alone(void *arg)
@@ -82,6 +83,48 @@ void lead_tell_parent(struct instance *in)
     if (in->transport)
         grow_listen(in);
     shrink_watch(in);
+}
+
+/* --- the program that spawned this instance ------------------------------------------------------ */
+
+static void on_spawner_line(struct client *c, char *line, size_t len, void *arg)
+{
+    struct instance *in = arg;
+    leader_client_line(in->leader, c, line, len);
+}
+
+static void on_spawner_gone(struct client *c, void *arg)
+{
+    struct instance *in = arg;
+    leader_client_gone(in->leader, c, false);
+}
+
+/* The parent is not to end this instance with the program's job. */
+static void on_let_go(void *arg)
+{
+    struct instance *in = arg;
+    if (in->parent)
+        parent_note(in->parent, "detached", json_object_new_boolean(true));
+}
+
+static void on_spawner_end(const char *reason, void *arg)
+{
+    struct instance *in = arg;
+    on_let_go(in);
+    front_tell(in, SIGHUP);
+    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, reason);
+}
+
+static const struct spawner_ops spawner_ops = {.line = on_spawner_line,
+                                               .gone = on_spawner_gone,
+                                               .end = on_spawner_end,
+                                               .let_go = on_let_go};
+
+void lead_serve_spawner(struct instance *in)
+{
+    if (in->transport && in->rank == 0 && transport_spawners(in->transport) > 0)
+        in->spawner = spawner_create(&in->loop, in->transport, &spawner_ops, in);
 }
 
 static uint64_t published(void *arg)

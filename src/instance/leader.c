@@ -291,6 +291,7 @@ void leader_destroy(struct leader *ld)
     free(ld->instance_id);
     free(ld->shutdown);
     free(ld->shut_down_as);
+    free(ld->spawned);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);

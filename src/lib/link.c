@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "src/comm/lines.h"
@@ -137,9 +138,47 @@ int link_open(struct link *l, const char *uri, struct error *err)
     return 0;
 }
 
+void link_open_carrier(struct link *l, const struct hbatch_carrier *carrier, void *arg,
+                       const char *name)
+{
+    *l = (struct link){.carrier = carrier,
+                       .arg = arg,
+                       .fd = -1,
+                       .watch = -1,
+                       .watched = -1,
+                       .uri = xstrdup(name),
+                       .connected = time_mono()};
+}
+
+ssize_t link_send(struct link *l, const void *data, size_t len)
+{
+    if (l->carrier)
+        return l->carrier->send(l->arg, data, len);
+    return send(l->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t link_recv(struct link *l, void *data, size_t size)
+{
+    if (l->carrier)
+        return l->carrier->recv(l->arg, data, size);
+    return recv(l->fd, data, size, MSG_DONTWAIT);
+}
+
+int link_wait(struct link *l, bool room, int timeout_ms)
+{
+    if (l->carrier)
+        return l->carrier->wait(l->arg, room, timeout_ms) ? POLLIN | (room ? POLLOUT : 0)
+                                                          : 0;
+    struct pollfd pfd = {.fd = l->fd, .events = (short)(POLLIN | (room ? POLLOUT : 0))};
+    return poll(&pfd, 1, timeout_ms) > 0 ? pfd.revents : 0;
+}
+
 void link_close(struct link *l)
 {
-    close(l->fd);
+    if (l->carrier)
+        l->carrier->close(l->arg);
+    else
+        close(l->fd);
     if (l->watch >= 0)
         close(l->watch);
     free(l->uri);
@@ -152,6 +191,8 @@ void link_heard(struct link *l)
 
 int link_watch(struct link *l, bool room)
 {
+    if (l->carrier)
+        return l->carrier->fd(l->arg);
     if (l->watch < 0 && (l->watch = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return l->fd;
     struct epoll_event e = {.events = EPOLLIN | (room ? (unsigned)EPOLLOUT : 0)};
@@ -194,6 +235,8 @@ int link_lost(struct link *l, int code, const char *why, struct error *err)
     double timeout = 0, now = time_mono();
     struct error e;
     cleanup_free char *what = describe(l);
+    if (l->carrier)
+        return error_set(err, code, "%s is lost: %s", what, l->carrier->why(l->arg));
     if (l->heard || l->tries == 0 || now - l->connected > LASTED) {
         l->since = now;
         l->tries = 0;

@@ -31,6 +31,7 @@ bin_hbatch_SOURCES = \
 	src/cli/format.c src/cli/format.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
+	src/cli/instconf.c src/cli/instconf.h \
 	src/cli/jobfields.c src/cli/jobfields.h \
 	src/cli/jobquery.c src/cli/jobquery.h \
 	src/cli/jobset.c src/cli/jobset.h \

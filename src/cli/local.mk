@@ -52,6 +52,7 @@ bin_hbatch_SOURCES = \
 	src/cli/sources.c src/cli/sources.h \
 	src/cli/submitting.c src/cli/submitting.h \
 	src/cli/subst.c src/cli/subst.h \
+	src/cli/sshrun.c src/cli/sshrun.h \
 	src/cli/supervise.c src/cli/supervise.h \
 	src/cli/subtree.c src/cli/subtree.h \
 	src/cli/target.c src/cli/target.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* link: the socket to an instance, and what becomes of it when the other side goes away.
+/* link: the socket to an instance, directly or by other instances' ranks, and what becomes of it when the other side goes away.
  *
  * A rank of an instance that can be recovered keeps an empty file "recoverable" beside its socket;
  * an orderly end removes both.  While that file is there, a lost connection is tried again: at once,
@@ -28,6 +28,10 @@ struct link {
     int watched;        /* what it watches: fd, or -1 */
     bool watched_for_room; /* for writing as well */
 };
+
+/* In a URI, before each instance beyond the first one: local://PATH!RANK:PATH... is the socket PATH on the node of rank
+ * RANK of the instance before (instance.relay). */
+#define LINK_HOP '!'
 
 /* Connect to URI ("local://PATH"), waiting as above where the socket refuses or is missing.  Where
  * PATH is another node's, to the socket of this node's rank beside it; uri is then that one.  -1 with

@@ -399,6 +399,11 @@ void leader_confirmed(struct leader *ld)
         leader_wake(ld);
 }
 
+int leader_dump(struct leader *ld, const char *path, struct error *err)
+{
+    return store_dump(ld->store, path, err);
+}
+
 void leader_settle(struct leader *ld)
 {
     struct error err;

@@ -96,6 +96,8 @@ void leader_expire_at(struct leader *ld, double when);
 json_object *leader_stats(struct leader *ld);
 /* The same with "resources" (jobview_totals): what an instance tells its parent. */
 json_object *leader_summary(struct leader *ld);
+/* All jobs for others to read (store_dump). */
+int leader_dump(struct leader *ld, const char *path, struct error *err);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

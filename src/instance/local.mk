@@ -13,6 +13,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/execlink.c src/instance/execlink.h \
 	src/instance/server.c src/instance/server.h \
 	src/instance/router.c src/instance/router.h \
+	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/change.c src/instance/change.h \

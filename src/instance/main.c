@@ -282,6 +282,13 @@ static int bring_up(struct instance *in, struct error *err)
     return 0;
 }
 
+static void dump(struct instance *in)
+{
+    struct error err;
+    if (leader_dump(in->leader, in->options.dump, &err) < 0)
+        log_error("--dump: %s", err.text);
+}
+
 static void tear_down(struct instance *in)
 {
     if (in->options.tell_status && in->leader)
@@ -291,6 +298,8 @@ static void tear_down(struct instance *in)
     grow_destroy(in);
     shrink_destroy(in);
     parent_farewell(in->parent);
+    if (in->options.dump && in->leader)
+        dump(in);
     parent_destroy(in->parent);
     spawner_destroy(in->spawner);
     router_destroy(in->router);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* link: what a client's connection goes over, and what becomes of it when the other side goes away: a socket, or a
- * carrier (hbatch.h), which does not come back.
+/* link: what a client's connection goes over, and what becomes of it when the other side goes away: a socket to
+ * the instance, directly or by other instances' ranks, or a carrier (hbatch.h), which does not come back.
  *
  * A rank of an instance that can be recovered keeps an empty file "recoverable" beside its socket;
  * an orderly end removes both.  While that file is there, a lost connection is tried again: at once,
@@ -33,6 +33,10 @@ struct link {
     int watched;        /* what it watches: fd, or -1 */
     bool watched_for_room; /* for writing as well */
 };
+
+/* In a URI, before each instance beyond the first one: local://PATH!RANK:PATH... is the socket PATH on the node of rank
+ * RANK of the instance before (instance.relay). */
+#define LINK_HOP '!'
 
 /* Connect to URI ("local://PATH"), waiting as above where the socket refuses or is missing.  Where
  * PATH is another node's, to the socket of this node's rank beside it; uri is then that one.  -1 with

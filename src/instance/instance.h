@@ -43,6 +43,7 @@ struct instance {
     pid_t program;       /* 0: none (yet, or any more) */
     int status;          /* exit code */
     bool told_to_end;    /* the program was, and did not end by itself */
+    int told_to_leave;   /* the signal that came while another rank led, or 0 */
     bool exec_gone;
     uv_timer_t patience; /* with a program that was told to end */
     bool leaving;

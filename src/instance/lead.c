@@ -191,19 +191,38 @@ static const char *host_of(const struct instance *in, unsigned rank)
     return json_object_get_string(json_object_object_get(in->nodes[rank], "host"));
 }
 
+/* What the lost rank's executor has is ended by then. */
+static double until_ended(const struct instance *in)
+{
+    if (in->sub.told) /* by the parent's, with the rank's own task */
+        return SUB_LOST_S;
+    return in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S;
+}
+
 static void on_lost(unsigned rank, bool sure, void *arg)
 {
     struct instance *in = arg;
     router_rank_lost(in->router, rank);
     leader_set_generation(in->leader, members_generation(in->members));
     leader_rank_lost(in->leader, rank,
-                     sure ? in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S
-                          : members_fence(in->members));
+                     sure ? until_ended(in) : members_fence(in->members));
     if (in->options.supervised)
         fprintf(stderr, "hbatch-instance: lost %s\n", host_of(in, rank));
     /* hbatch start speaks to the rank on its own host: it cannot ask for that one's return */
     if ((int)rank == front_home(in))
         restart_all(in, "the rank on the host of hbatch start was lost");
+}
+
+void lead_end(struct instance *in, int signum, bool in_a_hurry)
+{
+    in->status = 128 + signum;
+    front_tell(in, signum);
+    if (in_a_hurry)
+        leader_hurry(in->leader, 0.3);
+    else if (in->sub.told) /* the parent kills what has not ended after 5 s */
+        leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
+                                                 : "the instance was terminated");
 }
 
 /* This rank succeeds the one that led. */
@@ -223,7 +242,9 @@ static void on_lead(void *arg)
     }
     router_new_leader(in->router, in->leader);
     lead_tell_parent(in);
-    if (front_home(in) < 0 && !in->options.no_program)
+    if (in->told_to_leave)
+        lead_end(in, in->told_to_leave, false);
+    else if (front_home(in) < 0 && !in->options.no_program)
         front_lost(in);
 }
 

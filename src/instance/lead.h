@@ -12,8 +12,9 @@
 #define ORPHAN_ALONE_S 0.5
 /* From SIGTERM to SIGKILL for the jobs of a sub-instance that ends. */
 #define SUB_GRACE_S 2.0
-/* What it takes an executor to end its tasks. */
+/* What it takes an executor to end its tasks, and one to kill all that a task has left. */
 #define EXEC_END_S 6.0
+#define SUB_LOST_S 1.0
 
 /* Collective, for an instance of several ranks: tables, from the store where it was started again, and
  * members. */
@@ -31,6 +32,8 @@ void lead_tell_parent(struct instance *in);
 void lead_serve_spawner(struct instance *in);
 /* Leader of an instance that was started again: who is not here, and who is and has not told what it has. */
 void lead_await_ranks(struct instance *in);
+/* Leader: the instance was told to end by SIGNUM. */
+void lead_end(struct instance *in, int signum, bool in_a_hurry);
 /* The router's callback. */
 void lead_usage(void *arg, const struct usage *u);
 

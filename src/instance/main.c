@@ -127,15 +127,9 @@ static void on_signal(uv_signal_t *h, int signum)
     } else if (signum == SIGTERM && in->options.join && !in->leader) {
         router_recall(in->router); /* its grant was canceled, the instance goes on */
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
-        in->status = 128 + signum;
-        front_tell(in, signum);
-        if (front_in_a_hurry(in) && h->signum != SIGUSR2)
-            leader_hurry(in->leader, 0.3);
-        else if (in->sub.told) /* the parent kills what has not ended after 5 s */
-            leader_hurry(in->leader, SUB_GRACE_S);
-        leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
-                                                     : "the instance was terminated");
-    }
+        lead_end(in, signum, front_in_a_hurry(in) && h->signum != SIGUSR2);
+    } else if (signum != SIGINT && in->sub.told)
+        in->told_to_leave = signum; /* the leader was told, too, if it still lives */
 }
 
 static void on_warning(int signum)

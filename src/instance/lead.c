@@ -199,6 +199,12 @@ static double until_ended(const struct instance *in)
     return in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S;
 }
 
+static struct node_name on_name(unsigned rank, void *arg)
+{
+    const struct instance *in = arg;
+    return node_name(in->nodes, rank);
+}
+
 static void on_lost(unsigned rank, bool sure, void *arg)
 {
     struct instance *in = arg;
@@ -231,7 +237,7 @@ static void on_lead(void *arg)
     struct instance *in = arg;
     struct error err;
     char host[256] = "localhost";
-    log_warning("rank %u leads the instance now", in->rank);
+    log_warning("%s leads the instance now", node_name(in->nodes, in->rank).text);
     gethostname(host, sizeof(host) - 1);
     add_str(in->info, "uri", in->uri);
     add_str(in->info, "hostname", host);
@@ -266,7 +272,7 @@ static void on_confirmed(void *arg)
 static void on_alone(const char *why, void *arg)
 {
     struct instance *in = arg;
-    log_error("%s: rank %u ends", why, in->rank);
+    log_error("%s: %s ends", why, node_name(in->nodes, in->rank).text);
     if (in->exec)
         execlink_quit(in->exec, on_exec_gone_alone, in);
 }
@@ -275,6 +281,7 @@ static const struct members_ops members_ops = {.lost = on_lost,
                                                .lead = on_lead,
                                                .led = on_led,
                                                .confirmed = on_confirmed,
+                                               .name = on_name,
                                                .alone = on_alone};
 
 /* Who is not here, and who is and has not told what it has. */

@@ -62,7 +62,7 @@ world_over() { # all that is left ends
     is "$(ps -o pid= -p "$launcher")" "" "${1:-$world}: the end"
 }
 started() { for id in "$@"; do timeout 30 hbatch job wait-event "$id" start >/dev/null || note "no start: $id"; done; }
-leads() { grep -q "rank $1 leads" "$tmp/$world.log"; }
+leads() { grep -q "rank $1 (vnode$1) leads" "$tmp/$world.log"; }
 led_by() { wait_until 20 leads "$1" && pass "${2:-rank $1 leads}" || fail "${2:-rank $1 leads}" "$(cat "$tmp/$world.log")"; }
 state() { hbatch jobs -a -n -o '{state}' "$1"; }
 node_state() { hbatch resource list -n -s "$1" -o '{ranks}'; }

@@ -327,14 +327,14 @@ void peers_reform(const int *members, int n, int generation, int planned)
     mpi_base.changed = 1;
     for (int i = 0; i < n; i++)
         ranks[i] = base_rank(members[i]);
+    /* another death now would leave the calls waiting for ever */
+    guard(BLOCK_LIMIT_S,
+          "hbatch-instance: the ranks that are left did not re-form in time: "
+          "this one ends\n");
     if (planned)
         epochs_close();
     else
         epochs_abandon();
-    /* another death now would leave the call waiting for ever */
-    guard(BLOCK_LIMIT_S,
-          "hbatch-instance: the ranks that are left did not re-form in time: "
-          "this one ends\n");
     MPI_Comm_group(mpi_base.comm, &all);
     MPI_Group_incl(all, n, ranks, &some);
     free(ranks);
@@ -376,10 +376,10 @@ int peers_grow(const char *port, int n, char *text, size_t size)
     MPI_Comm inter, merged = MPI_COMM_NULL;
     int all = 0, from = npeers;
     mpi_base.changed = 1;
-    epochs_close();
     guard(BLOCK_LIMIT_S,
           "hbatch-instance: the ranks that were to join did not connect in "
           "time: this one ends\n");
+    epochs_close();
     int rc = MPI_Comm_accept((char *)port, MPI_INFO_NULL, 0, mpi_base.comm, &inter);
     if (rc == MPI_SUCCESS)
         merged = merge(inter, 0);

@@ -357,7 +357,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.
-EXTRA_DIST += tests/system/sub.t tests/cluster/chaos.t tests/cluster/chaos.py
+EXTRA_DIST += tests/system/sub.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
 EXTRA_DIST += tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
@@ -370,5 +370,5 @@ tests_system_skew_la_CFLAGS = -fno-sanitize=all
 tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
-EXTRA_DIST += tests/system/bulk.t
+EXTRA_DIST += tests/system/bulk.t tests/system/history.t
 EXTRA_DIST += tests/system/alloc.t tests/system/top.t tests/system/screen.py

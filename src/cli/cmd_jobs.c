@@ -8,9 +8,7 @@
 #include "src/cli/jobquery.h"
 #include "src/cli/subtree.h"
 #include "src/cli/verbs.h"
-#include "src/common/duration.h"
 #include "src/job/state.h"
-#include "src/lib/build.h"
 
 enum {
     ALL,
@@ -72,26 +70,6 @@ struct jobs {
     struct subtree subtree;
 };
 
-static double parse_since(struct cli *cli, const char *text)
-{
-    struct error err;
-    double t, now = time_now();
-    if (*text == '-') {
-        if (duration_decode(text + 1, &t, &err) < 0)
-            cli_die(cli, "--since: %s", err.text);
-        return now - t;
-    }
-    if (build_begin_time(text, now, &t, &err) < 0)
-        cli_die(cli,
-                "--since=%s: must be -DURATION (as in -1h), HH:MM or YYYY-MM-DD HH:MM",
-                text);
-    if (t > now && strlen(text) <= 8 && strchr(text, ':'))
-        t -= 86400; /* a time of day that is not yet is yesterday's */
-    if (t > now)
-        cli_die(cli, "--since=%s is in the future", text);
-    return t;
-}
-
 static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -110,7 +88,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             jobquery_filter(&j->query, j->cli, p.value);
             break;
         case SINCE:
-            j->query.since = parse_since(j->cli, p.value);
+            j->query.since = jobquery_since(j->cli, p.value);
             break;
         case NAME:
             j->query.name = p.value;

@@ -190,7 +190,8 @@ static void on_read(struct exec *x, json_object *msg)
     uint64_t first = job   ? job->spool.first
                      : pos ? (uint64_t)pos
                            : remember_output(x, id);
-    reader_create(x, id, sub, job, first);
+    bool now = json_object_get_boolean(jsonutil_get(msg, "now"));
+    reader_create(x, id, sub, job, first, now);
 }
 
 static void on_ack(struct exec *x, json_object *msg)

@@ -343,7 +343,8 @@ static void on_expire(void *arg)
     double grace = job->spec->options.kill_timeout;
     exception_event(job->x, job->id, "timeout", 0, "resource allocation expired");
     job->ending = true;
-    job_signal(job, SIGALRM);
+    /* an instance ends in order, and its program is asked to */
+    job_signal(job, job->spec->options.instance ? SIGTERM : SIGALRM);
     if (grace >= 0)
         timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
 }
@@ -511,13 +512,13 @@ void job_start(struct exec *x, json_object *o)
         exception_event(x, job->id, "exec", 0, err.text);
         finish_event(x, job->id, NULL, 126 << 8);
         if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
-            reader_create(x, job->id, 0, NULL, 0);
+            reader_create(x, job->id, 0, NULL, 0, false);
         }
         job_free(job);
         return;
     }
     idmap_put(&x->jobs, job->id, job);
     if (json_object_get_boolean(jsonutil_get(o, "attach")))
-        reader_create(x, job->id, 0, job, 0);
+        reader_create(x, job->id, 0, job, 0, false);
     start_tasks(job);
 }

@@ -15,7 +15,7 @@ struct instance {
     struct sub sub;        /* it is a job of another instance */
     struct parent *parent; /* leader of a sub-instance */
     uv_loop_t loop;
-    uv_signal_t signals[5], passed[8];
+    uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
     bool by_mpirun;             /* or mpiexec; not by srun, nor alone */

@@ -204,6 +204,11 @@ bool stream_is_over(struct leader *ld, jobid_t id, struct error *err);
 /* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */
 int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct error *err);
+/* The same, of what there is now: the stream ends after it, also if the job has not ended. */
+int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                struct error *err);
+/* Where the output of a job, which exists, is; outputs.c. */
+json_object *outputs_describe(struct leader *ld, jobid_t id);
 /* The same for all elements of an array, which exist, as one stream. */
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
                          uint64_t count);

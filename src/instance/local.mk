@@ -42,6 +42,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/stream.c \
 	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
 	src/instance/tie.c src/instance/watch.c \
+	src/instance/outputs.c \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \

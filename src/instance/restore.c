@@ -61,13 +61,18 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
     return sub;
 }
 
-/* Slots of each node, from the tasks that it has. */
+/* Slots of each node: as it was said, or from the cores that it has; of whole nodes from the tasks. */
 static void count_slots(struct job *job)
 {
-    unsigned per_slot = MAX(job_shape_of(job)->tasks_per_slot, 1u);
-    for (unsigned i = 0; i < job->pl->rset->nnodes; i++)
-        job->pl->nslots[i] =
-            (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i)) / per_slot;
+    const struct job_shape *shape = job_shape_of(job);
+    const struct rset *r = job->pl->rset;
+    for (unsigned i = 0; i < r->nnodes; i++) {
+        unsigned cores = (unsigned)hwloc_bitmap_weight(r->nodes[i].cores);
+        unsigned tasks = (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i));
+        job->pl->nslots[i] = shape->nnodes_min  ? shape->nslots
+                             : shape->exclusive ? tasks / MAX(shape->tasks_per_slot, 1u)
+                                                : cores / shape->cores_per_slot;
+    }
 }
 
 /* Nodes that were done already told so. */

@@ -47,6 +47,7 @@ struct stream {
     enum stream_kind kind;
     struct request rq;
     bool output;
+    bool now;      /* only what there is: no events and output to come */
     jobid_t first; /* the job, or the first of the followed block */
     uint64_t count, left;
     struct job *job;   /* NULL: over */
@@ -181,6 +182,8 @@ static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsign
     json_object_object_add(o, "from", json_object_new_int(0));
     if (position)
         json_object_object_add(o, "pos", json_object_get(position));
+    if (st->now)
+        json_object_object_add(o, "now", json_object_new_boolean(true));
     exec_send(ld, rank, o);
 }
 
@@ -212,6 +215,14 @@ static void finish_if_complete(struct leader *ld, struct stream *st)
                            json_object_new_int64((int64_t)--st->window->left));
     notify(st->rq.client, "job.end", take(st->end));
     stream_destroy(ld, st);
+}
+
+/* END, taken over, is what comes after the last output. */
+static void end_stream(struct leader *ld, struct stream *st, json_object *end)
+{
+    st->end = end;
+    json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
+    finish_if_complete(ld, st);
 }
 
 static void reader_ended(struct leader *ld, struct stream *st, struct reader *r)
@@ -399,9 +410,7 @@ void stream_job_over(struct leader *ld, struct job *job)
             stream_destroy(ld, st);
             continue;
         }
-        st->end = describe_job(job);
-        json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
-        finish_if_complete(ld, st);
+        end_stream(ld, st, describe_job(job));
     }
     for (struct stream *st = ld->follows; st; st = st->next)
         if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
@@ -587,16 +596,31 @@ static void open_running(struct leader *ld, struct stream *st, const struct job 
             open_readers(ld, st, j);
 }
 
+/* The last message of a stream of what there is, of a job that has not ended. */
+static json_object *describe_state(const struct job *job)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(o, "state",
+                           json_object_new_string(job_state_name(job->state, false)));
+    return o;
+}
+
+/* WINDOW: as for create_attach. NOW: as the stream's. */
 static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
-                  struct window *window, struct error *err)
+                  bool now, struct window *window, struct error *err)
 {
     struct job *job = jobtable_find(ld->jobs, id);
     if (job) {
         struct stream *st = create_attach(ld, rq, id, output, window);
-        link_to_job(st, job);
+        st->now = now;
+        if (!now)
+            link_to_job(st, job);
         send_log(st, job->log.s, job->log.len);
         if (output && job->pl && job->map)
             open_running(ld, st, job);
+        if (now)
+            end_stream(ld, st, describe_state(job));
         return 0;
     }
     json_object *end = find_end(ld, id, err);
@@ -608,16 +632,20 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         send_log(st, log, strlen(log));
     if (output)
         open_stored_readers(ld, st, id);
-    st->end = end;
-    json_object_object_add(st->end, "sub", json_object_new_int64(rq->id));
-    finish_if_complete(ld, st);
+    end_stream(ld, st, end);
     return 0;
 }
 
 int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct error *err)
 {
-    return attach(ld, rq, id, output, NULL, err);
+    return attach(ld, rq, id, output, false, NULL, err);
+}
+
+int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                struct error *err)
+{
+    return attach(ld, rq, id, output, true, NULL, err);
 }
 
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
@@ -627,7 +655,7 @@ void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t fi
     window->refs = 1; /* ours, until all are there */
     window->left = count;
     for (uint64_t i = 0; i < count; i++)
-        attach(ld, rq, jobid_nth(first, i), true, window, NULL);
+        attach(ld, rq, jobid_nth(first, i), true, false, window, NULL);
     if (--window->refs == 0)
         free(window);
 }

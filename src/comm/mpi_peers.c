@@ -55,6 +55,7 @@ void *mpi_need(void *p)
 /* --- what blocks ---------------------------------------------------------------------------- */
 
 static const char *volatile blocked_by; /* a sentence, for one that never returns */
+static struct sigaction alarm_before;   /* the signal may be somebody else's warning */
 
 static void on_alarm(int signum)
 {
@@ -68,14 +69,14 @@ static void on_alarm(int signum)
 static void guard(unsigned seconds, const char *text)
 {
     blocked_by = text;
-    signal(SIGALRM, on_alarm);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm}, &alarm_before);
     alarm(seconds);
 }
 
 static void unguard(void)
 {
     alarm(0);
-    signal(SIGALRM, SIG_DFL);
+    sigaction(SIGALRM, &alarm_before, NULL);
 }
 
 /* --- roads ---------------------------------------------------------------------------------- */

@@ -8,10 +8,11 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
 	src/cli/cmd_info.c \
-	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_wait.c \
+	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
 	src/cli/cmd_jobs.c \
 	src/cli/cmd_output.c \
 	src/cli/cmd_proxy.c \

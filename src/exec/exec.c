@@ -260,6 +260,8 @@ static void on_renew(struct exec *x, json_object *msg)
     (void)msg;
     reader_close_all(x);
     conn_greet(x->conn);
+    if (x->pmi)
+        pmi_ask_again(x->pmi);
 }
 
 static void on_quit(struct exec *x, json_object *msg)
@@ -379,6 +381,8 @@ void exec_attached(struct exec *x)
     timer_stop(&x->orphan);
     uv_timer_stop(&x->watchdog);
     x->deserted = false; /* too late to stay, but the directory is needed */
+    if (x->pmi)
+        pmi_ask_again(x->pmi);
 }
 
 static void on_watchdog(uv_timer_t *timer)

@@ -271,6 +271,14 @@ pid_t execlink_pid(const struct execlink *x)
     return x->proc.pid;
 }
 
+void execlink_describe(struct execlink *x, json_object *init)
+{
+    json_object_put(x->init);
+    x->init = init;
+    if (x->lines)
+        lines_send_json(x->lines, x->init);
+}
+
 void execlink_renew(struct execlink *x, json_object *init)
 {
     static const char renew[] = "{\"m\":\"renew\"}";

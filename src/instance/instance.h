@@ -72,4 +72,7 @@ void gather_sign(const struct instance *in);
 /* It ends: who loses its connection need not wait. */
 void gather_sign_off(const struct instance *in);
 
+/* What the executor is told of the instance: its message "init", a new one. */
+json_object *instance_describe(const struct instance *in);
+
 #endif

@@ -3,6 +3,7 @@
 #ifndef HBATCH_INSTANCE_LEADER_IMPL_H
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
+#include <sys/queue.h>
 #include "src/instance/depend.h"
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
@@ -32,7 +33,9 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    struct keys *keys; /* of submissions */
+    json_object
+        *latest_parts[2]; /* of a specification, which the next one may have, too */
+    struct keys *keys;    /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct jobid_gen gen;
@@ -50,8 +53,9 @@ struct leader {
     char *shutdown;   /* reason, NULL: none */
     bool expired;     /* that was it */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams; /* that attach or wait */
-    struct stream *follows; /* few, and asked at the end of each job */
+    struct stream *streams;         /* that attach or wait */
+    struct stream *follows;         /* few, and asked at the end of each job */
+    TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
@@ -234,6 +238,7 @@ bool stream_reads_from(const struct leader *ld, unsigned rank);
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);
+bool stream_holds_ends(const struct leader *ld); /* which are still to be told */
 /* Jobs that it holds end, unless it MAY_RETURN. */
 void stream_client_gone(struct leader *ld, struct client *c, bool may_return);
 void stream_free_all(struct leader *ld);

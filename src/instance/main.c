@@ -40,8 +40,7 @@ static void find_rank(struct instance *in)
     in->by_srun = l.by_srun;
 }
 
-/* First message to the executor. */
-static json_object *exec_init(const struct instance *in)
+json_object *instance_describe(const struct instance *in)
 {
     json_object *node = in->nodes[in->rank];
     size_t universe = 0;
@@ -257,7 +256,7 @@ static int bring_up(struct instance *in, struct error *err)
         .epoch = in->epoch,
         .usage = lead_usage,
         .socket = in->uri + strlen("local://"),
-        .init = exec_init(in),
+        .init = instance_describe(in),
         .quit = instance_quit,
         .restart = on_restart,
         .turn = turn_told,

@@ -14,7 +14,7 @@
 /* One entry of "ev": [ID, KIND, T, CONTEXT]. */
 static void one_event(struct leader *ld, unsigned rank, json_object *e)
 {
-    int64_t id, status = 0, severity = 0;
+    int64_t id, run = 0, status = 0, severity = 0;
     double when;
     const char *kind = jsonutil_string(json_object_array_get_idx(e, 1));
     if (!jsonutil_int(json_object_array_get_idx(e, 0), 1, INT64_MAX, &id) || !kind ||
@@ -28,8 +28,10 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     int index = job && job->nodes ? job_node_index(job, rank) : -1;
     if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
         return;
-    if (index < 0) {
-        log_debug("rank %u: event %s of a job that is not there", rank, kind);
+    jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
+    if (index < 0 || run != job->run) {
+        log_debug("rank %u: event %s of a job, or a run of it, that is not there", rank,
+                  kind);
         return;
     }
     /* clocks are never quite the same: nothing is before its cause, nor to come */

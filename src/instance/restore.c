@@ -187,6 +187,16 @@ static const struct store_run *find_run(const struct store_run *runs, size_t n,
     return NULL;
 }
 
+/* How often it was queued again, from the log. */
+static unsigned count_requeues(const struct job *job)
+{
+    unsigned n = 0;
+    static const char mark[] = "\"name\":\"requeue\"";
+    for (const char *p = job->log.s; p && (p = strstr(p, mark)); p++)
+        n++;
+    return n;
+}
+
 /* The last state of what was noted, from the log. */
 static void restore_memo(struct job *job)
 {
@@ -216,6 +226,7 @@ static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, i
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
     restore_memo(job);
+    job->run = count_requeues(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;
     if (job->state == JOB_SCHED &&

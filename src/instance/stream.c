@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/queue.h>
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
@@ -50,9 +51,13 @@ struct stream {
     bool now;      /* only what there is: no events and output to come */
     jobid_t first; /* the job, or the first of the followed block */
     uint64_t count, left;
-    struct job *job;   /* NULL: over */
-    json_object *end;  /* params of job.end, when the job is over */
-    json_object *ends; /* FOLLOW: those of this turn */
+    struct job *job;  /* NULL: over */
+    json_object *end; /* params of job.end, when the job is over */
+    uint64_t epoch;   /* that tells the other ranks of END, or of SEALED */
+    bool held;        /* ATTACH: END waits for that */
+    TAILQ_ENTRY(stream) held_entry;
+    json_object *sealed; /* FOLLOW: ends that wait for it */
+    json_object *ends;   /* ... and those that came since */
     struct reader *readers;
     unsigned open_readers;
     struct window *window; /* ATTACH */
@@ -144,7 +149,10 @@ static void stream_destroy(struct leader *ld, struct stream *st)
     }
     if (st->window && --st->window->refs == 0)
         free(st->window);
+    if (st->held)
+        TAILQ_REMOVE(&ld->held_ends, st, held_entry);
     json_object_put(st->end);
+    json_object_put(st->sealed);
     json_object_put(st->ends);
     free(st);
 }
@@ -207,20 +215,32 @@ static void acknowledge(struct leader *ld, struct stream *st)
     }
 }
 
-static void finish_if_complete(struct leader *ld, struct stream *st)
+static void tell_end(struct leader *ld, struct stream *st)
 {
-    if (!st->end || st->open_readers > 0)
-        return;
     json_object_object_add(st->end, "left",
                            json_object_new_int64((int64_t)--st->window->left));
     notify(st->rq.client, "job.end", take(st->end));
     stream_destroy(ld, st);
 }
 
+/* A job whose end was told must not run again: the end waits until it would survive the leader. */
+static void finish_if_complete(struct leader *ld, struct stream *st)
+{
+    if (!st->end || st->open_readers > 0 || st->held)
+        return;
+    if (st->epoch <= gate_safe(ld)) {
+        tell_end(ld, st);
+        return;
+    }
+    st->held = true;
+    TAILQ_INSERT_TAIL(&ld->held_ends, st, held_entry);
+}
+
 /* END, taken over, is what comes after the last output. */
 static void end_stream(struct leader *ld, struct stream *st, json_object *end)
 {
     st->end = end;
+    st->epoch = gate_epoch(ld);
     json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
     finish_if_complete(ld, st);
 }
@@ -406,7 +426,7 @@ void stream_job_over(struct leader *ld, struct job *job)
         struct stream *st = job->streams;
         unlink_from_job(st);
         if (st->kind == WAIT) {
-            reply_result(ld, &st->rq, describe_job(job));
+            reply_when_safe(ld, &st->rq, describe_job(job));
             stream_destroy(ld, st);
             continue;
         }
@@ -419,21 +439,46 @@ void stream_job_over(struct leader *ld, struct job *job)
         }
 }
 
+static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
+{
+    if (!st->sealed && (st->ends || st->left == 0)) {
+        st->sealed = st->ends ? take(st->ends) : json_object_new_array();
+        st->epoch = gate_epoch(ld);
+    }
+    if (!st->sealed || st->epoch > safe)
+        return;
+    uint64_t left = st->left + (st->ends ? json_object_array_length(st->ends) : 0);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
+    json_object_object_add(params, "ends", take(st->sealed));
+    json_object_object_add(params, "left", json_object_new_int64((int64_t)left));
+    notify(st->rq.client, "job.ends", params);
+    if (left == 0)
+        stream_destroy(ld, st);
+    else if (st->ends)
+        flush_ends(ld, st, safe);
+}
+
 void stream_flush(struct leader *ld)
 {
+    uint64_t safe = gate_safe(ld);
+    for (struct stream *st = TAILQ_FIRST(&ld->held_ends), *next; st; st = next) {
+        next = TAILQ_NEXT(st, held_entry);
+        if (st->epoch <= safe)
+            tell_end(ld, st);
+    }
     for (struct stream *st = ld->follows, *next; st; st = next) {
         next = st->next;
-        if (!st->ends && st->left > 0)
-            continue;
-        json_object *params = json_object_new_object();
-        json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
-        json_object *ends = take(st->ends);
-        json_object_object_add(params, "ends", ends ? ends : json_object_new_array());
-        json_object_object_add(params, "left", json_object_new_int64((int64_t)st->left));
-        notify(st->rq.client, "job.ends", params);
-        if (st->left == 0)
-            stream_destroy(ld, st);
+        flush_ends(ld, st, safe);
     }
+}
+
+bool stream_holds_ends(const struct leader *ld)
+{
+    for (const struct stream *st = ld->follows; st; st = st->next)
+        if (st->sealed || st->ends)
+            return true;
+    return !TAILQ_EMPTY(&ld->held_ends);
 }
 
 /* --- input ------------------------------------------------------------------------------- */
@@ -701,7 +746,7 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
     json_object *end = find_end(ld, id, err);
     if (!end)
         return -1;
-    reply_result(ld, rq, end);
+    reply_when_safe(ld, rq, end);
     return 0;
 }
 

@@ -194,6 +194,21 @@ like "$(cat within.out)" "has 1 node: it can give back 0" "and is told what it c
 like "$(cat within.out)" "4 nodes, job .* has 1 of them: it can grow by 3, not by 4" "by its parent"
 ok "the grant is over" over "$(cat within/grant 2>/dev/null || cat grant)"
 
+# --- within a grown one -----------------------------------------------------------------------------------
+outer=$(hbatch alloc -N1 -n2 --bg)
+quick hbatch resource grow "$outer" -N1
+inner=$(hbatch proxy "$outer" hbatch alloc -N1 -n1 --bg)
+quick hbatch proxy "$outer" hbatch resource grow "$inner" -N1
+is "$rc" 0 "an instance grows onto a node that its parent was given later"
+is "$(timeout 20 hbatch proxy "$outer/$inner" hbatch run -N2 sh -c 'echo $HBATCH_INSTANCE_LEVEL' | xargs)" "2 2" "and runs jobs there"
+hbatch resource drain 0-3 all of them
+deep() { [ "$(timeout 10 hbatch proxy "$outer/$inner" hbatch resource list -s "$1" -no '{nnodes}')" = 2 ]; }
+ok "a drain reaches it through its parent" wait_until 20 deep drained
+hbatch resource undrain 0-3
+ok "and its end does" wait_until 20 deep free
+hbatch cancel "$outer"
+ok "canceled, they end" over "$outer"
+
 # --- the end of its time ---------------------------------------------------------------------------------
 cat >limited <<'END'
 #!/bin/bash

@@ -218,6 +218,22 @@ is "$(node_state down)" 0-1,4 "one that does not lead"
 ok "a job over those left" hbatch run -N2 -n2 true
 world_over
 
+# The third is slow, and has not seen what the others have: they wait for it.
+world late 5 --verbose
+at 4
+hold=$(hbatch submit --urgency=hold true)
+slow=$(process instance 2)
+kill -STOP "$slow"
+slay 0
+wait_until 20 eval '[ "$(grep -c "connection with rank 1 is up" late.log)" = 3 ]'
+slay 1
+sleep 1
+kill -CONT "$slow"
+led_by 2 "two deaths, one after the other: the third leads, late"
+is "$(state "$hold")" SCHED "the queue is there"
+ok "a job over all others" hbatch run -N3 -n3 true
+world_over
+
 # --- a rank that sleeps ----------------------------------------------------------------------------
 world slow 4
 at 2
@@ -337,6 +353,26 @@ killed "rank 1" process instance 1
 killed "rank 2" process instance 2
 killed mpirun launcher_of
 killed executor process exec 2
+
+# A task that asked for a job, which waits in the queue, hears from whoever leads when it has started.
+if command -v mpicc.openmpi >/dev/null && program openmpi spawn; then
+    gate spawn
+    full=$(hbatch submit -n11 sh -c '[ $HBATCH_TASK_RANK != 0 ] || cat '"$tmp/gate.spawn")
+    started "$full"
+    parent=$(hbatch submit "$program" 2)
+    wait_until 20 eval '[ -n "$(hbatch jobs -n --filter=pending)" ]'
+    child=$(hbatch jobs -n --filter=pending -o '{id}')
+    old=$(process instance 0)
+    kill -9 "$old"
+    timeout 30 tail --pid="$old" -f /dev/null
+    wait_until 40 eval '[ -z "$(node_state down)" ]'
+    is "$(hbatch jobs -n --filter=pending -o '{id} {state}')" "$child SCHED" "a job that a task asked for is in the queue, once"
+    open_gate spawn
+    ok "a spawn outlives the leader" within 60 hbatch job wait "$parent"
+    is "$(hbatch job attach "$parent" 2>/dev/null)" "spawn: 1 parents, 2 children, 2 rounds : good" "and the next one works"
+else
+    skip "a spawn outlives the leader" "mpicc.openmpi is not here"
+fi
 is "$(hbatch jobs -a -n -o '{id}' | sort | uniq -d)" "" "no id was given twice"
 instance_stop kept
 is "$rc" 0 "the end"

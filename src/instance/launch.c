@@ -88,15 +88,8 @@ void specs_dropped(const struct text *t, void *arg)
     hwloc_bitmap_foreach_end();
 }
 
-/* Of a grant: where its ranks join its base, which may have moved while it was queued. */
-static void add_door(json_object *o, const struct job *base)
-{
-    const char *door = base ? grow_door(base) : NULL;
-    json_object_object_add(o, "join", json_object_new_string(door ? door : ""));
-}
-
 /* What is the same for all nodes of a job. */
-static json_object *describe(const struct leader *ld, const struct job *job)
+static json_object *describe(const struct job *job)
 {
     const struct job_shape *shape = job_shape_of(job);
     const struct rset *r = job->pl->rset;
@@ -132,8 +125,6 @@ static json_object *describe(const struct leader *ld, const struct job *job)
                                json_object_new_int64(job->sub->parent_rank));
         json_object_object_add(o, "parent", parent);
     }
-    if (job->sub->grant)
-        add_door(o, grant_base(ld, job));
     if (job->sub->preput)
         json_object_object_add(o, "preput", json_object_get(job->sub->preput));
     return o;
@@ -158,7 +149,7 @@ static void launch_on(struct leader *ld, const struct job *job, size_t i, json_o
 
 void launch_job(struct leader *ld, struct job *job)
 {
-    cleanup_json json_object *common = describe(ld, job);
+    cleanup_json json_object *common = describe(job);
     size_t n = job->pl->rset->nnodes;
     for (size_t i = 0; i < n; i++) {
         json_object *o = NULL;
@@ -172,7 +163,7 @@ void launch_job(struct leader *ld, struct job *job)
 
 void launch_again(struct leader *ld, struct job *job, unsigned index)
 {
-    json_object *o = describe(ld, job);
+    json_object *o = describe(job);
     json_object_object_add(o, "again", json_object_new_boolean(true));
     launch_on(ld, job, index, o);
 }

@@ -179,7 +179,6 @@ static void on_lead(void *arg)
         _exit(1);
     }
     router_new_leader(in->router, in->leader);
-    shrink_adopt(in);
     lead_tell_parent(in);
     if (front_home(in) < 0 && !in->options.no_program)
         front_lost(in);

@@ -266,10 +266,6 @@ double grant_next(const struct leader *ld); /* the next time for it, 0: none */
 /* --- rpc_grant.c */
 /* Something was noted of JOB; the executor of RANK has answered "nspace". */
 void grow_noted(struct leader *ld, struct job *job);
-/* JOB has another leader: who is still to join it will find it there. */
-void grow_moved(struct leader *ld, struct job *job);
-/* Where the instance JOB waits for new ranks, or NULL: nowhere yet. */
-const char *grow_door(const struct job *job);
 void grow_prepared(struct leader *ld, unsigned rank, json_object *msg);
 void grow_job_over(struct leader *ld, const struct job *job);
 void grow_client_gone(struct leader *ld, const struct client *c); /* NULL: all */

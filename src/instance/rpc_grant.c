@@ -160,7 +160,8 @@ static json_object *make_tasks(const struct job *job)
     return array_of(task);
 }
 
-const char *grow_door(const struct job *job)
+/* Where it waits for its new ranks, or NULL: nowhere yet. */
+static const char *door_of(const struct job *job)
 {
     const char *address = jsonutil_string(jsonutil_get(job->memo, "join"));
     return address && *address ? address : NULL;
@@ -181,6 +182,7 @@ static json_object *make_system(const struct job *job, json_object *constraints)
     json_object_object_add(system, "job",
                            object_of("name", json_object_new_string(name)));
     json_object_object_add(system, "grant", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(system, "join", json_object_new_string(door_of(job)));
     if (jobspec_cwd(spec))
         json_object_object_add(system, "cwd", json_object_new_string(jobspec_cwd(spec)));
     if (jobspec_queue(spec))
@@ -302,7 +304,7 @@ static int rpc_grow(struct leader *ld, const struct request *rq, json_object *pa
     struct job *job = find_instance(ld, params, err);
     if (!job || check_room(ld, job, w.nnodes, err) < 0)
         return -1;
-    if (grow_door(job))
+    if (door_of(job))
         return submit_grant(ld, rq, job, params, err);
     struct grower **end = &ld->growers, *g = xcalloc(1, sizeof(*g));
     bool first = true;
@@ -341,7 +343,7 @@ void grow_noted(struct leader *ld, struct job *job)
     struct error err;
     if (!ld->growers)
         return;
-    if (grow_door(job)) {
+    if (door_of(job)) {
         answer_growers(ld, job->sj.id, NULL);
     } else if (why) {
         error_set(&err, ENOTSUP, "job %s cannot grow: %s", name_of(job->sj.id, id), why);
@@ -368,15 +370,6 @@ void grow_prepared(struct leader *ld, unsigned rank, json_object *msg)
                   why);
         answer_growers(ld, job->sj.id, &err);
     }
-}
-
-void grow_moved(struct leader *ld, struct job *job)
-{
-    bool awaited = grant_pending_nodes(ld, job) > 0;
-    for (const struct grower *g = ld->growers; g; g = g->next)
-        awaited |= g->id == job->sj.id;
-    if (awaited && !grow_door(job))
-        order_prepare(ld, job);
 }
 
 void grow_job_over(struct leader *ld, const struct job *job)

@@ -395,13 +395,10 @@ static int rpc_memo(struct leader *ld, const struct request *rq, json_object *pa
     /* Another leader of the instance: what the last one said of joining it is void. */
     json_object *uri = jsonutil_get(memo, "uri"),
                 *before = jsonutil_get(job->memo, "uri");
-    bool moved = uri && before && !json_object_equal(uri, before);
-    if (moved)
+    if (uri && before && !json_object_equal(uri, before))
         forget_door(memo);
     if (memo)
         manager_memo(ld, job, memo, true);
-    if (moved)
-        grow_moved(ld, job);
     if (fleeting)
         manager_memo(ld, job, fleeting, false);
     reply_result(ld, rq, json_object_new_object());

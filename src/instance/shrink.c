@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/shrink.h"
 
-#include <string.h>
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/turn.h"
 #include "src/job/jsonutil.h"
 
-/* Reasons of drains, which say the next leader that the rank is to leave. */
 #define GIVEN_BACK "it is given back to the parent instance"
-#define WAS_IDLE "it was idle: " GIVEN_BACK
-#define TAKEN_BACK "its node was taken back by the parent instance"
 
 struct shrink {
     struct instance *in;
@@ -84,13 +80,27 @@ unsigned shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const cha
     return n;
 }
 
+/* Ranks that were lost are not to leave any more. */
+static void forget_gone(struct instance *in)
+{
+    struct shrink *s = get(in);
+    int rank;
+    hwloc_bitmap_foreach_begin(rank, s->leaving)
+    {
+        if (!may_leave(in, (unsigned)rank) &&
+            !hwloc_bitmap_isset(s->going, (unsigned)rank))
+            hwloc_bitmap_clr(s->leaving, (unsigned)rank);
+    }
+    hwloc_bitmap_foreach_end();
+}
+
 unsigned shrink_count(struct instance *in, unsigned count)
 {
-    const struct shrink *s = get(in);
     unsigned left = 0;
+    forget_gone(in);
     for (int busy = 0; busy < 2; busy++)
         for (unsigned i = in->size; i-- > 0 && left < count;)
-            if (!hwloc_bitmap_isset(s->leaving, i) && may_leave(in, i) &&
+            if (!hwloc_bitmap_isset(in->shrink->leaving, i) && may_leave(in, i) &&
                 (busy || leader_use_of(in->leader, i) == LEADER_IDLE)) {
                 let_leave(in, i, GIVEN_BACK);
                 left++;
@@ -104,21 +114,9 @@ void shrink_recall(void *arg, unsigned rank)
     struct instance *in = arg;
     if (!in->leader || !may_leave(in, rank))
         return;
-    let_leave(in, rank, TAKEN_BACK);
+    let_leave(in, rank, "its node was taken back by the parent instance");
     leader_clear(in->leader, rank, "the parent instance took the node back");
     shrink_look(in);
-}
-
-void shrink_adopt(struct instance *in)
-{
-    static const char *const reasons[] = {GIVEN_BACK, WAS_IDLE, TAKEN_BACK};
-    struct shrink *s = get(in);
-    for (unsigned i = 0; i < in->size; i++) {
-        const char *why = i == in->rank ? NULL : leader_drained(in->leader, i);
-        for (size_t k = 0; why && k < ARRAY_SIZE(reasons); k++)
-            if (strcmp(why, reasons[k]) == 0)
-                hwloc_bitmap_set(s->leaving, i);
-    }
 }
 
 /* --- leaving --------------------------------------------------------------------------------------- */
@@ -213,7 +211,7 @@ static void look_for_idle(struct shrink *s, double now)
         else if (s->idle_since[i] == 0)
             s->idle_since[i] = now;
         else if (now - s->idle_since[i] >= in->options.idle_return)
-            let_leave(in, i, WAS_IDLE);
+            let_leave(in, i, "it was idle: " GIVEN_BACK);
     }
 }
 

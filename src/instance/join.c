@@ -161,11 +161,6 @@ static json_object *ask(const struct instance *in, json_object *node, struct err
     bool by_parent = told && strcmp(option, "parent") == 0;
     cleanup_free char *address = xstrdup(by_parent ? told : option);
     const char *where = strchr(address, '@');
-    if (by_parent && !*told)
-        return error_null(
-            err, EAGAIN,
-            "the instance that it was to join has another leader now, which "
-            "has not said yet where it can be joined");
     if (!where)
         return error_null(err, EINVAL, "--join: it is no address of an instance");
     cleanup_free char *secret = xstrndup(address, (size_t)(where - address));

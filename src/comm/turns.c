@@ -210,6 +210,7 @@ void transport_shrink(struct transport *t, hwloc_const_bitmap_t ranks, int gener
 {
     int rank;
     if (hwloc_bitmap_isset(ranks, t->rank)) {
+        transport_flush(t);
         t->mpi->settle();
         t->broken = true; /* it takes no part in the end of the others */
         return;

@@ -395,7 +395,8 @@ void transport_reduce(struct transport *t, const double *mine,
 
 bool transport_reducing(const struct transport *t)
 {
-    return t->mpi->usage_busy();
+    /* one that began after the line of a turn would have its own line after the turn only */
+    return t->turn.due || t->mpi->usage_busy();
 }
 
 void transport_drain(struct transport *t, double limit)

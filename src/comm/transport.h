@@ -160,7 +160,7 @@ void *transport_take(struct transport *t, unsigned src, size_t *len);
 #define TRANSPORT_USAGE 8
 void transport_reduce(struct transport *t, const double *mine,
                       void (*result)(const double *all, void *arg));
-/* A reduction is on its way: until each rank has given its part. */
+/* A reduction is on its way, until each rank has given its part; or none can begin, as a turn is. */
 bool transport_reducing(const struct transport *t);
 
 /* Let what is queued leave now rather than at the end of the turn. */

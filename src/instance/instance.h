@@ -32,6 +32,7 @@ struct instance {
     struct replica *replica; /* of the others: the leader's tables */
     struct store *store;     /* until one of these has it */
     struct members *members; /* NULL: one rank */
+    struct early *early;     /* while it comes up */
     struct turn *turn;       /* members are about to change, or NULL */
     struct grow *grow;       /* leader of a sub-instance that can take on ranks */
     struct shrink *shrink;   /* leader of one from which some are to leave */

@@ -203,7 +203,6 @@ static void end_early(void *arg)
 
 static int bring_up(struct instance *in, struct error *err)
 {
-    struct early *early = NULL;
     if (sub_read(&in->sub, err) < 0)
         return -1;
     in->options.isvirtual |= in->sub.isvirtual;
@@ -215,7 +214,7 @@ static int bring_up(struct instance *in, struct error *err)
     if (!node && in->size == 1)
         return -1;
     if (in->size > 1 || in->options.recover || in->options.join || in->sub.spawned) {
-        early = early_start(end_early, in);
+        in->early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -236,8 +235,8 @@ static int bring_up(struct instance *in, struct error *err)
             ? join_instance(in, node, err) < 0
             : gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
         return -1;
-    early_stop(early);
-    start_signals(in);
+    start_signals(in); /* before: one that came since early_hold is not lost */
+    early_stop(take(in->early));
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && lead_start(in, err) < 0)
         return -1;

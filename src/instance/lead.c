@@ -10,6 +10,7 @@
 #include "src/common/path.h"
 #include "src/common/util.h"
 #include "src/instance/front.h"
+#include "src/job/jsonutil.h"
 #include "src/instance/grow.h"
 #include "src/instance/obey.h"
 #include "src/instance/shrink.h"
@@ -288,8 +289,11 @@ static const struct members_ops members_ops = {.lost = on_lost,
 void lead_await_ranks(struct instance *in)
 {
     for (unsigned i = 0; i < in->size; i++) {
+        const char *refused = jsonutil_string(jsonutil_get(in->nodes[i], "refused"));
         if (!transport_is_lost(in->transport, i)) {
             leader_await(in->leader, i);
+            if (refused)
+                leader_refuse(in->leader, i, refused);
             continue;
         }
         leader_rank_lost(in->leader, i, 0);

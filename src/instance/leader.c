@@ -393,6 +393,11 @@ void leader_await(struct leader *ld, unsigned rank)
     report_await(ld, rank);
 }
 
+void leader_refuse(struct leader *ld, unsigned rank, const char *why)
+{
+    report_refuse(ld, rank, why);
+}
+
 void leader_confirmed(struct leader *ld)
 {
     if (ld->gated || ld->replies || stream_holds_ends(ld))

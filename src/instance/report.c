@@ -189,6 +189,14 @@ static void give_up(struct leader *ld, unsigned rank)
     end_jobs_of(ld, rank, why);
 }
 
+void report_refuse(struct leader *ld, unsigned rank, const char *why)
+{
+    cleanup_free char *text = xasprintf("%s: %s", name_of(ld, rank).text, why);
+    log_error("%s: it is not used until the ranks are started again without them", text);
+    take_down(ld, rank, why);
+    end_jobs_of(ld, rank, text);
+}
+
 void report_rank_lost(struct leader *ld, unsigned rank, double wait)
 {
     struct leader_node *node = &ld->nodes[rank];

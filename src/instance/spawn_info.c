@@ -159,7 +159,7 @@ static int set_timeout(const struct target *t, const char *text, struct error *e
 
 static int set_urgency(const struct target *t, const char *text, struct error *err)
 {
-    unsigned n;
+    unsigned n = 0;
     if (set_unsigned(&n, text, 0, err) < 0 || n > 31)
         return error_set(err, EINVAL, "must be a number from 0 to 31");
     t->s->urgency = (int)n;

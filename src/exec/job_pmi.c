@@ -133,6 +133,8 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
         .parent_id = (uint64_t)parent_id,
         .parent_nspace = jsonutil_string(jsonutil_get(parent, "nspace")),
         .parent_rank = (unsigned)parent_rank,
+        .parent_port =
+            parent ? envset_get(job->spec->apps[0].env, "OMPI_PARENT_PORT") : NULL,
         .preput = jsonutil_get(job->start, "preput"),
         .kinds = job->pmi_kinds,
     };

@@ -539,7 +539,7 @@ void spawn_note_instance(struct leader *ld, jobid_t id)
     ld->spawned[ld->nspawned++] = id;
 }
 
-/* It goes on alone, or ends by itself: src/instance/patron.h. */
+/* It goes on alone, or ends by itself: src/instance/spawner.h. */
 static bool is_let_go(const struct job *job)
 {
     return json_object_get_boolean(jsonutil_get(job->memo, "detached"));

@@ -89,6 +89,11 @@ like "$rc $err" "^3 .*too long together" "keys that are longer than Open MPI tak
 nok "no core in time" sh -c 'id=$(hbatch submit -n 11 sleep 4444) && hbatch job wait-event -q $id start &&
     timeout 20 hbatch run -n 1 "$0" spawn "$0" 1 hbatch_timeout 0.3s; rc=$?; hbatch cancel $id; exit $rc' "$api"
 like "$err" "not started within the time" "is given up"
-nok "children that end before MPI_Init" run spawn /bin/true 2
+nok "children that end at once" run spawn /bin/true 2
 is "$rc" 3 "fail the spawn, and hang nobody"
+printf '#!/bin/sh\nsleep 0.5\n' >late && chmod +x late
+for n in 1 9; do # on the asking task's node, and on others, when that waits for them already
+    nok "$n children that end before MPI_Init, later" run spawn ./late $n
+    is "$rc" 3 "fail the spawn as well"
+done
 done_testing

@@ -49,15 +49,27 @@ static void plugin_reorder(int key)
 /* A rank that others wait for may need this core: yielding it is not enough, as who yields comes
  * again as soon as any other. Of four ranks on two cores, three that yield took a third of the time of the
  * start from the one that was still in MPI_Init. */
-static void await(MPI_Request request)
+static bool await_for(MPI_Request request, double seconds)
 {
     enum { SPINS = 50, NAP_NS = 50000 };
     int done = 0;
+    double until = INFINITY;
     for (int i = 0; MPI_Test(&request, &done, MPI_STATUS_IGNORE), !done; i++)
         if (i < SPINS)
             sched_yield();
-        else
+        else {
+            if (i == SPINS)
+                until = MPI_Wtime() + seconds;
+            else if (MPI_Wtime() > until)
+                return false;
             nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        }
+    return true;
+}
+
+static void await(MPI_Request request)
+{
+    await_for(request, INFINITY);
 }
 
 /* Most texts are short: they go along with their length, in one collective rather than two. */
@@ -137,11 +149,13 @@ static void plugin_bcast(char **data, size_t *len, int root)
         (*data)[*len] = '\0';
 }
 
-static void plugin_barrier(void)
+/* A rank that died on its way here never comes: the others then leave as after a loss. */
+static void plugin_barrier(double seconds)
 {
     MPI_Request request;
     MPI_Ibarrier(mpi_base.comm, &request);
-    await(request);
+    if (!await_for(request, seconds))
+        mpi_base.changed = 1;
 }
 
 static int plugin_open_port(char *name, size_t size, char *text, size_t text_size)

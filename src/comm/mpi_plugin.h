@@ -46,7 +46,8 @@ struct mpi_plugin {
     char *(*allgatherv)(const char *data, size_t len, size_t *lens);
     /* Root's LEN bytes to all; on other ranks *data is malloc'ed. */
     void (*bcast)(char **data, size_t *len, int root);
-    void (*barrier)(void);
+    /* All are here, or SECONDS have passed: finalize then ends the process. */
+    void (*barrier)(double seconds);
 
     /* Start sending DATA (malloc'ed; freed when sent) to rank DST. */
     void (*send)(int dst, char *data, size_t len);

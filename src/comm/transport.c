@@ -440,7 +440,7 @@ void transport_destroy(struct transport *t, int status)
         sched_yield();
     }
     if (!t->broken)
-        t->mpi->barrier();
+        t->mpi->barrier(LEAVE_S);
     t->mpi->finalize(status);
     t->resend = NULL;
     transport_release(t, UINT64_MAX);

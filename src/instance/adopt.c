@@ -193,6 +193,8 @@ static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
 static void come_up(struct leader *ld, unsigned rank)
 {
     struct leader_node *node = &ld->nodes[rank];
+    if (jsonutil_get(ld->config.nodes[rank], "refused")) /* leader_refuse */
+        return;
     node->lost = node->away = false;
     pool_set_state(ld->pool, rank, node->drained ? POOL_DRAINED : POOL_UP, node->drained);
     change_node(ld, rank);

@@ -309,8 +309,8 @@ static void give_up(struct leader *ld, struct job *job)
     for (unsigned i = 0, left = job->nodes_running; left > 0; i++) {
         if (job->nodes[i].done)
             continue;
-        log_error("the executor of rank %u did not end job %s in time",
-                  job->pl->rset->nodes[i].rank, id);
+        log_error("the executor of %s did not end job %s in time",
+                  node_name(ld->config.nodes, job->pl->rset->nodes[i].rank).text, id);
         left--; /* with the last one, the job is gone */
         manager_node_finished(ld, job, i, SIGKILL, NULL, time_now());
     }
@@ -390,6 +390,11 @@ void leader_finish(struct leader *ld, const char *why)
 void leader_await(struct leader *ld, unsigned rank)
 {
     report_await(ld, rank);
+}
+
+void leader_refuse(struct leader *ld, unsigned rank, const char *why)
+{
+    report_refuse(ld, rank, why);
 }
 
 void leader_confirmed(struct leader *ld)

@@ -198,6 +198,7 @@ void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
 void report_rank_lost(struct leader *ld, unsigned rank, double wait);
 void report_await(struct leader *ld, unsigned rank);
+void report_refuse(struct leader *ld, unsigned rank, const char *why);
 /* Ranks that were away for too long; the next time at which there is one, 0: never. */
 void report_run(struct leader *ld, double now);
 double report_next(const struct leader *ld);

@@ -8,7 +8,7 @@ inside --test-nodes=4 --test-topology="core:2 pu:1"
 
 event() { timeout 20 hbatch job wait-event -q "$@"; }
 inner() { HBATCH_URI=$uri timeout 20 hbatch "$@"; }
-over() { timeout 20 hbatch job wait -q "$1" >/dev/null 2>&1; [ $? != 124 ]; }
+over() { timeout 20 hbatch job wait "$1" >/dev/null 2>&1; [ $? -le 1 ]; }
 id=$(hbatch alloc --bg --exclusive -N2 2>/dev/null)
 event "$id" memo
 uri=$(hbatch jobs --json "$id" | grep -o '"uri": *"[^"]*"' | head -1 | cut -d'"' -f4)

@@ -4,6 +4,7 @@
 #include "src/comm/mpi_impl.h"
 
 #include <sched.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
  *   {"op":"reply","token":T,"status":ERRNO,"found":{...}}
  *   {"op":"cancel","token":T}: a parked lookup that nobody waits for any more
  *   {"op":"ended","nspace":S,"rank":N}: a task ended
+ *   {"op":"close","prefix":S}: no such name will come any more
  * and {"pmi":"end","from":R,"nspace":S}: a job ended on node R.
  * The timeout of a lookup is kept where it was asked. */
 #include "pmi/nameserv.h"
@@ -55,6 +56,8 @@ struct publisher { /* of this node: its end is to be told */
     bool tasks; /* the ends of its tasks as well */
 };
 
+enum { CLOSED = 64 }; /* prefixes that are remembered: who asks does so soon, or never */
+
 struct nameserv {
     unsigned self;
     void (*send)(void *arg, int rank, json_object *msg);
@@ -63,6 +66,8 @@ struct nameserv {
     struct publisher *publishers;
     struct name *names; /* rank 0 */
     struct parked *parked;
+    char *closed[CLOSED]; /* rank 0 */
+    unsigned nclosed;     /* the next one goes there */
 };
 
 struct nameserv *nameserv_create(uv_loop_t *loop, unsigned self,
@@ -112,6 +117,8 @@ void nameserv_destroy(struct nameserv *ns)
         name_remove(&ns->names);
     while (ns->parked)
         parked_remove(&ns->parked);
+    for (size_t i = 0; i < CLOSED; i++)
+        free(ns->closed[i]);
     while (ns->publishers) {
         struct publisher *p = ns->publishers;
         ns->publishers = p->next;
@@ -279,6 +286,31 @@ static int table_unpublish(struct nameserv *ns, const struct owner *owner,
     return removed > 0 || !keys ? 0 : ENOENT;
 }
 
+static bool names_begin_with(json_object *keys, const char *prefix)
+{
+    for (size_t i = 0; i < json_object_array_length(keys); i++) {
+        const char *key = json_object_get_string(json_object_array_get_idx(keys, i));
+        if (key && strncmp(key, prefix, strlen(prefix)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void table_close(struct nameserv *ns, const char *prefix)
+{
+    free(ns->closed[ns->nclosed]);
+    ns->closed[ns->nclosed] = xstrdup(prefix);
+    ns->nclosed = (ns->nclosed + 1) % CLOSED;
+    for (struct parked **p = &ns->parked; *p;) {
+        struct parked *parked = *p;
+        if (names_begin_with(parked->keys, prefix)) {
+            reply(ns, parked->asker.node, parked->token, ECONNABORTED, NULL);
+            parked_remove(p);
+        } else
+            p = &parked->next;
+    }
+}
+
 static void table_lookup(struct nameserv *ns, const struct owner *asker, uint64_t token,
                          json_object *msg)
 {
@@ -296,6 +328,11 @@ static void table_lookup(struct nameserv *ns, const struct owner *asker, uint64_
         reply(ns, asker->node, token, found ? 0 : ENOENT, found);
         return;
     }
+    for (size_t i = 0; i < CLOSED; i++)
+        if (ns->closed[i] && names_begin_with(keys, ns->closed[i])) {
+            reply(ns, asker->node, token, ECONNABORTED, NULL);
+            return;
+        }
     struct parked *parked = xcalloc(1, sizeof(*parked));
     parked->token = token;
     parked->asker = *asker;
@@ -346,6 +383,11 @@ static void table_deliver(struct nameserv *ns, const char *op, unsigned from,
     json_object *keys = json_object_object_get(msg, "keys");
     if (strcmp(op, "cancel") == 0) {
         table_cancel(ns, from, token);
+    } else if (strcmp(op, "close") == 0) {
+        const char *prefix =
+            json_object_get_string(json_object_object_get(msg, "prefix"));
+        if (prefix && *prefix)
+            table_close(ns, prefix);
     } else if (!nspace || (keys && !json_object_is_type(keys, json_type_array))) {
         reply(ns, from, token, EINVAL, NULL);
     } else if (strcmp(op, "publish") == 0) {
@@ -499,6 +541,13 @@ void nameserv_job_ended(struct nameserv *ns, const char *nspace)
     json_object_object_add(msg, "pmi", json_object_new_string("end"));
     json_object_object_add(msg, "from", json_object_new_int64(ns->self));
     json_object_object_add(msg, "nspace", json_object_new_string(nspace));
+    ns->send(ns->arg, 0, msg);
+}
+
+void nameserv_close(struct nameserv *ns, const char *prefix)
+{
+    json_object *msg = message(ns, "close", 0);
+    json_object_object_add(msg, "prefix", json_object_new_string(prefix));
     ns->send(ns->arg, 0, msg);
 }
 

@@ -64,6 +64,10 @@ void nameserv_unpublish(struct nameserv *ns, const char *nspace, unsigned rank,
 void nameserv_task_ended(struct nameserv *ns, const char *nspace, unsigned rank);
 void nameserv_job_ended(struct nameserv *ns, const char *nspace);
 
+/* No name that begins with PREFIX will be published any more: those who wait for one are told so (ECONNABORTED), now and
+ * later.  For the port by which a spawned job was to find its parent: it has ended. */
+void nameserv_close(struct nameserv *ns, const char *prefix);
+
 /* A message {"pmi":"ns",...} or {"pmi":"end",...} arrived. */
 void nameserv_deliver(struct nameserv *ns, json_object *msg);
 

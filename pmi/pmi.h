@@ -70,8 +70,9 @@ struct pmi_job_spec {
     uint64_t parent_id;         /* job that spawned it; 0: none */
     const char *parent_nspace;  /* NULL: none */
     unsigned parent_rank;
-    json_object *preput; /* {"key":"value"} for PMI-1/2 spawn, or NULL */
-    unsigned kinds;      /* mask of enum pmi_kind */
+    const char *parent_port; /* where the parent waits for it to connect, or NULL */
+    json_object *preput;     /* {"key":"value"} for PMI-1/2 spawn, or NULL */
+    unsigned kinds;          /* mask of enum pmi_kind */
 };
 
 struct pmi_ops {

@@ -69,7 +69,7 @@ struct pmixd_job {
     char **cpusets;      /* [size] or NULL */
     char *tmpdir;        /* NULL: foreign */
     uint64_t parent_id;
-    char *parent_nspace;
+    char *parent_nspace, *parent_port;
     unsigned parent_rank;
     struct local_task *tasks; /* [ntasks], ascending */
     unsigned ntasks;

@@ -307,6 +307,7 @@ void pmixd_job_discard(struct pmixd_job *job)
     free_strings(job->cpusets, job->size);
     free(job->tmpdir);
     free(job->parent_nspace);
+    free(job->parent_port);
     free(job->tasks);
     hwloc_bitmap_free(job->gone);
     hwloc_bitmap_free(job->tell);
@@ -345,6 +346,7 @@ struct pmixd_job *pmixd_job_create(struct pmixd *d, const struct pmi_job_spec *s
     job->tmpdir = xstrdup(spec->tmpdir ? spec->tmpdir : d->config->rundir);
     job->parent_id = spec->parent_id;
     job->parent_nspace = spec->parent_nspace ? xstrdup(spec->parent_nspace) : NULL;
+    job->parent_port = spec->parent_port ? xstrdup(spec->parent_port) : NULL;
     job->parent_rank = spec->parent_rank;
     job->gone = hwloc_bitmap_alloc();
     job->tell = hwloc_bitmap_alloc();
@@ -403,6 +405,8 @@ void pmixd_job_destroy(struct pmixd_job *job)
     pmixd_modex_gone(d, job->nspace, -1);
     exchange_abort(d->x, prefix, ECONNABORTED);
     nameserv_job_ended(d->ns, job->nspace);
+    if (job->parent_port) /* it may have ended before it connected */
+        nameserv_close(d->ns, job->parent_port);
     spawner_job_ended(d->spawner, job->nspace);
     pmixd_job_free(job);
     drop_foreign(d);

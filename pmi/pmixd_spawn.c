@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pmi/pmixd_impl.h"
+#include "src/common/duration.h"
 #include "src/common/log.h"
 #include "src/common/utf8.h"
 #include "src/common/util.h"
@@ -121,6 +122,21 @@ static void forget_directory(json_object *apps, const char *tmpdir)
     }
 }
 
+/* How long the request may wait, from MPIs that pass keys on as variables (hbatch-spawn(7)); a value that makes
+ * no sense is the leader's to refuse. */
+static double timeout_of(json_object *apps)
+{
+    json_object *env, *value;
+    double seconds = 0;
+    json_object *app = json_object_array_get_idx(apps, 0);
+    if (json_object_object_get_ex(app, "env", &env) &&
+        (json_object_object_get_ex(env, "HBATCH_SPAWN_TIMEOUT", &value)) &&
+        duration_decode(json_object_get_string(value), &seconds, NULL) == 0 &&
+        seconds < 1e9)
+        return seconds;
+    return 0;
+}
+
 static void on_spawn(struct pmixd *d, struct call *c)
 {
     struct pmixd_job *job = pmixd_job_find(d, c->proc.nspace);
@@ -132,6 +148,8 @@ static void on_spawn(struct pmixd *d, struct call *c)
     forget_directory(c->json, job->tmpdir);
     double timeout = info_number(c->info, c->ninfo, PMIX_SPAWN_TIMEOUT,
                                  info_number(c->info, c->ninfo, PMIX_TIMEOUT, 0));
+    if (timeout <= 0)
+        timeout = timeout_of(c->json);
     pmixd_trace(d, "%s.%u spawns %s", c->proc.nspace, c->proc.rank,
                 json_object_to_json_string_ext(c->json, JSON_C_TO_STRING_PLAIN));
     spawner_request(d->spawner, job->id, job->nspace, c->proc.rank, take(c->json),

@@ -371,7 +371,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.
-EXTRA_DIST += tests/system/sub.t tests/system/domains.t tests/system/grow.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
+EXTRA_DIST += tests/system/sub.t tests/system/domains.t tests/system/grow.t tests/system/growloss.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
 EXTRA_DIST += tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
@@ -386,3 +386,19 @@ EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
 EXTRA_DIST += tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/alloc.t tests/system/top.t tests/system/screen.py
+
+if HAVE_CHECK
+UNIT += tests/unit/t_spawn_info
+endif
+tests_unit_t_spawn_info_SOURCES = tests/unit/t_spawn_info.c src/instance/spawn_info.c
+tests_unit_t_spawn_info_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spawn_info_LDADD = $(UNIT_LIBS)
+
+# The spawn API, on its users' side.
+EXTRA_DIST += tests/mpi/spawnapi.t tests/mpi/spawnkeys.t examples/spawn_instance.py
+check_PROGRAMS += tests/mpi/spawnapi
+tests_mpi_spawnapi_SOURCES = tests/mpi/spawnapi.c
+tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
+tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
+tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
+tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)

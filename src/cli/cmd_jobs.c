@@ -237,16 +237,16 @@ static void print_lines(const struct jobs *j, const struct jobitem *items, size_
 /* --- instances inside of instances ------------------------------------------------------- */
 
 /* ITEMS are printed, or appended to OUT if it is not NULL, and what runs inside of those that are
- * instances.  PATH: the ids that lead to them. */
-static void show(struct jobs *j, const struct jobitem *items, size_t n, const char *path,
-                 long level, json_object *out);
+ * instances.  VIA: the URI of the one that has them; PATH: the ids that lead to it. */
+static void show(struct jobs *j, const char *via, const struct jobitem *items, size_t n,
+                 const char *path, long level, json_object *out);
 
 /* What JOB, an instance, has. ENTRY: what is told of it as JSON, or NULL. */
-static void show_inside(struct jobs *j, json_object *job, const char *path, long level,
-                        json_object *entry)
+static void show_inside(struct jobs *j, const char *via, json_object *job,
+                        const char *path, long level, json_object *entry)
 {
     char id[CLI_ID_SIZE];
-    struct hbatch *h = subtree_open(&j->subtree, j->cli, job);
+    struct hbatch *h = subtree_open(&j->subtree, via, job);
     if (!h)
         return;
     json_object *q = jobquery_params(&j->query);
@@ -255,6 +255,7 @@ static void show_inside(struct jobs *j, json_object *job, const char *path, long
     cleanup_json json_object *stats =
         result && j->stats ? subtree_call(&j->subtree, j->cli, h, job, "job.stats", NULL)
                            : NULL;
+    cleanup_free char *uri = xstrdup(client_uri(h));
     client_close(h);
     json_object *list = cli_get(result, "jobs"), *out = NULL;
     if (!json_object_is_type(list, json_type_array))
@@ -269,12 +270,12 @@ static void show_inside(struct jobs *j, json_object *job, const char *path, long
         print_stats(stats), (void)putchar('\n');
     size_t n;
     struct jobitem *items = select_items(j, list, &n);
-    show(j, items, n, below, level, out);
+    show(j, uri, items, n, below, level, out);
     free(items);
 }
 
-static void show(struct jobs *j, const struct jobitem *items, size_t n, const char *path,
-                 long level, json_object *out)
+static void show(struct jobs *j, const char *via, const struct jobitem *items, size_t n,
+                 const char *path, long level, json_object *out)
 {
     if (!out && !j->stats_only)
         print_lines(j, items, n, level == 0 && !j->no_header);
@@ -283,7 +284,7 @@ static void show(struct jobs *j, const struct jobitem *items, size_t n, const ch
         if (entry)
             json_object_array_add(out, entry);
         if (j->recursive && level < j->levels && subtree_is_instance(items[i].job))
-            show_inside(j, items[i].job, path, level + 1, entry);
+            show_inside(j, via, items[i].job, path, level + 1, entry);
     }
 }
 
@@ -301,7 +302,7 @@ static int list_jobs(struct jobs *j)
     jobquery_fini(&j->query); /* they are of this level alone */
     if (n > 0 || !rc) {
         json_object *out = j->json ? json_object_new_array() : NULL;
-        show(j, items, n, "", 0, out);
+        show(j, client_uri(j->cli->h), items, n, "", 0, out);
         j->query.nids = named && n == 1;
         if (out)
             print_json(j, out);

@@ -1,43 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 #include "src/cli/inside.h"
-#include "src/cli/launcher.h"
+#include "src/cli/sshrun.h"
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
-
-/* The instance is on another host: there, by ssh, in the same directory if there is one. */
-static int run_there(struct cli *cli, const struct place *at, int argc, char **argv)
-{
-    struct words there = {0}, w = {0};
-    const char *ssh = getenv("HBATCH_SSH");
-    cleanup_free char *cwd = getcwd(NULL, 0), *self = inside_self();
-    words_add(&there, "%s", self);
-    words_add(&there, "proxy");
-    words_add(&there, "local://%s", at->path);
-    for (int i = 0; i < argc; i++)
-        words_add(&there, "%s", argv[i]);
-    struct words dir = {0};
-    words_add(&dir, "%s", cwd ? cwd : "/");
-    cleanup_free char *dir_text = words_quote(&dir), *text = words_quote(&there);
-    words_add(&w, "%s", ssh && *ssh ? ssh : "ssh");
-    if (isatty(STDIN_FILENO))
-        words_add(&w, "-t");
-    words_add(&w, "%s", at->host);
-    words_add(&w, "cd %s 2>/dev/null; exec %s", dir_text, text);
-    fflush(NULL);
-    execvp(w.v[0], w.v);
-    int code = errno == ENOENT ? 127 : 126;
-    cli_error(
-        cli,
-        "the instance is on host %s, and %s, which would go there, cannot be run: %s",
-        at->host, w.v[0], strerror(errno));
-    words_fini(&there);
-    words_fini(&dir);
-    words_fini(&w);
-    return code;
-}
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
@@ -54,19 +21,22 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (target_find(cli, &t, &at, &err) < 0)
         cli_die(cli, "%s", err.text);
     bool remote = at.host && !t.local;
-    if (remote && strncmp(t.text, "ssh://", 6) != 0 && !t.remote)
+    bool by_ssh = remote && (strncmp(t.text, "ssh://", 6) == 0 || t.remote);
+    struct hbatch *there = remote && !by_ssh ? target_open(&at, &err) : NULL;
+    if (remote && !by_ssh && !there)
         cli_die(
             cli,
             "the instance is on host %s, not on this one; 'hbatch proxy ssh://%s%s ...' "
             "goes there by ssh",
             at.host, at.host, at.path);
-    if (remote) {
-        int code = run_there(cli, &at, p.nargs - 1, p.args + 1);
+    if (by_ssh) {
+        int code = sshrun(cli, &at, p.nargs - 1, p.args + 1);
         place_fini(&at);
         return code;
     }
     struct inside in;
-    cleanup_free char *uri = place_uri(&at, false);
+    cleanup_free char *uri = there ? xstrdup(client_uri(there)) : place_uri(&at, false);
+    client_close(there);
     place_fini(&at);
     if (inside_open(&in, uri, &err) < 0)
         cli_die(cli, "%s", err.text);
@@ -86,9 +56,9 @@ const struct cmd cmd_proxy = {
     .help = "Run COMMAND (default: a shell) inside of another instance",
     .more = "TARGET is that of 'hbatch uri'. For the instance of a job that is not ready "
             "yet, proxy "
-            "waits. COMMAND runs on this host, with HBATCH_URI for that instance; one on "
-            "another host "
-            "is gone to by ssh, if TARGET is ssh://HOST/PATH or ends in ?remote.",
+            "waits. COMMAND runs on this host, with HBATCH_URI for that instance; or, if "
+            "TARGET is ssh://HOST/PATH or ends in ?remote, by ssh on the host where the "
+            "instance is.",
     .flags = CMD_POSIX,
     .run = run,
 };

@@ -158,23 +158,27 @@ static void compile_all(struct pstree *t)
 
 /* --- the tree ---------------------------------------------------------------------------- */
 
-static void load(struct pstree *t, struct tree *to, json_object *list, long level);
+static void load(struct pstree *t, const char *via, struct tree *to, json_object *list,
+                 long level);
 
-/* What runs inside of JOB, an instance. */
-static void load_inside(struct pstree *t, struct tree *to, json_object *job, long level)
+/* What runs inside of JOB, an instance, of the one at VIA. */
+static void load_inside(struct pstree *t, const char *via, struct tree *to,
+                        json_object *job, long level)
 {
-    struct hbatch *h = subtree_open(&t->subtree, t->cli, job);
+    struct hbatch *h = subtree_open(&t->subtree, via, job);
     if (!h)
         return;
     cleanup_json json_object *result =
         subtree_call(&t->subtree, t->cli, h, job, "job.list", jobquery_params(&t->query));
+    cleanup_free char *uri = xstrdup(client_uri(h));
     client_close(h);
     json_object *list = cli_get(result, "jobs");
     if (json_object_is_type(list, json_type_array))
-        load(t, to, list, level);
+        load(t, uri, to, list, level);
 }
 
-static void load(struct pstree *t, struct tree *to, json_object *list, long level)
+static void load(struct pstree *t, const char *via, struct tree *to, json_object *list,
+                 long level)
 {
     size_t n = json_object_array_length(list);
     for (size_t i = 0; i < n; i++) {
@@ -189,7 +193,7 @@ static void load(struct pstree *t, struct tree *to, json_object *list, long leve
         struct tree *child = tree_create(
             prefix, format_line(instance ? t->parent_label : t->label, &item));
         if (instance && level < t->levels)
-            load_inside(t, child, job, level + 1);
+            load_inside(t, via, child, job, level + 1);
         tree_add(to, child, !t->no_combine);
     }
 }
@@ -221,7 +225,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     cleanup_free char *header = t.columns ? format_header(t.columns) : xstrdup("");
     char *blank = xasprintf("%*s", t.columns ? (int)strlen(header) + 1 : 0, "");
     struct tree *root = tree_create(blank, xstrdup("."));
-    load(&t, root, list, 0);
+    load(&t, client_uri(cli->h), root, list, 0);
     if (t.columns && !t.no_header)
         puts(header);
     enum tree_style style = t.ascii || !cli->utf8 ? TREE_ASCII

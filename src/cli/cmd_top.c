@@ -114,8 +114,10 @@ static void enter(struct screen *s)
         return;
     uint64_t job = row->id;
     cli_id(t->cli, job, id);
-    cleanup_free char *uri = subtree_uri(t->h, row->item.job, &err);
-    if (!uri || top_enter(t, uri, id, job, &err) < 0)
+    struct hbatch *h = subtree_connect(client_uri(t->h), row->item.job, &err);
+    if (h)
+        top_enter(t, h, id, job);
+    else
         top_say(t, "%s: %s", id, err.text);
 }
 
@@ -481,26 +483,15 @@ static const char *parse(struct screen *s, bool *once, bool *color, const struct
 static void open_first(struct top *t, const char *target)
 {
     struct target at = {.text = target};
-    struct place place;
+    struct place place = {0};
     struct error err;
-    const char *here = getenv("HBATCH_URI");
-    char *uri = target ? NULL : xstrdup(here ? here : "");
-    if (target) {
-        if (target_find(t->cli, &at, &place, &err) < 0)
-            cli_die(t->cli, "%s", err.text);
-        if (place.host)
-            cli_die(t->cli,
-                    "the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch top' "
-                    "shows it there",
-                    place.host, place.host, place.path);
-        uri = place_uri(&place, false);
-        place_fini(&place);
-    }
-    if (!*uri) /* says what to do */
-        cli_connect(t->cli);
-    if (top_enter(t, uri, target ? target : ".", 0, &err) < 0)
+    if (target && target_find(t->cli, &at, &place, &err) < 0)
         cli_die(t->cli, "%s", err.text);
-    free(uri);
+    struct hbatch *h = target ? target_open(&place, &err) : client_open(NULL, &err);
+    if (!h)
+        cli_die(t->cli, "%s", err.text);
+    place_fini(&place);
+    top_enter(t, h, target ? target : ".", 0);
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)

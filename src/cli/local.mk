@@ -34,6 +34,7 @@ bin_hbatch_SOURCES = \
 	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
+	src/cli/instconf.c src/cli/instconf.h \
 	src/cli/jobfields.c src/cli/jobfields.h \
 	src/cli/jobquery.c src/cli/jobquery.h \
 	src/cli/jobset.c src/cli/jobset.h \
@@ -54,6 +55,7 @@ bin_hbatch_SOURCES = \
 	src/cli/sources.c src/cli/sources.h \
 	src/cli/submitting.c src/cli/submitting.h \
 	src/cli/subst.c src/cli/subst.h \
+	src/cli/sshrun.c src/cli/sshrun.h \
 	src/cli/supervise.c src/cli/supervise.h \
 	src/cli/subtree.c src/cli/subtree.h \
 	src/cli/target.c src/cli/target.h \

@@ -4,7 +4,9 @@
 #include <strings.h>
 #include "config.h"
 #include "src/cli/cli.h"
+#include "src/cli/inside.h"
 #include "src/cli/optparse.h"
+#include "src/cli/sshrun.h"
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
@@ -74,20 +76,29 @@ static void use_parent(struct cli *cli)
     target_use(cli, uri);
 }
 
-static void use_target(struct cli *cli, const char *option, const char *text)
+/* What it names by ssh://HOST runs the REST of the line there. */
+static void use_target(struct cli *cli, const char *option, const char *text, char **rest)
 {
     struct target t = {.text = text};
     struct place at;
     struct error err;
     if (target_find(cli, &t, &at, &err) < 0)
         cli_die(cli, "%s: %s", option, err.text);
-    if (at.host)
-        cli_die(cli,
-                "%s: the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch ...' "
-                "asks it "
-                "there",
-                option, at.host, at.host, at.path);
-    cleanup_free char *uri = place_uri(&at, false);
+    if (at.host && strncmp(text, "ssh://", 6) == 0) {
+        cleanup_free char *self = inside_self();
+        int n = 0;
+        while (rest[n])
+            n++;
+        cleanup_free char **words = xcalloc((size_t)n + 2, sizeof(*words));
+        words[0] = self;
+        memcpy(words + 1, rest, (size_t)n * sizeof(*words));
+        exit(sshrun(cli, &at, n + 1, words));
+    }
+    struct hbatch *h = at.host ? target_open(&at, &err) : NULL;
+    if (at.host && !h)
+        cli_die(cli, "%s: %s", option, err.text);
+    cleanup_free char *uri = h ? xstrdup(client_uri(h)) : place_uri(&at, false);
+    client_close(h);
     place_fini(&at);
     target_use(cli, uri);
 }
@@ -103,11 +114,11 @@ static int take_globals(struct cli *cli, char **argv)
         if (strcmp(word, "--parent") == 0 || strcmp(word, "-p") == 0)
             use_parent(cli);
         else if (strcmp(word, "--root") == 0 || strcmp(word, "-r") == 0)
-            use_target(cli, "--root", "/");
+            use_target(cli, "--root", "/", argv + n + 1);
         else if (strncmp(word, "--uri=", 6) == 0)
-            use_target(cli, "--uri", word + 6);
+            use_target(cli, "--uri", word + 6, argv + n + 1);
         else if (strcmp(word, "--uri") == 0 && argv[n + 1])
-            use_target(cli, "--uri", argv[++n]);
+            n++, use_target(cli, "--uri", argv[n], argv + n + 1);
         else if (strcmp(word, "--uri") == 0)
             cli_die(cli, "option --uri needs a value: --uri=TARGET");
         else

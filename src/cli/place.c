@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "src/cli/cli.h"
 #include "src/common/hostlist.h"
+#include "src/common/idset.h"
+#include "src/lib/link.h"
 
 static void this_host(char *buf, size_t size)
 {
@@ -32,6 +34,7 @@ void place_fini(struct place *p)
 {
     free(p->host);
     free(p->path);
+    free(p->relay);
     *p = (struct place){0};
 }
 
@@ -93,6 +96,16 @@ bool place_of_job(json_object *job, struct place *p)
         p->host = xstrdup(first);
     hostlist_destroy(hosts);
     return true;
+}
+
+void place_relay(struct place *p, const char *via, json_object *job)
+{
+    const char *ranks = cli_get_string(job, "ranks", "");
+    cleanup_bitmap hwloc_bitmap_t set = idset_decode(ranks, NULL);
+    int first = set ? hwloc_bitmap_first(set) : -1;
+    free(take(p->relay));
+    if (p->host && first >= 0 && !strchr(p->path, LINK_HOP))
+        p->relay = xasprintf("%s%c%d:%s", via, LINK_HOP, first, p->path);
 }
 
 char *place_uri(const struct place *p, bool remote)

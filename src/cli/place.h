@@ -10,6 +10,7 @@
 struct place {
     char *host; /* NULL: this one */
     char *path;
+    char *relay; /* elsewhere: the URI by which it may be asked from here, or NULL */
 };
 
 void place_fini(struct place *p);
@@ -20,6 +21,8 @@ int place_decode(const char *uri, struct place *p, struct error *err);
  * if the socket that it told of is, or that of another of its ranks beside it; else on the first
  * of the job's nodes. */
 bool place_of_job(json_object *job, struct place *p);
+/* That has JOB is the instance at VIA, which is connected to: one on another host may be reached by it. */
+void place_relay(struct place *p, const char *via, json_object *job);
 /* New text: local://PATH; REMOTE: ssh://HOST/PATH, with this host's name for one that is here. */
 char *place_uri(const struct place *p, bool remote);
 /* Whether HOST is this one, with or without its domain. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 #include <string.h>
+#include "src/cli/instconf.h"
 #include "src/cli/specopts.h"
 #include "src/common/idset.h"
 #include "src/common/duration.h"
@@ -44,14 +45,19 @@ const struct opt specopts_per_resource_slots[2] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_instance[4] = {
+const struct opt specopts_instance[5] = {
     {SPECOPT_INSTANCE_OPT, 0, "instance-opt", "OPTION",
      "Give OPTION to hbatch-instance, as in --instance-opt=--policy=fcfs (may be "
      "repeated)"},
     {SPECOPT_IDLE_RETURN, 0, "idle-return", "FSD",
      "Give back nodes that had no work for so long, all but the leader's"},
+    {SPECOPT_CONF, 0, "conf", "KEY=VALUE|FILE",
+     "Configure the instance: policy, idle-return, ...; a JSON or TOML file (may be "
+     "repeated)"},
+    {SPECOPT_DUMP, 0, "dump", "[FILE]",
+     "At the end, write what is known of all its jobs to FILE (default: "
+     "hbatch-{{id}}-dump.sqlite)"},
     {SPECOPT_FLUX, 0, "broker-opts", "OPTIONS", NULL},
-    {SPECOPT_FLUX, 0, "conf", "CONF", NULL},
 };
 
 const struct opt specopts_per_resource[4] = {
@@ -175,22 +181,40 @@ static void add_instance_opt(struct specopts *s, const char *value)
     s->instance_opts[s->ninstance_opts++] = value;
 }
 
-/* The last one counts. */
+static void add_conf(struct specopts *s, const struct cli *cli, const char *text)
+{
+    struct error err;
+    json_object *options = instconf_options(text, &err);
+    if (!options)
+        cli_die(cli, "--conf: %s", err.text);
+    s->confs = xrealloc(s->confs, (s->nconfs + 1) * sizeof(*s->confs));
+    s->confs[s->nconfs++] = options;
+    for (size_t i = 0; i < json_object_array_length(options); i++)
+        add_instance_opt(s,
+                         json_object_get_string(json_object_array_get_idx(options, i)));
+}
+
+/* OPTION, new, in place of *OLD, which is freed: the last one counts. */
+static void replace_instance_opt(struct specopts *s, char **old, char *option)
+{
+    size_t i = 0;
+    cleanup_free char *before = *old;
+    while (i < s->ninstance_opts && s->instance_opts[i] != before)
+        i++;
+    *old = option;
+    if (i < s->ninstance_opts)
+        s->instance_opts[i] = option;
+    else
+        add_instance_opt(s, option);
+}
+
 static void set_idle_return(struct specopts *s, const struct cli *cli, const char *value)
 {
     struct error err;
     double seconds;
-    cleanup_free char *before = s->idle_return;
-    size_t i = 0;
     if (duration_decode(value, &seconds, &err) < 0 || seconds <= 0)
         cli_die(cli, "--idle-return: '%s' must be a duration above 0, as in 5m", value);
-    s->idle_return = xasprintf("--idle-return=%s", value);
-    while (i < s->ninstance_opts && s->instance_opts[i] != before)
-        i++;
-    if (i < s->ninstance_opts)
-        s->instance_opts[i] = s->idle_return;
-    else
-        add_instance_opt(s, s->idle_return);
+    replace_instance_opt(s, &s->idle_return, xasprintf("--idle-return=%s", value));
 }
 
 bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *o,
@@ -220,6 +244,15 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
         return true;
     case SPECOPT_IDLE_RETURN:
         set_idle_return(s, cli, value);
+        return true;
+    case SPECOPT_CONF:
+        add_conf(s, cli, value);
+        return true;
+    case SPECOPT_DUMP:
+        replace_instance_opt(s, &s->dump,
+                             xasprintf("--dump=%s", value && *value
+                                                        ? value
+                                                        : "hbatch-{{id}}-dump.sqlite"));
         return true;
     case SPECOPT_FLUX: /* scripts for Flux may set it for its own broker */
         cli_error(cli,
@@ -269,6 +302,10 @@ void specopts_fini(struct specopts *s)
     free(s->flags);
     free(s->instance_opts);
     free(s->idle_return);
+    free(s->dump);
+    for (size_t i = 0; i < s->nconfs; i++)
+        json_object_put(s->confs[i]);
+    free(s->confs);
 }
 
 /* --- {cc} -------------------------------------------------------------------------------- */

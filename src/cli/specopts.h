@@ -16,6 +16,8 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
        SPECOPT_LABEL_IO,
        SPECOPT_INSTANCE_OPT,
        SPECOPT_IDLE_RETURN,
+       SPECOPT_CONF,
+       SPECOPT_DUMP,
        SPECOPT_FLUX, /* means nothing here */
        SPECOPT_END,
 };
@@ -27,7 +29,7 @@ extern const struct opt specopts_common[7], specopts_per_task[4],
 extern const char specopts_more[];
 /* Of jobs that are instances, in place of those per task and per resource. */
 extern const struct opt specopts_per_slot[6], specopts_per_resource_slots[2],
-    specopts_instance[4];
+    specopts_instance[5];
 
 struct specopts {
     const char **names, **values; /* of the options that describe the job, in order */
@@ -45,6 +47,9 @@ struct specopts {
     const char *script;
     const char **instance_opts;
     size_t ninstance_opts;
+    json_object **confs; /* whose texts are some of these */
+    size_t nconfs;
+    char *dump;        /* another one of these, or NULL */
     char *idle_return; /* another one of these, or NULL */
 };
 

@@ -23,32 +23,38 @@ static void note(struct strbuf *list, const char *name)
     strbuf_addf(list, "%s%s", list->len ? ", " : "", name);
 }
 
-char *subtree_uri(struct hbatch *h, json_object *job, struct error *err)
+/* P: where it is, or seems to be. */
+static struct hbatch *connect_to(const char *via, json_object *job, struct place *p,
+                                 struct error *err)
 {
-    struct place at;
-    (void)h;
-    if (!place_of_job(job, &at))
+    if (!place_of_job(job, p))
         return error_null(err, ENOENT, "its instance is not ready");
-    char *uri =
-        at.host ? error_null(err, EHOSTUNREACH,
-                             "its instance is on host %s: it can be asked there", at.host)
-                : place_uri(&at, false);
-    place_fini(&at);
-    return uri;
+    place_relay(p, via, job);
+    if (p->host && !p->relay)
+        return error_null(err, EHOSTUNREACH,
+                          "its instance is on host %s, and can be asked there", p->host);
+    cleanup_free char *uri = p->host ? xstrdup(p->relay) : place_uri(p, false);
+    return client_open(uri, err);
 }
 
-struct hbatch *subtree_open(struct subtree *s, const struct cli *cli, json_object *job)
+struct hbatch *subtree_connect(const char *via, json_object *job, struct error *err)
 {
-    struct place at;
-    struct error ignored; /* it has ended since it was listed */
-    (void)cli;
-    if (!place_of_job(job, &at))
-        return NULL;
-    cleanup_free char *uri = at.host ? NULL : place_uri(&at, false);
-    if (at.host)
+    struct place at = {0};
+    struct hbatch *h = connect_to(via, job, &at, err);
+    place_fini(&at);
+    return h;
+}
+
+struct hbatch *subtree_open(struct subtree *s, const char *via, json_object *job)
+{
+    struct place at = {0};
+    struct error err;
+    struct hbatch *h = connect_to(via, job, &at, &err);
+    /* else it has ended since it was listed */
+    if (!h && at.host && err.code != ENOENT && err.code != ECONNREFUSED)
         note(&s->hosts, at.host);
     place_fini(&at);
-    return uri ? client_open(uri, &ignored) : NULL;
+    return h;
 }
 
 struct answer {

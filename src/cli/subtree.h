@@ -14,11 +14,11 @@ struct subtree {
 
 /* Whether JOB (of job.list) is an instance that runs. */
 bool subtree_is_instance(json_object *job);
-/* The URI by which the instance that JOB runs can be connected to from here, new; H: of the instance that has JOB.
- * NULL with err set: there is no way. */
-char *subtree_uri(struct hbatch *h, json_object *job, struct error *err);
-/* Connect to it; NULL: it ended meanwhile, or cannot be asked from here. */
-struct hbatch *subtree_open(struct subtree *s, const struct cli *cli, json_object *job);
+/* Connect to it; VIA: the URI of the instance that has JOB.  NULL: it ended meanwhile, or cannot be asked from
+ * here. */
+struct hbatch *subtree_open(struct subtree *s, const char *via, json_object *job);
+/* The same; NULL with err set. */
+struct hbatch *subtree_connect(const char *via, json_object *job, struct error *err);
 /* A request's result, a new reference; NULL: there is no (useful) answer. H is of JOB. */
 json_object *subtree_call(struct subtree *s, const struct cli *cli, struct hbatch *h,
                           json_object *job, const char *method, json_object *params);

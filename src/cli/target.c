@@ -45,6 +45,21 @@ char *target_parent(struct cli *cli, struct error *err)
         client_uri(h), (int)cli_get_number(info, "level", 0));
 }
 
+struct hbatch *target_open(const struct place *p, struct error *err)
+{
+    struct error why;
+    cleanup_free char *uri = p->host ? NULL : place_uri(p, false);
+    struct hbatch *h = uri        ? client_open(uri, err)
+                       : p->relay ? client_open(p->relay, &why)
+                                  : NULL;
+    if (h || uri)
+        return h;
+    return error_null(
+        err, EHOSTUNREACH,
+        "the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch ...' asks it there",
+        p->host, p->host, p->path);
+}
+
 /* --- jobs inside of jobs ------------------------------------------------------------------------- */
 
 /* A step on the way: the instance that is asked now. */
@@ -68,6 +83,8 @@ static int connect_to(struct walk *w, const char *uri, struct error *err)
 static struct hbatch *asked(struct walk *w, struct error *err)
 {
     if (w->cli->h)
+        return w->cli->h;
+    if (w->at.host && w->at.relay && (w->cli->h = client_open(w->at.relay, err)))
         return w->cli->h;
     if (w->at.host)
         return error_null(
@@ -219,6 +236,8 @@ static int go_down(struct walk *w, const char *name, struct error *err)
         active = strcmp(cli_get_string(job, "state", ""), "INACTIVE") != 0;
     }
     int rc = active && place_of_job(job, &p) ? 0 : not_reachable(h, job, id, name, err);
+    if (rc == 0)
+        place_relay(&p, client_uri(h), job);
     json_object_put(job);
     if (rc < 0)
         return -1;

@@ -25,6 +25,10 @@ struct target {
 /* -1 with err set: one sentence. */
 int target_find(struct cli *cli, struct target *t, struct place *p, struct error *err);
 
+/* Connect to what was found at P.  NULL with err set; one on another host that cannot be reached through its parent is
+ * named. */
+struct hbatch *target_open(const struct place *p, struct error *err);
+
 /* From now on talk to the instance at URI: HBATCH_URI and what belongs to it are set. */
 void target_use(struct cli *cli, const char *uri);
 /* The URI of the parent of the instance that is talked to, new; NULL with err set: it has none. */

@@ -302,17 +302,12 @@ static void drop_level(struct top *t)
     free(level->title);
 }
 
-int top_enter(struct top *t, const char *uri, const char *title, uint64_t job,
-              struct error *err)
+void top_enter(struct top *t, struct hbatch *h, const char *title, uint64_t job)
 {
-    struct hbatch *h = client_open(uri, err);
-    if (!h)
-        return -1;
     t->levels = xrealloc(t->levels, (t->nlevels + 1) * sizeof(*t->levels));
-    t->levels[t->nlevels++] =
-        (struct top_level){.uri = xstrdup(uri), .title = xstrdup(title), .job = job};
+    t->levels[t->nlevels++] = (struct top_level){
+        .uri = xstrdup(client_uri(h)), .title = xstrdup(title), .job = job};
     begin(t, h);
-    return 0;
 }
 
 int top_leave(struct top *t, struct error *err)

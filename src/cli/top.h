@@ -71,10 +71,8 @@ struct top {
     bool stale; /* there is something new to show */
 };
 
-/* Show the instance at URI, by TITLE, inside of the one shown (JOB: which job it is).  -1 with err set: all is as it
- * was. */
-int top_enter(struct top *t, const char *uri, const char *title, uint64_t job,
-              struct error *err);
+/* Show the instance of H (taken over), by TITLE, inside of the one shown (JOB: which job it is). */
+void top_enter(struct top *t, struct hbatch *h, const char *title, uint64_t job);
 /* The nearest one of the instances around the last one that can be asked; -1 with err set: there is none, and all is
  * as it was. */
 int top_leave(struct top *t, struct error *err);

@@ -11,13 +11,13 @@ src_comm_libcomm_la_SOURCES = \
 	src/comm/tcpaddr.c src/comm/tcpaddr.h \
 	src/comm/traffic.c src/comm/traffic.h \
 	src/comm/transport.c src/comm/transport.h src/comm/transport_impl.h \
-	src/comm/epochs.c src/comm/turns.c src/comm/mpi_plugin.h
+	src/comm/epochs.c src/comm/turns.c src/comm/spawners.c src/comm/mpi_plugin.h
 src_comm_libcomm_la_LIBADD = src/comm/libwire.la $(UV_LIBS)
 
 # The plugin is the only part that links MPI.
 plugins_LTLIBRARIES += bin/hbatch_mpi.la
 bin_hbatch_mpi_la_SOURCES = src/comm/mpi_plugin.c src/comm/mpi_plugin.h src/comm/mpi_impl.h \
-	src/comm/mpi_peers.c src/comm/mpi_epochs.c \
+	src/comm/mpi_peers.c src/comm/mpi_epochs.c src/comm/mpi_spawner.c \
 	src/comm/mpich_leave.c src/comm/mpich_leave.h
 bin_hbatch_mpi_la_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual -Wno-stringop-overflow
 bin_hbatch_mpi_la_LDFLAGS = -module -avoid-version -shared -export-symbols-regex '^hbatch_mpi_plugin$$'

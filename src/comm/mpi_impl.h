@@ -54,4 +54,13 @@ void epochs_end(void);
 int usage_busy(void);
 void usage_start(const double *mine);
 
+/* --- mpi_spawner.c */
+void spawner_begin(void);
+int spawner_size(void); /* 0: no program has spawned this one */
+void spawner_send(int dst, char *data, size_t len);
+void spawner_forget(void);
+int spawner_progress(const struct mpi_events *events, void *arg);
+int spawner_pending(void);
+void spawner_end(void);
+
 #endif

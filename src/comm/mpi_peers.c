@@ -61,6 +61,7 @@ void *mpi_need(void *p)
 /* --- what blocks ---------------------------------------------------------------------------- */
 
 static const char *volatile blocked_by; /* a sentence, for one that never returns */
+static struct sigaction alarm_before;   /* the signal may be somebody else's warning */
 
 static void on_alarm(int signum)
 {
@@ -74,14 +75,14 @@ static void on_alarm(int signum)
 static void guard(unsigned seconds, const char *text)
 {
     blocked_by = text;
-    signal(SIGALRM, on_alarm);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm}, &alarm_before);
     alarm(seconds);
 }
 
 static void unguard(void)
 {
     alarm(0);
-    signal(SIGALRM, SIG_DFL);
+    sigaction(SIGALRM, &alarm_before, NULL);
 }
 
 /* --- roads ---------------------------------------------------------------------------------- */
@@ -360,14 +361,14 @@ void peers_reform(const int *members, int n, int generation, int planned)
     mpi_base.changed = 1;
     for (int i = 0; i < n; i++)
         ranks[i] = base_rank(members[i]);
+    /* another death now would leave the calls waiting for ever */
+    guard(BLOCK_LIMIT_S,
+          "hbatch-instance: the ranks that are left did not re-form in time: "
+          "this one ends\n");
     if (planned)
         epochs_close();
     else
         epochs_abandon();
-    /* another death now would leave the call waiting for ever */
-    guard(BLOCK_LIMIT_S,
-          "hbatch-instance: the ranks that are left did not re-form in time: "
-          "this one ends\n");
     MPI_Comm_group(mpi_base.comm, &all);
     MPI_Group_incl(all, n, ranks, &some);
     free(ranks);
@@ -409,10 +410,10 @@ int peers_grow(const char *port, int n, char *text, size_t size)
     MPI_Comm inter, merged = MPI_COMM_NULL;
     int all = 0, from = npeers;
     mpi_base.changed = 1;
-    epochs_close();
     guard(BLOCK_LIMIT_S,
           "hbatch-instance: the ranks that were to join did not connect in "
           "time: this one ends\n");
+    epochs_close();
     int rc = MPI_Comm_accept((char *)port, MPI_INFO_NULL, 0, mpi_base.comm, &inter);
     if (rc == MPI_SUCCESS)
         merged = merge(inter, 0);

@@ -4,6 +4,7 @@
 #include "src/comm/mpi_impl.h"
 
 #include <sched.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static int plugin_init(char *text, size_t size)
         return -1;
     }
     peers_begin(MPI_COMM_WORLD); /* nobody else in this process uses it */
+    spawner_begin();
     return 0;
 }
 
@@ -48,15 +50,27 @@ static void plugin_reorder(int key)
 /* A rank that others wait for may need this core: yielding it is not enough, as who yields comes
  * again as soon as any other. Of four ranks on two cores, three that yield took a third of the time of the
  * start from the one that was still in MPI_Init. */
-static void await(MPI_Request request)
+static bool await_for(MPI_Request request, double seconds)
 {
     enum { SPINS = 50, NAP_NS = 50000 };
     int done = 0;
+    double until = INFINITY;
     for (int i = 0; MPI_Test(&request, &done, MPI_STATUS_IGNORE), !done; i++)
         if (i < SPINS)
             sched_yield();
-        else
+        else {
+            if (i == SPINS)
+                until = MPI_Wtime() + seconds;
+            else if (MPI_Wtime() > until)
+                return false;
             nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        }
+    return true;
+}
+
+static void await(MPI_Request request)
+{
+    await_for(request, INFINITY);
 }
 
 /* Most texts are short: they go along with their length, in one collective rather than two. */
@@ -136,11 +150,13 @@ static void plugin_bcast(char **data, size_t *len, int root)
         (*data)[*len] = '\0';
 }
 
-static void plugin_barrier(void)
+/* A rank that died on its way here never comes: the others then leave as after a loss. */
+static void plugin_barrier(double seconds)
 {
     MPI_Request request;
     MPI_Ibarrier(mpi_base.comm, &request);
-    await(request);
+    if (!await_for(request, seconds))
+        mpi_base.changed = 1;
 }
 
 static int plugin_open_port(char *name, size_t size, char *text, size_t text_size)
@@ -170,12 +186,12 @@ static int plugin_progress(const struct mpi_events *events, void *arg)
 {
     int count = peers_receive(events, arg) + epochs_progress(events, arg);
     peers_complete();
-    return count;
+    return count + spawner_progress(events, arg);
 }
 
 static int plugin_pending(void)
 {
-    return peers_pending() + epochs_pending();
+    return peers_pending() + epochs_pending() + spawner_pending();
 }
 
 static void drop(int src, char *data, size_t len, void *arg)
@@ -193,6 +209,7 @@ static void plugin_finalize(int status)
     if (!mpich_leave()) {
         epochs_end();
         peers_free(&mpi_base.comm);
+        spawner_end();
         MPI_Finalize();
     }
     peers_end();
@@ -210,6 +227,9 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .bcast = plugin_bcast,
     .barrier = plugin_barrier,
     .send = peers_send,
+    .spawners = spawner_size,
+    .send_spawner = spawner_send,
+    .forget_spawner = spawner_forget,
     .stream_open = epochs_open,
     .stream_busy = epochs_busy,
     .stream_send = epochs_send,

@@ -13,8 +13,12 @@
 
 #include <stddef.h>
 
+/* Messages between an instance and the program that spawned it (MPI_Comm_spawn), on their intercommunicator:
+ * PROTOCOL, section 7. */
+#define MPI_SPAWNER_TAG 8421
+
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 6
+#define MPI_PLUGIN_VERSION 7
 
 #define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
 
@@ -23,6 +27,7 @@ struct mpi_events {
     void (*recv)(int src, char *data, size_t len, void *arg);
     void (*epoch)(unsigned long long epoch, char *data, size_t len, void *arg);
     void (*usage)(const double *all, void *arg); /* on the sender */
+    void (*spawner)(int src, char *data, size_t len, void *arg);
 };
 
 struct mpi_plugin {
@@ -41,10 +46,16 @@ struct mpi_plugin {
     char *(*allgatherv)(const char *data, size_t len, size_t *lens);
     /* Root's LEN bytes to all; on other ranks *data is malloc'ed. */
     void (*bcast)(char **data, size_t *len, int root);
-    void (*barrier)(void);
+    /* All are here, or SECONDS have passed: finalize then ends the process. */
+    void (*barrier)(double seconds);
 
     /* Start sending DATA (malloc'ed; freed when sent) to rank DST. */
     void (*send)(int dst, char *data, size_t len);
+    /* How many processes the program has that spawned this one, 0: none did. The same to one of them. */
+    int (*spawners)(void);
+    void (*send_spawner)(int dst, char *data, size_t len);
+    /* It may be dead: forget what it has not taken. */
+    void (*forget_spawner)(void);
     /* The state stream: the first living rank's lines to all, one epoch after the other, by a non-blocking
      * broadcast that every other rank always has posted (stream_open, once, on all). */
     void (*stream_open)(void);

@@ -253,7 +253,7 @@ static void on_usage(const double *all, void *arg)
 }
 
 static const struct mpi_events events = {
-    .recv = on_message, .epoch = epochs_came, .usage = on_usage};
+    .recv = on_message, .epoch = epochs_came, .usage = on_usage, .spawner = spawner_said};
 
 static void test(struct transport *t)
 {
@@ -395,7 +395,8 @@ void transport_reduce(struct transport *t, const double *mine,
 
 bool transport_reducing(const struct transport *t)
 {
-    return t->mpi->usage_busy();
+    /* one that began after the line of a turn would have its own line after the turn only */
+    return t->turn.due || t->mpi->usage_busy();
 }
 
 void transport_drain(struct transport *t, double limit)
@@ -439,7 +440,7 @@ void transport_destroy(struct transport *t, int status)
         sched_yield();
     }
     if (!t->broken)
-        t->mpi->barrier();
+        t->mpi->barrier(LEAVE_S);
     t->mpi->finalize(status);
     t->resend = NULL;
     transport_release(t, UINT64_MAX);

@@ -99,6 +99,20 @@ void transport_tail(const struct transport *t, uint64_t since,
                     void *arg);
 void transport_apply(struct transport *t, uint64_t epoch, char *data, size_t len);
 
+/* --- the program that spawned this instance (MPI_Comm_spawn): how many processes it has, 0: there is none */
+unsigned transport_spawners(const struct transport *t);
+/* RECV gets what they send, of LEN bytes, terminated and writable; from process SRC. */
+void transport_hear_spawners(struct transport *t,
+                             void (*recv)(unsigned src, char *data, size_t len,
+                                          void *arg),
+                             void *arg);
+/* Send LEN bytes at DATA to process DST of it, now. */
+void transport_tell_spawner(struct transport *t, unsigned dst, const char *data,
+                            size_t len);
+
+/* The last message, to all processes of it: it has left, or is given up, when this returns. */
+void transport_leave_spawners(struct transport *t, const char *data, size_t len);
+
 /* --- loss of ranks */
 /* A line that begins with this letter neither wakes the receiver's pace nor the sender's. */
 #define TRANSPORT_QUIET 'H'
@@ -146,7 +160,7 @@ void *transport_take(struct transport *t, unsigned src, size_t *len);
 #define TRANSPORT_USAGE 8
 void transport_reduce(struct transport *t, const double *mine,
                       void (*result)(const double *all, void *arg));
-/* A reduction is on its way: until each rank has given its part. */
+/* A reduction is on its way, until each rank has given its part; or none can begin, as a turn is. */
 bool transport_reducing(const struct transport *t);
 
 /* Let what is queued leave now rather than at the end of the turn. */

@@ -36,6 +36,8 @@ struct transport {
     transport_epoch_f epoch;
     void (*usage)(const double *all, void *arg);
     void *arg;
+    void (*hear)(unsigned src, char *data, size_t len, void *arg); /* of spawners */
+    void *hear_arg;
     void (*wake)(void *arg); /* NULL: nobody is to be woken */
     void *wake_arg;
     struct batch next;              /* leader: what the next epoch will carry */
@@ -75,6 +77,9 @@ char *transport_next_line(char **p, const char *end, size_t *len);
 /* Start the next epoch when there is something to tell and the last one is through. */
 void epochs_next(struct transport *t, bool last);
 void epochs_came(unsigned long long epoch, char *data, size_t len, void *arg);
+
+/* --- spawners.c */
+void spawner_said(int src, char *data, size_t len, void *arg);
 
 /* --- turns.c */
 /* Leader: the line that closes the stream, or NULL: nothing is wanted. */

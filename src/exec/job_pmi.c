@@ -133,6 +133,8 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
         .parent_id = (uint64_t)parent_id,
         .parent_nspace = jsonutil_string(jsonutil_get(parent, "nspace")),
         .parent_rank = (unsigned)parent_rank,
+        .parent_port =
+            parent ? envset_get(job->spec->apps[0].env, "OMPI_PARENT_PORT") : NULL,
         .preput = jsonutil_get(job->start, "preput"),
         .kinds = job->pmi_kinds,
     };
@@ -140,10 +142,11 @@ static int create(struct job *job, struct pmi *pmi, struct error *err)
     return job->pmi ? 0 : -1;
 }
 
-/* An instance loads MPI when it has several ranks, or joins one that has. */
+/* An instance loads MPI when it has several ranks, or joins one that has, or for a program that spawned it. */
 static int wanted_by_instance(const struct job *job)
 {
-    if (job->ntasks == 1 && !jobspec_attr(job->spec->js, "system.grant"))
+    if (job->ntasks == 1 && !jobspec_attr(job->spec->js, "system.grant") &&
+        !jsonutil_get(job->start, "parent"))
         return PMI_NONE;
     return strcmp(MPI_FLAVOUR, "mpich") == 0 ? PMI_WIRE : PMI_PMIX;
 }

@@ -240,6 +240,7 @@ static void compile_apps(struct spec *spec, json_object *apps, bool spawned)
         app->cwd = jsonutil_string(jsonutil_get(o, "cwd"));
         if (!app->cwd)
             app->cwd = jobspec_cwd(spec->js);
+        app->search = jsonutil_string(jsonutil_get(o, "path"));
         app->own_env = overlay != NULL;
         app->env = overlay ? envset_create(env, overlay, spawned) : spec->env;
     }
@@ -310,6 +311,9 @@ const char *app_find(struct app *app, const char *name, const char *cwd,
     const char *path = envset_get(app->env, "PATH");
     if (!path)
         path = "/usr/local/bin:/usr/bin:/bin";
+    cleanup_free char *both = app->search ? xasprintf("%s:%s", app->search, path) : NULL;
+    if (both)
+        path = both;
     int why = ENOENT;
     for (const char *p = path;; p++) {
         size_t len = strcspn(p, ":");

@@ -13,9 +13,10 @@
 struct app {     /* one program of a job; most jobs have one */
     char **argv; /* argv[-1] is there; NULL ended */
     unsigned argc;
-    bool templated;  /* a word holds a tag */
-    unsigned ntasks; /* 0: all tasks */
-    const char *cwd; /* or NULL */
+    bool templated;     /* a word holds a tag */
+    unsigned ntasks;    /* 0: all tasks */
+    const char *cwd;    /* or NULL */
+    const char *search; /* directories to look for the program in, before PATH; or NULL */
     struct envset *env;
     bool own_env;
     char *path; /* where the program was found last; NULL: look */

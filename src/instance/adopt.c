@@ -107,6 +107,8 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
         make_log(job);
+        if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
+            spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED)
             sched_add(ld->sched, &job->sj);
         else if (job->state == JOB_RUN)
@@ -193,6 +195,8 @@ static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
 static void come_up(struct leader *ld, unsigned rank)
 {
     struct leader_node *node = &ld->nodes[rank];
+    if (jsonutil_get(ld->config.nodes[rank], "refused")) /* leader_refuse */
+        return;
     node->lost = node->away = false;
     pool_set_state(ld->pool, rank, node->drained ? POOL_DRAINED : POOL_UP, node->drained);
     change_node(ld, rank);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
 #include "src/common/util.h"
 
@@ -11,6 +12,7 @@ struct early {
     sigset_t signals, before;
     void (*clean)(void *arg);
     void *arg;
+    bool held; /* the thread has ended */
 };
 
 static void *wait_for_signals(void *arg)
@@ -40,12 +42,20 @@ struct early *early_start(void (*clean)(void *arg), void *arg)
     return NULL;
 }
 
+void early_hold(struct early *e)
+{
+    if (!e || e->held)
+        return;
+    e->held = true;
+    pthread_cancel(e->thread); /* sigwait ends by that */
+    pthread_join(e->thread, NULL);
+}
+
 void early_stop(struct early *e)
 {
     if (!e)
         return;
-    pthread_cancel(e->thread); /* sigwait ends by that */
-    pthread_join(e->thread, NULL);
+    early_hold(e);
     pthread_sigmask(SIG_SETMASK, &e->before, NULL);
     free(e);
 }

@@ -9,6 +9,9 @@ struct early;
 /* From now on SIGTERM or SIGHUP ends this process, after CLEAN was called: by another thread, which
  * has the signals; this one, and what threads it starts meanwhile, has them blocked. */
 struct early *early_start(void (*clean)(void *arg), void *arg);
+/* From now on the signals wait, blocked, for early_stop: others depend on this process.  NULL is
+ * allowed. */
+void early_hold(struct early *e);
 /* Back to what it was before; NULL is allowed. */
 void early_stop(struct early *e);
 

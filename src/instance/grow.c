@@ -263,8 +263,6 @@ static void done(struct instance *in, const struct error *err, void *arg)
                err ? err->text : ""); /* who has joined does not listen any more */
 }
 
-static const struct turn_ops turn_ops = {.make = make, .done = done};
-
 static void on_timer(uv_timer_t *h);
 
 static void again(struct grow *g)
@@ -272,6 +270,16 @@ static void again(struct grow *g)
     if (!uv_is_active((uv_handle_t *)&g->timer))
         uv_timer_start(&g->timer, on_timer, AGAIN_MS, 0);
 }
+
+static void missed(struct instance *in, void *arg)
+{
+    struct grow *g = arg;
+    (void)in;
+    g->current = 0;
+    again(g);
+}
+
+static const struct turn_ops turn_ops = {.make = make, .missed = missed, .done = done};
 
 /* Begin with a grant whose ranks are all ready. */
 static void look(struct grow *g)

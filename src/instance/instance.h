@@ -12,8 +12,9 @@
 
 struct instance {
     struct options options;
-    struct sub sub;        /* it is a job of another instance */
-    struct parent *parent; /* leader of a sub-instance */
+    struct sub sub;          /* it is a job of another instance */
+    struct parent *parent;   /* leader of a sub-instance */
+    struct spawner *spawner; /* leader of one that a program spawned */
     uv_loop_t loop;
     uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */
@@ -31,6 +32,7 @@ struct instance {
     struct replica *replica; /* of the others: the leader's tables */
     struct store *store;     /* until one of these has it */
     struct members *members; /* NULL: one rank */
+    struct early *early;     /* while it comes up */
     struct turn *turn;       /* members are about to change, or NULL */
     struct grow *grow;       /* leader of a sub-instance that can take on ranks */
     struct shrink *shrink;   /* leader of one from which some are to leave */

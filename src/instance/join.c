@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/comm/linebuf.h"
@@ -14,6 +16,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/early.h"
 #include "src/instance/lead.h"
 #include "src/job/jsonutil.h"
 
@@ -83,9 +86,30 @@ static int connect_leader(const char *where, struct error *err)
                      where);
 }
 
+/* Until FD can be read.  Who is told to end meanwhile says so, and has an answer yet: that it is let go,
+ * or that the others were told to go with it, which then has to come before it leaves in order. */
+static void await(int fd, int *signals)
+{
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN},
+                         {.fd = *signals, .events = POLLIN}};
+    while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+        ;
+    if (p[1].revents) { /* the signal is not taken: it is for the loop */
+        shutdown(fd, SHUT_WR);
+        close(*signals);
+        *signals = -1;
+    }
+}
+
 /* Wait for its answer: the instance may have something else to do first. */
 static json_object *read_answer(int fd, struct error *err)
 {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    cleanup_close int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    bool listening = signals >= 0;
     struct linebuf in;
     json_object *o = NULL;
     char *line = NULL;
@@ -93,7 +117,10 @@ static json_object *read_answer(int fd, struct error *err)
     linebuf_init(&in);
     while (!line) {
         char *buf = linebuf_reserve(&in, &room);
-        ssize_t n = read(fd, buf, room);
+        await(fd, &signals);
+        ssize_t n = recv(fd, buf, room, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN)
+            continue;
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -103,6 +130,8 @@ static json_object *read_answer(int fd, struct error *err)
     }
     if (line)
         o = jsonutil_decode(line, len, err);
+    else if (listening && signals < 0)
+        error_set(err, ECANCELED, "it was told to end before it joined");
     else
         error_set(err, EPIPE, "the leader of the instance that it was to join is gone");
     linebuf_fini(&in);
@@ -148,6 +177,7 @@ static json_object *ask(const struct instance *in, json_object *node, struct err
     cleanup_free char *text = xasprintf(
         "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
+    early_hold(in->early); /* members may count on this rank from now on */
     if (write_all(fd, text, strlen(text)) < 0)
         return error_null(err, errno,
                           "the leader of the instance that it was to join: %s",

@@ -10,9 +10,11 @@
 #include "src/common/path.h"
 #include "src/common/util.h"
 #include "src/instance/front.h"
+#include "src/job/jsonutil.h"
 #include "src/instance/grow.h"
 #include "src/instance/obey.h"
 #include "src/instance/shrink.h"
+#include "src/instance/spawner.h"
 
 /* A rank that is alone leaves without the others. */
 static void on_exec_gone_alone(void *arg)
@@ -82,6 +84,48 @@ void lead_tell_parent(struct instance *in)
     if (in->transport)
         grow_listen(in);
     shrink_watch(in);
+}
+
+/* --- the program that spawned this instance ------------------------------------------------------ */
+
+static void on_spawner_line(struct client *c, char *line, size_t len, void *arg)
+{
+    struct instance *in = arg;
+    leader_client_line(in->leader, c, line, len);
+}
+
+static void on_spawner_gone(struct client *c, void *arg)
+{
+    struct instance *in = arg;
+    leader_client_gone(in->leader, c, false);
+}
+
+/* The parent is not to end this instance with the program's job. */
+static void on_let_go(void *arg)
+{
+    struct instance *in = arg;
+    if (in->parent)
+        parent_note(in->parent, "detached", json_object_new_boolean(true));
+}
+
+static void on_spawner_end(const char *reason, void *arg)
+{
+    struct instance *in = arg;
+    on_let_go(in);
+    front_tell(in, SIGHUP);
+    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_shutdown(in->leader, reason);
+}
+
+static const struct spawner_ops spawner_ops = {.line = on_spawner_line,
+                                               .gone = on_spawner_gone,
+                                               .end = on_spawner_end,
+                                               .let_go = on_let_go};
+
+void lead_serve_spawner(struct instance *in)
+{
+    if (in->transport && in->rank == 0 && transport_spawners(in->transport) > 0)
+        in->spawner = spawner_create(&in->loop, in->transport, &spawner_ops, in);
 }
 
 static uint64_t published(void *arg)
@@ -156,6 +200,12 @@ static double until_ended(const struct instance *in)
     return in->options.supervised ? ORPHAN_S + EXEC_END_S : EXEC_END_S;
 }
 
+static struct node_name on_name(unsigned rank, void *arg)
+{
+    const struct instance *in = arg;
+    return node_name(in->nodes, rank);
+}
+
 static void on_lost(unsigned rank, bool sure, void *arg)
 {
     struct instance *in = arg;
@@ -188,7 +238,7 @@ static void on_lead(void *arg)
     struct instance *in = arg;
     struct error err;
     char host[256] = "localhost";
-    log_warning("rank %u leads the instance now", in->rank);
+    log_warning("%s leads the instance now", node_name(in->nodes, in->rank).text);
     gethostname(host, sizeof(host) - 1);
     add_str(in->info, "uri", in->uri);
     add_str(in->info, "hostname", host);
@@ -223,7 +273,7 @@ static void on_confirmed(void *arg)
 static void on_alone(const char *why, void *arg)
 {
     struct instance *in = arg;
-    log_error("%s: rank %u ends", why, in->rank);
+    log_error("%s: %s ends", why, node_name(in->nodes, in->rank).text);
     if (in->exec)
         execlink_quit(in->exec, on_exec_gone_alone, in);
 }
@@ -232,14 +282,18 @@ static const struct members_ops members_ops = {.lost = on_lost,
                                                .lead = on_lead,
                                                .led = on_led,
                                                .confirmed = on_confirmed,
+                                               .name = on_name,
                                                .alone = on_alone};
 
 /* Who is not here, and who is and has not told what it has. */
 void lead_await_ranks(struct instance *in)
 {
     for (unsigned i = 0; i < in->size; i++) {
+        const char *refused = jsonutil_string(jsonutil_get(in->nodes[i], "refused"));
         if (!transport_is_lost(in->transport, i)) {
             leader_await(in->leader, i);
+            if (refused)
+                leader_refuse(in->leader, i, refused);
             continue;
         }
         leader_rank_lost(in->leader, i, 0);

@@ -28,6 +28,8 @@ int lead_connect(struct instance *in, json_object *pmix, struct error *err);
 int lead_start(struct instance *in, struct error *err);
 /* Leader of a sub-instance: be in touch with the parent. */
 void lead_tell_parent(struct instance *in);
+/* Leader of an instance that a program spawned: serve that. */
+void lead_serve_spawner(struct instance *in);
 /* Leader of an instance that was started again: who is not here, and who is and has not told what it has. */
 void lead_await_ranks(struct instance *in);
 /* Leader: the instance was told to end by SIGNUM. */

@@ -291,6 +291,7 @@ void leader_destroy(struct leader *ld)
     free(ld->instance_id);
     free(ld->shutdown);
     free(ld->shut_down_as);
+    free(ld->spawned);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
@@ -309,8 +310,8 @@ static void give_up(struct leader *ld, struct job *job)
     for (unsigned i = 0, left = job->nodes_running; left > 0; i++) {
         if (job->nodes[i].done)
             continue;
-        log_error("the executor of rank %u did not end job %s in time",
-                  job->pl->rset->nodes[i].rank, id);
+        log_error("the executor of %s did not end job %s in time",
+                  node_name(ld->config.nodes, job->pl->rset->nodes[i].rank).text, id);
         left--; /* with the last one, the job is gone */
         manager_node_finished(ld, job, i, SIGKILL, NULL, time_now());
     }
@@ -392,10 +393,20 @@ void leader_await(struct leader *ld, unsigned rank)
     report_await(ld, rank);
 }
 
+void leader_refuse(struct leader *ld, unsigned rank, const char *why)
+{
+    report_refuse(ld, rank, why);
+}
+
 void leader_confirmed(struct leader *ld)
 {
     if (ld->gated || ld->replies || stream_holds_ends(ld))
         leader_wake(ld);
+}
+
+int leader_dump(struct leader *ld, const char *path, struct error *err)
+{
+    return store_dump(ld->store, path, err);
 }
 
 void leader_settle(struct leader *ld)

@@ -69,6 +69,8 @@ void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
 void leader_set_generation(struct leader *ld, unsigned generation);
 /* The instance ends when its jobs have; WHY: a sentence. */
 void leader_finish(struct leader *ld, const char *why);
+/* RANK is there, but its node is not used, as WHY says; its jobs end. */
+void leader_refuse(struct leader *ld, unsigned rank, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
 /* Ranks come and go in order (turn.h).  NODES, [SIZE]: some have joined, by the end of it; they get no
@@ -96,6 +98,8 @@ void leader_expire_at(struct leader *ld, double when);
 json_object *leader_stats(struct leader *ld);
 /* The same with "resources" (jobview_totals): what an instance tells its parent. */
 json_object *leader_summary(struct leader *ld);
+/* All jobs for others to read (store_dump). */
+int leader_dump(struct leader *ld, const char *path, struct error *err);
 /* config.safe has changed. */
 void leader_confirmed(struct leader *ld);
 /* Commit all that was decided, for a restart. */

@@ -74,6 +74,8 @@ struct leader {
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
+    jobid_t *spawned;   /* [nspawned] sub-instances that tasks spawned */
+    size_t nspawned;
 };
 
 /* --- leader.c */
@@ -198,6 +200,7 @@ void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
 void report_rank_lost(struct leader *ld, unsigned rank, double wait);
 void report_await(struct leader *ld, unsigned rank);
+void report_refuse(struct leader *ld, unsigned rank, const char *why);
 /* Ranks that were away for too long; the next time at which there is one, 0: never. */
 void report_run(struct leader *ld, double now);
 double report_next(const struct leader *ld);
@@ -225,6 +228,8 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
                 struct error *err);
 void stream_ack(struct leader *ld, struct client *c, int64_t sub, uint64_t bytes);
 void stream_event(struct leader *ld, struct job *job, const char *line, size_t len);
+/* The job that spawned JOB has no more to do with it: who watches that one does not wait for this. */
+void stream_let_go(struct leader *ld, const struct job *job);
 void stream_launched(struct leader *ld, struct job *job); /* its nodes can be read from */
 void stream_output(struct leader *ld, unsigned rank, json_object *msg);
 void stream_output_end(struct leader *ld, unsigned rank, json_object *msg);
@@ -310,5 +315,9 @@ void spawn_request(struct leader *ld, unsigned from, json_object *msg);
 void spawn_forget(struct leader *ld, unsigned from, json_object *msg);
 /* The job runs on all its nodes, or ERROR (an errno value) with TEXT. */
 void spawn_answer(struct leader *ld, struct job *job, int status, const char *text);
+/* Job ID is a sub-instance that a task spawned: it ends with that one's job. */
+void spawn_note_instance(struct leader *ld, jobid_t id);
+/* JOB is over: so are the sub-instances that it spawned, unless they were let go. */
+void spawn_over(struct leader *ld, const struct job *job);
 
 #endif

@@ -13,6 +13,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/execlink.c src/instance/execlink.h \
 	src/instance/server.c src/instance/server.h \
 	src/instance/router.c src/instance/router.h \
+	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/change.c src/instance/change.h \
@@ -40,6 +41,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/leader_nodes.c \
 	src/instance/obey.c src/instance/obey.h \
 	src/instance/stream.c \
+	src/instance/spawner.c src/instance/spawner.h \
+	src/instance/spawn_info.c src/instance/spawn_info.h \
 	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
 	src/instance/tie.c src/instance/watch.c \
 	src/instance/outputs.c \

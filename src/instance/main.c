@@ -25,6 +25,7 @@
 #include "src/instance/join.h"
 #include "src/instance/lead.h"
 #include "src/instance/shrink.h"
+#include "src/instance/spawner.h"
 #include "src/instance/surroundings.h"
 #include "src/instance/turn.h"
 #include "src/job/jsonutil.h"
@@ -202,17 +203,18 @@ static void end_early(void *arg)
 
 static int bring_up(struct instance *in, struct error *err)
 {
-    struct early *early = NULL;
     if (sub_read(&in->sub, err) < 0)
         return -1;
     in->options.isvirtual |= in->sub.isvirtual;
+    /* who spawned it has no use for a shell */
+    in->options.no_program |= in->sub.spawned && !in->options.program;
     find_rank(in);
     orphans_adopt();
     json_object *node = gather_prepare(in, err);
     if (!node && in->size == 1)
         return -1;
-    if (in->size > 1 || in->options.recover || in->options.join) {
-        early = early_start(end_early, in);
+    if (in->size > 1 || in->options.recover || in->options.join || in->sub.spawned) {
+        in->early = early_start(end_early, in);
         in->transport = transport_create(err);
         if (!in->transport)
             return -1;
@@ -233,8 +235,8 @@ static int bring_up(struct instance *in, struct error *err)
             ? join_instance(in, node, err) < 0
             : gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
         return -1;
-    early_stop(early);
-    start_signals(in);
+    start_signals(in); /* before: one that came since early_hold is not lost */
+    early_stop(take(in->early));
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
     if (leads && lead_start(in, err) < 0)
         return -1;
@@ -262,13 +264,22 @@ static int bring_up(struct instance *in, struct error *err)
         return -1;
     if (in->transport)
         gather_sign(in);
-    if (leads)
+    if (leads) {
         lead_tell_parent(in);
+        lead_serve_spawner(in);
+    }
     if (in->options.recover && leads)
         lead_await_ranks(in);
     if (in->options.recover && !execlink_attached(in->exec))
         router_exec_replaced(in->router);
     return 0;
+}
+
+static void dump(struct instance *in)
+{
+    struct error err;
+    if (leader_dump(in->leader, in->options.dump, &err) < 0)
+        log_error("--dump: %s", err.text);
 }
 
 static void tear_down(struct instance *in)
@@ -280,7 +291,10 @@ static void tear_down(struct instance *in)
     grow_destroy(in);
     shrink_destroy(in);
     parent_farewell(in->parent);
+    if (in->options.dump && in->leader)
+        dump(in);
     parent_destroy(in->parent);
+    spawner_destroy(in->spawner);
     router_destroy(in->router);
     members_destroy(in->members);
     leader_destroy(in->leader);
@@ -294,6 +308,8 @@ static void tear_down(struct instance *in)
     if (in->transport)
         transport_stop(in->transport);
     uv_run(&in->loop, UV_RUN_DEFAULT); /* the handles' close callbacks */
+    if (in->transport && in->rank == 0)
+        spawner_farewell(in->transport, "the instance has ended");
     uv_loop_close(&in->loop);
     if (in->own_rundir || in->options.supervised)
         path_remove_tree(in->rundir);
@@ -328,6 +344,8 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
         execlink_destroy(in->exec);
     if (is_unused(in) && in->rundir)
         path_remove_tree(in->rundir);
+    if (in->agreed && in->transport && in->rank == 0)
+        spawner_farewell(in->transport, err->text);
     if (in->agreed)
         transport_destroy(in->transport, 1);
     _exit(tells ? 1 : 0);

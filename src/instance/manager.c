@@ -346,6 +346,8 @@ static void job_over(struct leader *ld, struct job *job)
         spawn_answer(ld, job, ECANCELED,
                      job->exception ? job->exception->note
                                     : "the job ended before its start");
+    if (ld->nspawned)
+        spawn_over(ld, job);
     jobtable_remove(ld->jobs, job);
     if (job->sub->left == 0) {
         specs_put(ld->specs, job->sub->jobspec_text);
@@ -560,6 +562,8 @@ void manager_memo(struct leader *ld, struct job *job, json_object *memo, bool lo
 {
     const int plain = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
     job_note(job, memo);
+    if (job->sub->parent && jsonutil_get(memo, "detached"))
+        stream_let_go(ld, job);
     if (logged)
         job_event(ld, job, time_now(), "memo",
                   json_object_to_json_string_ext(memo, plain));

@@ -27,6 +27,7 @@ enum {
     O_SUPERVISED,
     O_RECOVER,
     O_NO_PROGRAM,
+    O_DUMP,
     O_JOIN,
     O_IDLE_RETURN,
     O_FOREIGN
@@ -79,6 +80,9 @@ static const struct {
     {{"recover", no_argument, NULL, O_RECOVER},
      NULL,
      "go on with the instance whose run directory this is"},
+    {{"dump", required_argument, NULL, O_DUMP},
+     "FILE",
+     "at the end, write what is known of all jobs to FILE (SQLite)"},
     {{"no-program", no_argument, NULL, O_NO_PROGRAM},
      NULL,
      "run no program; the instance lives until it is told to end"},
@@ -192,6 +196,9 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_RECOVER:
             o->recover = true;
+            break;
+        case O_DUMP:
+            o->dump = optarg;
             break;
         case O_NO_PROGRAM:
             o->no_program = true;

@@ -13,9 +13,10 @@ struct options {
     const char *rundir;   /* made if it does not exist; NULL: a new one in $TMPDIR */
     /* The host of hbatch start, which runs the program where that is a node; or NULL. */
     const char *supervised;
-    bool no_program; /* it lives until it is told to end */
-    bool recover;    /* the instance lives on in the run directory */
-    char *join;      /* the address of an instance that this rank is to join, or NULL */
+    const char *dump; /* where all jobs are written at the end, or NULL */
+    bool no_program;  /* it lives until it is told to end */
+    bool recover;     /* the instance lives on in the run directory */
+    char *join;       /* the address of an instance that this rank is to join, or NULL */
     double
         idle_return; /* s; nodes that are idle for that long are given back; 0: never */
     const char *policy; /* scheduling policy */

@@ -7,6 +7,7 @@
 #include "src/common/log.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
+#include "src/instance/relay.h"
 #include "src/instance/server.h"
 
 enum { USAGE_FIRST_MS = 500, USAGE_MS = 10000 };
@@ -22,6 +23,8 @@ enum {
     QUIT = 'Q',        /* the instance ends */
     RESTART = 'Z',     /* leave, and be started again */
     RECALL = 'V',      /* the sending rank was told to leave */
+    RELAY = 'Y',       /* of the relays of the sending rank (relay.h) */
+    RELAY_LOST = 'X',  /* of the leader, after that: "RANK" is gone */
 };
 
 struct remote { /* leader: a client of another rank */
@@ -42,6 +45,7 @@ struct question {
 struct router {
     struct router_config config;
     struct server *server;
+    struct relays *relays;
     struct remote *remotes;
     struct question *questions;
     uint64_t epoch; /* of the state stream, applied here */
@@ -160,6 +164,8 @@ static void park(struct router *r, const struct client *c, const char *line, siz
 static void on_client_line(struct client *c, char *line, size_t len, void *arg)
 {
     struct router *r = arg;
+    if (relays_line(r->relays, c, line, len))
+        return;
     if (r->config.leader)
         leader_client_line(r->config.leader, c, line, len);
     else if (!replica_may_answer(line, len))
@@ -173,6 +179,7 @@ static void on_client_line(struct client *c, char *line, size_t len, void *arg)
 static void on_client_gone(struct client *c, void *arg)
 {
     struct router *r = arg;
+    relays_client_gone(r->relays, c);
     if (r->config.leader)
         leader_client_gone(r->config.leader, c, false);
     else
@@ -276,6 +283,12 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
         if (c)
             client_send(c, rest, len - (size_t)(rest - line));
         break;
+    case RELAY:
+        if (*text == RELAY_LOST)
+            relays_rank_lost(r->relays, (unsigned)strtoul(text + 1, NULL, 10));
+        else
+            relays_message(r->relays, src, text, len - 1);
+        break;
     case RECALL:
         r->config.recall(r->config.arg, src);
         break;
@@ -290,6 +303,30 @@ static void on_transport(unsigned src, char *line, size_t len, void *arg)
     default:
         log_error("rank %u sent what is no message: %.100s", src, line);
     }
+}
+
+/* --- relays ------------------------------------------------------------------------------- */
+
+static void send_relay(void *arg, unsigned rank, const char *text, size_t len)
+{
+    struct router *r = arg;
+    send_rank(r, rank, RELAY, text, len);
+}
+
+static bool rank_exists(void *arg, unsigned rank)
+{
+    const struct router *r = arg;
+    return rank < r->config.size;
+}
+
+/* Nobody but the leader hears of a loss by itself. */
+static void relays_tell_lost(struct router *r, unsigned rank)
+{
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%c%u", RELAY_LOST, rank);
+    for (unsigned i = 0; r->config.leader && i < r->config.size; i++)
+        if (i != r->config.rank && i != rank)
+            send_rank(r, i, RELAY, text, (size_t)n);
 }
 
 /* --- the state stream --------------------------------------------------------------------- */
@@ -350,6 +387,8 @@ static void on_usage_timer(uv_timer_t *h);
 
 void router_rank_lost(struct router *r, unsigned rank)
 {
+    relays_rank_lost(r->relays, rank);
+    relays_tell_lost(r, rank);
     for (struct remote **p = &r->remotes; *p;)
         if ((*p)->rank == rank)
             drop_remote(r, p, true);
@@ -371,6 +410,7 @@ void router_new_leader(struct router *r, struct leader *leader)
 {
     forget_questions(r);
     r->seen = r->epoch;
+    relays_clear(r->relays);
     server_close_clients(r->server);
     if (leader) {
         r->config.leader = leader;
@@ -460,11 +500,19 @@ struct router *router_create(const struct router_config *config, struct error *e
         free(r);
         return NULL;
     }
+    const struct relay_config relays = {.loop = config->loop,
+                                        .rank = config->rank,
+                                        .send = send_relay,
+                                        .exists = rank_exists,
+                                        .arg = r};
+    r->relays = relays_create(&relays);
     r->server = server_create(config->loop, config->socket, &server_ops, r, err);
     if (!r->server) {
+        relays_destroy(r->relays);
         free(r);
         return NULL;
     }
+    relays_serve(r->relays, r->server);
     if (config->transport)
         start_transport(r);
     return r;
@@ -483,6 +531,7 @@ void router_destroy(struct router *r)
         drop_remote(r, &r->remotes, true);
     forget_questions(r);
     server_destroy(r->server);
+    relays_destroy(r->relays);
     if (r->config.transport)
         uv_close((uv_handle_t *)&r->usage_timer, on_timer_closed);
     else

@@ -162,10 +162,15 @@ static void on_closed(uv_handle_t *h)
     free(s);
 }
 
+void server_drop(struct client *c)
+{
+    on_gone(c->lines, 0, c);
+}
+
 void server_close_clients(struct server *s)
 {
     while (s->clients)
-        on_gone(s->clients->lines, 0, s->clients);
+        server_drop(s->clients);
 }
 
 void server_destroy(struct server *s)

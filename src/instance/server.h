@@ -28,6 +28,8 @@ struct server *server_create(uv_loop_t *loop, const char *path,
                              const struct server_ops *ops, void *arg, struct error *err);
 /* Close all clients (without calling gone) and the socket; handles close with the loop. */
 void server_destroy(struct server *s); /* NULL is allowed */
+/* As if it had gone. */
+void server_drop(struct client *c);
 /* As if all had gone: they may connect again. */
 void server_close_clients(struct server *s);
 

@@ -82,15 +82,14 @@ unsigned shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const cha
     return n;
 }
 
-/* Ranks that were lost are not to leave any more. */
+/* Ranks that have left are not to any more. */
 static void forget_gone(struct instance *in)
 {
     struct shrink *s = get(in);
     int rank;
     hwloc_bitmap_foreach_begin(rank, s->leaving)
     {
-        if (!may_leave(in, (unsigned)rank) &&
-            !hwloc_bitmap_isset(s->going, (unsigned)rank))
+        if (leader_use_of(in->leader, (unsigned)rank) == LEADER_GONE)
             hwloc_bitmap_clr(s->leaving, (unsigned)rank);
     }
     hwloc_bitmap_foreach_end();
@@ -114,9 +113,13 @@ unsigned shrink_count(struct instance *in, unsigned count)
 void shrink_recall(void *arg, unsigned rank)
 {
     struct instance *in = arg;
-    if (!in->leader || !may_leave(in, rank))
+    static const char why[] = "its node was taken back by the parent instance";
+    if (!in->leader || rank == in->rank || leader_use_of(in->leader, rank) == LEADER_GONE)
         return;
-    let_leave(in, rank, "its node was taken back by the parent instance");
+    if (!let_leave(in, rank, why)) { /* it has just joined: when its executor was heard */
+        hwloc_bitmap_set(get(in)->leaving, rank);
+        leader_drain(in->leader, rank, true, why);
+    }
     leader_clear(in->leader, rank, "the parent instance took the node back");
     shrink_look(in);
 }

@@ -533,6 +533,23 @@ void stream_launched(struct leader *ld, struct job *job)
             open_readers(ld, st, job);
 }
 
+/* One that reads JOB for those who watch the job that spawned it. */
+static struct reader *find_watcher(const struct leader *ld, const struct job *job)
+{
+    struct reader *r = ld->readers;
+    while (r && (r->id != job->sj.id || r->stream->first == job->sj.id))
+        r = r->all_next;
+    return r;
+}
+
+void stream_let_go(struct leader *ld, const struct job *job)
+{
+    for (struct reader *r; (r = find_watcher(ld, job));) {
+        exec_send(ld, r->rank, reader_message("unread", r));
+        reader_ended(ld, r->stream, r);
+    }
+}
+
 /* What streams of LIST did not ask RANK for, of JOB, when it was not there. */
 static void read_again(struct leader *ld, struct stream *list, const struct job *job,
                        unsigned rank)

@@ -46,6 +46,7 @@ int sub_read(struct sub *sub, struct error *err)
     sub->node = (unsigned)node;
     sub->rank = (unsigned)strtoul(rank, NULL, 10);
     sub->size = (unsigned)strtoul(size, NULL, 10);
+    sub->spawned = json_object_get_boolean(jsonutil_get(sub->told, "spawned"));
     sub->isvirtual = json_object_get_boolean(jsonutil_get(sub->told, "virtual"));
     jsonutil_number(jsonutil_get(sub->told, "expiration"), &sub->expiration);
     const char *dir = jsonutil_string(jsonutil_get(sub->told, "tmpdir"));

@@ -20,6 +20,7 @@ struct sub {
     unsigned level, rank, size;
     unsigned node; /* the parent's rank here */
     bool isvirtual;
+    bool spawned; /* by a task of the parent's (MPI_Comm_spawn) */
     double expiration;
 };
 

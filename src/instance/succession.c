@@ -159,10 +159,10 @@ void succession_give_up(struct members *m, unsigned rank, bool sure)
     if (m->gone[rank])
         return;
     if (sure)
-        log_error("rank %u is gone", rank);
+        log_error("%s is gone", m->ops->name(rank, m->arg).text);
     else
-        log_error("rank %u has been silent for %.0f s: it is given up", rank,
-                  time_mono() - m->heard[rank]);
+        log_error("%s has been silent for %.0f s: it is given up",
+                  m->ops->name(rank, m->arg).text, time_mono() - m->heard[rank]);
     m->gone[rank] = true;
 }
 

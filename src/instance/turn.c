@@ -148,9 +148,11 @@ static char *make_line(void *arg)
 {
     struct instance *in = arg;
     struct turn *turn = in->turn;
-    json_object *what =
-        members_settled(in->members) ? turn->ops->make(in, turn->arg) : NULL;
+    bool possible = members_settled(in->members) && !leader_is_ending(in->leader);
+    json_object *what = possible ? turn->ops->make(in, turn->arg) : NULL;
     if (!what) {
+        if (!possible && turn->ops->missed)
+            turn->ops->missed(in, turn->arg);
         free(take(in->turn));
         return NULL;
     }

@@ -14,6 +14,8 @@ struct turn_ops {
     /* Nothing is on its way: what the turn is, a new object {"grow":..} or {"shrink":IDSET}; NULL: it is
      * not wanted any more. */
     json_object *(*make)(struct instance *in, void *arg);
+    /* It cannot be made now, as a rank was lost meanwhile, or the instance ends.  May be NULL. */
+    void (*missed)(struct instance *in, void *arg);
     /* It was made; ERR: it could not be, and members are as before, less who was lost. */
     void (*done)(struct instance *in, const struct error *err, void *arg);
 };

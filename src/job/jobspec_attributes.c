@@ -170,7 +170,8 @@ static int check_job(const struct jobspec *js, const char *path, json_object *va
 static int check_apps(const struct jobspec *js, const char *path, json_object *value,
                       struct error *err)
 {
-    static const char *const keys[] = {"command", "ntasks", "environment", "cwd", NULL};
+    static const char *const keys[] = {"command", "ntasks", "environment",
+                                       "cwd",     "path",   NULL};
     unsigned ntasks = jobspec_fixed_ntasks(&js->shape);
     uint64_t sum = 0;
     if (!json_object_is_type(value, json_type_array) ||
@@ -197,6 +198,9 @@ static int check_apps(const struct jobspec *js, const char *path, json_object *v
             return -1;
         if (json_object_object_get_ex(app, "cwd", &v) &&
             check_cwd(js, jobspec_at("%s.cwd", at.text).text, v, err) < 0)
+            return -1;
+        if (json_object_object_get_ex(app, "path", &v) &&
+            check_string(js, jobspec_at("%s.path", at.text).text, v, err) < 0)
             return -1;
         sum += n;
     }

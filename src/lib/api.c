@@ -81,6 +81,12 @@ struct hbatch *hbatch_open(const char *uri, struct hbatch_error *err)
     return h ? h : fail_null(err, &e);
 }
 
+struct hbatch *hbatch_open_carrier(const struct hbatch_carrier *carrier, void *arg,
+                                   const char *name)
+{
+    return client_open_carrier(carrier, arg, name);
+}
+
 void hbatch_close(struct hbatch *h)
 {
     client_close(h);

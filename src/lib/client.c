@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "src/comm/linebuf.h"
 #include "src/common/strbuf.h"
@@ -67,6 +66,19 @@ char *client_key(char key[CLIENT_KEY_SIZE])
     return key;
 }
 
+static struct hbatch *create(const struct link *link)
+{
+    struct hbatch *h = xcalloc(1, sizeof(*h));
+    h->link = *link;
+    h->inputs = inputs_create();
+    h->last = &h->first;
+    h->nbuckets = BUCKETS;
+    h->buckets = xcalloc(h->nbuckets, sizeof(struct pending *));
+    linebuf_init(&h->in);
+    h->tok = json_tokener_new();
+    return h;
+}
+
 struct hbatch *client_open(const char *uri, struct error *err)
 {
     if (!uri) {
@@ -79,15 +91,15 @@ struct hbatch *client_open(const char *uri, struct error *err)
     struct link link;
     if (link_open(&link, uri, err) < 0)
         return NULL;
-    struct hbatch *h = xcalloc(1, sizeof(*h));
-    h->link = link;
-    h->inputs = inputs_create();
-    h->last = &h->first;
-    h->nbuckets = BUCKETS;
-    h->buckets = xcalloc(h->nbuckets, sizeof(struct pending *));
-    linebuf_init(&h->in);
-    h->tok = json_tokener_new();
-    return h;
+    return create(&link);
+}
+
+struct hbatch *client_open_carrier(const struct hbatch_carrier *carrier, void *arg,
+                                   const char *name)
+{
+    struct link link;
+    link_open_carrier(&link, carrier, arg, name);
+    return create(&link);
 }
 
 void client_close(struct hbatch *h)
@@ -314,8 +326,7 @@ static int flush(struct hbatch *h, struct error *err)
     if (h->lost.code)
         return is_lost(h, err);
     while (client_unsent(h) && !h->link.away) {
-        ssize_t n = send(h->link.fd, h->out.s + h->out_done, h->out.len - h->out_done,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = link_send(&h->link, h->out.s + h->out_done, h->out.len - h->out_done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -467,7 +478,7 @@ static int receive_some(struct hbatch *h, struct error *err)
 {
     size_t room;
     char *at = linebuf_reserve(&h->in, &room);
-    ssize_t n = recv(h->link.fd, at, room, MSG_DONTWAIT);
+    ssize_t n = link_recv(&h->link, at, room);
     if (n == 0)
         return hung_up(h, ECONNRESET, "it closed the connection", err) < 0 ? -1 : 2;
     if (n < 0 && (errno == ECONNRESET || errno == EPIPE))
@@ -506,12 +517,12 @@ int client_process(struct hbatch *h, int timeout_ms, struct error *err)
             continue;
         if (rc == 1 || rc < 0)
             return rc;
-        short room = client_unsent(h) && !h->link.away ? POLLOUT : 0;
-        struct pollfd pfd = {.fd = h->link.fd, .events = (short)(POLLIN | room)};
+        bool room = client_unsent(h) && !h->link.away;
         int left = remaining(timeout_ms, end);
-        if (left == 0 || poll(&pfd, 1, left) <= 0)
+        int ready = left == 0 ? 0 : link_wait(&h->link, room, left);
+        if (ready == 0)
             return 0;
-        if ((pfd.revents & POLLOUT) && client_flush(h, err) < 0)
+        if ((ready & POLLOUT) && client_flush(h, err) < 0)
             return -1;
     }
 }

@@ -18,8 +18,7 @@
 #include <stdbool.h>
 #include <json-c/json.h>
 #include "src/common/error.h"
-
-struct hbatch;
+#include "src/lib/hbatch.h"
 
 enum { CLIENT_KEY_SIZE = 17 };
 /* A name that nobody else has: 64 random bits in hexadecimal. Returns KEY. */
@@ -33,6 +32,9 @@ typedef void (*client_note_f)(const char *method, json_object *params, void *arg
 /* Connect to URI ("local://PATH"; NULL: $HBATCH_URI). NULL with err set: says what is wrong
  * with the URI or the socket and how to get an instance. */
 struct hbatch *client_open(const char *uri, struct error *err);
+/* As hbatch_open_carrier. */
+struct hbatch *client_open_carrier(const struct hbatch_carrier *carrier, void *arg,
+                                   const char *name);
 void client_close(struct hbatch *h); /* NULL is allowed */
 /* To poll for reading, just now: it is another one when the connection was lost or is there again. */
 int client_fd(const struct hbatch *h);

@@ -64,6 +64,28 @@ const char *hbatch_version(void);
 struct hbatch *hbatch_open(const char *uri, struct hbatch_error *err);
 void hbatch_close(struct hbatch *h); /* NULL is allowed */
 
+/* What a connection may go over in place of a socket: functions that get ARG of hbatch_open_carrier, and are called in
+ * the thread that uses the connection. */
+struct hbatch_carrier {
+    /* As send(2) and recv(2) of a socket that does not block.  What is sent are whole lines, and what the carrier takes
+     * of them, it takes as a whole: LEN, or -1 with errno EAGAIN.  recv: 0: the other side has ended the connection;
+     * -1 with another errno: it is lost. */
+    long (*send)(void *arg, const void *data, size_t len);
+    long (*recv)(void *arg, void *data, size_t size);
+    /* Wait until there may be something to receive, or (ROOM) until more can be sent, or for TIMEOUT_MS (-1: for ever),
+     * or until a signal comes.  0: time is over, or a signal came. */
+    int (*wait)(void *arg, int room, int timeout_ms);
+    int (*fd)(void *arg); /* for hbatch_fd */
+    const char *(*why)(
+        void *arg); /* the other side has ended the connection or is lost: a sentence */
+    void (*close)(void *arg); /* by hbatch_close */
+};
+
+/* Connect over CARRIER (kept by reference) to the instance that errors call NAME.  Such a connection does not come
+ * back when it is lost. */
+struct hbatch *hbatch_open_carrier(const struct hbatch_carrier *carrier, void *arg,
+                                   const char *name);
+
 /* Readable when hbatch_dispatch has something to do; the same one as long as the connection lasts,
  * also when it is made again. */
 int hbatch_fd(struct hbatch *h);

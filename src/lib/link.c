@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <json-c/json.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "src/comm/lines.h"
@@ -15,16 +17,25 @@
 #define TIMEOUT_VARIABLE "HBATCH_RECONNECT_TIMEOUT"
 #define SOCKET_NAME "sock-" /* and the rank */
 #define TIMEOUT_DEFAULT 60.0
+#define RELAY_S 10.0 /* for the answer of another node */
 #define LASTED 1.0 /* s: a connection that was good for so long ends what was before it */
 
-static const char *uri_path(const char *uri, struct error *err)
+/* The path of the socket here, new. */
+static char *uri_path(const char *uri, struct error *err)
 {
     if (strncmp(uri, "local://", 8) != 0 || uri[8] != '/')
         return error_null(err, EINVAL,
                           "'%s' is not an instance's URI: it must be local:// and the "
                           "absolute path of a socket",
                           uri);
-    return uri + 8;
+    return xstrndup(uri + 8, strcspn(uri + 8, (const char[]){LINK_HOP, 0}));
+}
+
+/* What comes after that path: from the first LINK_HOP on, or nothing. */
+static const char *uri_hops(const char *uri)
+{
+    const char *hop = strchr(uri, LINK_HOP);
+    return hop ? hop : "";
 }
 
 /* Whether the instance at PATH means to come back. */
@@ -106,11 +117,79 @@ static int connect_any(const char *path, char **uri, struct error *why)
     return fd;
 }
 
+/* --- by other instances --------------------------------------------------------------------- */
+
+/* A line of the other side, without its newline; it says no more before it is asked.  -1: none came. */
+static int read_answer(int fd, char *line, size_t size, double end)
+{
+    for (size_t n = 0; n + 1 < size;) {
+        struct pollfd pfd = {.fd = fd, .events = POLLIN};
+        double left = end - time_mono();
+        int rc = left > 0 ? poll(&pfd, 1, (int)(left * 1000) + 1) : 0;
+        if (rc < 0 && errno == EINTR)
+            continue;
+        ssize_t got = rc > 0 ? read(fd, line + n, size - 1 - n) : 0;
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (got <= 0)
+            return -1;
+        n += (size_t)got;
+        line[n] = '\0';
+        if (line[n - 1] == '\n')
+            return 0;
+    }
+    return -1;
+}
+
+/* "!RANK:PATH", LEN bytes: from the instance that FD is connected to, to the socket PATH on that node. */
+static int relay(int fd, const char *hop, size_t len, struct error *why)
+{
+    char answer[4096], *colon;
+    cleanup_free char *text = xstrndup(hop + 1, len - 1);
+    long rank = strtol(text, &colon, 10);
+    if (colon == text || *colon != ':' || rank < 0)
+        return error_set(why, EINVAL, "'!%s' in a URI must be !RANK:PATH", text);
+    cleanup_json json_object *o = NULL, *params = json_object_new_object();
+    json_object_object_add(params, "rank", json_object_new_int64(rank));
+    json_object_object_add(params, "path", json_object_new_string(colon + 1));
+    cleanup_free char *request = xasprintf(
+        "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"instance.relay\",\"params\":%s}\n",
+        json_object_to_json_string_ext(params, JSON_C_TO_STRING_PLAIN));
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request) ||
+        read_answer(fd, answer, sizeof(answer), time_mono() + RELAY_S) < 0)
+        return error_set(why, ETIMEDOUT, "it did not connect to rank %ld's node", rank);
+    o = json_tokener_parse(answer);
+    json_object *error = NULL, *code = NULL, *message = NULL;
+    if (!json_object_object_get_ex(o, "error", &error))
+        return json_object_object_get_ex(o, "result", NULL)
+                   ? 0
+                   : error_set(why, EPROTO, "it did not understand instance.relay");
+    json_object_object_get_ex(error, "code", &code);
+    json_object_object_get_ex(error, "message", &message);
+    return error_set(why, code ? json_object_get_int(code) : EIO,
+                     "on the node of rank %ld: %s", rank,
+                     message ? json_object_get_string(message) : "?");
+}
+
+/* All of HOPS, from FD on, which is closed when one fails. */
+static int relay_all(int fd, const char *hops, struct error *why)
+{
+    while (fd >= 0 && *hops) {
+        size_t len = 1 + strcspn(hops + 1, (const char[]){LINK_HOP, 0});
+        if (relay(fd, hops, len, why) < 0) {
+            close(fd);
+            return -1;
+        }
+        hops += len;
+    }
+    return fd;
+}
+
 int link_open(struct link *l, const char *uri, struct error *err)
 {
     struct error why;
     double timeout = -1, start = 0;
-    const char *path = uri_path(uri, err);
+    cleanup_free char *path = uri_path(uri, err);
     *l = (struct link){.fd = -1, .watch = -1, .watched = -1};
     if (!path)
         return -1;
@@ -130,16 +209,60 @@ int link_open(struct link *l, const char *uri, struct error *err)
         }
         poll(NULL, 0, delay(l->tries++));
     }
+    l->fd = relay_all(l->fd, uri_hops(uri), &why);
+    if (l->fd < 0) {
+        free(take(l->uri));
+        return error_set(err, why.code, "the instance at %s: %s", uri, why.text);
+    }
     l->tries = 0;
     l->connected = time_mono();
-    if (!l->uri)
-        l->uri = xstrdup(uri);
+    char *sibling = take(l->uri); /* the rank here is another one than was named */
+    l->uri = xasprintf("%s%s", sibling ? sibling : uri, sibling ? uri_hops(uri) : "");
+    free(sibling);
     return 0;
+}
+
+void link_open_carrier(struct link *l, const struct hbatch_carrier *carrier, void *arg,
+                       const char *name)
+{
+    *l = (struct link){.carrier = carrier,
+                       .arg = arg,
+                       .fd = -1,
+                       .watch = -1,
+                       .watched = -1,
+                       .uri = xstrdup(name),
+                       .connected = time_mono()};
+}
+
+ssize_t link_send(struct link *l, const void *data, size_t len)
+{
+    if (l->carrier)
+        return l->carrier->send(l->arg, data, len);
+    return send(l->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t link_recv(struct link *l, void *data, size_t size)
+{
+    if (l->carrier)
+        return l->carrier->recv(l->arg, data, size);
+    return recv(l->fd, data, size, MSG_DONTWAIT);
+}
+
+int link_wait(struct link *l, bool room, int timeout_ms)
+{
+    if (l->carrier)
+        return l->carrier->wait(l->arg, room, timeout_ms) ? POLLIN | (room ? POLLOUT : 0)
+                                                          : 0;
+    struct pollfd pfd = {.fd = l->fd, .events = (short)(POLLIN | (room ? POLLOUT : 0))};
+    return poll(&pfd, 1, timeout_ms) > 0 ? pfd.revents : 0;
 }
 
 void link_close(struct link *l)
 {
-    close(l->fd);
+    if (l->carrier)
+        l->carrier->close(l->arg);
+    else
+        close(l->fd);
     if (l->watch >= 0)
         close(l->watch);
     free(l->uri);
@@ -152,6 +275,8 @@ void link_heard(struct link *l)
 
 int link_watch(struct link *l, bool room)
 {
+    if (l->carrier)
+        return l->carrier->fd(l->arg);
     if (l->watch < 0 && (l->watch = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return l->fd;
     struct epoll_event e = {.events = EPOLLIN | (room ? (unsigned)EPOLLOUT : 0)};
@@ -194,11 +319,14 @@ int link_lost(struct link *l, int code, const char *why, struct error *err)
     double timeout = 0, now = time_mono();
     struct error e;
     cleanup_free char *what = describe(l);
+    if (l->carrier)
+        return error_set(err, code, "%s is lost: %s", what, l->carrier->why(l->arg));
+    cleanup_free char *path = uri_path(l->uri, NULL);
     if (l->heard || l->tries == 0 || now - l->connected > LASTED) {
         l->since = now;
         l->tries = 0;
     }
-    if (recoverable(l->uri + 8) && read_timeout(&timeout, &e) < 0)
+    if (recoverable(path) && read_timeout(&timeout, &e) < 0)
         return error_set(err, code, "%s is lost: %s; %s", what, why, e.text);
     if (timeout > 0 && now - l->since >= timeout)
         return too_late(timeout, what, err);
@@ -219,7 +347,8 @@ int link_retry(struct link *l, struct error *err)
     if (now < l->next)
         return 0;
     l->tries++;
-    int fd = lines_connect_now(l->uri + 8, &why);
+    cleanup_free char *path = uri_path(l->uri, NULL);
+    int fd = relay_all(lines_connect_now(path, &why), uri_hops(l->uri), &why);
     if (fd >= 0) {
         set_fd(l, fd);
         l->away = l->heard = false;
@@ -229,7 +358,7 @@ int link_retry(struct link *l, struct error *err)
     cleanup_free char *what = describe(l);
     if (!nobody(why.code) && why.code != EAGAIN)
         return error_set(err, why.code, "%s is lost: %s", what, why.text);
-    if (!recoverable(l->uri + 8))
+    if (!recoverable(path) || (*uri_hops(l->uri) && nobody(why.code)))
         return error_set(err, ECONNRESET, "%s is lost: the instance has ended", what);
     if (read_timeout(&timeout, err) < 0)
         return -1;

@@ -191,6 +191,10 @@ int store_pending(struct store *store, store_pending_f fn, void *arg, struct err
 /* Flush, and give the whole store as bytes. The caller frees. */
 int store_copy_out(struct store *store, unsigned char **data, size_t *len,
                    struct error *err);
+/* A copy for others to read, which replaces PATH: an SQLite database with all that is here, and with the view
+ * "jobs": a row for each job that has started or ended, as a user looks at it.  What it tells is documented in
+ * hbatch-batch(1). */
+int store_dump(struct store *store, const char *path, struct error *err);
 /* Make such bytes the store file PATH (mode 0600), in place of one that may be there and must not
  * be open.  A process that is killed meanwhile leaves the old file or the new one, or, where the
  * old one was not closed, none, but never a mixture.  Nothing is forced to the disk.  What the

@@ -94,3 +94,59 @@ int store_copy_in(const char *path, const unsigned char *data, size_t len,
     unlink(fresh);
     return -1;
 }
+
+/* --- a copy for others -------------------------------------------------------------------------- */
+
+static const char views[] =
+    "CREATE VIEW jobs AS SELECT r.id AS id, j.name AS name,"
+    " CASE r.result WHEN 1 THEN 'COMPLETED' WHEN 2 THEN 'FAILED' WHEN 4 THEN 'CANCELED'"
+    "  WHEN 8 THEN 'TIMEOUT' END AS result,"
+    " r.status AS waitstatus, j.t_submit AS t_submit, r.t_run AS t_run,"
+    " r.t_inactive AS t_inactive, r.nnodes AS nnodes, r.ncores AS ncores,"
+    " r.ngpus AS ngpus, j.cwd AS cwd, j.queue AS queue, r.cc AS cc,"
+    " r.extype AS exception_type, r.exnote AS exception_note,"
+    " (SELECT text FROM text WHERE n = r.nodelist) AS nodelist,"
+    " (SELECT text FROM text WHERE n = j.jobspec) AS jobspec,"
+    " (SELECT text FROM text WHERE n = r.r) AS R,"
+    " (SELECT lines FROM log WHERE id = r.id) AS eventlog"
+    " FROM run r JOIN job j ON j.id = r.job ORDER BY r.id;";
+
+static int add_views(const char *path, struct error *err)
+{
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, views, NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        error_set(err, EIO, "'%s': cannot add the view jobs: %s", path,
+                  db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+    sqlite3_close(db);
+    return rc == SQLITE_OK ? 0 : -1;
+}
+
+int store_dump(struct store *store, const char *path, struct error *err)
+{
+    cleanup_free char *fresh = xasprintf("%s.part-%d", path, (int)getpid());
+    sqlite3_stmt *st = NULL;
+    if (store_flush(store, err) < 0)
+        return -1;
+    /* made here: SQLite would let everybody read it, and jobs have secrets in their environment */
+    cleanup_close int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "cannot write '%s': %s", fresh, strerror(errno));
+    int rc = sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &st, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(st, 1, fresh, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc != SQLITE_DONE)
+        error_set(err, EIO, "cannot write '%s': %s", path, sqlite3_errmsg(store->db));
+    sqlite3_finalize(st);
+    if (rc == SQLITE_DONE && add_views(fresh, err) == 0) {
+        if (rename(fresh, path) == 0)
+            return 0;
+        error_set(err, errno, "cannot write '%s': %s", path, strerror(errno));
+    }
+    unlink(fresh);
+    return -1;
+}

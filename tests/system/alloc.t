@@ -281,7 +281,7 @@ refuses "--parent: the instance at $top is the outermost one (level 0)" --parent
 HBATCH_URI=$inner refuses "--parent: the instance at $top is the outermost one" -p -p -p jobs
 is "$(HBATCH_URI=local:///gone HBATCH_PARENT_URI=$top hbatch -p getattr level)" 0 "--parent of one that is gone: by the environment"
 refuses "--uri: there is no job f2" --uri=f2 jobs
-refuses "--uri: the instance is on host elsewhere" --uri=ssh://elsewhere/x jobs
+is "$(HBATCH_SSH=./ssh hbatch --uri="ssh://elsewhere${uri#local://}" getattr level 2>/dev/null)" 1 "--uri=ssh://: the verb runs there"
 refuses "needs a value" --uri
 refuses "a verb is missing" --root
 capture hbatch proxy "$a/$b" hbatch --parent run -n1 sh -c 'echo $HBATCH_URI $HBATCH_INSTANCE_LEVEL'

@@ -138,8 +138,8 @@ sed 's/hbatch: /FLUX: /' direct.sh >flux.sh
 is "$(dry flux.sh)" "$(dry direct.sh)" "those of Flux are the same"
 ok "--wrap in a directive" from_stdin '#flux: --wrap -n2\necho wrapped too\n'
 is "$(cat stdin.out)" "wrapped too" "works"
-from_stdin '#!/bin/sh\n#flux: --conf=x.toml -o mpi=none\n' --dry-run >/dev/null 2>err.txt
-like "$(cat err.txt)" "stdin: line 2: .*conf.*stdin: line 2: .*'mpi'" "what only Flux knows is ignored, with a note"
+from_stdin '#!/bin/sh\n#flux: --broker-opts=-v -o mpi=none\n' --dry-run >/dev/null 2>err.txt
+like "$(cat err.txt)" "stdin: line 2: .*broker-opts.*stdin: line 2: .*'mpi'" "what only Flux knows is ignored, with a note"
 
 # --- dependencies -----------------------------------------------------------------------------------
 path="['attributes']['system']['dependencies']"
@@ -236,6 +236,72 @@ script '#!\n'
 reject "#! alone" "bad.sh: .*interpreter" bad.sh
 script '#!/bin/sh\r\necho\r\n'
 reject "DOS line ends" "bad.sh: .*carriage return" bad.sh
+conf() { hbatch batch --dry-run --wrap -n1 "$@" true | python3 -c '
+import json, sys
+print(*json.load(sys.stdin)["tasks"][0]["command"][1:-1])'; }
+is "$(conf --conf=policy=fcfs --conf=attributes.color=red --conf=property='["a:vnode1", "b"]' --conf=verbose=true)" \
+    "--policy=fcfs --setattr=color=red --property=a:vnode1 --property=b --verbose" "--conf=KEY=VALUE"
+cat >conf.toml <<'END'
+# of an instance
+policy = "fcfs" # the only one
+property = ["a", 'b']
+verbose = false
+[attributes]
+a.b = 3.50
+"c d" = 'e'
+END
+is "$(conf --conf=conf.toml)" "--policy=fcfs --property=a --property=b --setattr=a.b=3.50 --setattr=c d=e" "a TOML file"
+echo '{"idle-return":"5m","attributes":{"x":{"y":1}}}' >conf.json
+is "$(conf --conf=conf.json)" "--idle-return=5m --setattr=x.y=1" "a JSON file"
+is "$(conf --conf=$'policy = "fcfs"\n')" "--policy=fcfs" "a text of lines"
+while IFS='|' read -r what want; do
+    reject "--conf=$what" "$want" --conf="$(printf '%b' "$what")" job.sh
+done <<'END'
+nonsense=1|no setting 'nonsense'.*policy
+resource.noverify=true|no setting 'resource'
+/no/such/file|/no/such/file.*No such file
+idle-return=xyz|idle-return: .*'xyz'
+idle-return=[1]|idle-return must be a single value
+property=[["a"]]|property must be a text or a list
+attributes.a=[1]|attributes.a must be a single value
+verbose=3|verbose must be true or false, not 3
+a b=3|'a b=3': must be KEY=VALUE
+policy = "a"\npolicy = "b"|line 2: policy is set twice
+\n[a|line 2: must be KEY = VALUE
+\npolicy = "a|line 2: the value of policy
+\npolicy = [1|line 2: the value of policy
+\npolicy = 1 2|line 2: the value of policy
+{"policy":|is not a JSON object
+/bin/true|no text in UTF-8
+END
+
+script '#!/bin/sh\nhbatch getattr color\nhbatch run true; hbatch run sh -c "exit 3"\nhbatch submit --quiet --cc=1-3 --wait true\n'
+cp bad.sh dump.sh
+ok "batch --dump --conf --queue --setattr --flags" hbatch batch -n1 --dump=jobs-{{id.f58plain}}-{{name}}.db --conf=attributes.color=red \
+    --queue=q1 --setattr=user.key=7 --flags=waitable --output=dump.out dump.sh
+id=$out
+ok "--flags=waitable" timeout 30 hbatch job wait "$id"
+like "$(cat dump.out)" $'^red\n|\nred(\n|$)' "its attribute"
+is "$(hbatch jobs -ano '{queue}' "$id")" q1 "its queue"
+like "$(hbatch job info "$id" jobspec)" '"key": ?7[^0-9]' "its job's attribute"
+is "$(python3 - "jobs-$id-dump.sh.db" <<'END'
+import os, sqlite3, sys
+print(oct(os.stat(sys.argv[1]).st_mode & 0o777))
+db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+for row in db.execute("select name, result, waitstatus, eventlog like '%finish%' from jobs"):
+    print(*row)
+END
+)" "0o600
+true COMPLETED 0 1
+sh FAILED 768 1
+true COMPLETED 0 None
+true COMPLETED 0 None
+true COMPLETED 0 None" "--dump leaves all jobs in an SQLite file"
+ok "--dump where none can be written" hbatch batch --wait -n1 --dump=/no/such/dir/x --output=dump.out --wrap true
+like "$(cat dump.out)" "--dump: cannot write '/no/such/dir/x" "is told"
+ok "alloc --dump" hbatch alloc -n1 --dump hbatch run true
+is "$(ls hbatch-*-dump.sqlite | wc -l)" 1 "writes hbatch-{{id}}-dump.sqlite"
+
 script '#!/bin/sh\n\377\n'
 reject "not UTF-8" "bad.sh: .*UTF-8" bad.sh
 reject "a binary" "true: .*binary" /bin/true

@@ -252,6 +252,39 @@ START_TEST(test_stories)
 }
 END_TEST
 
+/* A spawned job that ended before it had published its port. */
+START_TEST(test_close)
+{
+    struct net net;
+    struct result waits = {0}, other = {0}, late = {0}, there = {0}, published = {0};
+    json_object *data = json_object_new_object();
+    net_start(&net);
+    json_object_object_add(data, "port:7:accept", json_object_new_string("v"));
+    nameserv_publish(net.nodes[2].ns, "c", 0, data, NAMESERV_ALL, NAMESERV_INSTANCE,
+                     on_result, &published);
+    nameserv_lookup(net.nodes[1].ns, "a", 0, key_list("port:7:connect"), NAMESERV_ALL, 1,
+                    0, on_result, &waits);
+    nameserv_lookup(net.nodes[1].ns, "a", 1, key_list("port:8:connect"), NAMESERV_ALL, 1,
+                    0, on_result, &other);
+    net_settle(&net);
+    ck_assert(!waits.set && !other.set);
+    for (int i = 0; i < 100; i++) /* more than are remembered */
+        nameserv_close(net.nodes[2].ns, i < 99 ? "another" : "port:7:");
+    nameserv_close(net.nodes[2].ns, "");
+    net_settle(&net);
+    ck_assert_int_eq(waits.status, ECONNABORTED);
+    ck_assert(!other.set);
+    nameserv_lookup(net.nodes[0].ns, "b", 0, key_list("port:7:connect"), NAMESERV_ALL, 1,
+                    0, on_result, &late);
+    nameserv_lookup(net.nodes[0].ns, "b", 0, key_list("port:7:accept"), NAMESERV_ALL, 1,
+                    0, on_result, &there);
+    net_settle(&net);
+    ck_assert_int_eq(late.status, ECONNABORTED);
+    ck_assert_str_eq(there.value, "v");
+    net_end(&net);
+}
+END_TEST
+
 START_TEST(test_timeout)
 {
     struct net net;
@@ -287,6 +320,8 @@ START_TEST(test_rejects)
         "{\"pmi\":\"ns\",\"op\":\"reply\",\"token\":99,\"status\":0}",
         "{\"pmi\":\"ns\",\"op\":\"dance\",\"from\":1,\"nspace\":\"a\"}",
         "{\"pmi\":\"end\",\"from\":1}",
+        "{\"pmi\":\"ns\",\"op\":\"close\",\"from\":1}",
+        "{\"pmi\":\"ns\",\"op\":\"close\",\"from\":1,\"prefix\":7}",
     };
     struct net net;
     struct result r = {0};
@@ -377,4 +412,4 @@ START_TEST(test_spawn)
 }
 END_TEST
 
-UNIT_MAIN("nameserv", test_stories, test_timeout, test_rejects, test_spawn)
+UNIT_MAIN("nameserv", test_stories, test_close, test_timeout, test_rejects, test_spawn)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* instconf: the configuration of an instance that is a job (--conf of batch and alloc), as options of
+ * hbatch-instance.
+ *
+ *     KEY=VALUE          one setting
+ *     FILE               of such: a JSON object, or TOML without multi-line values
+ *     text of lines      the same, not in a file
+ *
+ * Keys: policy, idle-return, time-limit, property (one or a list), verbose (true or false), and
+ * attributes.NAME, or a table or object "attributes" of names. */
+#ifndef HBATCH_CLI_INSTCONF_H
+#define HBATCH_CLI_INSTCONF_H
+
+#include <json-c/json.h>
+#include "src/common/error.h"
+
+/* What TEXT sets: an array of options, each one word; NULL with err set, which names file, line and key. */
+json_object *instconf_options(const char *text, struct error *err);
+
+#endif

@@ -129,7 +129,7 @@ for level in 3 2 1; do
         [ "$p" != "$parent" ] && [ "$(ps -o comm= "$p")" = hbatch-instance ] && echo "$p"
     done)
     kill -KILL "$(executor_of "$other")"
-    failed "the parent's executor there is killed" "the executor of rank 1 died"
+    failed "the parent's executor there is killed" "the executor of rank 1 \(vnode1\) died"
 done
 
 export HBATCH_URI=$top

@@ -9,6 +9,7 @@
  * and {"pmi":"end","from":R,"nspace":S}: a job ended on node R.
  * The timeout of a lookup is kept where it was asked. */
 #include "pmi/nameserv.h"
+#include "pmi/pending.h"
 #include "src/common/util.h"
 
 #include <errno.h>
@@ -40,14 +41,12 @@ struct parked { /* a lookup that waits, in the table */
 };
 
 struct request { /* of this node */
-    struct request *next, **pprev;
+    struct pending pending;
     struct nameserv *ns;
-    uint64_t token;
     struct owner asker;
     nameserv_f cb;
     void *cbarg;
     bool waits; /* a lookup that may be parked */
-    uv_timer_t timer;
 };
 
 struct publisher { /* of this node: its end is to be told */
@@ -57,12 +56,10 @@ struct publisher { /* of this node: its end is to be told */
 };
 
 struct nameserv {
-    uv_loop_t *loop;
     unsigned self;
     void (*send)(void *arg, int rank, json_object *msg);
     void *arg;
-    uint64_t tokens;
-    struct request *requests;
+    struct pending_list requests;
     struct publisher *publishers;
     struct name *names; /* rank 0 */
     struct parked *parked;
@@ -73,25 +70,17 @@ struct nameserv *nameserv_create(uv_loop_t *loop, unsigned self,
                                  void *arg)
 {
     struct nameserv *ns = xcalloc(1, sizeof(*ns));
-    ns->loop = loop;
+    ns->requests.loop = loop;
     ns->self = self;
     ns->send = send;
     ns->arg = arg;
     return ns;
 }
 
-static void on_close(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void request_free(struct request *r)
 {
-    *r->pprev = r->next;
-    if (r->next)
-        r->next->pprev = r->pprev;
     free(r->asker.nspace);
-    uv_close((uv_handle_t *)&r->timer, on_close);
+    pending_remove(&r->pending);
 }
 
 static void name_remove(struct name **p)
@@ -117,8 +106,8 @@ void nameserv_destroy(struct nameserv *ns)
 {
     if (!ns)
         return;
-    while (ns->requests)
-        request_free(ns->requests);
+    while (ns->requests.first)
+        request_free((struct request *)ns->requests.first);
     while (ns->names)
         name_remove(&ns->names);
     while (ns->parked)
@@ -387,28 +376,33 @@ static json_object *message(struct nameserv *ns, const char *op, uint64_t token)
 
 static json_object *request_message(struct request *r, const char *op)
 {
-    json_object *msg = message(r->ns, op, r->token);
+    json_object *msg = message(r->ns, op, r->pending.token);
     json_object_object_add(msg, "nspace", json_object_new_string(r->asker.nspace));
     json_object_object_add(msg, "rank", json_object_new_int64(r->asker.rank));
     return msg;
 }
 
+static void on_expired(struct pending *p)
+{
+    struct request *r = (struct request *)p;
+    struct nameserv *ns = r->ns;
+    nameserv_f cb = r->cb;
+    void *arg = r->cbarg;
+    ns->send(ns->arg, 0, message(ns, "cancel", r->pending.token));
+    request_free(r);
+    cb(ETIMEDOUT, NULL, arg);
+}
+
+/* TIMEOUT: seconds, 0: none */
 static struct request *request_new(struct nameserv *ns, const char *nspace, unsigned rank,
-                                   nameserv_f cb, void *cbarg)
+                                   double timeout, nameserv_f cb, void *cbarg)
 {
     struct request *r = xcalloc(1, sizeof(*r));
     r->ns = ns;
-    r->token = ++ns->tokens;
     r->asker = (struct owner){xstrdup(nspace), rank, ns->self};
     r->cb = cb;
     r->cbarg = cbarg;
-    r->next = ns->requests;
-    r->pprev = &ns->requests;
-    if (r->next)
-        r->next->pprev = &r->next;
-    ns->requests = r;
-    uv_timer_init(ns->loop, &r->timer);
-    r->timer.data = r;
+    pending_add(&ns->requests, &r->pending, timeout, on_expired);
     return r;
 }
 
@@ -424,7 +418,7 @@ void nameserv_publish(struct nameserv *ns, const char *nspace, unsigned rank,
                       json_object *data, enum nameserv_range range,
                       enum nameserv_persist persist, nameserv_f cb, void *cbarg)
 {
-    struct request *r = request_new(ns, nspace, rank, cb, cbarg);
+    struct request *r = request_new(ns, nspace, rank, 0, cb, cbarg);
     struct publisher *p = publisher_find(ns, nspace);
     if (!p) {
         p = xcalloc(1, sizeof(*p));
@@ -440,25 +434,12 @@ void nameserv_publish(struct nameserv *ns, const char *nspace, unsigned rank,
     ns->send(ns->arg, 0, msg);
 }
 
-static void on_timeout(uv_timer_t *timer)
-{
-    struct request *r = timer->data;
-    struct nameserv *ns = r->ns;
-    nameserv_f cb = r->cb;
-    void *arg = r->cbarg;
-    ns->send(ns->arg, 0, message(ns, "cancel", r->token));
-    request_free(r);
-    cb(ETIMEDOUT, NULL, arg);
-}
-
 void nameserv_lookup(struct nameserv *ns, const char *nspace, unsigned rank,
                      json_object *keys, enum nameserv_range range, unsigned need,
                      double timeout, nameserv_f cb, void *cbarg)
 {
-    struct request *r = request_new(ns, nspace, rank, cb, cbarg);
+    struct request *r = request_new(ns, nspace, rank, need > 0 ? timeout : 0, cb, cbarg);
     r->waits = need > 0;
-    if (timeout > 0 && need > 0)
-        uv_timer_start(&r->timer, on_timeout, (uint64_t)(timeout * 1000), 0);
     json_object *msg = request_message(r, "lookup");
     json_object_object_add(msg, "keys", keys);
     json_object_object_add(msg, "range", json_object_new_int((int)range));
@@ -469,7 +450,7 @@ void nameserv_lookup(struct nameserv *ns, const char *nspace, unsigned rank,
 void nameserv_unpublish(struct nameserv *ns, const char *nspace, unsigned rank,
                         json_object *keys, nameserv_f cb, void *cbarg)
 {
-    struct request *r = request_new(ns, nspace, rank, cb, cbarg);
+    struct request *r = request_new(ns, nspace, rank, 0, cb, cbarg);
     json_object *msg = request_message(r, "unpublish");
     json_object_object_add(msg, "keys", keys);
     ns->send(ns->arg, 0, msg);
@@ -478,13 +459,14 @@ void nameserv_unpublish(struct nameserv *ns, const char *nspace, unsigned rank,
 /* Drop the requests of a job (RANK -1) or a task. */
 static void drop_requests(struct nameserv *ns, const char *nspace, int64_t rank)
 {
-    for (struct request *r = ns->requests, *next; r; r = next) {
-        next = r->next;
+    for (struct pending *p = ns->requests.first, *next; p; p = next) {
+        struct request *r = (struct request *)p;
+        next = p->next;
         if (strcmp(r->asker.nspace, nspace) != 0 ||
             (rank >= 0 && r->asker.rank != (unsigned)rank))
             continue;
         if (r->waits)
-            ns->send(ns->arg, 0, message(ns, "cancel", r->token));
+            ns->send(ns->arg, 0, message(ns, "cancel", r->pending.token));
         request_free(r);
     }
 }
@@ -541,9 +523,7 @@ void nameserv_deliver(struct nameserv *ns, json_object *msg)
         return;
     }
     uint64_t token = json_object_get_uint64(json_object_object_get(msg, "token"));
-    struct request *r = ns->requests;
-    while (r && r->token != token)
-        r = r->next;
+    struct request *r = (struct request *)pending_find(&ns->requests, token);
     if (!r)
         return; /* its task has ended */
     nameserv_f cb = r->cb;

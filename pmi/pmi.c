@@ -126,6 +126,11 @@ void pmi_task_exited(struct pmi_job *job, unsigned rank, bool *unclean)
     *unclean = pmix || wire;
 }
 
+void pmi_ask_again(struct pmi *pmi)
+{
+    spawner_ask_again(pmi->spawner);
+}
+
 void pmi_deliver(struct pmi *pmi, json_object *msg)
 {
     static const struct {

@@ -23,7 +23,8 @@
  *              {"pmi":"spawned","token":T,"status":0,"id":JOBID} once the job has started
  *              on all its nodes, or with "status" an errno value and "error" a sentence.
  *              Each app may have "info" too; known in both: pmix.host (host names, comma
- *              separated), pmix.timeout (seconds)
+ *              separated), pmix.timeout (seconds).  It may come again with the same token, when
+ *              the leader is another one
  *   "unspawn"  to the leader: {"pmi":"unspawn","token":T,"from":RANK}: nobody waits for that
  *              spawn any more; cancel it
  *   "event"    pmix: event notification for the processes of other nodes
@@ -134,6 +135,9 @@ int pmi_task_prepare(struct pmi_job *job, unsigned rank,
  * finalized). */
 void pmi_task_started(struct pmi_job *job, unsigned rank, pid_t pid);
 void pmi_task_exited(struct pmi_job *job, unsigned rank, bool *unclean);
+
+/* Another leader has come, and may know nothing of what the former one was asked. */
+void pmi_ask_again(struct pmi *pmi);
 
 /* A message from another executor or the leader (the reference stays the caller's). */
 void pmi_deliver(struct pmi *pmi, json_object *msg);

@@ -213,7 +213,7 @@ void pmixd_gone(struct pmixd_job *job, unsigned rank)
 void pmixd_gone_flush(struct pmixd_job *job, bool ended)
 {
     struct pmixd *d = job->d;
-    if (!job->local || job->node != 0)
+    if (!job->local || (job->node != 0 && hwloc_bitmap_iszero(job->askers)))
         return;
     hwloc_bitmap_t to = hwloc_bitmap_dup(job->askers);
     if (!hwloc_bitmap_iszero(job->tell))

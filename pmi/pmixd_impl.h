@@ -73,9 +73,10 @@ struct pmixd_job {
     unsigned parent_rank;
     struct local_task *tasks; /* [ntasks], ascending */
     unsigned ntasks;
-    hwloc_bitmap_t gone;   /* tasks that died without finalizing */
-    hwloc_bitmap_t tell;   /* at the job's first node: tasks whose death is to be told */
-    hwloc_bitmap_t askers; /* at the job's first node: executors that use its map */
+    hwloc_bitmap_t gone; /* tasks that died without finalizing */
+    hwloc_bitmap_t tell; /* at the job's first node: tasks whose death is to be told */
+    hwloc_bitmap_t
+        askers; /* at the node that answers for the job: executors that use its map */
 };
 
 struct infos;

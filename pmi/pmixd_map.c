@@ -264,6 +264,19 @@ static void map_learn(struct pmixd *d, const char *nspace, json_object *map)
     pmixd_trace(d, "%s is on %u nodes elsewhere", nspace, job->nnodes);
 }
 
+/* The first node of a job answers for it; when its tasks are gone, as those of ranks that leave an
+ * instance, the next one. */
+static bool answers_for(const struct pmixd_job *job)
+{
+    unsigned first = job->nnodes;
+    if (!job->local)
+        return false;
+    for (unsigned t = 0; t < job->size; t++)
+        if (!hwloc_bitmap_isset(job->gone, t))
+            first = MIN(first, job->task_node[t]);
+    return job->node == (first < job->nnodes ? first : 0);
+}
+
 void pmixd_map_deliver(struct pmixd *d, json_object *msg)
 {
     const char *op = json_object_get_string(json_object_object_get(msg, "op"));
@@ -274,7 +287,7 @@ void pmixd_map_deliver(struct pmixd *d, json_object *msg)
     if (strcmp(op, "ask") == 0) {
         struct pmixd_job *job = pmixd_job_find(d, nspace);
         json_object *reply = json_object_new_object(), *map = NULL;
-        if (job && job->local && job->node == 0) {
+        if (job && answers_for(job)) {
             hwloc_bitmap_set(job->askers, (unsigned)from);
             map = map_to_json(job);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pmi/spawn.h"
+#include "pmi/pending.h"
 #include "pmi/pmi.h"
 #include "src/common/util.h"
 
@@ -9,22 +10,19 @@
 #include <string.h>
 
 struct request {
-    struct request *next, **pprev;
+    struct pending pending;
     struct spawner *s;
-    uint64_t token;
-    char *nspace; /* of the parent */
+    json_object *msg; /* what the leader was asked, for another leader */
+    char *nspace;     /* of the parent */
     spawn_f cb;
     void *cbarg;
-    uv_timer_t timer;
 };
 
 struct spawner {
-    uv_loop_t *loop;
     unsigned self;
     void (*send)(void *arg, int rank, json_object *msg);
     void *arg;
-    uint64_t tokens;
-    struct request *requests;
+    struct pending_list requests;
 };
 
 struct spawner *spawner_create(uv_loop_t *loop, unsigned self,
@@ -32,33 +30,26 @@ struct spawner *spawner_create(uv_loop_t *loop, unsigned self,
                                void *arg)
 {
     struct spawner *s = xcalloc(1, sizeof(*s));
-    s->loop = loop;
+    s->requests.loop = loop;
     s->self = self;
     s->send = send;
     s->arg = arg;
     return s;
 }
 
-static void on_close(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void request_free(struct request *r)
 {
-    *r->pprev = r->next;
-    if (r->next)
-        r->next->pprev = r->pprev;
+    json_object_put(r->msg);
     free(r->nspace);
-    uv_close((uv_handle_t *)&r->timer, on_close);
+    pending_remove(&r->pending);
 }
 
 void spawner_destroy(struct spawner *s)
 {
     if (!s)
         return;
-    while (s->requests)
-        request_free(s->requests);
+    while (s->requests.first)
+        request_free((struct request *)s->requests.first);
     free(s);
 }
 
@@ -71,13 +62,13 @@ static void answer(struct request *r, int status, uint64_t id, const char *nspac
     cb(status, id, nspace, error, arg);
 }
 
-static void on_timeout(uv_timer_t *timer)
+static void on_expired(struct pending *p)
 {
-    struct request *r = timer->data;
+    struct request *r = (struct request *)p;
     struct spawner *s = r->s;
     json_object *msg = json_object_new_object();
     json_object_object_add(msg, "pmi", json_object_new_string("unspawn"));
-    json_object_object_add(msg, "token", json_object_new_uint64(r->token));
+    json_object_object_add(msg, "token", json_object_new_uint64(r->pending.token));
     json_object_object_add(msg, "from", json_object_new_int64(s->self));
     s->send(s->arg, PMI_LEADER, msg);
     answer(r, ETIMEDOUT, 0, NULL, "the job was not started within the time allowed");
@@ -89,35 +80,34 @@ void spawner_request(struct spawner *s, uint64_t parent, const char *nspace,
 {
     struct request *r = xcalloc(1, sizeof(*r));
     r->s = s;
-    r->token = ++s->tokens;
     r->nspace = xstrdup(nspace);
     r->cb = cb;
     r->cbarg = cbarg;
-    r->next = s->requests;
-    r->pprev = &s->requests;
-    if (r->next)
-        r->next->pprev = &r->next;
-    s->requests = r;
-    uv_timer_init(s->loop, &r->timer);
-    r->timer.data = r;
-    if (timeout > 0)
-        uv_timer_start(&r->timer, on_timeout, (uint64_t)(timeout * 1000), 0);
+    pending_add(&s->requests, &r->pending, timeout, on_expired);
     json_object *msg = json_object_new_object();
     json_object_object_add(msg, "pmi", json_object_new_string("spawn"));
-    json_object_object_add(msg, "token", json_object_new_uint64(r->token));
+    json_object_object_add(msg, "token", json_object_new_uint64(r->pending.token));
     json_object_object_add(msg, "from", json_object_new_int64(s->self));
     json_object_object_add(msg, "parent", json_object_new_uint64(parent));
     json_object_object_add(msg, "parent_nspace", json_object_new_string(nspace));
     json_object_object_add(msg, "parent_rank", json_object_new_int64(rank));
     json_object_object_add(msg, "apps", apps);
     json_object_object_add(msg, "info", info ? info : json_object_new_object());
+    r->msg = json_object_get(msg);
     s->send(s->arg, PMI_LEADER, msg);
+}
+
+void spawner_ask_again(struct spawner *s)
+{
+    for (struct pending *p = s->requests.first; p; p = p->next)
+        s->send(s->arg, PMI_LEADER, json_object_get(((struct request *)p)->msg));
 }
 
 void spawner_job_ended(struct spawner *s, const char *nspace)
 {
-    for (struct request *r = s->requests, *next; r; r = next) {
-        next = r->next;
+    for (struct pending *p = s->requests.first, *next; p; p = next) {
+        struct request *r = (struct request *)p;
+        next = p->next;
         if (strcmp(r->nspace, nspace) == 0)
             request_free(r);
     }
@@ -126,9 +116,7 @@ void spawner_job_ended(struct spawner *s, const char *nspace)
 void spawner_deliver(struct spawner *s, json_object *msg)
 {
     uint64_t token = json_object_get_uint64(json_object_object_get(msg, "token"));
-    struct request *r = s->requests;
-    while (r && r->token != token)
-        r = r->next;
+    struct request *r = (struct request *)pending_find(&s->requests, token);
     if (!r)
         return;
     int status = json_object_get_int(json_object_object_get(msg, "status"));

@@ -27,6 +27,9 @@ void spawner_destroy(struct spawner *s); /* NULL is allowed; pending calls are d
 void spawner_request(struct spawner *s, uint64_t parent, const char *nspace,
                      unsigned rank, json_object *apps, json_object *info, double timeout,
                      spawn_f cb, void *cbarg);
+/* Another leader has come: ask it for all that was not answered, as the former one may be gone with
+ * it.  Requests have the same tokens as before. */
+void spawner_ask_again(struct spawner *s);
 /* The parent's tasks are gone: drop the callbacks of its requests. */
 void spawner_job_ended(struct spawner *s, const char *nspace);
 

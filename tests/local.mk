@@ -171,6 +171,13 @@ tests_unit_t_linebuf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_linebuf_LDADD = src/comm/libwire.la src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_spawner
+endif
+tests_unit_t_spawner_SOURCES = tests/unit/t_spawner.c
+tests_unit_t_spawner_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spawner_LDADD = pmi/libpmi.la src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_nameserv
 endif
 tests_unit_t_nameserv_SOURCES = tests/unit/t_nameserv.c
@@ -227,6 +234,13 @@ endif
 tests_unit_t_progress_SOURCES = tests/unit/t_progress.c
 tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_leader
+endif
+tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
+tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_keys
@@ -351,13 +365,13 @@ tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
 EXTRA_DIST += tests/system/execlink.t
 check_PROGRAMS += tests/system/execlink
-tests_system_execlink_SOURCES = tests/system/execlink.c src/instance/execlink.c
-tests_system_execlink_LDADD = src/comm/libcomm.la src/job/libjob.la src/common/libcommon.la $(UV_LIBS) $(JSON_LIBS)
+tests_system_execlink_SOURCES = tests/system/execlink.c
+tests_system_execlink_LDADD = $(INSTANCE_LIBS)
 EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.
-EXTRA_DIST += tests/system/sub.t tests/cluster/chaos.t tests/cluster/chaos.py
+EXTRA_DIST += tests/system/sub.t tests/system/grow.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
 EXTRA_DIST += tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
@@ -370,5 +384,5 @@ tests_system_skew_la_CFLAGS = -fno-sanitize=all
 tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
-EXTRA_DIST += tests/system/bulk.t
+EXTRA_DIST += tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/alloc.t tests/system/top.t tests/system/screen.py

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 #include "src/cli/jobfields.h"
 #include "src/cli/jobquery.h"
@@ -10,7 +11,6 @@
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
 #include "src/job/state.h"
-#include "src/lib/build.h"
 
 enum {
     ALL,
@@ -28,6 +28,8 @@ enum {
     STATS_ONLY,
     RECURSIVE,
     LEVEL,
+    WATCH,
+    INTERVAL,
     USER
 };
 
@@ -54,6 +56,9 @@ static const struct opt opts[] = {
     {RECURSIVE, 'R', "recursive", NULL,
      "Then the jobs of those that are instances, and so on"},
     {LEVEL, 'L', "level", "N", "With -R, go down at most N levels"},
+    {WATCH, 'W', "watch", NULL,
+     "Again and again; with --stats-only until no job is active"},
+    {INTERVAL, 'i', "interval", "SECONDS", "With -W, every SECONDS (default 2)"},
     {USER, 'u', "user", "USER", NULL},
     {NO_HEADER, 0, "suppress-header", NULL, NULL},
 };
@@ -64,7 +69,10 @@ struct jobs {
     struct cli *cli;
     struct jobquery query;
     bool no_header, json, stats, stats_only;
-    bool count_given; /* then it is no news that there are more */
+    bool watch, clear;   /* clear: the terminal before each time */
+    double interval;     /* seconds */
+    double finished, at; /* watch: jobs that had ended last time, and when that was */
+    bool count_given;    /* then it is no news that there are more */
     const char *format, *sort;
     bool recursive;
     long levels; /* of instances inside of instances */
@@ -72,29 +80,10 @@ struct jobs {
     struct subtree subtree;
 };
 
-static double parse_since(struct cli *cli, const char *text)
-{
-    struct error err;
-    double t, now = time_now();
-    if (*text == '-') {
-        if (duration_decode(text + 1, &t, &err) < 0)
-            cli_die(cli, "--since: %s", err.text);
-        return now - t;
-    }
-    if (build_begin_time(text, now, &t, &err) < 0)
-        cli_die(cli,
-                "--since=%s: must be -DURATION (as in -1h), HH:MM or YYYY-MM-DD HH:MM",
-                text);
-    if (t > now && strlen(text) <= 8 && strchr(text, ':'))
-        t -= 86400; /* a time of day that is not yet is yesterday's */
-    if (t > now)
-        cli_die(cli, "--since=%s is in the future", text);
-    return t;
-}
-
 static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
+    struct error err;
     optparse_init(&p, j->cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
@@ -110,7 +99,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             jobquery_filter(&j->query, j->cli, p.value);
             break;
         case SINCE:
-            j->query.since = parse_since(j->cli, p.value);
+            j->query.since = jobquery_since(j->cli, p.value);
             break;
         case NAME:
             j->query.name = p.value;
@@ -143,10 +132,21 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             j->recursive = true;
             j->levels = cli_number(j->cli, "--level", p.value, 0, INT_MAX);
             break;
+        case WATCH:
+            j->watch = true;
+            break;
+        case INTERVAL:
+            if (duration_decode(p.value, &j->interval, &err) < 0)
+                cli_die(j->cli, "--interval: %s", err.text);
+            if (j->interval < 0.1 || j->interval > 86400)
+                cli_die(j->cli, "--interval=%s: must be 0.1 to 86400 seconds", p.value);
+            break;
         }
     }
     for (int i = 0; i < p.nargs; i++)
         jobquery_add_id(&j->query, j->cli, p.args[i]);
+    if (!j->watch && j->interval > 0)
+        cli_die(j->cli, "--interval is for --watch (-W)");
     if (j->json && j->stats)
         cli_die(j->cli, "--json and --stats cannot be used together");
 }
@@ -155,7 +155,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
 
 static void print_stats(json_object *o)
 {
-    printf("%d running, %d completed, %d failed, %d pending\n",
+    printf("%d running, %d completed, %d failed, %d pending",
            (int)cli_get_number(o, "running", 0), (int)cli_get_number(o, "completed", 0),
            (int)(cli_get_number(o, "failed", 0) + cli_get_number(o, "canceled", 0) +
                  cli_get_number(o, "timeout", 0)),
@@ -267,7 +267,7 @@ static void show_inside(struct jobs *j, const char *via, json_object *job,
     else
         printf("\n%s:\n", below);
     if (stats)
-        print_stats(stats);
+        print_stats(stats), (void)putchar('\n');
     size_t n;
     struct jobitem *items = select_items(j, list, &n);
     show(j, uri, items, n, below, level, out);
@@ -307,7 +307,7 @@ static int list_jobs(struct jobs *j)
         if (out)
             print_json(j, out);
         j->query.nids = 0;
-        if (!j->count_given && !j->no_header && !j->json && !j->stats_only &&
+        if (!j->count_given && !j->no_header && !j->json && !j->stats_only && !j->clear &&
             json_object_get_boolean(cli_get(result, "more"))) {
             fflush(stdout);
             cli_error(j->cli,
@@ -320,29 +320,85 @@ static int list_jobs(struct jobs *j)
     return rc;
 }
 
+/* How many jobs end in a second, since the last time. */
+static void print_rate(struct jobs *j, json_object *stats)
+{
+    double finished = cli_get_number(stats, "inactive", 0), now = time_mono();
+    if (j->at > 0)
+        printf(", %.1f job/s", (finished - j->finished) / (now - j->at));
+    j->finished = finished;
+    j->at = now;
+}
+
+/* *ACTIVE, if numbers are shown: whether a job is. */
+static int show_once(struct jobs *j, bool *active)
+{
+    if (j->stats) {
+        cleanup_json json_object *stats = cli_call(j->cli, "job.stats", NULL);
+        print_stats(stats);
+        if (j->watch)
+            print_rate(j, stats);
+        putchar('\n');
+        *active =
+            cli_get_number(stats, "pending", 0) + cli_get_number(stats, "running", 0) > 0;
+    }
+    return !j->stats_only || j->recursive ? list_jobs(j) : 0;
+}
+
+static void rest(double seconds)
+{
+    struct timespec t = {.tv_sec = (time_t)seconds};
+    t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+    nanosleep(&t, NULL);
+}
+
+static int show_again_and_again(struct jobs *j)
+{
+    struct winsize ws;
+    const struct jobquery query = j->query; /* list_jobs forgets the ids */
+    bool active = true;
+    j->clear = isatty(STDOUT_FILENO);
+    for (int rc = 0;; rest(j->interval > 0 ? j->interval : 2)) {
+        j->query = query;
+        j->query.ids = xmalloc((query.nids + 1) * sizeof(*query.ids));
+        for (size_t i = 0; i < query.nids; i++)
+            j->query.ids[i] = query.ids[i];
+        if (j->clear && !j->count_given && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 &&
+            ws.ws_row > 4) /* without the lines before, and the one where the cursor is */
+            j->query.count = ws.ws_row - 2 - j->stats;
+        if (j->clear)
+            printf("\033[H\033[J");
+        rc = show_once(j, &active);
+        jobquery_fini(&j->query);
+        if (!j->clear && !j->stats_only)
+            putchar('\n');
+        if (fflush(stdout) != 0)
+            cli_die(j->cli, "cannot write: %s", strerror(errno));
+        if (rc != 0 || (j->stats_only && !active)) {
+            j->query = query;
+            return rc;
+        }
+    }
+}
+
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
+    static char buffer[1 << 16]; /* a screen at once */
     struct jobs j = {
         .cli = cli, .query.count = 1000, .format = "default", .levels = INT_MAX};
     bool active = true;
-    int rc = 0;
     parse(&j, cmd, argc, argv);
     if (strcmp(j.format, "help") == 0) {
         print_help();
         return 0;
     }
     j.compiled = make_format(&j);
-    if (j.stats) {
-        cleanup_json json_object *stats = cli_call(cli, "job.stats", NULL);
-        print_stats(stats);
-        active =
-            cli_get_number(stats, "pending", 0) + cli_get_number(stats, "running", 0) > 0;
-    }
-    if (!j.stats_only || j.recursive)
-        rc = list_jobs(&j);
+    if (j.watch)
+        setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    int rc = j.watch ? show_again_and_again(&j) : show_once(&j, &active);
     jobquery_fini(&j.query);
     format_destroy(j.compiled);
-    return j.stats_only && !active ? 1 : rc;
+    return j.stats_only && !j.watch && !active ? 1 : rc;
 }
 
 const struct cmd cmd_jobs = {

@@ -2,7 +2,9 @@
 #include "src/cli/jobquery.h"
 
 #include <string.h>
+#include "src/common/duration.h"
 #include "src/job/state.h"
+#include "src/lib/build.h"
 
 #define ALL_STATES 127
 
@@ -23,6 +25,26 @@ void jobquery_filter(struct jobquery *q, const struct cli *cli, const char *text
         q->states |= states;
         q->results |= states ? 0 : results;
     }
+}
+
+double jobquery_since(const struct cli *cli, const char *text)
+{
+    struct error err;
+    double t, now = time_now();
+    if (*text == '-') {
+        if (duration_decode(text + 1, &t, &err) < 0)
+            cli_die(cli, "--since: %s", err.text);
+        return now - t;
+    }
+    if (build_begin_time(text, now, &t, &err) < 0)
+        cli_die(cli,
+                "--since=%s: must be -DURATION (as in -1h), HH:MM or YYYY-MM-DD HH:MM",
+                text);
+    if (t > now && strlen(text) <= 8 && strchr(text, ':'))
+        t -= 86400; /* a time of day that is not yet is yesterday's */
+    if (t > now)
+        cli_die(cli, "--since=%s is in the future", text);
+    return t;
 }
 
 void jobquery_add_id(struct jobquery *q, struct cli *cli, const char *word)

@@ -17,6 +17,8 @@ struct jobquery {
 
 /* "STATE|RESULT,...", of --filter; a wrong one is the end. */
 void jobquery_filter(struct jobquery *q, const struct cli *cli, const char *text);
+/* The time of "-DURATION", HH:MM, YYYY-MM-DD HH:MM, of --since; a wrong one is the end. */
+double jobquery_since(const struct cli *cli, const char *text);
 /* Append the job that WORD names. */
 void jobquery_add_id(struct jobquery *q, struct cli *cli, const char *word);
 void jobquery_fini(struct jobquery *q);

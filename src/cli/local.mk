@@ -8,11 +8,13 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
 	src/cli/cmd_info.c \
-	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_wait.c \
+	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
 	src/cli/cmd_jobs.c \
+	src/cli/cmd_output.c \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
@@ -29,6 +31,7 @@ bin_hbatch_SOURCES = \
 	src/cli/events.c src/cli/events.h \
 	src/cli/feed.c src/cli/feed.h \
 	src/cli/format.c src/cli/format.h \
+	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
 	src/cli/instconf.c src/cli/instconf.h \

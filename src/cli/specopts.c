@@ -67,7 +67,7 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[11] = {
+const struct opt specopts_job[12] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
@@ -78,6 +78,7 @@ const struct opt specopts_job[11] = {
     {J, 'S', "setattr", "KEY[=VAL]",
      "Set a job attribute; ^KEY=FILE reads JSON from a file (may be repeated)"},
     {J, 0, "requeue", NULL, "Queue it again when it loses tasks with a node: -o requeue"},
+    {J, 0, "retry", "N", "Run it again, up to N times, when its tasks fail"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
     {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
     {J, 0, "require", "CONSTRAINT", NULL},
@@ -160,8 +161,8 @@ static void check_setopt(const struct cli *cli, const char *text)
     static const char *const known[] = {
         "apps",         "cpu-affinity", "env-expand", "exit-on-error", "exit-timeout",
         "gpu-affinity", "input",        "instance",   "kill-timeout",  "output",
-        "per-resource", "pmi",          "requeue",    "rlimit",        "signal",
-        "taskmap",      "unbuffered",
+        "per-resource", "pmi",          "requeue",    "retry",         "rlimit",
+        "signal",       "taskmap",      "unbuffered",
     };
     cleanup_free char *name = xstrndup(text, strcspn(text, ".="));
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -220,6 +221,8 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
                    const char *value)
 {
     const char *name = o->name;
+    if (o->id == SPECOPT_JOB && strcmp(name, "retry") == 0)
+        cli_number(cli, "--retry", value, 0, 1000);
     switch (o->id) {
     case SPECOPT_DRY_RUN:
         s->dry_run = true;

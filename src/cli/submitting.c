@@ -259,7 +259,7 @@ void submitting_add_spec(struct submitting *s, json_object *spec,
                          const struct specopts *options, const struct submitting_texts *t,
                          const char *label)
 {
-    add_one(s, spec, options, t, NULL, NULL, label);
+    add_one(s, spec, options, t, t->cc, NULL, label);
 }
 
 int submitting_finish(struct submitting *s)

@@ -55,7 +55,7 @@ int64_t submitting_count(const struct submitting_texts *texts, struct error *err
 /* Submit the job or jobs of SPEC.  LABEL, unless NULL, names it in errors. */
 void submitting_add(struct submitting *s, const struct specopts *spec,
                     const struct submitting_texts *texts, const char *label);
-/* The same, of a specification (taken over) that has no {cc}. */
+/* The same, of a specification (taken over) that has no {cc}: one submission. */
 void submitting_add_spec(struct submitting *s, json_object *spec,
                          const struct specopts *options,
                          const struct submitting_texts *texts, const char *label);

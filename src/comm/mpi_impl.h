@@ -33,6 +33,7 @@ int peers_receive(const struct mpi_events *events, void *arg);
 void peers_complete(void);
 int peers_pending(void);
 void peers_forget(int peer, int planned);
+void peers_farewell(void); /* of one that leaves: nothing is sent any more */
 void peers_reform(const int *peers, int n, int generation, int planned);
 int peers_grow(const char *port, int n, char *text, size_t size);
 int peers_join(const char *port, char *text, size_t size);

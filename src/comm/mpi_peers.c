@@ -3,7 +3,11 @@
  *
  * Two processes keep the communicator, here a *road*, on which they met for all that they ever send
  * to each other, or a message on a new one could overtake one on the old: newcomers come with a road
- * of their own, which all others use for them alone. */
+ * of their own, which all others use for them alone.
+ *
+ * Who leaves says so as its last word on each road: an empty message.  A road is freed when it leads to
+ * nobody and all who left by it have said that.  A message that came later would be taken for one
+ * on the next communicator, which gets the same number. */
 #include "src/comm/mpi_impl.h"
 
 #include <limits.h>
@@ -29,12 +33,14 @@ struct send {
 struct road {
     struct road *next;
     MPI_Comm comm;
-    int *ids; /* peers of its ranks */
+    int *ids;    /* peers of its ranks */
+    int haunted; /* somebody died on it: what he said may still come */
 };
 
 static struct peer {
-    struct road *road; /* NULL: it is gone */
+    struct road *road; /* NULL: it is dead, or has left and said so */
     int rank;          /* there */
+    int left;          /* nothing more is sent to it */
 } * peers;
 static int npeers;
 static struct road *roads;
@@ -110,7 +116,7 @@ static void make_peers(int n)
 {
     peers = mpi_need(realloc(peers, (size_t)n * sizeof(*peers)));
     for (int i = npeers; i < n; i++)
-        peers[i] = (struct peer){.road = NULL};
+        peers[i] = (struct peer){.road = NULL, .left = 0};
     npeers = n;
 }
 
@@ -134,8 +140,8 @@ static void drop_roads(void)
         struct road *road = *p;
         int i = 0;
         while (i < npeers && peers[i].road != road)
-            i++;
-        if (i < npeers || road->comm == mpi_base.comm) {
+            i++; /* one that has left may still have something to say */
+        if (i < npeers || road->haunted || road->comm == mpi_base.comm) {
             p = &road->next;
             continue;
         }
@@ -204,7 +210,7 @@ static void start_send(int dst, char *data, size_t len, int tag)
 
 void peers_send(int dst, char *data, size_t len)
 {
-    if (!peers[dst].road) {
+    if (!peers[dst].road || peers[dst].left) {
         free(data);
         return;
     }
@@ -248,6 +254,24 @@ char *peers_take(int src, size_t *len)
     return data;
 }
 
+static void said_farewell(int peer)
+{
+    peers[peer].road = NULL;
+    roads_stale = 1;
+}
+
+void peers_farewell(void)
+{
+    int rank;
+    mpi_base.changed = 1;
+    MPI_Comm_rank(mpi_base.comm, &rank);
+    for (int i = 0; i < npeers; i++)
+        if (i != mpi_base.ids[rank] && peers[i].road && !peers[i].left)
+            start_send(i, mpi_need(malloc(1)), 0, TAG);
+    for (int i = 0; i < npeers; i++)
+        peers[i].left = 1;
+}
+
 static int receive_on(const struct road *road, const struct mpi_events *events, void *arg)
 {
     int count = 0;
@@ -262,7 +286,11 @@ static int receive_on(const struct road *road, const struct mpi_events *events, 
         char *data = mpi_need(malloc((size_t)len + 1));
         MPI_Mrecv(data, len, MPI_BYTE, &message, &status);
         data[len] = '\0';
-        events->recv(road->ids[status.MPI_SOURCE], data, (size_t)len, arg);
+        int src = road->ids[status.MPI_SOURCE];
+        if (len > 0)
+            events->recv(src, data, (size_t)len, arg);
+        else
+            said_farewell(src);
         free(data);
         count++;
     }
@@ -302,13 +330,18 @@ int peers_pending(void)
 void peers_forget(int peer, int planned)
 {
     mpi_base.changed = 1;
+    if (planned) {
+        peers[peer].left = 1;
+        return;
+    }
     for (int i = 0; i < nsends;)
         if (sends[i].dst == peer) /* its buffer belongs to MPI for ever */
             sends[i] = sends[--nsends];
         else
             i++;
+    if (peers[peer].road)
+        peers[peer].road->haunted = 1;
     peers[peer].road = NULL;
-    roads_stale |= planned; /* a road with a dead one on it is left alone */
 }
 
 static int base_rank(int peer)

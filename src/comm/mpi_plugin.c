@@ -160,6 +160,12 @@ static void plugin_close_port(const char *name)
     MPI_Close_port((char *)name);
 }
 
+static void plugin_settle(void)
+{
+    epochs_close();
+    peers_farewell();
+}
+
 static int plugin_progress(const struct mpi_events *events, void *arg)
 {
     int count = peers_receive(events, arg) + epochs_progress(events, arg);
@@ -216,7 +222,7 @@ const struct mpi_plugin hbatch_mpi_plugin = {
     .close_port = plugin_close_port,
     .grow = peers_grow,
     .join = peers_join,
-    .settle = epochs_close,
+    .settle = plugin_settle,
     .give = peers_give,
     .receive = peers_take,
     .progress = plugin_progress,

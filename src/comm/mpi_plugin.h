@@ -69,7 +69,8 @@ struct mpi_plugin {
      * epoch (settle).  The first of RANKS sends the stream.  Called by all of RANKS with the same
      * GENERATION; a rank whose call does not return is ended by SIGALRM, with a sentence. */
     void (*reform)(const int *ranks, int n, int generation, int planned);
-    /* Of one that leaves: complete its part in collectives, after the last epoch. */
+    /* Of one that leaves, after the last epoch: complete its part in collectives, and say farewell; what is
+     * sent after that is dropped. */
     void (*settle)(void);
 
     /* A port for grow: its name into NAME. -1 with TEXT: this MPI cannot. */

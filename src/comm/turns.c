@@ -210,6 +210,14 @@ void transport_shrink(struct transport *t, hwloc_const_bitmap_t ranks, int gener
 {
     int rank;
     if (hwloc_bitmap_isset(ranks, t->rank)) {
+        transport_flush(t);
+        /* Those who leave too are not waited for: they may be gone before they hear the farewell. */
+        hwloc_bitmap_foreach_begin(rank, ranks)
+        {
+            if ((unsigned)rank != t->rank)
+                t->mpi->forget(t->mpi_of[rank], 1);
+        }
+        hwloc_bitmap_foreach_end();
         t->mpi->settle();
         t->broken = true; /* it takes no part in the end of the others */
         return;

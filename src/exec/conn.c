@@ -87,7 +87,17 @@ void conn_greet(struct conn *c)
             strbuf_addf(&b, "%s%llu", first ? "" : ",", (unsigned long long)job_id(job));
             first = false;
         }
-    strbuf_addf(&b, "],\"seq\":%llu}", (unsigned long long)c->acked);
+    strbuf_add(&b, "],\"runs\":{");
+    first = true;
+    i = 0;
+    for (struct job *job; (job = idmap_next(&c->x->jobs, &i));)
+        if (job->run > 0) {
+            strbuf_addf(&b, "%s\"%llu\":%lld", first ? "" : ",",
+                        (unsigned long long)job_id(job), (long long)job->run);
+            first = false;
+        }
+    remember_runs(c->x, &b, &first);
+    strbuf_addf(&b, "},\"seq\":%llu}", (unsigned long long)c->acked);
     lines_send(c->lines, b.s, b.len);
     for (struct batch *e = c->first; e; e = e->next)
         lines_send(c->lines, e->text, e->len);
@@ -175,10 +185,13 @@ bool conn_is_wanted(const struct conn *c)
     return poll(&p, 1, 0) > 0;
 }
 
-struct strbuf *conn_event_begin(struct conn *c, uint64_t id, const char *name)
+struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
+                                const char *name)
 {
     strbuf_addf(&c->events, "%s[%llu,\"%s\",%.6f,{", c->events.len ? "," : "",
                 (unsigned long long)id, name, time_now());
+    if (run > 0)
+        strbuf_addf(&c->events, "\"run\":%lld,", (long long)run);
     return &c->events;
 }
 

@@ -24,8 +24,10 @@ void conn_greet(struct conn *c);
 /* Does somebody wait to be accepted? */
 bool conn_is_wanted(const struct conn *c);
 
-/* Event [ID,"NAME",T,{...}]: begin it, add members to the buffer, end it. */
-struct strbuf *conn_event_begin(struct conn *c, uint64_t id, const char *name);
+/* Event [ID,"NAME",T,{...}] of run RUN of a job: begin it, add members to the buffer (at least one),
+ * end it.  It is kept until somebody has taken it, and must not be taken for one of a later run. */
+struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
+                                const char *name);
 void conn_event_end(struct conn *c);
 /* Send what was gathered (at the end of a turn). */
 void conn_flush(struct conn *c);

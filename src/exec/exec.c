@@ -190,7 +190,8 @@ static void on_read(struct exec *x, json_object *msg)
     uint64_t first = job   ? job->spool.first
                      : pos ? (uint64_t)pos
                            : remember_output(x, id);
-    reader_create(x, id, sub, job, first);
+    bool now = json_object_get_boolean(jsonutil_get(msg, "now"));
+    reader_create(x, id, sub, job, first, now);
 }
 
 static void on_ack(struct exec *x, json_object *msg)
@@ -259,6 +260,8 @@ static void on_renew(struct exec *x, json_object *msg)
     (void)msg;
     reader_close_all(x);
     conn_greet(x->conn);
+    if (x->pmi)
+        pmi_ask_again(x->pmi);
 }
 
 static void on_quit(struct exec *x, json_object *msg)
@@ -378,6 +381,8 @@ void exec_attached(struct exec *x)
     timer_stop(&x->orphan);
     uv_timer_stop(&x->watchdog);
     x->deserted = false; /* too late to stay, but the directory is needed */
+    if (x->pmi)
+        pmi_ask_again(x->pmi);
 }
 
 static void on_watchdog(uv_timer_t *timer)

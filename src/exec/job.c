@@ -131,13 +131,13 @@ void job_kill(struct job *job)
     job_signal(job, SIGKILL);
 }
 
-static void exception_event(struct exec *x, uint64_t id, const char *type, int severity,
+static void exception_event(const struct job *job, const char *type, int severity,
                             const char *text)
 {
-    struct strbuf *b = conn_event_begin(x->conn, id, "exception");
+    struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "exception");
     strbuf_addf(b, "\"type\":\"%s\",\"severity\":%d,\"note\":", type, severity);
     conn_quote(b, text, strlen(text));
-    conn_event_end(x->conn);
+    conn_event_end(job->x->conn);
 }
 
 void job_exception(struct job *job, const char *type, int severity, const char *fmt, ...)
@@ -147,32 +147,31 @@ void job_exception(struct job *job, const char *type, int severity, const char *
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    exception_event(job->x, job->id, type, severity, text);
+    exception_event(job, type, severity, text);
     if (severity == 0 && !job->ending)
         job_end(job, job->spec->options.kill_timeout < 0
                          ? 5.0
                          : job->spec->options.kill_timeout);
 }
 
-static void finish_event(struct exec *x, uint64_t id, const struct job *job, int status)
+static void finish_event(const struct job *job, int status)
 {
-    struct strbuf *b = conn_event_begin(x->conn, id, "finish");
-    remember_ended(x, id, job ? job->spool.first : 0);
+    struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "finish");
+    remember_ended(job->x, job->id, job->run, job->spool.first);
     strbuf_addf(b, "\"status\":%d,\"tasks\":{", status);
     unsigned told = 0;
-    for (unsigned i = 0; job && i < job->nlocal && told < 64; i++)
+    for (unsigned i = 0; i < job->nlocal && told < 64; i++)
         if (job->tasks[i].status)
             strbuf_addf(b, "%s\"%u\":%d", told++ ? "," : "", job->tasks[i].rank,
                         job->tasks[i].status);
     strbuf_addf(b, "},%s\"output\":[%llu,%llu],\"pos\":",
-                job && job->ending && job->status == 0 ? "\"ended\":true," : "",
-                (unsigned long long)(job ? job->bytes[0] : 0),
-                (unsigned long long)(job ? job->bytes[1] : 0));
-    if (job && job->spool.first)
+                job->ending && job->status == 0 ? "\"ended\":true," : "",
+                (unsigned long long)job->bytes[0], (unsigned long long)job->bytes[1]);
+    if (job->spool.first)
         strbuf_addf(b, "%llu", (unsigned long long)job->spool.first);
     else
         strbuf_add(b, "null");
-    conn_event_end(x->conn);
+    conn_event_end(job->x->conn);
 }
 
 static void stop_timers(struct job *job)
@@ -220,7 +219,7 @@ static void finish(struct job *job)
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
-    finish_event(x, job->id, job, job->status ? job->status : job->ended_status);
+    finish_event(job, job->status ? job->status : job->ended_status);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
         reader_job_ended(x, job);
@@ -341,9 +340,10 @@ static void on_expire(void *arg)
 {
     struct job *job = arg;
     double grace = job->spec->options.kill_timeout;
-    exception_event(job->x, job->id, "timeout", 0, "resource allocation expired");
+    exception_event(job, "timeout", 0, "resource allocation expired");
     job->ending = true;
-    job_signal(job, SIGALRM);
+    /* an instance ends in order, and its program is asked to */
+    job_signal(job, job->spec->options.instance ? SIGTERM : SIGALRM);
     if (grace >= 0)
         timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
 }
@@ -451,7 +451,7 @@ static int prepare(struct job *job, json_object *o, struct error *err)
 
 static void start_event(struct job *job)
 {
-    struct strbuf *b = conn_event_begin(job->x->conn, job->id, "start");
+    struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "start");
     strbuf_add(b, "\"pids\":{");
     for (unsigned i = 0; i < job->nlocal; i++)
         strbuf_addf(b, "%s\"%u\":%d", i ? "," : "", job->tasks[i].rank,
@@ -487,7 +487,7 @@ static void start_tasks(struct job *job)
 void job_start(struct exec *x, json_object *o)
 {
     struct error err;
-    int64_t id;
+    int64_t id, run = 0;
     if (!jsonutil_int(jsonutil_get(o, "id"), 1, INT64_MAX, &id)) {
         log_error("start: a job without a valid \"id\"");
         return;
@@ -496,7 +496,8 @@ void job_start(struct exec *x, json_object *o)
         log_info("start: job %lld already runs here", (long long)id);
         return;
     }
-    if (remember_has(x, (uint64_t)id) &&
+    jsonutil_int(jsonutil_get(o, "run"), 0, INT64_MAX, &run);
+    if (remember_has(x, (uint64_t)id, run) &&
         json_object_get_boolean(jsonutil_get(o, "again"))) {
         log_info("start: job %lld has already run here", (long long)id);
         return;
@@ -504,20 +505,21 @@ void job_start(struct exec *x, json_object *o)
     struct job *job = xcalloc(1, sizeof(*job));
     job->x = x;
     job->id = (uint64_t)id;
+    job->run = run;
     job->start = json_object_get(o);
     job->outputs.fd[0] = job->outputs.fd[1] = -1;
     jobid_encode(job->id, JOBID_F58, job->f58, sizeof(job->f58));
     if (prepare(job, o, &err) < 0) {
-        exception_event(x, job->id, "exec", 0, err.text);
-        finish_event(x, job->id, NULL, 126 << 8);
+        exception_event(job, "exec", 0, err.text);
+        finish_event(job, 126 << 8);
         if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
-            reader_create(x, job->id, 0, NULL, 0);
+            reader_create(x, job->id, 0, NULL, 0, false);
         }
         job_free(job);
         return;
     }
     idmap_put(&x->jobs, job->id, job);
     if (json_object_get_boolean(jsonutil_get(o, "attach")))
-        reader_create(x, job->id, 0, job, 0);
+        reader_create(x, job->id, 0, job, 0, false);
     start_tasks(job);
 }

@@ -17,6 +17,7 @@
 struct job {
     struct exec *x;
     uint64_t id;
+    int64_t run; /* which one of the job, from 0: it may have been queued again */
     char f58[40];
     struct spec *spec;
     json_object *start; /* the start message's entry */

@@ -12,6 +12,7 @@ struct doom { /* of a job that has ended on this node */
     struct doom *next;
     struct exec *x;
     uint64_t id;
+    int64_t run;
     struct timer *timer;
     char *text;
 };
@@ -72,7 +73,7 @@ static void free_doom(struct doom *d)
 static void on_outlived(void *arg)
 {
     struct doom *d = arg;
-    struct strbuf *b = conn_event_begin(d->x->conn, d->id, "exception");
+    struct strbuf *b = conn_event_begin(d->x->conn, d->id, d->run, "exception");
     strbuf_add(b, "\"type\":\"exec\",\"severity\":0,\"note\":");
     conn_quote(b, d->text, strlen(d->text));
     conn_event_end(d->x->conn);
@@ -88,6 +89,7 @@ void doom_outlive(struct job *job)
     struct doom *d = xcalloc(1, sizeof(*d));
     d->x = job->x;
     d->id = job->id;
+    d->run = job->run;
     d->text = xstrdup(text);
     d->next = d->x->dooms;
     d->x->dooms = d;

@@ -16,6 +16,8 @@ struct reader {
     int64_t sub;
     struct job *job; /* NULL: it has ended */
     uint64_t at;     /* the record to send next; 0: none is known yet */
+    bool now;        /* it ends with the record at last */
+    uint64_t last;
     uint64_t sent, acked;
 };
 
@@ -28,7 +30,8 @@ static void send_record(struct exec *x, const struct reader *r,
                 "\"rank\":\"%u\",\"data\":",
                 (unsigned long long)r->id, (long long)r->sub,
                 rec->stream == 2 ? "stderr" : "stdout", rec->task);
-    if (utf8_valid(data, rec->len)) {
+    /* a zero byte is valid UTF-8, but takes six as "\\u0000" */
+    if (!memchr(data, '\0', rec->len) && utf8_valid(data, rec->len)) {
         conn_quote(&b, data, rec->len);
         strbuf_add(&b, "}}");
     } else {
@@ -57,7 +60,7 @@ static void unlink_reader(struct exec *x, struct reader *r)
     free(r);
 }
 
-/* Send what credit allows; at the end of an ended job the reader is done and gone. */
+/* Send what credit allows; at the end of what is to be read the reader is done and gone. */
 static void pump(struct exec *x, struct reader *r)
 {
     struct spool_record rec;
@@ -71,16 +74,16 @@ static void pump(struct exec *x, struct reader *r)
         }
         send_record(x, r, &rec, data);
         r->sent += rec.len;
-        r->at = rec.next;
+        r->at = r->now && r->at == r->last ? 0 : rec.next;
     }
-    if (!r->at && !r->job) {
+    if (!r->at && (!r->job || r->now)) {
         send_end(x, r);
         unlink_reader(x, r);
     }
 }
 
 void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
-                   uint64_t first)
+                   uint64_t first, bool now)
 {
     reader_close(x, id, sub);
     struct reader *r = xcalloc(1, sizeof(*r));
@@ -88,6 +91,8 @@ void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
     r->sub = sub;
     r->job = job;
     r->at = first;
+    r->now = now && job;
+    r->last = job ? job->spool.last : 0;
     r->next = x->readers;
     x->readers = r;
     if (job)
@@ -129,7 +134,7 @@ void reader_record(struct exec *x, struct job *job, uint64_t pos)
 {
     for (struct reader *r = x->readers, *next; r; r = next) {
         next = r->next;
-        if (r->job != job)
+        if (r->job != job || r->now)
             continue;
         if (!r->at)
             r->at = pos;

@@ -4,6 +4,7 @@
 #ifndef HBATCH_EXEC_READER_H
 #define HBATCH_EXEC_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define READER_CREDIT (1u << 20) /* bytes sent and not yet acknowledged */
@@ -11,10 +12,10 @@
 struct exec;
 struct job;
 
-/* Read job ID's output from its first record at FIRST (0: none yet); JOB is NULL when it has ended. A
- * reader is known by (ID, SUB). */
+/* Read job ID's output from its first record at FIRST (0: none yet); JOB is NULL when it has ended.  NOW: only
+ * what is there now.  A reader is known by (ID, SUB). */
 void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
-                   uint64_t first);
+                   uint64_t first, bool now);
 /* SUB (of job ID unless that is 0) has consumed TOTAL bytes. */
 void reader_ack(struct exec *x, uint64_t id, int64_t sub, uint64_t total);
 void reader_close(struct exec *x, uint64_t id, int64_t sub);

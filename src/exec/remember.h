@@ -11,13 +11,16 @@
 struct exec;
 struct strbuf;
 
-/* Job ID has ended, its output begins at FIRST (0: none); its finish event is being written. */
-void remember_ended(struct exec *x, uint64_t id, uint64_t first);
-bool remember_has(const struct exec *x, uint64_t id);
+/* Run RUN of job ID has ended, its output begins at FIRST (0: none); its finish event is being
+ * written. */
+void remember_ended(struct exec *x, uint64_t id, int64_t run, uint64_t first);
+bool remember_has(const struct exec *x, uint64_t id, int64_t run);
 /* Where its output begins; 0: there is none, or the job is not known. */
 uint64_t remember_output(const struct exec *x, uint64_t id);
 /* Add their ids to B, which is a list of ids and may have some; those that run again are left out. */
 void remember_list(const struct exec *x, struct strbuf *b, bool *first);
+/* ... "ID":RUN to B, an object, for those that are not their job's first run. */
+void remember_runs(const struct exec *x, struct strbuf *b, bool *first);
 /* Events up to SEQ are known to the rank. */
 void remember_forget(struct exec *x, uint64_t seq);
 

@@ -52,6 +52,9 @@ char *sub_describe(const struct job *job)
     json_object_object_add(o, "gpus",
                            pick_gpus(jsonutil_get(node->init, "gpus"), job->gpus));
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));
+    json_object *join = jobspec_attr(job->spec->js, "system.join");
+    if (join)
+        json_object_object_add(o, "join", json_object_get(join));
     json_object_object_add(o, "tmpdir", json_object_new_string(tmpdir_path(job->tmpdir)));
     return xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -4,7 +4,8 @@
  *
  *   {"id":ID, "name":F58, "instance":S, "level":LEVEL, "uri":S (the parent's),
  *    "node":RANK (the parent's, here), "host":S, "virtual":bool, "bind":bool,
- *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0, "tmpdir":S} */
+ *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0, "tmpdir":S,
+ *    "join":ADDRESS (of the instance that it is to be a rank of)?} */
 #ifndef HBATCH_EXEC_SUB_H
 #define HBATCH_EXEC_SUB_H
 

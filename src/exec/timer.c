@@ -43,7 +43,8 @@ void timer_start(struct timer **t, uv_loop_t *loop, double seconds, void (*f)(vo
     n->uv.data = n;
     /* A loop that was busy has an old idea of now, which would let the timer fire early. */
     uv_update_time(loop);
-    double ms = seconds <= 0 ? 0 : MIN(seconds, 1e9) * 1000.0;
-    uv_timer_start(&n->uv, on_timer, (uint64_t)(ms + 0.5), 0);
+    double ms = MIN(seconds, 1e9) * 1000.0;
+    /* it counts whole milliseconds: one more, not to be early */
+    uv_timer_start(&n->uv, on_timer, ms > 0 ? (uint64_t)ms + 1 : 0, 0);
     *t = n;
 }

@@ -145,11 +145,21 @@ static void send_end(struct leader *ld, unsigned rank, jobid_t id, double grace)
     exec_send(ld, rank, o);
 }
 
+/* Whether the executor has, or had, the job's present run: not an earlier one. */
+static bool has_run(json_object *hello, const struct job *job)
+{
+    char id[24];
+    int64_t run = 0;
+    snprintf(id, sizeof(id), "%llu", (unsigned long long)job->sj.id);
+    jsonutil_int(jsonutil_get(jsonutil_get(hello, "runs"), id), 0, INT64_MAX, &run);
+    return run == job->run && has(jsonutil_get(hello, "jobs"), job->sj.id);
+}
+
 /* A job that this rank's node has its part of. */
 static void compare_job(struct leader *ld, struct job *job, unsigned index, unsigned rank,
-                        json_object *ids)
+                        json_object *hello)
 {
-    if (!has(ids, job->sj.id)) {
+    if (!has_run(hello, job)) {
         if (job->requeue || (job->exception && job->exception->severity == 0))
             /* told to end, and not started here: nothing will come */
             manager_node_finished(ld, job, index, SIGKILL, NULL, time_now());
@@ -183,6 +193,8 @@ static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
 static void come_up(struct leader *ld, unsigned rank)
 {
     struct leader_node *node = &ld->nodes[rank];
+    if (jsonutil_get(ld->config.nodes[rank], "refused")) /* leader_refuse */
+        return;
     node->lost = node->away = false;
     pool_set_state(ld->pool, rank, node->drained ? POOL_DRAINED : POOL_UP, node->drained);
     change_node(ld, rank);
@@ -224,9 +236,9 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
         if (index < 0 || job->nodes[index].done)
             continue;
         /* the leader that was told so is gone, and had told nobody: other nodes were to come */
-        if (!job->nodes[index].started && has(started, job->sj.id))
+        if (!job->nodes[index].started && has(started, job->sj.id) && has_run(msg, job))
             manager_node_started(ld, job, (unsigned)index, time_now());
-        compare_job(ld, job, (unsigned)index, rank, ids);
+        compare_job(ld, job, (unsigned)index, rank, msg);
     }
     end_stale(ld, rank, ids);
     if (node->lost && node->nstale == 0)

@@ -16,6 +16,7 @@
 #include "src/common/path.h"
 #include "src/common/procid.h"
 #include "src/common/util.h"
+#include "src/job/jsonutil.h"
 
 enum {
     SOCKET_FD = 3,
@@ -192,6 +193,12 @@ static void on_closed(struct lines *l, int status, void *arg);
 
 static const struct lines_ops exec_ops = {.line = on_line, .closed = on_closed};
 
+static const char *host_of(const struct execlink *x)
+{
+    const char *host = jsonutil_string(jsonutil_get(x->init, "host"));
+    return host ? host : "this host";
+}
+
 static int attach(struct execlink *x, struct error *err)
 {
     int fd = x->fd >= 0 ? x->fd : lines_connect(x->socket_path, err);
@@ -213,7 +220,7 @@ static void died(struct execlink *x, const char *how)
         x->done(x->done_arg);
         return;
     }
-    log_error("the executor of rank %u died%s", x->rank, how);
+    log_error("the executor of rank %u (%s) died%s", x->rank, host_of(x), how);
     struct error err;
     x->untold = true;
     if (++x->restarts > MAX_RESTARTS)
@@ -271,6 +278,14 @@ pid_t execlink_pid(const struct execlink *x)
     return x->proc.pid;
 }
 
+void execlink_describe(struct execlink *x, json_object *init)
+{
+    json_object_put(x->init);
+    x->init = init;
+    if (x->lines)
+        lines_send_json(x->lines, x->init);
+}
+
 void execlink_renew(struct execlink *x, json_object *init)
 {
     static const char renew[] = "{\"m\":\"renew\"}";
@@ -312,7 +327,8 @@ static void on_late(uv_timer_t *h)
     struct execlink *x = h->data;
     if (x->proc.pid == 0)
         return;
-    log_error("the executor of rank %u does not leave: it is killed", x->rank);
+    log_error("the executor of rank %u (%s) does not leave: it is killed", x->rank,
+              host_of(x));
     kill_it(x);
 }
 

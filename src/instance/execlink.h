@@ -36,6 +36,8 @@ int execlink_connect(struct execlink *x, uv_loop_t *loop, json_object *init,
                      const struct execlink_ops *ops, void *arg, struct error *err);
 void execlink_send(struct execlink *x, const char *line, size_t len);
 pid_t execlink_pid(const struct execlink *x); /* 0: none runs */
+/* The instance has another size: INIT, taken over, is for this executor and later ones. */
+void execlink_describe(struct execlink *x, json_object *init);
 /* The leader changed: the executor gets INIT again (NULL: the one it had; else taken over), and
  * then says hello and sends all events that were not acknowledged, as to a rank that came back.
  * Nothing that is on its way in either direction is lost. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* gate: what leaves the leader waits until it would survive the leader: lines for executors, and
- * answers to submissions, go out when the second rank has confirmed the epoch of the state stream
+/* gate: what leaves the leader waits until it would survive the leader: lines for executors,
+ * answers to submissions, and ends of jobs go out when the second rank has confirmed the epoch of the state stream
  * that tells why.  So whoever succeeds the leader knows every job that was accepted, and every
  * task that was started.  An instance of one rank has nobody to wait for. */
 #include "src/instance/leader_impl.h"

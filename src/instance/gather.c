@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/path.h"
 #include "src/common/procid.h"
@@ -19,6 +20,7 @@
 #include "src/instance/instance.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
+#include "src/instance/replica.h"
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
 
@@ -252,15 +254,20 @@ static int find_rank_of(json_object *node, json_object *newest, json_object *all
     return -1;
 }
 
-/* The newest store's nodes and description, to all. */
+/* The newest store's nodes and description, and where jobs run, to all. */
 static json_object *share_past(struct instance *in, unsigned from)
 {
     cleanup_free char *text = NULL;
     if (in->world == from) {
         cleanup_free char *info = store_attr_get(in->store, "info", NULL);
         cleanup_free char *nodes = store_attr_get(in->store, "nodes", NULL);
-        text = xasprintf("{\"info\":%s,\"nodes\":%s}", info ? info : "null",
-                         nodes ? nodes : "null");
+        cleanup_bitmap hwloc_bitmap_t busy = hwloc_bitmap_alloc();
+        struct error err;
+        if (replica_busy(in->store, busy, &err) < 0)
+            log_error("%s", err.text);
+        cleanup_free char *ranks = idset_encode(busy, 0);
+        text = xasprintf("{\"info\":%s,\"nodes\":%s,\"busy\":\"%s\"}",
+                         info ? info : "null", nodes ? nodes : "null", ranks);
     }
     cleanup_free char *all = transport_bcast(in->transport, text ? text : "", from);
     return json_tokener_parse(all);
@@ -303,6 +310,32 @@ int gather_copy(struct instance *in, const unsigned char *data, size_t len,
                                                    : open_store(in, in->rank, false, err);
 }
 
+static size_t count(json_object *node, const char *key)
+{
+    json_object *list = jsonutil_get(node, key);
+    return json_object_is_type(list, json_type_array) ? json_object_array_length(list)
+                                                      : 0;
+}
+
+/* What node NOW is to the instance that knew it as BEFORE: where it has not as much as it had and is
+ * BUSY, all that is known of its jobs fits only what it had, and it is not used. */
+static json_object *compare_node(json_object *now, json_object *before, bool busy)
+{
+    size_t cores = count(now, "cores"), gpus = count(now, "gpus");
+    size_t had_cores = count(before, "cores"), had_gpus = count(before, "gpus");
+    if (!busy || (cores == had_cores && gpus == had_gpus))
+        return json_object_get(now);
+    cleanup_free char *why = xasprintf(
+        "it has %zu cores and %zu GPUs, and had %zu and %zu when its jobs were started",
+        cores, gpus, had_cores, had_gpus);
+    json_object *o = NULL;
+    json_object_deep_copy(now, &o, NULL);
+    json_object_object_add(o, "cores", json_object_get(jsonutil_get(before, "cores")));
+    json_object_object_add(o, "gpus", json_object_get(jsonutil_get(before, "gpus")));
+    add_str(o, "refused", why);
+    return o;
+}
+
 /* NODES, by MPI's numbers, are what is left of an instance. */
 static int resume(struct instance *in, json_object **nodes, struct error *err)
 {
@@ -321,6 +354,8 @@ static int resume(struct instance *in, json_object **nodes, struct error *err)
     in->size = (unsigned)json_object_array_length(all);
     cleanup_free unsigned *ids = xcalloc(in->world_size, sizeof(*ids));
     in->nodes = xcalloc(in->size, sizeof(*in->nodes));
+    const char *ranks = jsonutil_string(jsonutil_get(past, "busy"));
+    cleanup_bitmap hwloc_bitmap_t busy = idset_decode(ranks ? ranks : "", err);
     for (unsigned i = 0; i < in->world_size; i++) {
         int rank = find_rank_of(nodes[i], nodes[newest], all);
         if (rank < 0 || in->nodes[rank]) {
@@ -329,7 +364,9 @@ static int resume(struct instance *in, json_object **nodes, struct error *err)
             return agree_not(in);
         }
         ids[i] = (unsigned)rank;
-        in->nodes[rank] = json_object_get(nodes[i]);
+        in->nodes[rank] =
+            compare_node(nodes[i], json_object_array_get_idx(all, (size_t)rank),
+                         busy && hwloc_bitmap_isset(busy, (unsigned)rank));
     }
     for (unsigned i = 0; i < in->size; i++)
         if (!in->nodes[i])

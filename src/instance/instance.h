@@ -15,7 +15,7 @@ struct instance {
     struct sub sub;        /* it is a job of another instance */
     struct parent *parent; /* leader of a sub-instance */
     uv_loop_t loop;
-    uv_signal_t signals[5], passed[8];
+    uv_signal_t signals[5];
     unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
     bool by_mpirun;             /* or mpiexec; not by srun, nor alone */
@@ -71,5 +71,8 @@ int gather_copy(struct instance *in, const unsigned char *data, size_t len,
 void gather_sign(const struct instance *in);
 /* It ends: who loses its connection need not wait. */
 void gather_sign_off(const struct instance *in);
+
+/* What the executor is told of the instance: its message "init", a new one. */
+json_object *instance_describe(const struct instance *in);
 
 #endif

@@ -191,6 +191,7 @@ void job_reset(struct job *job)
     json_object_put(take(job->output));
     json_object_put(take(job->memo));
     job->requeue = job->ending = job->started = job->failed = false;
+    job->run++;
     job->state = JOB_SCHED;
     job->status = -1;
     job->t_run = job->t_cleanup = job->expiration = 0;

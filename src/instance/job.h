@@ -58,6 +58,7 @@ struct job {
     bool failed;  /* status is of a task that failed by itself */
     bool logged;  /* an element whose events are in the store */
     bool requeue; /* queue it again when its tasks have ended */
+    unsigned run; /* how often that was done: which run the next, or present one, is */
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
     bool told;    /* its events go into the state stream */

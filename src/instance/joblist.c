@@ -14,7 +14,7 @@ static bool wanted(const struct joblist *l, const struct job *job)
 {
     const struct store_filter *f = &l->filter;
     const char *queue = jobspec_queue(job->sub->spec);
-    if (!(job->state & l->states))
+    if (!(job->state & l->states) || (f->before && job->sj.id >= f->before))
         return false;
     if (f->name && strcmp(f->name, jobspec_name(job->sub->spec)) != 0)
         return false;
@@ -29,15 +29,9 @@ static bool wanted(const struct joblist *l, const struct job *job)
     return false;
 }
 
-bool joblist_add(struct joblist *l, json_object *o)
+void joblist_add(struct joblist *l, json_object *o)
 {
-    if (l->max && json_object_array_length(l->jobs) >= l->max) {
-        json_object_put(o);
-        l->more = true;
-        return false;
-    }
     json_object_array_add(l->jobs, o);
-    return true;
 }
 
 static int by_id_descending(const void *a, const void *b)
@@ -70,11 +64,12 @@ static int parse_ids(json_object *ids, struct joblist *l, struct error *err)
 
 int joblist_init(struct joblist *l, json_object *params, struct error *err)
 {
-    int64_t states, results, max;
+    int64_t states, results, max, before;
     double since = 0;
     memset(l, 0, sizeof(*l));
     if (param_int(params, "states", 0, 127, 0, &states, err) < 0 ||
         param_int(params, "results", 0, 15, 0, &results, err) < 0 ||
+        param_int(params, "before", 0, INT64_MAX, 0, &before, err) < 0 ||
         param_int(params, "max", 0, INT_MAX, 1000, &max, err) < 0)
         return -1;
     json_object *s = jsonutil_get(params, "since");
@@ -86,6 +81,7 @@ int joblist_init(struct joblist *l, json_object *params, struct error *err)
         l->states = JOB_INACTIVE;
     l->filter.results = (int)results;
     l->filter.since = since;
+    l->filter.before = (jobid_t)before;
     l->filter.name = jsonutil_string(jsonutil_get(params, "name"));
     l->filter.queue = jsonutil_string(jsonutil_get(params, "queue"));
     l->max = (size_t)max;
@@ -105,25 +101,33 @@ bool joblist_wants_history(const struct joblist *l)
     return (l->states & JOB_INACTIVE) != 0;
 }
 
-bool joblist_add_active(struct joblist *l, const struct jobtable *table,
+void joblist_add_active(struct joblist *l, const struct jobtable *table,
                         json_object *info)
 {
     double end = 0;
+    size_t n = 0;
     if (!(l->states & JOB_ACTIVE))
-        return true;
+        return;
     jsonutil_number(jsonutil_get(info, "expiration"), &end);
     double left = end > 0 ? end - time_now() : INFINITY;
-    for (struct job *job = jobtable_last(table); job; job = job->prev)
-        if (wanted(l, job) && !joblist_add(l, jobview_active(job, left)))
-            return false;
-    return true;
+    for (struct job *job = jobtable_last(table); job; job = job->prev) {
+        if (!wanted(l, job))
+            continue;
+        joblist_add(l, jobview_active(job, left));
+        if (++n > l->max && l->max)
+            return;
+    }
 }
 
 json_object *joblist_result(struct joblist *l)
 {
     json_object *result = json_object_new_object();
     json_object_array_sort(l->jobs, by_id_descending);
+    size_t n = json_object_array_length(l->jobs);
+    bool more = l->max && n > l->max;
+    if (more)
+        json_object_array_del_idx(l->jobs, l->max, n - l->max);
     json_object_object_add(result, "jobs", take(l->jobs));
-    json_object_object_add(result, "more", json_object_new_boolean(l->more));
+    json_object_object_add(result, "more", json_object_new_boolean(more));
     return result;
 }

@@ -13,7 +13,6 @@ struct joblist {
     struct store_filter filter;
     int states; /* mask, never 0 */
     size_t max; /* 0: all */
-    bool more;  /* there would have been more than max */
     jobid_t *ids;
 };
 
@@ -22,12 +21,13 @@ int joblist_init(struct joblist *l, json_object *params, struct error *err);
 void joblist_clear(struct joblist *l);
 /* Whether jobs that are over are asked for: what only the leader's store knows. */
 bool joblist_wants_history(const struct joblist *l);
-/* Add O (taken over); false: the list is full, and it is noted that there is more. */
-bool joblist_add(struct joblist *l, json_object *o);
-/* Add the active jobs of TABLE that match, newest first; INFO: instance.info's result. */
-bool joblist_add_active(struct joblist *l, const struct jobtable *table,
+/* Add O (taken over). */
+void joblist_add(struct joblist *l, json_object *o);
+/* Add the active jobs of TABLE that match; of more than fit, the newest, and one more. INFO: instance.info's
+ * result. */
+void joblist_add_active(struct joblist *l, const struct jobtable *table,
                         json_object *info);
-/* {"jobs","more"}, sorted newest first; a new object, the list is empty after that. */
+/* {"jobs","more"}, the newest ones first; a new object, the list is empty after that. */
 json_object *joblist_result(struct joblist *l);
 
 #endif

@@ -127,12 +127,17 @@ static json_object *hello(const struct instance *in, const char *secret,
 /* What the leader says when all are ready: "go", of PROTOCOL's section 6. */
 static json_object *ask(const struct instance *in, json_object *node, struct error *err)
 {
-    char *option = in->options.join, *where = strchr(option, '@');
+    const char *told = jsonutil_string(jsonutil_get(in->sub.told, "join"));
+    char *option = in->options.join;
+    bool by_parent = told && strcmp(option, "parent") == 0;
+    cleanup_free char *address = xstrdup(by_parent ? told : option);
+    const char *where = strchr(address, '@');
     if (!where)
         return error_null(err, EINVAL, "--join: it is no address of an instance");
-    cleanup_free char *secret = xstrndup(option, (size_t)(where - option));
+    cleanup_free char *secret = xstrndup(address, (size_t)(where - address));
     cleanup_free char *addresses = xstrdup(where + 1);
-    hide(option);
+    if (!by_parent)
+        hide(option);
     for (char *p = addresses; *p; p++)
         if (*p == ',')
             *p = ' ';

@@ -96,6 +96,8 @@ static json_object *describe(const struct job *job)
     json_object *o = json_object_new_object();
     json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
     json_object_object_add(o, "h", json_object_new_string(job->sub->jobspec_text->name));
+    if (job->run > 0)
+        json_object_object_add(o, "run", json_object_new_int64(job->run));
     if (job->cc >= 0) {
         char cc[16];
         snprintf(cc, sizeof(cc), "%d", (int)job->cc);

@@ -10,6 +10,7 @@
 #include "src/common/path.h"
 #include "src/common/util.h"
 #include "src/instance/front.h"
+#include "src/job/jsonutil.h"
 #include "src/instance/grow.h"
 #include "src/instance/obey.h"
 #include "src/instance/shrink.h"
@@ -148,6 +149,12 @@ static const char *host_of(const struct instance *in, unsigned rank)
     return json_object_get_string(json_object_object_get(in->nodes[rank], "host"));
 }
 
+static struct node_name on_name(unsigned rank, void *arg)
+{
+    const struct instance *in = arg;
+    return node_name(in->nodes, rank);
+}
+
 static void on_lost(unsigned rank, bool sure, void *arg)
 {
     struct instance *in = arg;
@@ -169,7 +176,7 @@ static void on_lead(void *arg)
     struct instance *in = arg;
     struct error err;
     char host[256] = "localhost";
-    log_warning("rank %u leads the instance now", in->rank);
+    log_warning("%s leads the instance now", node_name(in->nodes, in->rank).text);
     gethostname(host, sizeof(host) - 1);
     add_str(in->info, "uri", in->uri);
     add_str(in->info, "hostname", host);
@@ -202,7 +209,7 @@ static void on_confirmed(void *arg)
 static void on_alone(const char *why, void *arg)
 {
     struct instance *in = arg;
-    log_error("%s: rank %u ends", why, in->rank);
+    log_error("%s: %s ends", why, node_name(in->nodes, in->rank).text);
     if (in->exec)
         execlink_quit(in->exec, on_exec_gone_alone, in);
 }
@@ -211,14 +218,18 @@ static const struct members_ops members_ops = {.lost = on_lost,
                                                .lead = on_lead,
                                                .led = on_led,
                                                .confirmed = on_confirmed,
+                                               .name = on_name,
                                                .alone = on_alone};
 
 /* Who is not here, and who is and has not told what it has. */
 void lead_await_ranks(struct instance *in)
 {
     for (unsigned i = 0; i < in->size; i++) {
+        const char *refused = jsonutil_string(jsonutil_get(in->nodes[i], "refused"));
         if (!transport_is_lost(in->transport, i)) {
             leader_await(in->leader, i);
+            if (refused)
+                leader_refuse(in->leader, i, refused);
             continue;
         }
         leader_rank_lost(in->leader, i, 0);

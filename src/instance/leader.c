@@ -170,7 +170,8 @@ static void on_check(uv_check_t *h)
         ld->config.changed(ld->config.arg);
     if (ld->finish && jobtable_count(ld->jobs) == 0)
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
-    bool told = !ld->replies || ld->store_fails; /* who waits for a reply gets it first */
+    /* who waits for a reply, or for the end of a job, is told first */
+    bool told = (!ld->replies && !stream_holds_ends(ld)) || ld->store_fails;
     if (ld->shutdown && jobtable_count(ld->jobs) == 0 && told && !ld->quiet_told) {
         ld->quiet_told = true;
         ld->config.quiet(ld->config.arg);
@@ -222,6 +223,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->depends = depends_create();
     ld->replies_end = &ld->replies;
     ld->gated_end = &ld->gated;
+    TAILQ_INIT(&ld->held_ends);
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
@@ -276,6 +278,8 @@ void leader_destroy(struct leader *ld)
     depends_destroy(ld->depends);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
+    for (size_t i = 0; i < ARRAY_SIZE(ld->latest_parts); i++)
+        json_object_put(ld->latest_parts[i]);
     keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++) {
@@ -305,8 +309,8 @@ static void give_up(struct leader *ld, struct job *job)
     for (unsigned i = 0, left = job->nodes_running; left > 0; i++) {
         if (job->nodes[i].done)
             continue;
-        log_error("the executor of rank %u did not end job %s in time",
-                  job->pl->rset->nodes[i].rank, id);
+        log_error("the executor of %s did not end job %s in time",
+                  node_name(ld->config.nodes, job->pl->rset->nodes[i].rank).text, id);
         left--; /* with the last one, the job is gone */
         manager_node_finished(ld, job, i, SIGKILL, NULL, time_now());
     }
@@ -388,9 +392,14 @@ void leader_await(struct leader *ld, unsigned rank)
     report_await(ld, rank);
 }
 
+void leader_refuse(struct leader *ld, unsigned rank, const char *why)
+{
+    report_refuse(ld, rank, why);
+}
+
 void leader_confirmed(struct leader *ld)
 {
-    if (ld->gated || ld->replies)
+    if (ld->gated || ld->replies || stream_holds_ends(ld))
         leader_wake(ld);
 }
 

@@ -69,6 +69,8 @@ void leader_rank_lost(struct leader *ld, unsigned rank, double wait);
 void leader_set_generation(struct leader *ld, unsigned generation);
 /* The instance ends when its jobs have; WHY: a sentence. */
 void leader_finish(struct leader *ld, const char *why);
+/* RANK is there, but its node is not used, as WHY says; its jobs end. */
+void leader_refuse(struct leader *ld, unsigned rank, const char *why);
 /* RANK is not there from the beginning; or it is, and its executor will say what it has. */
 void leader_await(struct leader *ld, unsigned rank);
 /* Ranks come and go in order (turn.h).  NODES, [SIZE]: some have joined, by the end of it; they get no

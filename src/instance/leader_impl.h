@@ -3,6 +3,7 @@
 #ifndef HBATCH_INSTANCE_LEADER_IMPL_H
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
+#include <sys/queue.h>
 #include "src/instance/depend.h"
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
@@ -32,7 +33,9 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    struct keys *keys; /* of submissions */
+    json_object
+        *latest_parts[2]; /* of a specification, which the next one may have, too */
+    struct keys *keys;    /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct jobid_gen gen;
@@ -50,8 +53,9 @@ struct leader {
     char *shutdown;   /* reason, NULL: none */
     bool expired;     /* that was it */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams; /* that attach or wait */
-    struct stream *follows; /* few, and asked at the end of each job */
+    struct stream *streams;         /* that attach or wait */
+    struct stream *follows;         /* few, and asked at the end of each job */
+    TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
@@ -194,6 +198,7 @@ void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
 void report_rank_lost(struct leader *ld, unsigned rank, double wait);
 void report_await(struct leader *ld, unsigned rank);
+void report_refuse(struct leader *ld, unsigned rank, const char *why);
 /* Ranks that were away for too long; the next time at which there is one, 0: never. */
 void report_run(struct leader *ld, double now);
 double report_next(const struct leader *ld);
@@ -204,6 +209,11 @@ bool stream_is_over(struct leader *ld, jobid_t id, struct error *err);
 /* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */
 int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct error *err);
+/* The same, of what there is now: the stream ends after it, also if the job has not ended. */
+int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                struct error *err);
+/* Where the output of a job, which exists, is; outputs.c. */
+json_object *outputs_describe(struct leader *ld, jobid_t id);
 /* The same for all elements of an array, which exist, as one stream. */
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
                          uint64_t count);
@@ -229,6 +239,7 @@ bool stream_reads_from(const struct leader *ld, unsigned rank);
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
 void stream_flush(struct leader *ld);
+bool stream_holds_ends(const struct leader *ld); /* which are still to be told */
 /* Jobs that it holds end, unless it MAY_RETURN. */
 void stream_client_gone(struct leader *ld, struct client *c, bool may_return);
 void stream_free_all(struct leader *ld);

@@ -101,7 +101,10 @@ const char *leader_drained(const struct leader *ld, unsigned rank)
 
 void leader_drain(struct leader *ld, unsigned rank, bool drained, const char *reason)
 {
+    cleanup_bitmap hwloc_bitmap_t one = hwloc_bitmap_alloc();
+    hwloc_bitmap_set(one, rank);
     report_drain(ld, rank, drained, reason);
+    orders_drain(ld, one, drained, reason); /* and so on down the tree */
     leader_wake(ld);
 }
 

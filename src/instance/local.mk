@@ -1,7 +1,7 @@
-# hbatch-instance lies beside hbatch: both are programs that users name.
-bin_PROGRAMS += bin/hbatch-instance
-bin_hbatch_instance_SOURCES = \
-	src/instance/main.c src/instance/instance.h \
+# All but the program's beginning, for tests.
+noinst_LTLIBRARIES += src/instance/libinstance.la
+src_instance_libinstance_la_SOURCES = \
+	src/instance/instance.h \
 	src/instance/gather.c \
 	src/instance/front.c src/instance/front.h \
 	src/instance/lead.c src/instance/lead.h \
@@ -43,6 +43,7 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/stream.c \
 	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
 	src/instance/tie.c src/instance/watch.c \
+	src/instance/outputs.c \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \
@@ -51,6 +52,11 @@ bin_hbatch_instance_SOURCES = \
 	src/instance/rpc_list.c \
 	src/instance/rpc_resource.c \
 	src/instance/rpc_instance.c
-bin_hbatch_instance_LDADD = src/foreign/libforeign.la src/comm/libcomm.la src/store/libstore.la \
+INSTANCE_LIBS = src/instance/libinstance.la src/foreign/libforeign.la src/comm/libcomm.la src/store/libstore.la \
 	src/sched/libsched.la src/job/libjob.la src/common/libcommon.la \
 	$(SQLITE_LIBS) $(UV_LIBS) $(HWLOC_LIBS) $(JSON_LIBS) -ldl
+
+# hbatch-instance lies beside hbatch: both are programs that users name.
+bin_PROGRAMS += bin/hbatch-instance
+bin_hbatch_instance_SOURCES = src/instance/main.c
+bin_hbatch_instance_LDADD = $(INSTANCE_LIBS)

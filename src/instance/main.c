@@ -40,8 +40,7 @@ static void find_rank(struct instance *in)
     in->by_srun = l.by_srun;
 }
 
-/* First message to the executor. */
-static json_object *exec_init(const struct instance *in)
+json_object *instance_describe(const struct instance *in)
 {
     json_object *node = in->nodes[in->rank];
     size_t universe = 0;
@@ -113,14 +112,6 @@ static bool is_for_restart(const struct instance *in, int *signum)
     return *signum == SIGTERM && in->transport && front_home(in) >= 0;
 }
 
-/* A warning, from the parent's time limit (--signal) or from a user: the program's affair. */
-static void on_passed(uv_signal_t *h, int signum)
-{
-    const struct instance *in = h->data;
-    if (in->program > 0)
-        kill(in->program, signum);
-}
-
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct instance *in = h->data;
@@ -132,8 +123,6 @@ static void on_signal(uv_signal_t *h, int signum)
                      execlink_pid(in->exec), in->program);
     } else if (is_for_restart(in, &signum)) {
         on_restart(in);
-    } else if (signum == SIGINT && in->sub.told) {
-        on_passed(h, signum);
     } else if (signum == SIGTERM && in->options.join && !in->leader) {
         router_recall(in->router); /* its grant was canceled, the instance goes on */
     } else if (signum != SIGINT && in->leader) { /* SIGINT is for the program */
@@ -148,17 +137,19 @@ static void on_signal(uv_signal_t *h, int signum)
     }
 }
 
-/* Of a sub-instance, which must not die of them. */
-static void start_passed(struct instance *in)
+static void on_warning(int signum)
 {
-    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT,
-                                  SIGURG,  SIGXCPU, SIGPWR,  SIGWINCH};
-    _Static_assert(ARRAY_SIZE(numbers) == ARRAY_SIZE(in->passed), "room for each");
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&in->loop, &in->passed[i]);
-        in->passed[i].data = in;
-        uv_signal_start(&in->passed[i], on_passed, numbers[i]);
-    }
+    (void)signum;
+}
+
+/* Warnings from the parent's time limit (--signal), or from a user.  They are the program's affair,
+ * which is in the same process group and gets them, too; the instance does not die of them. */
+static void survive_warnings(void)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM,  SIGQUIT,
+                                  SIGXCPU, SIGPWR,  SIGVTALRM};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        signal(numbers[i], on_warning); /* not ignored: that would be inherited */
 }
 
 static void start_signals(struct instance *in)
@@ -170,7 +161,7 @@ static void start_signals(struct instance *in)
         uv_signal_start(&in->signals[i], on_signal, numbers[i]);
     }
     if (in->sub.told)
-        start_passed(in);
+        survive_warnings();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
@@ -190,7 +181,11 @@ void instance_quit(void *arg)
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
         in->status = EXIT_EXPIRED;
-    front_tell(in, SIGHUP);
+    /* a sub-instance has no terminal: its program may use its parent's grace to put things in order */
+    if (!in->sub.told)
+        front_tell(in, SIGHUP);
+    else if (!in->told_to_end)
+        front_tell(in, in->leader && leader_expired(in->leader) ? SIGTERM : SIGHUP);
     execlink_quit(in->exec, on_exec_gone, in);
 }
 
@@ -261,7 +256,7 @@ static int bring_up(struct instance *in, struct error *err)
         .epoch = in->epoch,
         .usage = lead_usage,
         .socket = in->uri + strlen("local://"),
-        .init = exec_init(in),
+        .init = instance_describe(in),
         .quit = instance_quit,
         .restart = on_restart,
         .turn = turn_told,
@@ -308,9 +303,6 @@ static void tear_down(struct instance *in)
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
         if (in->signals[i].data)
             uv_close((uv_handle_t *)&in->signals[i], NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(in->passed); i++)
-        if (in->passed[i].data)
-            uv_close((uv_handle_t *)&in->passed[i], NULL);
     if (in->patience.data)
         uv_close((uv_handle_t *)&in->patience, NULL);
     execlink_destroy(in->exec);

@@ -16,7 +16,7 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-enum { MAX_ARRAY = 1000000 };
+enum { MAX_ARRAY = 1000000, RETRY_MAX = 1000 };
 
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context)
@@ -75,20 +75,38 @@ static int extract_environment(struct leader *ld, json_object *o, struct text **
     return 0;
 }
 
+/* One specification is often like the last but for its command: what is equal is in memory once. */
+static void share_parts(struct leader *ld, json_object *o)
+{
+    static const char *const keys[ARRAY_SIZE(ld->latest_parts)] = {"attributes",
+                                                                   "resources"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        json_object *part = jsonutil_get(o, keys[i]), **latest = &ld->latest_parts[i];
+        if (!part)
+            continue;
+        if (*latest && json_object_equal(*latest, part)) {
+            json_object_object_add(o, keys[i], json_object_get(*latest));
+        } else {
+            json_object_put(*latest);
+            *latest = json_object_get(part);
+        }
+    }
+}
+
 static struct submission *make_submission(struct leader *ld, json_object *o,
                                           struct error *err)
 {
     /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *spec = jobspec_from_json(o, err);
-    if (!spec)
+    struct jobspec *whole = jobspec_from_json(o, err);
+    if (!whole)
         return NULL;
+    jobspec_destroy(whole);
     struct submission *sub = xcalloc(1, sizeof(*sub));
-    bool whole = jobspec_environment(spec) != NULL;
     sub->refs = 1;
-    int rc = extract_environment(ld, o, &sub->env_text, err);
-    if (whole || rc < 0)
-        jobspec_destroy(spec);
-    sub->spec = rc < 0 ? NULL : whole ? jobspec_from_json(o, err) : spec;
+    if (extract_environment(ld, o, &sub->env_text, err) == 0) {
+        share_parts(ld, o);
+        sub->spec = jobspec_from_json(o, err);
+    }
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -138,6 +156,12 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (most_tasks(ld, shape) > TASKMAP_NTASKS_MAX)
         return error_set(err, EINVAL, "%ju tasks were asked for; a job has at most %u",
                          (uintmax_t)most_tasks(ld, shape), TASKMAP_NTASKS_MAX);
+    json_object *tries = jobspec_option(sub->spec, "retry");
+    int64_t n;
+    if (tries && !jsonutil_int(tries, 0, RETRY_MAX, &n))
+        return error_set(err, EINVAL,
+                         "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
+                         jsonutil_show(tries).text);
     if (check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
     if (opts->parent) {
@@ -357,12 +381,50 @@ static void requeue(struct leader *ld, struct job *job)
     leader_wake(ld);
 }
 
+/* Its log has gone through all that it has. */
+static unsigned count_retries(const struct job *job)
+{
+    static const char event[] = "\"name\":\"retry\",\"context\":{\"try\":";
+    unsigned n = 0;
+    for (const char *at = job->log.s; at && (at = strstr(at, event)); at++)
+        n++;
+    return n;
+}
+
+/* Whether it is to be tried again, as its tasks failed by themselves; then there is an event of it. */
+static bool retry(struct leader *ld, struct job *job, double when)
+{
+    int64_t tries = 0;
+    const struct job_exception *e =
+        job->exception && job->exception->severity == 0 ? job->exception : NULL;
+    json_object *option = jobspec_option(job->sub->spec, "retry");
+    bool failed = e ? strcmp(e->type, "abort") == 0 ||
+                          (strcmp(e->type, "exec") == 0 && job->started)
+                    : job->status > 0;
+    if (!option || !jsonutil_int(option, 0, RETRY_MAX, &tries) || ld->shutdown ||
+        !job->pl || !failed)
+        return false;
+    unsigned before = count_retries(job);
+    if (before >= tries)
+        return false;
+    cleanup_free char *ranks = rset_ranks(job->pl->rset);
+    cleanup_free char *context =
+        xasprintf("{\"try\":%u,\"left\":%u,\"status\":%d,\"ranks\":\"%s\"}", before + 1,
+                  (unsigned)tries - before - 1, job->status, ranks);
+    job_event(ld, job, when, "retry", context);
+    return true;
+}
+
 /* All nodes have ended their tasks, or none has begun. */
 static void job_cleanup(struct leader *ld, struct job *job, double when)
 {
     char context[64];
     if (job->requeue && !ld->shutdown &&
         !(job->exception && job->exception->severity == 0)) {
+        requeue(ld, job);
+        return;
+    }
+    if (retry(ld, job, when)) {
         requeue(ld, job);
         return;
     }

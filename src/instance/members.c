@@ -43,10 +43,12 @@ static void on_lost(unsigned rank, void *arg)
 {
     struct members *m = arg;
     bool leads = members_leader(m) == m->rank || m->phase != SETTLED;
-    if (rank >= m->size || m->stopped || (!leads && rank != members_leader(m)))
+    if (rank >= m->size || rank == m->rank || m->stopped ||
+        (!leads && rank != members_leader(m)))
         return;
+    bool known = m->gone[rank] && m->sure[rank];
     succession_give_up(m, rank, true);
-    if (m->gone[rank])
+    if (m->gone[rank] && !known)
         succession_react(m);
 }
 
@@ -61,7 +63,11 @@ static const struct lifeline_ops lifeline_ops = {.wake = on_wake, .lost = on_los
 
 static void on_ask_timer(uv_timer_t *h)
 {
-    succession_ask_again(h->data);
+    struct members *m = h->data;
+    if (m->phase == ASKING && m->nawaited == 0)
+        succession_answered(m);
+    else
+        succession_ask_again(m);
 }
 
 static void on_timer(uv_timer_t *h)
@@ -346,7 +352,9 @@ static void on_ping(struct members *m, unsigned src, uint64_t generation)
         xasprintf("%llu %llu", (unsigned long long)generation,
                   (unsigned long long)transport_applied(m->transport));
     if (generation <= m->generation && m->phase != WAITING && src != members_leader(m))
-        return; /* an old question */
+        return;     /* an old question */
+    if (m->stopped) /* it is about to end: who counted on it would wait for it in MPI */
+        return;
     /* who waits for one that is dead, too, believes after a while who asks instead */
     bool lost = src == members_leader(m) ||
                 (!members_alive(m, members_leader(m)) &&
@@ -370,8 +378,7 @@ static void on_pong(struct members *m, unsigned src, char *text)
         return;
     m->epoch[src] = strtoull(rest, NULL, 10);
     m->awaited[src] = false;
-    if (--m->nawaited == 0)
-        succession_answered(m);
+    m->nawaited--; /* the timer goes on */
 }
 
 struct asker {
@@ -458,9 +465,16 @@ bool members_line(struct members *m, unsigned src, char *line, size_t len)
         on_pong(m, src, line + 1);
         return true;
     case PROBE:
-        members_tell(m, src, HERE, "");
+        if (!m->stopped)
+            members_tell(m, src, HERE, m->phase == SETTLED ? "0" : "1");
         return true;
-    case HERE:     /* it was heard */
+    case HERE:
+        if (src == succession_candidate(m))
+            m->waits_too = line[1] == '1';
+        return true;
+    case ENDED:
+        on_lost((unsigned)strtoul(line + 1, NULL, 10), m);
+        return true;
     case NOT_LOST: /* asked again, until one of us sees that he is wrong */
         return true;
     case TAIL:

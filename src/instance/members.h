@@ -29,6 +29,7 @@
 #include <json-c/json.h>
 #include <uv.h>
 #include "src/comm/transport.h"
+#include "src/instance/node.h"
 
 /* Seconds of silence after which a rank is given up; HBATCH_LOSS_TIMEOUT says otherwise.  Ranks
  * that hear no leader wait three quarters of it for another one. */
@@ -44,6 +45,8 @@ struct members_ops {
     void (*led)(unsigned rank, void *arg);
     /* Leader: transport_safe has changed, perhaps. */
     void (*confirmed)(void *arg);
+    /* What RANK is called in messages. */
+    struct node_name (*name)(unsigned rank, void *arg);
     /* This rank cannot go on; WHY: a sentence. */
     void (*alone)(const char *why, void *arg);
 };

@@ -28,12 +28,13 @@ enum {
     REFORM = 'F',        /* "GENERATION EPOCH LOST": re-form without these ranks */
     EXPEL = 'X',         /* you were given up */
     PROBE = 'K',         /* are you there? */
-    HERE = 'k',          /* yes */
+    HERE = 'k',          /* "0" or "1": yes; 1: it misses the leader as well */
+    ENDED = 'D',         /* "RANK": its process is gone */
 };
 
 enum phase {
     SETTLED, /* a leader leads, nothing is asked */
-    ASKING,  /* this rank leads, or will: some PONG has not come */
+    ASKING, /* this rank leads, or will: some PONG has not come, or one that dies is waited for */
     PULLING, /* it will lead, and is behind another rank */
     WAITING, /* the leader is lost, and a lower rank than this one should say so */
 };
@@ -56,6 +57,9 @@ struct members {
     unsigned nawaited, generation;
     enum phase phase;
     double waiting_since;
+    bool
+        waits_too; /* who should lead next: it misses the leader, but not yet all who are gone */
+    bool prolonged;     /* and was given more time for that */
     double looked;      /* when heard was last looked at */
     struct strbuf tail; /* of the epoch that is being pulled */
     unsigned tail_from;
@@ -84,7 +88,8 @@ void succession_react(struct members *m);
 void succession_look(struct members *m, double now);
 /* Ask those again who have not answered. */
 void succession_ask_again(struct members *m);
-/* All have answered, or this rank has what it was behind with. */
+/* All have answered (a while is waited for others that die), or this rank has what it was behind
+ * with. */
 void succession_answered(struct members *m);
 void succession_pulled(struct members *m);
 void succession_reform(struct members *m, unsigned generation, uint64_t epoch);

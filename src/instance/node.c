@@ -294,3 +294,12 @@ struct rset *node_resources(json_object **nodes, unsigned size)
     }
     return r;
 }
+
+struct node_name node_name(json_object **nodes, unsigned rank)
+{
+    struct node_name name;
+    const char *host = jsonutil_string(json_object_object_get(nodes[rank], "host"));
+    snprintf(name.text, sizeof(name.text), "rank %u (%.250s)", rank,
+             host ? host : "no host");
+    return name;
+}

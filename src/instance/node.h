@@ -27,4 +27,10 @@ json_object *node_unusable(const struct options *options, unsigned rank, const c
  * node_discover gave on each of the SIZE ranks. */
 struct rset *node_resources(json_object **nodes, unsigned size);
 
+/* "rank RANK (HOST)", for messages. */
+struct node_name {
+    char text[280];
+};
+struct node_name node_name(json_object **nodes, unsigned rank);
+
 #endif

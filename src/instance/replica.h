@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hwloc/bitmap.h>
 #include <json-c/json.h>
 #include "src/common/error.h"
 
@@ -22,6 +23,8 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
 /* Read what was not over from the store, with what runs where. */
 int replica_restore(struct replica *rp, struct error *err);
 void replica_destroy(struct replica *rp); /* NULL is allowed */
+/* Set in RANKS those that have to do with a job that STORE knows to run. */
+int replica_busy(struct store *store, hwloc_bitmap_t ranks, struct error *err);
 
 /* Ranks have joined, by the end of NODES, [SIZE]; RANK has left. */
 void replica_grow(struct replica *rp, json_object **nodes, unsigned size);

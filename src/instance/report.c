@@ -9,17 +9,23 @@
 #include <sys/wait.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
+#include "src/instance/node.h"
 #include "src/job/jsonutil.h"
+
+static struct node_name name_of(const struct leader *ld, unsigned rank)
+{
+    return node_name(ld->config.nodes, rank);
+}
 
 /* One entry of "ev": [ID, KIND, T, CONTEXT]. */
 static void one_event(struct leader *ld, unsigned rank, json_object *e)
 {
-    int64_t id, status = 0, severity = 0;
+    int64_t id, run = 0, status = 0, severity = 0;
     double when;
     const char *kind = jsonutil_string(json_object_array_get_idx(e, 1));
     if (!jsonutil_int(json_object_array_get_idx(e, 0), 1, INT64_MAX, &id) || !kind ||
         !jsonutil_number(json_object_array_get_idx(e, 2), &when)) {
-        log_error("rank %u: an event is not [id, kind, time, ...]: %s", rank,
+        log_error("%s: an event is not [id, kind, time, ...]: %s", name_of(ld, rank).text,
                   jsonutil_show(e).text);
         return;
     }
@@ -28,8 +34,10 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     int index = job && job->nodes ? job_node_index(job, rank) : -1;
     if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
         return;
-    if (index < 0) {
-        log_debug("rank %u: event %s of a job that is not there", rank, kind);
+    jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
+    if (index < 0 || run != job->run) {
+        log_debug("rank %u: event %s of a job, or a run of it, that is not there", rank,
+                  kind);
         return;
     }
     /* clocks are never quite the same: nothing is before its cause, nor to come */
@@ -66,15 +74,14 @@ static void on_log(struct leader *ld, unsigned rank, json_object *msg)
 {
     const char *level = jsonutil_string(jsonutil_get(msg, "level"));
     const char *text = jsonutil_string(jsonutil_get(msg, "text"));
-    (void)ld;
     if (!text)
         return;
     if (level && strcmp(level, "error") == 0)
-        log_error("rank %u: %s", rank, text);
+        log_error("%s: %s", name_of(ld, rank).text, text);
     else if (level && strcmp(level, "warning") == 0)
-        log_warning("rank %u: %s", rank, text);
+        log_warning("%s: %s", name_of(ld, rank).text, text);
     else
-        log_info("rank %u: %s", rank, text);
+        log_info("%s: %s", name_of(ld, rank).text, text);
 }
 
 /* PMIx job control of a job on several nodes: {"pmi":"jobsignal","id","signal"}. */
@@ -100,7 +107,8 @@ static void on_pmi(struct leader *ld, unsigned rank, json_object *msg)
     else if (kind && strcmp(kind, "jobsignal") == 0)
         signal_job(ld, pmi);
     else
-        log_error("rank %u: unknown pmi message: %s", rank, jsonutil_show(pmi).text);
+        log_error("%s: unknown pmi message: %s", name_of(ld, rank).text,
+                  jsonutil_show(pmi).text);
 }
 
 static const struct {
@@ -127,7 +135,8 @@ void report_line(struct leader *ld, unsigned rank, char *line, size_t len)
             table[i].call(ld, rank, msg);
             return;
         }
-    log_error("rank %u: the executor sent what is no message: %.100s", rank, line);
+    log_error("%s: the executor sent what is no message: %.100s", name_of(ld, rank).text,
+              line);
 }
 
 /* The tasks on the node of RANK are gone: the jobs that had any there end, or start anew where
@@ -162,8 +171,9 @@ static void take_down(struct leader *ld, unsigned rank, const char *why)
 
 void report_lost(struct leader *ld, unsigned rank, bool restarted)
 {
-    cleanup_free char *why = xasprintf(
-        "the executor of rank %u died, and the job's tasks there with it", rank);
+    cleanup_free char *why =
+        xasprintf("the executor of %s died, and the job's tasks there with it",
+                  name_of(ld, rank).text);
     ld->nodes[rank].seen = ld->nodes[rank].acked = 0; /* a new one counts anew */
     ld->nodes[rank].exec_pid = 0;
     if (!restarted)
@@ -173,10 +183,18 @@ void report_lost(struct leader *ld, unsigned rank, bool restarted)
 
 static void give_up(struct leader *ld, unsigned rank)
 {
-    cleanup_free char *why =
-        xasprintf("rank %u was lost, and the job's tasks there with it", rank);
+    cleanup_free char *why = xasprintf("%s was lost, and the job's tasks there with it",
+                                       name_of(ld, rank).text);
     ld->nodes[rank].away = false;
     end_jobs_of(ld, rank, why);
+}
+
+void report_refuse(struct leader *ld, unsigned rank, const char *why)
+{
+    cleanup_free char *text = xasprintf("%s: %s", name_of(ld, rank).text, why);
+    log_error("%s: it is not used until the ranks are started again without them", text);
+    take_down(ld, rank, why);
+    end_jobs_of(ld, rank, text);
 }
 
 void report_rank_lost(struct leader *ld, unsigned rank, double wait)

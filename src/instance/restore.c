@@ -15,6 +15,7 @@
 struct restore {
     struct replica *rp;
     struct error *err;
+    bool failed; /* and store_pending does not say so */
 };
 
 static struct text *text_of(struct replica *rp, enum text_kind kind, const char *text)
@@ -61,13 +62,18 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
     return sub;
 }
 
-/* Slots of each node, from the tasks that it has. */
+/* Slots of each node: as it was said, or from the cores that it has; of whole nodes from the tasks. */
 static void count_slots(struct job *job)
 {
-    unsigned per_slot = MAX(job_shape_of(job)->tasks_per_slot, 1u);
-    for (unsigned i = 0; i < job->pl->rset->nnodes; i++)
-        job->pl->nslots[i] =
-            (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i)) / per_slot;
+    const struct job_shape *shape = job_shape_of(job);
+    const struct rset *r = job->pl->rset;
+    for (unsigned i = 0; i < r->nnodes; i++) {
+        unsigned cores = (unsigned)hwloc_bitmap_weight(r->nodes[i].cores);
+        unsigned tasks = (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i));
+        job->pl->nslots[i] = shape->nnodes_min  ? shape->nslots
+                             : shape->exclusive ? tasks / MAX(shape->tasks_per_slot, 1u)
+                                                : cores / shape->cores_per_slot;
+    }
 }
 
 /* Nodes that were done already told so. */
@@ -182,6 +188,16 @@ static const struct store_run *find_run(const struct store_run *runs, size_t n,
     return NULL;
 }
 
+/* How often it was queued again, from the log. */
+static unsigned count_requeues(const struct job *job)
+{
+    unsigned n = 0;
+    static const char mark[] = "\"name\":\"requeue\"";
+    for (const char *p = job->log.s; p && (p = strstr(p, mark)); p++)
+        n++;
+    return n;
+}
+
 /* The last state of what was noted, from the log. */
 static void restore_memo(struct job *job)
 {
@@ -211,6 +227,7 @@ static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, i
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
     restore_memo(job);
+    job->run = count_requeues(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;
     if (job->state == JOB_SCHED &&
@@ -219,10 +236,10 @@ static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, i
     return 0;
 }
 
-static int restore_one(void *arg, const struct store_job *sj, hwloc_const_bitmap_t ended,
-                       const struct store_run *runs, size_t nruns)
+static int restore_submitted(struct restore *rs, const struct store_job *sj,
+                             hwloc_const_bitmap_t ended, const struct store_run *runs,
+                             size_t nruns)
 {
-    struct restore *rs = arg;
     struct submission *sub = restore_submission(rs->rp, sj, rs->err);
     if (!sub)
         return -1;
@@ -241,6 +258,14 @@ static int restore_one(void *arg, const struct store_job *sj, hwloc_const_bitmap
     }
     submission_drop(sub);
     return rc;
+}
+
+static int restore_one(void *arg, const struct store_job *sj, hwloc_const_bitmap_t ended,
+                       const struct store_run *runs, size_t nruns)
+{
+    struct restore *rs = arg;
+    rs->failed = restore_submitted(rs, sj, ended, runs, nruns) != 0;
+    return rs->failed;
 }
 
 static void apply_again(struct replica *rp, const char *line)
@@ -265,10 +290,31 @@ static void restore_nodes(struct replica *rp)
 int replica_restore(struct replica *rp, struct error *err)
 {
     struct restore rs = {.rp = rp, .err = err};
-    if (store_pending(rp->store, restore_one, &rs, err) < 0)
+    if (store_pending(rp->store, restore_one, &rs, err) < 0 || rs.failed)
         return error_prefix(err, "the instance cannot go on from its store");
     restore_nodes(rp);
     cleanup_free char *shutdown = store_attr_get(rp->store, "shutdown", NULL);
     apply_again(rp, shutdown);
     return 0;
+}
+
+static int busy_one(void *arg, const struct store_job *sj, hwloc_const_bitmap_t ended,
+                    const struct store_run *runs, size_t nruns)
+{
+    hwloc_bitmap_t ranks = arg;
+    struct error err;
+    (void)sj, (void)ended;
+    for (size_t i = 0; i < nruns; i++) {
+        cleanup_json json_object *o = runs[i].R ? json_tokener_parse(runs[i].R) : NULL;
+        struct rset *r = o ? rset_from_json(o, &err) : NULL;
+        for (size_t k = 0; r && k < r->nnodes; k++)
+            hwloc_bitmap_set(ranks, r->nodes[k].rank);
+        rset_destroy(r);
+    }
+    return 0;
+}
+
+int replica_busy(struct store *store, hwloc_bitmap_t ranks, struct error *err)
+{
+    return store_pending(store, busy_one, ranks, err);
 }

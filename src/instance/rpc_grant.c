@@ -146,18 +146,25 @@ static json_object *make_resources(const struct job *job, int64_t nnodes, int64_
     return resources;
 }
 
-static json_object *make_tasks(const struct job *job, const char *address)
+/* Everybody can see a command: the address, which has a secret, is told by the executor. */
+static json_object *make_tasks(const struct job *job)
 {
     json_object *first =
         json_object_array_get_idx(jsonutil_get(jobspec_json(job->sub->spec), "tasks"), 0);
     json_object *program = json_object_array_get_idx(jsonutil_get(first, "command"), 0);
     json_object *command = array_of(json_object_get(program));
-    cleanup_free char *join = xasprintf("--join=%s", address);
-    json_object_array_add(command, json_object_new_string(join));
+    json_object_array_add(command, json_object_new_string("--join=parent"));
     json_object *task = object_of("command", command);
     json_object_object_add(task, "slot", json_object_get(jsonutil_get(first, "slot")));
     json_object_object_add(task, "count", object_of("per_slot", json_object_new_int(1)));
     return array_of(task);
+}
+
+/* Where it waits for its new ranks, or NULL: nowhere yet. */
+static const char *door_of(const struct job *job)
+{
+    const char *address = jsonutil_string(jsonutil_get(job->memo, "join"));
+    return address && *address ? address : NULL;
 }
 
 static json_object *make_system(const struct job *job, json_object *constraints)
@@ -175,6 +182,7 @@ static json_object *make_system(const struct job *job, json_object *constraints)
     json_object_object_add(system, "job",
                            object_of("name", json_object_new_string(name)));
     json_object_object_add(system, "grant", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(system, "join", json_object_new_string(door_of(job)));
     if (jobspec_cwd(spec))
         json_object_object_add(system, "cwd", json_object_new_string(jobspec_cwd(spec)));
     if (jobspec_queue(spec))
@@ -247,10 +255,9 @@ static int submit_grant(struct leader *ld, const struct request *rq,
     struct wish w;
     if (read_wish(params, &w, err) < 0 || check_room(ld, job, w.nnodes, err) < 0)
         return -1;
-    const char *address = jsonutil_string(jsonutil_get(job->memo, "join"));
     cleanup_json json_object *o = object_of("version", json_object_new_int(1));
     json_object_object_add(o, "resources", make_resources(job, w.nnodes, w.nslots));
-    json_object_object_add(o, "tasks", make_tasks(job, address));
+    json_object_object_add(o, "tasks", make_tasks(job));
     json_object_object_add(
         o, "attributes",
         object_of("system", make_system(job, jsonutil_get(params, "constraints"))));
@@ -262,13 +269,6 @@ static int submit_grant(struct leader *ld, const struct request *rq,
     reply_when_stored(ld, rq,
                       object_of("id", json_object_new_int64((int64_t)sub->first)));
     return 0;
-}
-
-/* Where it waits for its new ranks, or NULL: nowhere yet. */
-static const char *door_of(const struct job *job)
-{
-    const char *address = jsonutil_string(jsonutil_get(job->memo, "join"));
-    return address && *address ? address : NULL;
 }
 
 /* An instance of one node was started without MPI: its executor has to know of it now. */

@@ -172,7 +172,9 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
         return -1;
     if (count > 1)
         return attach_array(ld, rq, id, (uint64_t)count, err);
-    json_object *output = jsonutil_get(params, "output");
+    json_object *output = jsonutil_get(params, "output"),
+                *follow = jsonutil_get(params, "follow");
+    bool now = follow && !json_object_get_boolean(follow);
     const struct job *job = jobtable_find(ld->jobs, id);
     if (!job && !stream_is_over(ld, id, err)) /* before the reply: there is only one */
         return -1;
@@ -183,8 +185,13 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     enum job_state state = job ? job->state : JOB_INACTIVE;
     json_object_object_add(result, "state",
                            json_object_new_string(job_state_name(state, false)));
+    bool with_output = !output || json_object_get_boolean(output);
+    if (now && with_output)
+        json_object_object_add(result, "output", outputs_describe(ld, id));
     reply_result(ld, rq, result);
-    if (stream_attach(ld, rq, id, !output || json_object_get_boolean(output), err) < 0)
+    if (now)
+        return stream_look(ld, rq, id, with_output, err);
+    if (stream_attach(ld, rq, id, with_output, err) < 0)
         return -1;
     if (json_object_get_boolean(jsonutil_get(params, "hold")))
         stream_hold(ld, rq, id);

@@ -12,17 +12,20 @@
 
 static int on_entry(void *arg, const struct store_entry *entry)
 {
-    return !entry->run || joblist_add(arg, jobview_stored(entry)) ? 0 : 1;
+    if (entry->run)
+        joblist_add(arg, jobview_stored(entry));
+    return 0;
 }
 
-/* What the table has, then the store's own newest-first list: one more than fits, to know
- * whether there is more. */
+/* What the table has, and what the store has: of each one more than fits, to know whether there is
+ * more.  An old job may be active, and newer ones over. */
 static int collect(struct leader *ld, struct joblist *l, struct error *err)
 {
-    if (!joblist_add_active(l, ld->jobs, ld->config.info) || !joblist_wants_history(l))
+    joblist_add_active(l, ld->jobs, ld->config.info);
+    if (!joblist_wants_history(l))
         return 0;
     l->filter.states = JOB_INACTIVE;
-    l->filter.max = l->max ? l->max - json_object_array_length(l->jobs) + 1 : 0;
+    l->filter.max = l->max ? l->max + 1 : 0;
     return store_list(ld->store, &l->filter, on_entry, l, err) < 0 ? -1 : 0;
 }
 

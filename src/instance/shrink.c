@@ -9,6 +9,8 @@
 
 #define GIVEN_BACK "it is given back to the parent instance"
 
+enum { AGAIN_MS = 20 }; /* while a turn is not possible */
+
 struct shrink {
     struct instance *in;
     hwloc_bitmap_t leaving; /* ranks that are to, and are still there */
@@ -119,6 +121,8 @@ void shrink_recall(void *arg, unsigned rank)
     shrink_look(in);
 }
 
+static void on_timer(uv_timer_t *h);
+
 /* --- leaving --------------------------------------------------------------------------------------- */
 
 static json_object *make(struct instance *in, void *arg)
@@ -191,6 +195,8 @@ void shrink_look(struct instance *in)
         return;
     if (turn_possible(in))
         turn_begin(in, &turn_ops, in->shrink);
+    else if (!uv_is_active((uv_handle_t *)&in->shrink->timer))
+        uv_timer_start(&in->shrink->timer, on_timer, AGAIN_MS, 0);
 }
 
 /* --- idle nodes -------------------------------------------------------------------------------------- */
@@ -227,11 +233,8 @@ static void on_timer(uv_timer_t *h)
 
 void shrink_watch(struct instance *in)
 {
-    enum { MOST_MS = 1000, LEAST_MS = 20 };
     double ms = in->options.idle_return * 1000 / 4;
-    uint64_t every =
-        in->options.idle_return > 0 ? (uint64_t)MAX(MIN(ms, MOST_MS), LEAST_MS) : MOST_MS;
-    struct shrink *s = get(in);
-    if (!uv_is_active((uv_handle_t *)&s->timer))
-        uv_timer_start(&s->timer, on_timer, every, every);
+    uint64_t every = (uint64_t)MAX(MIN(ms, 1000.0), 20.0);
+    if (in->options.idle_return > 0)
+        uv_timer_start(&get(in)->timer, on_timer, every, every);
 }

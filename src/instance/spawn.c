@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -163,12 +164,49 @@ void spawn_forget(struct leader *ld, unsigned from, json_object *msg)
         }
 }
 
+/* As a client's key: the executor asks again when the leader is another one.  Its tokens are its
+ * own: those of the next one on the node begin anew. */
+static void make_key(const struct leader *ld, unsigned from, int64_t token,
+                     char key[KEY_SIZE])
+{
+    const struct leader_node *node = &ld->nodes[from];
+    int n = snprintf(key, KEY_SIZE, "s%u-%llx-%llx-%llx", from,
+                     (unsigned long long)node->exec_pid,
+                     (unsigned long long)(node->exec_since * 1000) & 0xffffffff,
+                     (unsigned long long)token);
+    if (n >= KEY_SIZE)
+        *key = '\0';
+}
+
+/* The former leader had accepted it: true if it had. */
+static bool known_before(struct leader *ld, unsigned from, int64_t token, const char *key)
+{
+    jobid_t id;
+    uint64_t count;
+    if (!*key || !keys_find(ld->keys, key, &id, &count))
+        return false;
+    struct job *job = jobtable_find(ld->jobs, id);
+    if (!job) {
+        answer(ld, (int)from, token, ECHILD, 0, "the job that was asked for has ended");
+        return true;
+    }
+    job->sub->spawn_from = (int)from;
+    job->sub->spawn_token = token;
+    if (job->started)
+        spawn_answer(ld, job, 0, NULL);
+    return true;
+}
+
 void spawn_request(struct leader *ld, unsigned from, json_object *msg)
 {
     struct error err;
+    char key[KEY_SIZE];
     int64_t token = 0, parent_id = 0, parent_rank = 0, total;
     json_object *preput = NULL;
     jsonutil_int(jsonutil_get(msg, "token"), INT64_MIN, INT64_MAX, &token);
+    make_key(ld, from, token, key);
+    if (known_before(ld, from, token, key))
+        return;
     jsonutil_int(jsonutil_get(msg, "parent"), 0, INT64_MAX, &parent_id);
     jsonutil_int(jsonutil_get(msg, "parent_rank"), 0, UINT_MAX, &parent_rank);
     const struct job *parent = jobtable_find(ld->jobs, (jobid_t)parent_id);
@@ -184,6 +222,7 @@ void spawn_request(struct leader *ld, unsigned from, json_object *msg)
         .parent = (uint64_t)parent_id,
         .parent_rank = (unsigned)parent_rank,
         .preput = preput,
+        .key = *key ? key : NULL,
         .spawn_from = (int)from,
         .spawn_token = token,
     };

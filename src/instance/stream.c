@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/queue.h>
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
@@ -47,11 +48,16 @@ struct stream {
     enum stream_kind kind;
     struct request rq;
     bool output;
+    bool now;      /* only what there is: no events and output to come */
     jobid_t first; /* the job, or the first of the followed block */
     uint64_t count, left;
-    struct job *job;   /* NULL: over */
-    json_object *end;  /* params of job.end, when the job is over */
-    json_object *ends; /* FOLLOW: those of this turn */
+    struct job *job;  /* NULL: over */
+    json_object *end; /* params of job.end, when the job is over */
+    uint64_t epoch;   /* that tells the other ranks of END, or of SEALED */
+    bool held;        /* ATTACH: END waits for that */
+    TAILQ_ENTRY(stream) held_entry;
+    json_object *sealed; /* FOLLOW: ends that wait for it */
+    json_object *ends;   /* ... and those that came since */
     struct reader *readers;
     unsigned open_readers;
     struct window *window; /* ATTACH */
@@ -143,7 +149,10 @@ static void stream_destroy(struct leader *ld, struct stream *st)
     }
     if (st->window && --st->window->refs == 0)
         free(st->window);
+    if (st->held)
+        TAILQ_REMOVE(&ld->held_ends, st, held_entry);
     json_object_put(st->end);
+    json_object_put(st->sealed);
     json_object_put(st->ends);
     free(st);
 }
@@ -181,6 +190,8 @@ static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsign
     json_object_object_add(o, "from", json_object_new_int(0));
     if (position)
         json_object_object_add(o, "pos", json_object_get(position));
+    if (st->now)
+        json_object_object_add(o, "now", json_object_new_boolean(true));
     exec_send(ld, rank, o);
 }
 
@@ -204,14 +215,34 @@ static void acknowledge(struct leader *ld, struct stream *st)
     }
 }
 
-static void finish_if_complete(struct leader *ld, struct stream *st)
+static void tell_end(struct leader *ld, struct stream *st)
 {
-    if (!st->end || st->open_readers > 0)
-        return;
     json_object_object_add(st->end, "left",
                            json_object_new_int64((int64_t)--st->window->left));
     notify(st->rq.client, "job.end", take(st->end));
     stream_destroy(ld, st);
+}
+
+/* A job whose end was told must not run again: the end waits until it would survive the leader. */
+static void finish_if_complete(struct leader *ld, struct stream *st)
+{
+    if (!st->end || st->open_readers > 0 || st->held)
+        return;
+    if (st->epoch <= gate_safe(ld)) {
+        tell_end(ld, st);
+        return;
+    }
+    st->held = true;
+    TAILQ_INSERT_TAIL(&ld->held_ends, st, held_entry);
+}
+
+/* END, taken over, is what comes after the last output. */
+static void end_stream(struct leader *ld, struct stream *st, json_object *end)
+{
+    st->end = end;
+    st->epoch = gate_epoch(ld);
+    json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
+    finish_if_complete(ld, st);
 }
 
 static void reader_ended(struct leader *ld, struct stream *st, struct reader *r)
@@ -395,13 +426,11 @@ void stream_job_over(struct leader *ld, struct job *job)
         struct stream *st = job->streams;
         unlink_from_job(st);
         if (st->kind == WAIT) {
-            reply_result(ld, &st->rq, describe_job(job));
+            reply_when_safe(ld, &st->rq, describe_job(job));
             stream_destroy(ld, st);
             continue;
         }
-        st->end = describe_job(job);
-        json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
-        finish_if_complete(ld, st);
+        end_stream(ld, st, describe_job(job));
     }
     for (struct stream *st = ld->follows; st; st = st->next)
         if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
@@ -410,21 +439,46 @@ void stream_job_over(struct leader *ld, struct job *job)
         }
 }
 
+static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
+{
+    if (!st->sealed && (st->ends || st->left == 0)) {
+        st->sealed = st->ends ? take(st->ends) : json_object_new_array();
+        st->epoch = gate_epoch(ld);
+    }
+    if (!st->sealed || st->epoch > safe)
+        return;
+    uint64_t left = st->left + (st->ends ? json_object_array_length(st->ends) : 0);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
+    json_object_object_add(params, "ends", take(st->sealed));
+    json_object_object_add(params, "left", json_object_new_int64((int64_t)left));
+    notify(st->rq.client, "job.ends", params);
+    if (left == 0)
+        stream_destroy(ld, st);
+    else if (st->ends)
+        flush_ends(ld, st, safe);
+}
+
 void stream_flush(struct leader *ld)
 {
+    uint64_t safe = gate_safe(ld);
+    for (struct stream *st = TAILQ_FIRST(&ld->held_ends), *next; st; st = next) {
+        next = TAILQ_NEXT(st, held_entry);
+        if (st->epoch <= safe)
+            tell_end(ld, st);
+    }
     for (struct stream *st = ld->follows, *next; st; st = next) {
         next = st->next;
-        if (!st->ends && st->left > 0)
-            continue;
-        json_object *params = json_object_new_object();
-        json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
-        json_object *ends = take(st->ends);
-        json_object_object_add(params, "ends", ends ? ends : json_object_new_array());
-        json_object_object_add(params, "left", json_object_new_int64((int64_t)st->left));
-        notify(st->rq.client, "job.ends", params);
-        if (st->left == 0)
-            stream_destroy(ld, st);
+        flush_ends(ld, st, safe);
     }
+}
+
+bool stream_holds_ends(const struct leader *ld)
+{
+    for (const struct stream *st = ld->follows; st; st = st->next)
+        if (st->sealed || st->ends)
+            return true;
+    return !TAILQ_EMPTY(&ld->held_ends);
 }
 
 /* --- input ------------------------------------------------------------------------------- */
@@ -587,16 +641,31 @@ static void open_running(struct leader *ld, struct stream *st, const struct job 
             open_readers(ld, st, j);
 }
 
+/* The last message of a stream of what there is, of a job that has not ended. */
+static json_object *describe_state(const struct job *job)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(o, "state",
+                           json_object_new_string(job_state_name(job->state, false)));
+    return o;
+}
+
+/* WINDOW: as for create_attach. NOW: as the stream's. */
 static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
-                  struct window *window, struct error *err)
+                  bool now, struct window *window, struct error *err)
 {
     struct job *job = jobtable_find(ld->jobs, id);
     if (job) {
         struct stream *st = create_attach(ld, rq, id, output, window);
-        link_to_job(st, job);
+        st->now = now;
+        if (!now)
+            link_to_job(st, job);
         send_log(st, job->log.s, job->log.len);
         if (output && job->pl && job->map)
             open_running(ld, st, job);
+        if (now)
+            end_stream(ld, st, describe_state(job));
         return 0;
     }
     json_object *end = find_end(ld, id, err);
@@ -608,16 +677,20 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         send_log(st, log, strlen(log));
     if (output)
         open_stored_readers(ld, st, id);
-    st->end = end;
-    json_object_object_add(st->end, "sub", json_object_new_int64(rq->id));
-    finish_if_complete(ld, st);
+    end_stream(ld, st, end);
     return 0;
 }
 
 int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   struct error *err)
 {
-    return attach(ld, rq, id, output, NULL, err);
+    return attach(ld, rq, id, output, false, NULL, err);
+}
+
+int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool output,
+                struct error *err)
+{
+    return attach(ld, rq, id, output, true, NULL, err);
 }
 
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
@@ -627,7 +700,7 @@ void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t fi
     window->refs = 1; /* ours, until all are there */
     window->left = count;
     for (uint64_t i = 0; i < count; i++)
-        attach(ld, rq, jobid_nth(first, i), true, window, NULL);
+        attach(ld, rq, jobid_nth(first, i), true, false, window, NULL);
     if (--window->refs == 0)
         free(window);
 }
@@ -673,7 +746,7 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
     json_object *end = find_end(ld, id, err);
     if (!end)
         return -1;
-    reply_result(ld, rq, end);
+    reply_when_safe(ld, rq, end);
     return 0;
 }
 

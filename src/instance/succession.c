@@ -104,6 +104,8 @@ void succession_answered(struct members *m)
     members_tell_number(m, best, TAIL, transport_applied(m->transport));
 }
 
+/* Those who die together do not do so at the same moment, and one who died within the call that
+ * re-forms would leave all others waiting in it: they have until the timer to be missed. */
 static void ask_all(struct members *m)
 {
     m->phase = ASKING;
@@ -117,8 +119,6 @@ static void ask_all(struct members *m)
         }
     }
     uv_timer_start(&m->ask_timer, m->ask_timer.timer_cb, ASK_MS, ASK_MS);
-    if (m->nawaited == 0)
-        succession_answered(m);
 }
 
 /* Some did not agree, or could not; the answers of the others tell that they live. */
@@ -159,10 +159,10 @@ void succession_give_up(struct members *m, unsigned rank, bool sure)
     if (m->gone[rank])
         return;
     if (sure)
-        log_error("rank %u is gone", rank);
+        log_error("%s is gone", m->ops->name(rank, m->arg).text);
     else
-        log_error("rank %u has been silent for %.0f s: it is given up", rank,
-                  time_mono() - m->heard[rank]);
+        log_error("%s has been silent for %.0f s: it is given up",
+                  m->ops->name(rank, m->arg).text, time_mono() - m->heard[rank]);
     m->gone[rank] = true;
 }
 
@@ -187,7 +187,11 @@ void succession_react(struct members *m)
         return;
     m->phase = WAITING;
     m->waiting_since = m->heard[next] = time_mono();
+    m->waits_too = m->prolonged = false;
     lifeline_follow(m->lifeline, next);
+    for (unsigned i = 0; i < next; i++) /* it may have had no connection with that one */
+        if (m->gone[i] && m->sure[i])
+            members_tell_number(m, next, ENDED, i);
 }
 
 /* Those whom this rank must hear: the leader or who is to be it all others, the others that one. */
@@ -223,25 +227,36 @@ static bool was_asleep(struct members *m, double now)
     return true;
 }
 
+/* The one that should lead next may wait itself, for one whose end this rank has seen. */
+static bool be_patient(struct members *m, double now)
+{
+    if (!m->waits_too || m->prolonged)
+        return false;
+    m->waiting_since = now;
+    return m->prolonged = true;
+}
+
 /* The one that should lead next says nothing: it may have died, too, or it is this rank that nobody
  * hears.  All are asked; who does not answer is given up. */
 static void wait_on(struct members *m, double now)
 {
     bool any = false;
     bool over = now - m->waiting_since > m->timeout * SECOND_WAIT;
+    unsigned next = succession_candidate(m);
     for (unsigned i = 0; i < m->size; i++) {
         if (i == m->rank || !members_alive(m, i))
             continue;
         if (!over)
             members_tell(m, i, PROBE, "");
-        else if (m->heard[i] <= m->waiting_since) {
+        else if (m->heard[i] <= m->waiting_since ||
+                 (i == next && now - m->heard[i] > 1.5 * BEAT_MS / 1000)) {
             succession_give_up(m, i, false);
             any = true;
         }
     }
     if (any)
         succession_react(m);
-    else if (over)
+    else if (over && !be_patient(m, now))
         members_alone(m, "the leader is not heard any more, and no other one leads");
 }
 

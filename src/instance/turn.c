@@ -89,8 +89,10 @@ static int apply(struct instance *in, json_object *what, struct error *err)
                               (unsigned)generation, err);
     members_turned(in->members, (unsigned)generation);
     in->resized |= rc == 0;
-    if (rc == 0)
+    if (rc == 0) {
         count_ranks(in);
+        execlink_describe(in->exec, instance_describe(in));
+    }
     return rc;
 }
 

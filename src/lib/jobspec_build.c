@@ -289,6 +289,12 @@ static int set_setopt(struct hbatch_jobspec *b, const char *value, struct error 
     return add_rule(&b->setopt, "", value);
 }
 
+static int set_retry(struct hbatch_jobspec *b, const char *value, struct error *err)
+{
+    (void)err;
+    return add_rule(&b->setopt, "retry=", value);
+}
+
 static int set_setattr(struct hbatch_jobspec *b, const char *value, struct error *err)
 {
     (void)err;
@@ -357,6 +363,7 @@ static const struct {
     {"signal", false, set_signal},
     {"taskmap", false, set_taskmap},
     {"setopt", false, set_setopt},
+    {"retry", false, set_retry},
     {"setattr", false, set_setattr},
     {"env", false, set_env},
     {"env-remove", false, set_env_remove},

@@ -32,6 +32,11 @@
     " expiration = ?8, status = ?9, result = ?10, nnodes = ?11, ncores = ?12,"           \
     " ngpus = ?13, extype = ?14, exseverity = ?15, exnote = ?16, r = ?17,"               \
     " nodelist = ?18, ranks = ?19, taskmap = ?20, uri = ?21, output = ?22"
+/* Of a million rows those that do not match must cost little: ?3 to ?6 are 0 or NULL for all. */
+#define SELECTED                                                                         \
+    "(?3 = 0 OR r.t_inactive IS NULL OR r.t_inactive >= ?3) AND"                         \
+    " (?4 = 0 OR r.t_inactive IS NULL OR r.result & ?4) AND"                             \
+    " (?5 IS NULL OR j.name = ?5) AND (?6 IS NULL OR j.queue = ?6)"
 #define NOTED                                                                            \
     "n.id BETWEEN ?1 AND ?2 AND"                                                         \
     " NOT EXISTS (SELECT 1 FROM run WHERE id = n.id AND t_inactive IS NOT NULL)"
@@ -71,7 +76,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_TALLY_ALL] = "SELECT result, n FROM tally",
     [ST_LIST] = "SELECT r.id, " RUN_COLUMNS ", " JOB_COLUMNS
                 " FROM run r LEFT JOIN job j ON j.id = r.job WHERE r.id BETWEEN ?1 AND ?2"
-                " UNION ALL SELECT j.id, " NO_RUN ", " JOB_COLUMNS
+                " AND " SELECTED " UNION ALL SELECT j.id, " NO_RUN ", " JOB_COLUMNS
                 " FROM job j WHERE j.active = 1 AND j.id BETWEEN ?1 AND ?2 AND"
                 " (j.count > 1 OR NOT EXISTS (SELECT 1 FROM run WHERE id = j.id))"
                 " ORDER BY 1 DESC",

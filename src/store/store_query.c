@@ -120,7 +120,8 @@ static bool matches(const struct store_filter *f, const struct store_entry *e)
            same_text(f->name, e->job.name) && same_text(f->queue, e->job.queue);
 }
 
-/* Entries with FIRST <= id <= LAST. Adds to *FOUND what there is, whether it matches or not. */
+/* Entries with FIRST <= id <= LAST.  Adds to *FOUND, if the filter has ids, what there is, whether it matches or
+ * not. */
 static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found,
                       struct error *err)
 {
@@ -129,6 +130,11 @@ static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found
         return -1;
     sqlite3_bind_int64(st, 1, (int64_t)first);
     sqlite3_bind_int64(st, 2, (int64_t)last);
+    bool ids = l->filter->nids > 0; /* then *FOUND is asked for */
+    sqlite3_bind_double(st, 3, ids ? 0 : l->filter->since);
+    sqlite3_bind_int(st, 4, ids ? 0 : l->filter->results);
+    store_bind_text(st, 5, ids ? NULL : l->filter->name);
+    store_bind_text(st, 6, ids ? NULL : l->filter->queue);
     int rc = SQLITE_DONE;
     while (!l->stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct store_run run;

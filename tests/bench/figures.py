@@ -4,6 +4,8 @@ means."""
 import os
 import re
 import shutil
+import statistics
+import subprocess
 import tempfile
 import time
 
@@ -168,6 +170,24 @@ def burst_big(bench):
                  [(">=", 1), (">=", 0.8)])
 
 
+def submit_bulk(bench):
+    """Separate jobs, which are held: what submitting costs, and nothing else."""
+    njobs, rounds, took = 500 if bench.quick else 20000, bench.some_rounds(0.3), []
+    with tempfile.NamedTemporaryFile("w", prefix="hbatch-bench.", suffix=".inputs") as inputs:
+        inputs.write("".join(f"{i}\n" for i in range(njobs)))
+        inputs.flush()
+        for _ in range(rounds):
+            start = time.monotonic()
+            for command in (["bulksubmit", "--quiet", "--urgency=hold", "true", "{}", "::::", inputs.name],
+                            ["cancel", "--all"]):
+                subprocess.run([bench.hbatch] + command, env=bench.instance.env, check=True, timeout=300,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                if command[0] == "bulksubmit":
+                    took.append(time.monotonic() - start)
+    return {"title": f"hbatch bulksubmit of {njobs} jobs that are held", "value": njobs / statistics.median(took),
+            "unit": "/s", **({} if bench.quick else {"target": (">=", 20000)})}
+
+
 # --- instances -------------------------------------------------------------------------------------------
 
 def idle_cpu(bench):
@@ -276,6 +296,7 @@ FIGURES = {
     "run.mpich": ("hbatch run -n 2 mpi_hello, MPICH", run_mpich),
     "burst.200": ("hbatch submit --cc=1-200 --wait true", burst_small),
     "burst.10000": ("hbatch submit --cc=1-10000 --wait true", burst_big),
+    "submit.bulk": ("hbatch bulksubmit, jobs accepted per second", submit_bulk),
     "idle.cpu": ("an idle instance of one node, share of a core", idle_cpu),
     "memory.leader": ("growth of the rank per 1,000 finished jobs", memory_leader),
     "memory.store": ("bytes in the store per finished job of an array", memory_store),

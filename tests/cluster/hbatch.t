@@ -178,7 +178,7 @@ at hbatch wait-event -t 20 "$id" start >/dev/null
 on node2 pkill -KILL -x hbatch-exec
 capture at hbatch job attach "$id"
 is $rc 137 "kill -9 of the executor on node2: the job's exit code"
-like "$err" "the executor of rank 1 died" "it is said why"
+like "$err" "the executor of rank 1 \(node[0-9]\) died" "it is said why"
 ok "the instance goes on, with a new executor" at hbatch run -N 3 "$hello"
 is "$(grep -c '^rank . of 3' <<<"$out")" 3 "on all hosts"
 sleepers() { for n in 1 2 3; do on node$n pgrep -x sleep; done; }

@@ -119,6 +119,39 @@ def what_it_has_comes_again(x):
 
 
 @test()
+def another_run(x):
+    """A job that was queued again, before its former end was acknowledged."""
+    x.ack_events = False
+    h = x.spec(["sh", "-c", f"echo ran >>{x.dir}/runs; exit 3"])
+    first = x.entry(h)
+    second = dict(first, run=1)
+    x.send(m="start", jobs=[first])
+    x.finish(first["id"])
+    again = x.entry(h)
+    x.send(m="start", jobs=[dict(second, again=True), dict(second, again=True), dict(again, run=7, cores="nonsense")])
+    ends = lambda: [e[3] for e in x.events if e[1] == "finish" and e[0] == first["id"]]
+    x.wait(lambda: len(ends()) == 2)
+    x.send(m="start", jobs=[dict(second, again=True)])
+    settle(x)
+    same(open(x.dir + "/runs").read(), "ran\n" * 2, "each run was started once")
+    same([(e.get("run", 0), e["status"]) for e in ends()], [(0, 3 << 8), (1, 3 << 8)])
+    same([e[3].get("run", 0) for e in x.events if e[1] == "start"], [0, 1])
+    same([e[3].get("run", 0) for e in x.events if e[0] == again["id"]], [7, 7], "an exception, and its end")
+    hello = on_the_same_connection(x)
+    same(sorted(hello["jobs"]), [first["id"], again["id"]])
+    same(hello["runs"], {str(first["id"]): 1, str(again["id"]): 7})
+    # one that runs says so as well
+    go = f"{x.dir}/go"
+    h = x.spec(["sh", "-c", f"until test -e {go}; do sleep 0.01; done"])
+    third = x.entry(h, run=2)
+    x.send(m="start", jobs=[third])
+    x.event(third["id"], "start")
+    same(on_the_same_connection(x)["runs"][str(third["id"])], 2)
+    open(go, "w").close()
+    same(x.finish(third["id"]).get("run"), 2)
+
+
+@test()
 def another_address(x):
     running, go = waiting(x, "echo $HBATCH_URI")
     x.sock.close()

@@ -7,7 +7,7 @@
 Its first task is the leader: it writes each order to DIRECTORY/orders, opens a door
 (DIRECTORY/door) for tasks that join when it is ordered to prepare, and lets ranks go when it is
 ordered to shrink, its own tasks' or those that joined.  The other tasks, and those started with
---join=DIRECTORY/door, knock there and wait to be let go.  It ends when it is told to.
+--join=parent, knock there and wait to be let go.  It ends when it is told to.
 
     --no-join=WHY     note why nobody can join
     --stay=RANKS      let nobody go from there, and note an error
@@ -136,8 +136,8 @@ class Leader:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if sys.argv[1].startswith("--join="):
-        knock(sys.argv[1][len("--join="):])
+    if sys.argv[1] == "--join=parent":
+        knock(TOLD["join"])
     if os.environ["HBATCH_TASK_RANK"] != "0":
         knock(sys.argv[1] + "/door")
     Leader(sys.argv[1], sys.argv[2:]).run()

@@ -7,7 +7,6 @@ need mpirun openmpi-bin pgrep procps python3 python3
 inside --test-nodes=4 --test-topology="core:4 pu:1"
 
 event() { timeout 20 hbatch job wait-event -q "$@"; }
-noted() { timeout 20 hbatch job wait-event -q --match-context="$2" "$1" memo; }
 field() { hbatch jobs -a -n -o "{$2}" "$1"; }
 free_cores() { hbatch resource list -s free -no '{ncores}'; }
 quick() { within 30 "$@"; }
@@ -25,10 +24,11 @@ fake() {
 has() { # NAME NODES: where the instance has ranks
     wait_until 20 sh -c "hbatch job eventlog $id | grep 'memo nodes=' | tail -n 1 | grep -qF 'nodes=\"$1\"'"
 }
-over() { timeout 30 hbatch job wait "$1" >/dev/null 2>&1; }
+over() { timeout 30 hbatch job wait-event -q "$1" clean; }
 
 # --- growing ------------------------------------------------------------------------------------
 fake el -N2 -n4 -t 1h
+el=$id
 quick hbatch resource grow "$id" -N1
 is "$rc" 0 "an instance grows"
 grant=$out
@@ -41,7 +41,7 @@ like "$(hbatch pstree -a)" "el" "the instance is in the tree"
 is "$(hbatch jobs -R -no '{name}' | grep -cF 'el+')" 1 "the grant is a job, once"
 quick hbatch resource grow -q --bg "$id" -N1
 is "$rc|$out" "0|" "another one, without waiting for it"
-ok "the instance takes it in" has "0-3"
+ok "the instance takes it in" has "0,1,2,3"
 is "$(hbatch jobs -no '{name} {nodelist}' | sort | xargs)" "el vnode[0-1] el+ vnode2 el+ vnode3" "on a node by itself each"
 last=$(hbatch jobs -no '{id} {nodelist}' | awk '$2 == "vnode3" { print $1 }')
 
@@ -99,7 +99,6 @@ is "$(free_cores)" "$((before + 4))" "others can have it"
 quick hbatch run -N1 -n4 --requires=host:vnode1 true
 is "$rc" 0 "and do"
 is "$(field "$id" state)" RUN "the instance runs"
-fake other -N2 -n2 -- --stay=1
 quick hbatch resource shrink "$id" --nodes=vnode2
 is "$rc" 0 "a grant's node by its name"
 ok "nothing is left of it" over "$grant"
@@ -108,12 +107,9 @@ is "$(field "$out" nodelist)" vnode3 "a node that was asked for"
 hbatch cancel "$out"
 ok "a grant that is canceled ends" over "$out"
 is "$(field "$id" state)" RUN "the instance goes on"
-other=$id
-id=$(hbatch jobs -no '{id}' | tail -n 1)
-note "el is $id, other is $other"
 
 # --- what an instance refuses -----------------------------------------------------------------------
-id=$(hbatch jobs -no '{id} {name}' | awk '$2 == "other" { print $1 }')
+fake other -N2 -n2 -- --stay=1
 nok "a node that stays" hbatch resource shrink "$id" --nodes=vnode1
 like "$err" "rank 1 stays" "the instance says why"
 hbatch cancel "$id"
@@ -128,7 +124,6 @@ hbatch cancel "$id"
 over "$id"
 
 # --- waiting --------------------------------------------------------------------------------------
-el=$(hbatch jobs -no '{id} {name}' | awk '$2 == "el" { print $1 }')
 busy=$(hbatch submit -N3 -n12 --requires=rank:1-3 sleep 4402)
 event "$busy" start
 hbatch resource grow "$el" -N1 >grow.out 2>grow.err &
@@ -147,11 +142,10 @@ nok "a third one" hbatch resource grow "$el" -N1
 like "$err" "has 1 of them and waits for 3 more: it can grow by 0, not by 1" "is more than there is besides these"
 hbatch cancel "$busy"
 id=$el
-ok "when there is room they come in, no two on a node" has "0-3"
+ok "when there is room they come in, no two on a node" has "0,1,2,3"
 grants=$(cat grow.out)
 
 # --- drained nodes ------------------------------------------------------------------------------------
-orders() { grep -cF "$1" el/orders; }
 hbatch resource drain 0,2 broken fan
 ok "a drain goes down" wait_until 20 grep -qF '{"nodes": "0,2", "order": "drain", "reason": "broken fan"}' el/orders
 hbatch resource undrain 2
@@ -162,18 +156,76 @@ hbatch resource undrain 0
 quick hbatch resource shrink "$id" -N1
 is "$rc" 0 "three nodes are left"
 state() { hbatch jobs -no '{id} {name} {nodelist} {state}' | sort; }
+set_of() { hbatch job info "$1" R | grep -o '"rank":"[^"]*"\|"core":"[^"]*"\|"nslots":[0-9]*' | xargs; }
 whole=$(state)
-before=$(free_cores)
+before="$(free_cores) $(set_of "$id")"
 hbatch resource drain 1 later
 kill -9 "$(hbatch getattr pid)"
 ok "another leader comes" wait_until 30 hbatch run true
 is "$(state)" "$whole" "which knows the same of the instance and its grants"
 ok "the instance hears it" wait_until 20 sh -c '[ "$(grep -cF "\"nodes\": \"1\", \"order\": \"drain\", \"reason\": \"later\"" el/orders)" -ge 2 ]'
 hbatch resource undrain 1
+is "$(free_cores) $(set_of "$id")" "$before" "what it gave back before is not its"
+quick hbatch resource grow "$id" -N1
+is "$rc" 0 "and it can grow again"
+grants="$grants $out"
 
 # --- the end ------------------------------------------------------------------------------------------
 hbatch cancel "$id"
 ok "an instance that is canceled ends" over "$id"
 for grant in $grants; do ok "and its grant $grant" over "$grant"; done
 ok "no job is left" wait_until 20 sh -c '[ -z "$(hbatch jobs -no "{id}")" ]'
+
+# --- a real one, from within ----------------------------------------------------------------------------
+cat >within <<'END'
+#!/bin/sh
+hbatch run -N1 hostname >/dev/null
+hbatch resource grow -N1 >grant || exit 1
+hbatch run -N2 sh -c 'echo $HBATCH_NODE_ID' | sort | xargs
+hbatch resource shrink -N1 || exit 2
+hbatch resource list -no '{nnodes}' -s all
+hbatch resource shrink -N1
+hbatch resource grow -N4
+END
+chmod +x within
+quick hbatch batch --wait -N1 --output=within.out ./within
+is "$(head -n 2 within.out | xargs)" "0 1 1" "an instance enlarges and reduces itself"
+like "$(cat within.out)" "has 1 node: it can give back 0" "and is told what it cannot"
+like "$(cat within.out)" "4 nodes, job .* has 1 of them: it can grow by 3, not by 4" "by its parent"
+ok "the grant is over" over "$(cat within/grant 2>/dev/null || cat grant)"
+
+# --- within a grown one -----------------------------------------------------------------------------------
+outer=$(hbatch alloc -N1 -n2 --bg)
+quick hbatch resource grow "$outer" -N1
+inner=$(hbatch proxy "$outer" hbatch alloc -N1 -n1 --bg)
+quick hbatch proxy "$outer" hbatch resource grow "$inner" -N1
+is "$rc" 0 "an instance grows onto a node that its parent was given later"
+is "$(timeout 20 hbatch proxy "$outer/$inner" hbatch run -N2 sh -c 'echo $HBATCH_INSTANCE_LEVEL' | xargs)" "2 2" "and runs jobs there"
+hbatch resource drain 0-3 all of them
+deep() { [ "$(timeout 10 hbatch proxy "$outer/$inner" hbatch resource list -s "$1" -no '{nnodes}')" = 2 ]; }
+ok "a drain reaches it through its parent" wait_until 20 deep drained
+hbatch resource undrain 0-3
+ok "and its end does" wait_until 20 deep free
+hbatch cancel "$outer"
+ok "canceled, they end" over "$outer"
+
+# --- the end of its time ---------------------------------------------------------------------------------
+cat >limited <<'END'
+#!/bin/bash
+trap 'echo warned' USR1
+trap 'echo asked; exit 3' TERM
+hbatch run --signal=USR2@2s bash -c 'trap "" USR1; trap "echo inside" USR2; while :; do sleep 0.1; done' &
+while :; do sleep 0.1; done
+END
+chmod +x limited
+quick hbatch batch --wait -n1 -t 4s --signal=USR1@3s --output=limited.out ./limited
+is "$(grep -x "warned\|inside\|asked" limited.out | xargs)" "warned inside asked" \
+    "a time limit is told: the script, by --signal; a job inside, by its own; the script, by SIGTERM"
+id=$(hbatch submit -N2 -o instance -o per-resource.type=node hbatch-instance --no-program)
+event "$id" memo
+hbatch job kill -s USR1 "$id"
+hbatch job kill -s USR2 "$id"
+uri=local://$(hbatch uri "$id" | sed 's,.*://[^/]*,,')
+is "$(HBATCH_URI=$uri timeout 20 hbatch run -N2 echo alive | xargs)" "alive alive" "signals that nobody waits for do no harm"
+hbatch cancel "$id"
 done_testing

@@ -117,7 +117,7 @@ event "$apart" start
 kill -KILL "$executor_2"
 capture timeout 20 hbatch job wait "$whole"
 is $rc 1 "SIGKILL of one executor: a job that had a task there fails"
-like "$(hbatch job eventlog "$whole")" "executor of rank 2 died" "its log tells why"
+like "$(hbatch job eventlog "$whole")" "executor of rank 2 \(vnode2\) died" "its log tells why"
 is "$(hbatch jobs -no '{state}' "$apart")" RUN "a job elsewhere goes on"
 hbatch cancel -q "$apart"
 ok "all nodes take work again" timeout 20 hbatch run -N4 true

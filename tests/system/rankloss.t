@@ -41,7 +41,7 @@ ms=$((($(date +%s%N) - started) / 1000000))
 capture hbatch job attach "$again"
 like "$err" "node-failure" "an element that is not to be queued again fails, too"
 capture hbatch job attach "$everywhere"
-like "$err" "rank 2 was lost" "so does the one that spanned it"
+like "$err" "rank 2 \(vnode2\) was lost" "so does the one that spanned it"
 hbatch job kill -s USR1 "$beside"
 ok "a job beside them notices nothing" hbatch job wait "$beside"
 like "$(cat beside.out)" alive "and ends in its own way"

@@ -22,7 +22,7 @@ world() {
     mkdir -p "$tmp/$world"
     [ -p "$tmp/ready" ] || mkfifo "$tmp/ready"
     # shellcheck disable=SC2016
-    mpirun.openmpi --oversubscribe --enable-recovery --bind-to none -n "$n" "$builddir/bin/hbatch-instance" \
+    mpirun.openmpi --oversubscribe --enable-recovery --bind-to none -n "$n" "${instance:-$builddir/bin/hbatch-instance}" \
         --virtual --topology="core:8 pu:1" --rundir="$tmp/$world" "$@" \
         sh -c 'echo ready >"$0"; exec tail --pid=$PPID -f /dev/null' "$tmp/ready" >>"$tmp/$world.log" 2>&1 &
     launcher=$!
@@ -62,7 +62,7 @@ world_over() { # all that is left ends
     is "$(ps -o pid= -p "$launcher")" "" "${1:-$world}: the end"
 }
 started() { for id in "$@"; do timeout 30 hbatch job wait-event "$id" start >/dev/null || note "no start: $id"; done; }
-leads() { grep -q "rank $1 leads" "$tmp/$world.log"; }
+leads() { grep -q "rank $1 (vnode$1) leads" "$tmp/$world.log"; }
 led_by() { wait_until 20 leads "$1" && pass "${2:-rank $1 leads}" || fail "${2:-rank $1 leads}" "$(cat "$tmp/$world.log")"; }
 state() { hbatch jobs -a -n -o '{state}' "$1"; }
 node_state() { hbatch resource list -n -s "$1" -o '{ranks}'; }
@@ -218,6 +218,22 @@ is "$(node_state down)" 0-1,4 "one that does not lead"
 ok "a job over those left" hbatch run -N2 -n2 true
 world_over
 
+# The third is slow, and has not seen what the others have: they wait for it.
+world late 5 --verbose
+at 4
+hold=$(hbatch submit --urgency=hold true)
+slow=$(process instance 2)
+kill -STOP "$slow"
+slay 0
+wait_until 20 eval '[ "$(grep -c "connection with rank 1 is up" late.log)" = 3 ]'
+slay 1
+sleep 1
+kill -CONT "$slow"
+led_by 2 "two deaths, one after the other: the third leads, late"
+is "$(state "$hold")" SCHED "the queue is there"
+ok "a job over all others" hbatch run -N3 -n3 true
+world_over
+
 # --- a rank that sleeps ----------------------------------------------------------------------------
 world slow 4
 at 2
@@ -273,6 +289,43 @@ is "$(node_state drained)" 2 "a node that was drained while it was down is drain
 is "$(once "$keyed")" "$first" "a client that asks again gets what it had submitted, also when it is over"
 new=$(hbatch submit --urgency=hold true)
 is "$(hbatch jobs -n -o '{id}' | head -n 1)" "$new" "new ids come after old ones"
+world_over
+
+# --- a node that is another one when it comes back ----------------------------------------------------
+cat >fewer <<END
+#!/bin/bash
+args=("\$@")
+[ "\$OMPI_COMM_WORLD_RANK" = 2 ] && args=("\${args[@]/--topology=*/--topology=core:2 pu:1}")
+exec "$builddir/bin/hbatch-instance" "\${args[@]}"
+END
+chmod +x fewer
+come_back() { # all ranks are killed, and started again
+    slay 0 1 2
+    timeout 30 tail --pid="$launcher" -f /dev/null
+    wait_until 20 gone
+    instance=$tmp/fewer world "$world" 3 --recover
+    wait_until 20 answers 0
+}
+gone() { ! pgrep -f "hbatch-exec .*--rundir=$tmp/$world( |\$)"; }
+world other 3
+hold=$(hbatch submit --urgency=hold true) # for which it goes on
+there=$(hbatch submit --requires=rank:2 -n6 sleep inf)
+started "$there"
+later=$(hbatch submit --urgency=hold true)
+come_back
+wait_until 20 eval '[ "$(node_state down)" = 2 ]'
+is "$(node_state down)" 2 "a node that has fewer cores than its jobs is not used"
+ok "the others are" hbatch run -N2 -n16 true
+like "$(hbatch resource list -s down -n -o '{reason}')" "it has 2 cores and 0 GPUs, and had 8 and 0" "the reason"
+timeout 20 hbatch job wait "$there" >/dev/null 2>&1
+is "$(result "$there")" FAILED "its job ends"
+is "$(state "$later")" SCHED "the queue is there"
+like "$(hbatch job eventlog "$there")" "node-failure.*rank 2 \(vnode2\): it has 2 cores" "and says why"
+come_back
+wait_until 20 eval '[ -z "$(node_state down)" ]'
+is "$(node_state down)" "" "without jobs it is taken as it is"
+ok "with the cores that it has" hbatch run --requires=rank:2 -n2 true
+nok "and no more" hbatch run --requires=rank:2 -n3 true
 world_over
 
 # --- under hbatch start -----------------------------------------------------------------------------
@@ -337,6 +390,26 @@ killed "rank 1" process instance 1
 killed "rank 2" process instance 2
 killed mpirun launcher_of
 killed executor process exec 2
+
+# A task that asked for a job, which waits in the queue, hears from whoever leads when it has started.
+if command -v mpicc.openmpi >/dev/null && program openmpi spawn; then
+    gate spawn
+    full=$(hbatch submit -n11 sh -c '[ $HBATCH_TASK_RANK != 0 ] || cat '"$tmp/gate.spawn")
+    started "$full"
+    parent=$(hbatch submit "$program" 2)
+    wait_until 20 eval '[ -n "$(hbatch jobs -n --filter=pending)" ]'
+    child=$(hbatch jobs -n --filter=pending -o '{id}')
+    old=$(process instance 0)
+    kill -9 "$old"
+    timeout 30 tail --pid="$old" -f /dev/null
+    wait_until 40 eval '[ -z "$(node_state down)" ]'
+    is "$(hbatch jobs -n --filter=pending -o '{id} {state}')" "$child SCHED" "a job that a task asked for is in the queue, once"
+    open_gate spawn
+    ok "a spawn outlives the leader" within 60 hbatch job wait "$parent"
+    is "$(hbatch job attach "$parent" 2>/dev/null)" "spawn: 1 parents, 2 children, 2 rounds : good" "and the next one works"
+else
+    skip "a spawn outlives the leader" "mpicc.openmpi is not here"
+fi
 is "$(hbatch jobs -a -n -o '{id}' | sort | uniq -d)" "" "no id was given twice"
 instance_stop kept
 is "$rc" 0 "the end"

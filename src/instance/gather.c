@@ -26,6 +26,9 @@
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
 
+/* What a task may go on for without its rank, and what its end may take. */
+#define FORMER_S (30 + EXEC_END_S)
+
 enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
 
 /* --- what this rank has -------------------------------------------------------------------- */
@@ -467,12 +470,17 @@ static void describe_life(struct instance *in, json_object *o, double now)
         record_state_last(in->store, &in->generation, &epoch_of_state);
         in->generation++;
         json_object_object_add(o, "former", json_object_get(jsonutil_get(was, "rundir")));
+        json_object_object_add(o, "litter",
+                               json_object_get(jsonutil_get(was, "own_rundir")));
     }
     json_object_object_add(o, "life", json_object_new_int64(life + 1));
     record_life(in->store, now);
     json_object_object_add(o, "epoch", json_object_new_double(epoch));
     json_object_object_add(o, "generation", json_object_new_int64(in->generation));
     add_str(o, "statedir", in->options.statedir);
+    json_object_object_add(
+        o, "own_rundir",
+        json_object_new_boolean(in->own_rundir || in->options.supervised));
 }
 
 static json_object *describe(struct instance *in)
@@ -572,10 +580,18 @@ static void end_former_life(struct instance *in)
     store_attr_set(in->store, "shutdown", "");
 }
 
+/* Where NODE really is, in an instance whose leader is on LEADER: virtual ones are beside it. */
+static const char *real_host(json_object *node, const char *leader)
+{
+    bool is_virtual = json_object_get_boolean(jsonutil_get(node, "virtual"));
+    return is_virtual ? leader : jsonutil_string(jsonutil_get(node, "host"));
+}
+
 static bool is_ours(const struct instance *in, const char *host)
 {
+    const char *leader = jsonutil_string(jsonutil_get(in->info, "hostname"));
     for (unsigned i = 0; i < in->size; i++) {
-        const char *name = jsonutil_string(jsonutil_get(in->nodes[i], "host"));
+        const char *name = real_host(in->nodes[i], leader);
         if (name && strcmp(name, host) == 0)
             return true;
     }
@@ -587,14 +603,16 @@ static bool is_ours(const struct instance *in, const char *host)
 static double until_former_ended(const struct instance *in)
 {
     cleanup_free char *text = store_attr_get(in->store, "nodes", NULL);
+    cleanup_free char *info = store_attr_get(in->store, "info", NULL);
     cleanup_json json_object *nodes = text ? json_tokener_parse(text) : NULL;
+    cleanup_json json_object *was = info ? json_tokener_parse(info) : NULL;
+    const char *leader = jsonutil_string(jsonutil_get(was, "hostname"));
     size_t n =
         json_object_is_type(nodes, json_type_array) ? json_object_array_length(nodes) : 0;
     for (size_t i = 0; i < n && !statedir_was_left(in->statedir); i++) {
-        const char *host =
-            jsonutil_string(jsonutil_get(json_object_array_get_idx(nodes, i), "host"));
+        const char *host = real_host(json_object_array_get_idx(nodes, i), leader);
         if (host && !is_ours(in, host))
-            return statedir_last_seen(in->statedir) + ORPHAN_S + EXEC_END_S;
+            return statedir_last_seen(in->statedir) + FORMER_S;
     }
     return 0;
 }
@@ -602,7 +620,7 @@ static double until_former_ended(const struct instance *in)
 static void await_former(const struct instance *in)
 {
     double left = until_former_ended(in) - time_now();
-    if (left <= 0 || left > ORPHAN_S + EXEC_END_S)
+    if (left <= 0 || left > FORMER_S)
         return;
     fprintf(stderr,
             "hbatch-instance: %s was cut off a moment ago on hosts that are not ours: "
@@ -628,6 +646,10 @@ static int begin_life(struct instance *in, struct error *err)
     if (left > 0)
         log_error("%u processes of the last life of this instance could not be killed",
                   left);
+    /* no executor was there to do it, or it was killed just now */
+    if (json_object_get_boolean(jsonutil_get(in->info, "litter")) &&
+        strcmp(former, in->rundir) != 0)
+        path_remove_tree(former);
     if (in->statedir)
         await_former(in);
     if (in->transport) {

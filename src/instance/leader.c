@@ -253,8 +253,9 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
     ld->sched = sched_create(ld->pool, policy, manager_start, ld);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
-    jobid_gen_init(&ld->gen, config->generation % GENERATORS,
-                   (uint64_t)(config->epoch * 1000));
+    jobid_gen_init(
+        &ld->gen, config->generation % GENERATORS,
+        (uint64_t)((config->epoch > 0 ? config->epoch : config->starttime) * 1000));
 
     uv_check_init(config->loop, &ld->check);
     uv_idle_init(config->loop, &ld->idle);

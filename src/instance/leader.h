@@ -34,7 +34,8 @@ struct leader_config {
     struct store *own_store; /* an open one, taken over; NULL: there is none */
     struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
-    double epoch; /* what ids of jobs count from: the start of its first life */
+    double
+        epoch; /* what ids of jobs count from: the start of its first life; 0: starttime */
     const char
         *statedir; /* where output is captured, in one file for each life; or NULL */
     unsigned life; /* of the instance */

@@ -13,7 +13,7 @@
 #include "src/common/util.h"
 
 /* For one that is just leaving. */
-#define LOCK_PATIENCE_S 3.0
+#define LOCK_PATIENCE_S 1.0
 
 struct statedir {
     struct statedir_options options;

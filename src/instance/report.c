@@ -17,11 +17,12 @@ static struct node_name name_of(const struct leader *ld, unsigned rank)
     return node_name(ld->config.nodes, rank);
 }
 
-/* The end of one rank need not be that of a sub-instance which was up: others may go on. */
+/* The end of one rank need not be that of a sub-instance which was up, or of a grant whose ranks
+ * are in one: others may go on. */
 static bool is_its_own_affair(const struct job *job, const char *type)
 {
-    return job_is_instance(job) && job->ntasks > 1 && jsonutil_get(job->memo, "uri") &&
-           strcmp(type, "exec") == 0;
+    bool up = jsonutil_get(job->memo, "uri") || jsonutil_get(job->memo, "joined");
+    return job_is_instance(job) && job->ntasks > 1 && up && strcmp(type, "exec") == 0;
 }
 
 /* One entry of "ev": [ID, KIND, T, CONTEXT]. */

@@ -62,7 +62,7 @@ kept=$(inner submit sleep 2)
 hbatch cancel "$grant"
 capture inner job wait -v "$doomed"
 like "$err" "node-failure the parent" "a grant that is canceled ends what it has"
-ok "nothing of it is left" wait_until 10 sh -c '! pgrep -f "^sleep 3351"'
+ok "nothing of it is left" wait_until 10 no_strays '^sleep 3351 '
 ok "what ran elsewhere goes on" inner job wait "$kept"
 is "$(hosts)" vnode0 "its node is gone"
 
@@ -97,7 +97,7 @@ capture inner job wait -v "$all"
 like "$err" "node-failure" "a joined rank that is killed is lost, and jobs with it"
 ok "others go on" inner job wait "$alone"
 ok "and new ones run" inner run -N2 true
-ok "nothing is left on the lost node" wait_until 15 sh -c '! pgrep -f "^sleep 3352"'
+ok "nothing is left on the lost node" wait_until 15 no_strays '^sleep 3352 '
 ok "a node of its own is given back" shrink --nodes=vnode1
 like "$(hbatch resource list --json)" '"vnode1","cores":"0-1","gpus":"","free_cores":"0-1"' "and free in the parent, while the rest goes on"
 ok "it goes on" inner run true

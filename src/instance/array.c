@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/array.h"
 
-#include <errno.h>
 #include <string.h>
-#include "src/common/idset.h"
+#include "src/common/idranges.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
-
-/* N indices from FIRST on, each STEP after the one before; the first is at POSITION. */
-struct range {
-    unsigned first, step;
-    uint64_t position, n;
-};
 
 enum { WORDS = 64, WORD_BITS = 64, PIECE = WORDS * WORD_BITS };
 
@@ -26,14 +19,14 @@ static struct piece full;
 struct bits {
     struct piece **pieces;
     uint64_t size, set; /* bits in all; those that are set */
+    uint64_t low;       /* none before it is set */
 };
 
 struct array {
-    struct range *ranges;
-    size_t nranges;
+    struct idranges *ids;
     uint64_t count;
-    struct bits taken, over; /* what is over is taken, too */
-    uint64_t low;            /* there is no rest before it */
+    struct bits taken, over;          /* what is over is taken, too */
+    struct bits groups[ARRAY_GROUPS]; /* each one that is not taken is in one of them */
 };
 
 /* --- bits ---------------------------------------------------------------------------------- */
@@ -45,7 +38,7 @@ static size_t npieces(const struct bits *b)
 
 static void bits_init(struct bits *b, uint64_t size)
 {
-    b->size = size;
+    b->size = b->low = size;
     b->pieces = xcalloc(npieces(b), sizeof(struct piece *));
 }
 
@@ -126,6 +119,8 @@ static unsigned piece_fill(struct bits *b, size_t i, unsigned from, unsigned to,
 static uint64_t bits_fill(struct bits *b, uint64_t from, uint64_t to, bool value)
 {
     uint64_t changed = 0;
+    if (value && from < to)
+        b->low = MIN(b->low, from);
     for (uint64_t next; from < to; from = next) {
         size_t i = from / PIECE;
         next = MIN(to, (uint64_t)(i + 1) * PIECE);
@@ -135,65 +130,56 @@ static uint64_t bits_fill(struct bits *b, uint64_t from, uint64_t to, bool value
     return changed;
 }
 
-/* --- the index set ------------------------------------------------------------------------ */
-
-struct parse {
-    struct array *a;
-    uint64_t max;
-    size_t size; /* of a->ranges */
-};
-
-static struct range *add_range(struct parse *ps)
+/* The first bit at or behind FROM that is VALUE, or the size. */
+static uint64_t bits_next(const struct bits *b, uint64_t from, bool value)
 {
-    struct array *a = ps->a;
-    if (a->nranges == ps->size) {
-        ps->size = MAX(2 * ps->size, (size_t)4);
-        a->ranges = xrealloc(a->ranges, ps->size * sizeof(*a->ranges));
+    while (from < b->size) {
+        size_t i = from / PIECE;
+        if (uniform(b, i) && (b->pieces[i] == &full) != value) {
+            from = (uint64_t)(i + 1) * PIECE;
+            continue;
+        }
+        uint64_t word = word_at(b, i, from % PIECE / WORD_BITS);
+        word = (value ? word : ~word) >> from % WORD_BITS;
+        if (word)
+            return MIN(from + (unsigned)__builtin_ctzll(word), b->size);
+        from += WORD_BITS - from % WORD_BITS;
     }
-    return &a->ranges[a->nranges++];
+    return b->size;
 }
 
-static int on_range(unsigned lo, unsigned hi, void *arg)
+/* The first run of bits that are set, at or behind FROM and before END. */
+static struct array_run bits_run(const struct bits *b, uint64_t from, uint64_t end)
 {
-    struct parse *ps = arg;
-    struct array *a = ps->a;
-    uint64_t n = (uint64_t)hi - lo + 1;
-    struct range *last = a->nranges > 0 ? &a->ranges[a->nranges - 1] : NULL;
-    if (n > ps->max - a->count) { /* for the error, no matter how many more there are */
-        a->count += n;
-        return 1;
-    }
-    /* single indices at equal distances are one range, as others are */
-    if (last && n == 1 && last->n == 1)
-        last->step = lo - last->first;
-    if (last && n == 1 && lo == last->first + last->n * last->step)
-        last->n++;
-    else
-        *add_range(ps) =
-            (struct range){.first = lo, .step = 1, .position = a->count, .n = n};
-    a->count += n;
-    return 0;
+    if (!b->pieces)
+        return (struct array_run){0, 0};
+    uint64_t first = bits_next(b, MAX(from, b->low), true);
+    if (first >= end)
+        return (struct array_run){0, 0};
+    return (struct array_run){first, MIN(bits_next(b, first, false), end) - first};
 }
 
-struct array *array_create(const char *cc, uint64_t max, struct error *err)
+/* Bits of a group that had no element yet are made. */
+static struct bits *own_group(struct array *a, int group)
 {
-    struct array *a = xcalloc(1, sizeof(*a));
-    struct parse ps = {.a = a, .max = max};
-    int rc = idset_walk(cc, on_range, &ps, err);
-    if (rc > 0)
-        error_set(err, EINVAL,
-                  "'%.200s': has more than %llu elements; submit several smaller arrays",
-                  cc, (unsigned long long)max);
-    else if (rc == 0 && a->count == 0)
-        rc = error_set(err, EINVAL, "'%.200s': the set is empty", cc);
-    if (rc != 0) {
-        free(a->ranges);
-        free(a);
+    if (!a->groups[group].pieces)
+        bits_init(&a->groups[group], a->count);
+    return &a->groups[group];
+}
+
+/* --- the elements ------------------------------------------------------------------------ */
+
+struct array *array_create(const char *cc, int group, uint64_t max, struct error *err)
+{
+    struct idranges *ids = idranges_decode(cc, max, err);
+    if (!ids)
         return NULL;
-    }
-    a->ranges = xrealloc(a->ranges, a->nranges * sizeof(*a->ranges));
+    struct array *a = xcalloc(1, sizeof(*a));
+    a->ids = ids;
+    a->count = idranges_count(ids);
     bits_init(&a->taken, a->count);
     bits_init(&a->over, a->count);
+    bits_fill(own_group(a, group), 0, a->count, true);
     return a;
 }
 
@@ -203,7 +189,9 @@ void array_destroy(struct array *a)
         return;
     bits_fini(&a->taken);
     bits_fini(&a->over);
-    free(a->ranges);
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        bits_fini(&a->groups[g]);
+    idranges_destroy(a->ids);
     free(a);
 }
 
@@ -214,33 +202,12 @@ uint64_t array_count(const struct array *a)
 
 unsigned array_index(const struct array *a, uint64_t position)
 {
-    size_t low = 0, high = a->nranges;
-    while (high - low > 1) {
-        size_t mid = (low + high) / 2;
-        if (a->ranges[mid].position <= position)
-            low = mid;
-        else
-            high = mid;
-    }
-    const struct range *r = &a->ranges[low];
-    return r->first + (unsigned)(position - r->position) * r->step;
+    return idranges_nth(a->ids, position);
 }
 
 int64_t array_position(const struct array *a, uint64_t index)
 {
-    size_t low = 0, high = a->nranges;
-    while (high - low > 1) {
-        size_t mid = (low + high) / 2;
-        if (a->ranges[mid].first <= index)
-            low = mid;
-        else
-            high = mid;
-    }
-    const struct range *r = &a->ranges[low];
-    if (index < r->first || (index - r->first) % r->step)
-        return -1;
-    uint64_t i = (index - r->first) / r->step;
-    return i < r->n ? (int64_t)(r->position + i) : -1;
+    return idranges_position(a->ids, index);
 }
 
 /* --- questions ---------------------------------------------------------------------------- */
@@ -296,8 +263,6 @@ static uint64_t first_in(const struct array *a, int states, uint64_t from)
 
 struct array_run array_find(const struct array *a, int states, uint64_t from)
 {
-    if ((states & ARRAY_REST) && !(states & ~ARRAY_REST))
-        from = MAX(from, a->low);
     uint64_t first = first_in(a, states, from);
     uint64_t end = first_in(a, ~states & (ARRAY_LEFT | ARRAY_OVER), first);
     return (struct array_run){first, end - first};
@@ -321,51 +286,90 @@ int64_t array_find_below(const struct array *a, int states, uint64_t below)
     return -1;
 }
 
-/* The elements at FIRST to END (not included), in the form of RFC 22. */
-static void add_indices(const struct array *a, struct strbuf *b, uint64_t first,
-                        uint64_t end)
-{
-    while (first < end) {
-        unsigned lo = array_index(a, first), hi = lo;
-        while (++first < end && array_index(a, first) == hi + 1)
-            hi++;
-        strbuf_addf(b, hi > lo ? "%s%u-%u" : "%s%u", b->len ? "," : "", lo, hi);
-    }
-}
-
 char *array_encode(const struct array *a, int states, struct array_run run)
 {
     struct strbuf b = {0};
     uint64_t end = MIN(run.first + run.n, a->count);
     for (struct array_run r = array_find(a, states, run.first); r.n && r.first < end;
          r = array_find(a, states, r.first + r.n))
-        add_indices(a, &b, r.first, MIN(r.first + r.n, end));
+        idranges_encode(a->ids, r.first, MIN(r.first + r.n, end), &b);
     return strbuf_take(&b);
+}
+
+/* --- groups ------------------------------------------------------------------------------- */
+
+int array_group(const struct array *a, uint64_t position)
+{
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (a->groups[g].set > 0 && bits_get(&a->groups[g], position))
+            return g;
+    return -1;
+}
+
+uint64_t array_group_number(const struct array *a, int group)
+{
+    return a->groups[group].set;
+}
+
+struct array_run array_group_find(const struct array *a, int group, uint64_t from)
+{
+    return bits_run(&a->groups[group], from, a->count);
+}
+
+/* Move what FROM has of RUN to the bits TO. */
+static uint64_t move(struct bits *from, struct bits *to, struct array_run run)
+{
+    uint64_t n = 0, end = MIN(run.first + run.n, from->size);
+    for (struct array_run r; (r = bits_run(from, run.first, end)).n;) {
+        bits_fill(from, r.first, r.first + r.n, false);
+        n += bits_fill(to, r.first, r.first + r.n, true);
+        run.first = r.first + r.n;
+    }
+    return n;
+}
+
+uint64_t array_move(struct array *a, struct array_run run, int group)
+{
+    uint64_t n = 0;
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (g != group && a->groups[g].set > 0)
+            n += move(&a->groups[g], own_group(a, group), run);
+    return n;
 }
 
 /* --- steps -------------------------------------------------------------------------------- */
 
-struct array_run array_take_next(struct array *a, uint64_t max)
+struct array_run array_take_next(struct array *a, int group, uint64_t max)
 {
-    struct array_run r = array_find(a, ARRAY_REST, 0);
+    struct bits *b = &a->groups[group];
+    struct array_run r = bits_run(b, 0, a->count);
     r.n = MIN(r.n, max);
+    if (r.n == 0)
+        return r;
+    bits_fill(b, r.first, r.first + r.n, false);
     bits_fill(&a->taken, r.first, r.first + r.n, true);
-    a->low = r.first + r.n;
+    b->low = r.first + r.n;
     return r;
 }
 
-bool array_take(struct array *a, uint64_t position)
+int array_take(struct array *a, uint64_t position)
 {
-    return bits_fill(&a->taken, position, position + 1, true) > 0;
+    int group = array_group(a, position);
+    if (group >= 0) {
+        bits_fill(&a->groups[group], position, position + 1, false);
+        bits_fill(&a->taken, position, position + 1, true);
+    }
+    return group;
 }
 
-uint64_t array_put_back(struct array *a, struct array_run run)
+uint64_t array_put_back(struct array *a, struct array_run run, int group)
 {
     uint64_t n = 0, end = MIN(run.first + run.n, a->count);
     for (struct array_run r = array_find(a, ARRAY_TAKEN, run.first); r.n && r.first < end;
          r = array_find(a, ARRAY_TAKEN, r.first + r.n)) {
-        n += bits_fill(&a->taken, r.first, MIN(r.first + r.n, end), false);
-        a->low = MIN(a->low, r.first);
+        uint64_t to = MIN(r.first + r.n, end);
+        bits_fill(&a->taken, r.first, to, false);
+        n += bits_fill(own_group(a, group), r.first, to, true);
     }
     return n;
 }
@@ -373,6 +377,9 @@ uint64_t array_put_back(struct array *a, struct array_run run)
 uint64_t array_end(struct array *a, struct array_run run)
 {
     uint64_t end = MIN(run.first + run.n, a->count);
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (a->groups[g].set > 0)
+            bits_fill(&a->groups[g], run.first, end, false);
     bits_fill(&a->taken, run.first, end, true);
     return bits_fill(&a->over, run.first, end, true);
 }

@@ -13,7 +13,7 @@ static const struct array_run all = {0, MAX_ELEMENTS};
 static struct array *make(const char *cc)
 {
     struct error err;
-    struct array *a = array_create(cc, MAX_ELEMENTS, &err);
+    struct array *a = array_create(cc, 1, MAX_ELEMENTS, &err);
     ck_assert_msg(a != NULL, "%s: %s", cc, err.text);
     return a;
 }
@@ -48,15 +48,15 @@ START_TEST(indices)
         ck_assert_uint_eq(array_count(a), table[i].count);
         uint64_t at = 0;
         unsigned id;
+        bool ok = true; /* ck_assert takes its time */
         hwloc_bitmap_foreach_begin(id, set)
         {
-            ck_assert_uint_eq(array_index(a, at), id);
-            ck_assert_int_eq(array_position(a, id), (int64_t)at);
-            if (!hwloc_bitmap_isset(set, id + 1))
-                ck_assert_int_eq(array_position(a, id + 1), -1);
+            ok &= array_index(a, at) == id && array_position(a, id) == (int64_t)at &&
+                  (hwloc_bitmap_isset(set, id + 1) || array_position(a, id + 1) == -1);
             at++;
         }
         hwloc_bitmap_foreach_end();
+        ck_assert(ok);
         ck_assert_uint_eq(at, table[i].count);
         ck_assert_int_eq(array_position(a, UINT64_MAX), -1);
         cleanup_free char *text = idset_encode(set, 0);
@@ -70,19 +70,20 @@ END_TEST
 START_TEST(the_life_of_an_array)
 {
     struct array *a = make("10-19,30");
-    struct array_run r = array_take_next(a, 3);
+    struct array_run r = array_take_next(a, 1, 3);
     ck_assert(r.first == 0 && r.n == 3);
-    ck_assert(array_take(a, 5) && !array_take(a, 5) && !array_take(a, 0));
-    r = array_take_next(a, 100); /* as far as its neighbours go */
+    ck_assert(array_take(a, 5) == 1 && array_take(a, 5) == -1 && array_take(a, 0) == -1);
+    r = array_take_next(a, 1, 100); /* as far as its neighbours go */
     ck_assert(r.first == 3 && r.n == 2);
     is_encoded(a, ARRAY_TAKEN, "10-15");
     ck_assert_uint_eq(array_end_one(a, 1), 1);
     ck_assert_uint_eq(array_end_one(a, 1), 0);
-    ck_assert_uint_eq(array_put_back(a, (struct array_run){0, 3}), 2); /* over is over */
+    ck_assert_uint_eq(array_put_back(a, (struct array_run){0, 3}, 1),
+                      2); /* over is over */
     is_encoded(a, ARRAY_REST, "10,12,16-19,30");
-    r = array_take_next(a, 100);
+    r = array_take_next(a, 1, 100);
     ck_assert(r.first == 0 && r.n == 1);
-    r = array_take_next(a, 100);
+    r = array_take_next(a, 1, 100);
     ck_assert(r.first == 2 && r.n == 1);
     ck_assert_uint_eq(array_end(a, (struct array_run){4, 4}), 4); /* a cancel */
     is_encoded(a, ARRAY_OVER, "11,14-17");
@@ -93,7 +94,7 @@ START_TEST(the_life_of_an_array)
     ck_assert_int_eq(array_find_below(a, ARRAY_REST, 8), -1);
     ck_assert_uint_eq(array_end(a, (struct array_run){0, 1000}), 6);
     ck_assert_uint_eq(array_number(a, ARRAY_LEFT), 0);
-    ck_assert_uint_eq(array_take_next(a, 5).n, 0);
+    ck_assert_uint_eq(array_take_next(a, 1, 5).n, 0);
     ck_assert_uint_eq(array_find(a, ARRAY_LEFT, 0).n, 0);
     array_destroy(a);
 }
@@ -110,7 +111,7 @@ static uint64_t dice(uint64_t n)
 }
 
 struct model {
-    unsigned char *state;
+    unsigned char *state, *group; /* group: of those in the rest */
     uint64_t n;
 };
 
@@ -131,39 +132,98 @@ static uint64_t change(struct model *m, struct array_run r, int from, int to)
     return n;
 }
 
+static void set_group(struct model *m, struct array_run r, int group)
+{
+    for (uint64_t i = r.first; i < MIN(r.first + r.n, m->n); i++)
+        m->group[i] = (unsigned char)group;
+}
+
+static bool is_in(const struct model *m, uint64_t i, int group)
+{
+    return m->state[i] == ARRAY_REST && m->group[i] == group;
+}
+
+static void take_next(struct array *a, struct model *m, uint64_t max)
+{
+    int g = (int)dice(4);
+    struct array_run got = array_take_next(a, g, max);
+    bool ok = got.n <= max;
+    for (uint64_t i = 0; i < (got.n ? got.first : m->n); i++)
+        ok &= !is_in(m, i, g);
+    for (uint64_t i = 0; i < got.n; i++)
+        ok &= is_in(m, got.first + i, g);
+    ck_assert(ok);
+    if (got.n && got.n < max && got.first + got.n < m->n)
+        ck_assert(!is_in(m, got.first + got.n, g));
+    change(m, got, ARRAY_REST, ARRAY_TAKEN);
+}
+
+static void put_back(struct array *a, struct model *m, struct array_run r)
+{
+    int g = (int)dice(4);
+    for (uint64_t i = r.first; i < MIN(r.first + r.n, m->n); i++)
+        if (m->state[i] == ARRAY_TAKEN)
+            m->group[i] = (unsigned char)g;
+    ck_assert_uint_eq(array_put_back(a, r, g), change(m, r, ARRAY_TAKEN, ARRAY_REST));
+}
+
+static void move(struct array *a, struct model *m, struct array_run r)
+{
+    int g = (int)dice(4);
+    uint64_t n = 0;
+    for (uint64_t i = r.first; i < MIN(r.first + r.n, m->n); i++)
+        n += m->state[i] == ARRAY_REST && m->group[i] != g;
+    ck_assert_uint_eq(array_move(a, r, g), n);
+    set_group(m, r, g);
+}
+
 static void step(struct array *a, struct model *m)
 {
-    struct array_run r = some_run(m->n), got;
-    switch (dice(6)) {
+    struct array_run r = some_run(m->n);
+    switch (dice(7)) {
     case 0:
     case 1:
-        got = array_take_next(a, r.n);
-        for (uint64_t i = 0; i < (got.n ? got.first : m->n); i++)
-            ck_assert_int_ne(m->state[i], ARRAY_REST);
-        ck_assert(got.n <= r.n);
-        if (got.n && got.n < r.n && got.first + got.n < m->n)
-            ck_assert_int_ne(m->state[got.first + got.n], ARRAY_REST);
-        ck_assert_uint_eq(change(m, got, ARRAY_REST, ARRAY_TAKEN), got.n);
+        take_next(a, m, r.n);
         break;
     case 2:
-        ck_assert_int_eq(array_take(a, r.first), m->state[r.first] == ARRAY_REST);
+        ck_assert_int_eq(array_take(a, r.first),
+                         m->state[r.first] == ARRAY_REST ? m->group[r.first] : -1);
         change(m, (struct array_run){r.first, 1}, ARRAY_REST, ARRAY_TAKEN);
         break;
     case 3:
-        ck_assert_uint_eq(array_put_back(a, r), change(m, r, ARRAY_TAKEN, ARRAY_REST));
+        put_back(a, m, r);
         break;
     case 4:
-        r.n = MIN(r.n, 1 + dice(m->n)); /* or all would be over soon */
-        if (dice(4))
-            r.n = 1;
+        r.n = dice(4) ? 1 : MIN(r.n, 1 + dice(m->n)); /* or all would be over soon */
         ck_assert_uint_eq(array_end(a, r), change(m, r, ARRAY_LEFT, ARRAY_OVER));
+        break;
+    case 5:
+        move(a, m, r);
         break;
     default:
         for (int k = 0; k < 8; k++) {
             uint64_t at = dice(m->n);
             ck_assert_int_eq(array_state(a, at), (int)m->state[at]);
+            ck_assert_int_eq(array_group(a, at),
+                             m->state[at] == ARRAY_REST ? m->group[at] : -1);
         }
     }
+}
+
+static void compare_group(const struct array *a, const struct model *m, int g)
+{
+    uint64_t n = 0, from = dice(m->n), at = from;
+    for (uint64_t i = 0; i < m->n; i++)
+        n += is_in(m, i, g);
+    ck_assert_uint_eq(array_group_number(a, g), n);
+    while (at < m->n && !is_in(m, at, g))
+        at++;
+    struct array_run r = array_group_find(a, g, from);
+    if (r.n)
+        ck_assert_uint_eq(r.first, at);
+    while (at < m->n && is_in(m, at, g))
+        at++, r.n--;
+    ck_assert_uint_eq(r.n, 0);
 }
 
 static void compare(const struct array *a, const struct model *m)
@@ -171,6 +231,8 @@ static void compare(const struct array *a, const struct model *m)
     uint64_t number[8] = {0};
     for (uint64_t i = 0; i < m->n; i++)
         number[m->state[i]]++;
+    for (int g = 0; g < 4; g++)
+        compare_group(a, m, g);
     for (int states = 1; states < 8; states++) {
         ck_assert_uint_eq(array_number(a, states),
                           (states & ARRAY_REST ? number[ARRAY_REST] : 0) +
@@ -203,13 +265,16 @@ START_TEST(random_steps)
             struct array *a = make(sets[i]);
             struct model m = {.n = array_count(a)};
             m.state = xmalloc(m.n);
+            m.group = xmalloc(m.n);
             memset(m.state, ARRAY_REST, m.n);
+            memset(m.group, 1, m.n);
             for (int k = 0; k < 400; k++) {
                 step(a, &m);
                 if (k % 4 == 0)
                     compare(a, &m);
             }
             free(m.state);
+            free(m.group);
             array_destroy(a);
         }
 }
@@ -239,7 +304,7 @@ START_TEST(refuses)
     };
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         struct error err = {0};
-        ck_assert_ptr_null(array_create(table[i].cc, MAX_ELEMENTS, &err));
+        ck_assert_ptr_null(array_create(table[i].cc, 0, MAX_ELEMENTS, &err));
         ck_error_names(err, table[i].names);
     }
 }

@@ -243,6 +243,13 @@ tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_array
+endif
+tests_unit_t_array_SOURCES = tests/unit/t_array.c src/instance/array.c
+tests_unit_t_array_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_array_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_keys
 endif
 tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c

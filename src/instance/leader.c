@@ -17,6 +17,8 @@
 /* s after that: an executor that has not ended a job by then never will */
 #define END_LATE 10.0
 
+#define STORE_TRY_S 0.05 /* between two tries to write to a store that fails */
+
 enum {
     FLUSH_MS = 50,      /* ends of jobs are committed within this time */
     FLUSH_CALLS = 4096, /* or when there are so many */
@@ -126,10 +128,13 @@ static bool flush(struct leader *ld)
     }
     ld->flush_due = false;
     uv_timer_stop(&ld->flush_timer);
+    ld->store_tried = time_mono();
     if (commit(ld, &err) < 0) {
         if (!ld->store_fails)
             log_error("%s; no job starts until then", err.text);
         ld->store_fails = true;
+        ld->store_error = err;
+        replies_refuse(ld, &err);
         uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_RETRY_MS, 0);
         return false;
     }
@@ -156,6 +161,16 @@ static bool is_quiet(const struct leader *ld)
         if (!manager_keeps(ld, job))
             return false;
     return true;
+}
+
+bool leader_store_works(struct leader *ld)
+{
+    if (!ld->store_fails)
+        return true;
+    if (time_mono() - ld->store_tried < STORE_TRY_S)
+        return false;
+    ld->flush_due = true;
+    return flush(ld);
 }
 
 /* The work of a turn, in an order that keeps promises: nothing is said to be accepted, and

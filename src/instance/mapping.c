@@ -20,9 +20,9 @@ static unsigned spread_tasks(const struct job *job, unsigned *ntasks)
     unsigned n = (unsigned)job->pl->rset->nnodes, total = 0;
     bool one_per_node = mapping_one_per_node(job->sub->spec);
     for (unsigned i = 0; i < n; i++) {
-        ntasks[i] = one_per_node     ? 1
-                    : shape->ntasks   ? shape->ntasks / n + (i < shape->ntasks % n)
-                                      : job->pl->nslots[i] * shape->tasks_per_slot;
+        ntasks[i] = one_per_node    ? 1
+                    : shape->ntasks ? shape->ntasks / n + (i < shape->ntasks % n)
+                                    : job->pl->nslots[i] * shape->tasks_per_slot;
         total += ntasks[i];
     }
     return total;

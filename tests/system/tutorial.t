@@ -5,11 +5,10 @@
 . "${0%/*}/../system/lib.sh"
 need python3 python3 mpicc.openmpi libopenmpi-dev mpirun openmpi-bin
 inside --test-nodes=2 --test-topology="core:8 pu:1"
-export HBATCH_F58_FORCE_ASCII=1
 cp "$srcdir"/examples/tutorial/* .
 NAP=0.3
 
-field() { hbatch jobs -ano "{$2}" "$1"; }
+as_shown() { hbatch jobs -ano "$2" "$1"; }
 ends() { timeout 30 hbatch job wait "$1"; }
 sorted() { sed 's/ on [^ ,]*,/ here,/; s/ on [^ ]* woke/ woke/' "$1" | sort; }
 
@@ -33,10 +32,10 @@ directives=$out
 ok "flux.sh" hbatch batch flux.sh
 ok "simple.sh ends" ends "$simple"
 is "$(sorted "hbatch-$simple.out" | sed '/:.*:/d')" "$hello" "its output"
-is "$(field "$simple" '{name} {ntasks} {nnodes}' | tr -d '{}')" "simple.sh 4 2" "what it was shown as"
+is "$(as_shown "$simple" '{name} {ntasks} {nnodes}')" "simple.sh 4 2" "what it was shown as"
 ok "directives.sh ends" ends "$directives"
 like "$(cat directives.out)" "free +2 +4 +0 vnode.0-1..*job complete" "its output"
-is "$(field "$directives" '{name} {duration!F}' | tr -d '{}')" "directives 10m" "its name and time limit"
+is "$(as_shown "$directives" '{name} {duration!F}')" "directives 10m" "its name and time limit"
 ok "flux.sh ends" ends last
 is "$(cat flux.out | xargs)" "hello hello hello hello" "its output"
 

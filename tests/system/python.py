@@ -741,12 +741,6 @@ class Loss:
                 ex.submit(["true"])
             ex.shutdown()
             inst.close()
-
-            async def main():
-                with raises(hbatch.ConnectError):
-                    hbatch.aio.AsyncInstance(uri)
-
-            asyncio.run(main())
         finally:
             end_instance(p)
 

@@ -145,6 +145,13 @@ tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_easy
+endif
+tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
+tests_unit_t_easy_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_easy_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
 UNIT += tests/unit/t_sched
 endif
 tests_unit_t_sched_SOURCES = tests/unit/t_sched.c

@@ -28,7 +28,9 @@ enum {
     LIMIT,
     LAUNCHER,
     FOREIGN,
-    PROPERTY
+    PROPERTY,
+    POLICY,
+    QUEUE_DEPTH
 };
 
 static const struct opt opts[] = {
@@ -38,6 +40,9 @@ static const struct opt opts[] = {
     {PROPERTY, 0, "property", "NAME[:HOSTS]",
      "Give these nodes (default: all) a property that jobs may ask for (may be "
      "repeated)"},
+    {POLICY, 0, "policy", "NAME",
+     "Scheduling policy: fcfs (which is the default) or easy"},
+    {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
     {URI_FILE, 0, "uri-file", "FILE", "Write the instance's URI to FILE"},
     {FOREIGN, 0, "foreign", "NAME",
      "The allocation to use: slurm, lsf, pbs, sge, none (default: the one it is in)"},
@@ -244,6 +249,12 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case PROPERTY:
             add_property(s, p.value);
+            break;
+        case POLICY:
+            words_add(&s->properties, "--policy=%s", p.value);
+            break;
+        case QUEUE_DEPTH:
+            words_add(&s->properties, "--queue-depth=%s", p.value);
             break;
         case FOREIGN:
             c->foreign.kind = p.value;

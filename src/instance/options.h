@@ -19,7 +19,7 @@ struct options {
     char *join;       /* the address of an instance that this rank is to join, or NULL */
     double
         idle_return; /* s; nodes that are idle for that long are given back; 0: never */
-    const char *policy; /* scheduling policy */
+    const char *policy; /* scheduling policy (src/sched/setup.h) */
     unsigned gpus;      /* GPUs of a virtual node */
     bool isvirtual;     /* several ranks on one machine are nodes of their own */
     bool verbose;

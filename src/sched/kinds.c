@@ -58,7 +58,7 @@ static bool same(const struct pool_request *a, const struct pool_request *b)
            a->constraint == b->constraint;
 }
 
-static struct kind **link_to(const struct kinds *ks, uint64_t hash)
+static struct sched_kind **link_to(const struct kinds *ks, uint64_t hash)
 {
     return &ks->table[hash & (ks->size - 1)];
 }
@@ -67,37 +67,37 @@ static void grow(struct kinds *ks)
 {
     free(ks->table);
     ks->size = MAX(2 * ks->size, (size_t)64);
-    ks->table = xcalloc(ks->size, sizeof(struct kind *));
+    ks->table = xcalloc(ks->size, sizeof(struct sched_kind *));
     for (size_t i = 0; i < ks->n; i++) {
-        struct kind *k = ks->list[i], **link = link_to(ks, k->hash);
+        struct sched_kind *k = ks->list[i], **link = link_to(ks, k->hash);
         k->chain = *link;
         *link = k;
     }
 }
 
-static struct kind *get(struct kinds *ks, const struct pool_request *req)
+static struct sched_kind *get(struct kinds *ks, const struct pool_request *req)
 {
     uint64_t hash = hash_of(req);
-    for (struct kind *k = *link_to(ks, hash); k; k = k->chain)
+    for (struct sched_kind *k = *link_to(ks, hash); k; k = k->chain)
         if (k->hash == hash && same(&k->req, req))
             return k;
     if (ks->n == ks->size)
         grow(ks);
     if (ks->n == ks->room) {
         ks->room = MAX(2 * ks->room, (size_t)64);
-        ks->list = xrealloc(ks->list, ks->room * sizeof(struct kind *));
+        ks->list = xrealloc(ks->list, ks->room * sizeof(struct sched_kind *));
     }
-    struct kind *k = xcalloc(1, sizeof(*k)), **link = link_to(ks, hash);
-    *k = (struct kind){.req = *req, .hash = hash, .chain = *link, .slot = ks->n};
+    struct sched_kind *k = xcalloc(1, sizeof(*k)), **link = link_to(ks, hash);
+    *k = (struct sched_kind){.req = *req, .hash = hash, .chain = *link, .slot = ks->n};
     k->jobs = (struct tree){.before = before, .update = summarize};
     *link = k;
     ks->list[ks->n++] = k;
     return k;
 }
 
-static void drop(struct kinds *ks, struct kind *k)
+static void drop(struct kinds *ks, struct sched_kind *k)
 {
-    struct kind **link = link_to(ks, k->hash);
+    struct sched_kind **link = link_to(ks, k->hash);
     while (*link != k)
         link = &(*link)->chain;
     *link = k->chain;
@@ -134,7 +134,7 @@ void kinds_insert(struct kinds *ks, struct sched_job *job)
 
 void kinds_remove(struct kinds *ks, struct sched_job *job)
 {
-    struct kind *k = take(job->kind);
+    struct sched_kind *k = take(job->kind);
     tree_remove(&k->jobs, &job->in_kind);
     if (!k->jobs.root)
         drop(ks, k);
@@ -149,7 +149,7 @@ void kinds_hold(struct kinds *ks)
 void kinds_release(struct kinds *ks)
 {
     ks->held = false;
-    for (struct kind *k; (k = ks->freed);) {
+    for (struct sched_kind *k; (k = ks->freed);) {
         ks->freed = k->chain;
         free(k);
     }
@@ -180,7 +180,7 @@ static struct sched_job *search(struct tree_node *n, const struct mark *m, doubl
     return found ? found : search(n->right, m, limit);
 }
 
-struct sched_job *kind_next(const struct kind *k, uint64_t priority, uint64_t id,
+struct sched_job *kind_next(const struct sched_kind *k, uint64_t priority, uint64_t id,
                             double limit)
 {
     const struct mark m = {priority, id};

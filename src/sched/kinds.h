@@ -9,13 +9,13 @@
 
 #include "src/sched/sched.h"
 
-struct kind {
+struct sched_kind {
     struct pool_request req;
     struct tree jobs; /* in the queue's order */
     uint64_t hash;
-    struct kind *chain; /* next of the same hash */
-    size_t slot;        /* where kinds->list has it */
-    bool gone;          /* has no jobs, and is freed when it is not held */
+    struct sched_kind *chain; /* next of the same hash */
+    size_t slot;              /* where kinds->list has it */
+    bool gone;                /* has no jobs, and is freed when it is not held */
     /* the policy's; zero in a new one */
     struct sched_job *candidate;
     uint64_t full;    /* found no place at this state of the pool */
@@ -23,12 +23,12 @@ struct kind {
 };
 
 struct kinds {
-    struct kind **list; /* [n] in no order */
+    struct sched_kind **list; /* [n] in no order */
     size_t n, room;
-    struct kind **table;
+    struct sched_kind **table;
     size_t size;
-    bool held;          /* no kind is freed now */
-    struct kind *freed; /* those that are to be, by chain */
+    bool held;                /* no kind is freed now */
+    struct sched_kind *freed; /* those that are to be, by chain */
 };
 
 void kinds_init(struct kinds *ks);
@@ -42,7 +42,7 @@ void kinds_release(struct kinds *ks);
 
 /* The first job of KIND in order, not before what PRIORITY and ID say, whose duration is at most
  * LIMIT (0, which is unlimited, counts as INFINITY); held ones are not shown. */
-struct sched_job *kind_next(const struct kind *k, uint64_t priority, uint64_t id,
+struct sched_job *kind_next(const struct sched_kind *k, uint64_t priority, uint64_t id,
                             double limit);
 
 #endif

@@ -9,5 +9,6 @@ src_sched_libsched_la_SOURCES = \
 	src/sched/kinds.c src/sched/kinds.h \
 	src/sched/book.c src/sched/book.h \
 	src/sched/sched.c src/sched/sched.h \
+	src/sched/setup.c src/sched/setup.h \
 	src/sched/policy.h src/sched/policy_fcfs.c src/sched/policy_easy.c
 src_sched_libsched_la_LIBADD = src/job/libjob.la src/common/libcommon.la -lm

@@ -49,7 +49,7 @@ struct easy {
     unsigned moves;
     bool again; /* the queue has changed in the middle of a pass */
 
-    struct kind **heap; /* by candidate */
+    struct sched_kind **heap; /* by candidate */
     size_t nheap, heap_room;
     struct candidate *choice;
     size_t choice_room;
@@ -308,7 +308,7 @@ static void heap_down(struct easy *e, size_t i)
             k++;
         if (k >= e->nheap || !queue_before(e->heap[k]->candidate, e->heap[i]->candidate))
             return;
-        struct kind *kind = e->heap[i];
+        struct sched_kind *kind = e->heap[i];
         e->heap[i] = e->heap[k];
         e->heap[k] = kind;
         i = k;
@@ -316,7 +316,7 @@ static void heap_down(struct easy *e, size_t i)
 }
 
 /* The longest that a job of the kind may be. */
-static double limit_of(const struct easy *e, const struct kind *k, double now)
+static double limit_of(const struct easy *e, const struct sched_kind *k, double now)
 {
     return k->refused == e->state ? fmin(e->shadow - now, DBL_MAX) : INFINITY;
 }
@@ -326,11 +326,11 @@ static void make_heap(struct sched *s, struct easy *e, double now)
     const struct kinds *ks = sched_kinds(s);
     if (e->heap_room < ks->n) {
         e->heap_room = 2 * ks->n;
-        e->heap = xrealloc(e->heap, e->heap_room * sizeof(struct kind *));
+        e->heap = xrealloc(e->heap, e->heap_room * sizeof(struct sched_kind *));
     }
     e->nheap = 0;
     for (size_t i = 0; i < ks->n; i++) {
-        struct kind *k = ks->list[i];
+        struct sched_kind *k = ks->list[i];
         if (k->full == e->gains + 1)
             continue;
         k->candidate = kind_next(k, UINT64_MAX, 0, limit_of(e, k, now));
@@ -344,7 +344,7 @@ static void make_heap(struct sched *s, struct easy *e, double now)
 /* The kind at the top of the heap goes on with the next job from MARK on, or leaves it. */
 static void heap_step(struct easy *e, double now, uint64_t priority, uint64_t id)
 {
-    struct kind *k = e->heap[0];
+    struct sched_kind *k = e->heap[0];
     k->candidate = k->gone ? NULL : kind_next(k, priority, id, limit_of(e, k, now));
     if (!k->candidate)
         e->heap[0] = e->heap[--e->nheap];
@@ -394,7 +394,7 @@ static struct placement *place_long(struct sched *s, struct easy *e,
  * head. */
 static bool try_one(struct sched *s, struct easy *e, struct sched_job *head, double now)
 {
-    struct kind *k = e->heap[0];
+    struct sched_kind *k = e->heap[0];
     struct sched_job *job = k->candidate;
     uint64_t priority = job->priority, id = job->id;
     size_t n;
@@ -472,7 +472,9 @@ static void easy_pass(struct sched *s, double now)
 static double easy_estimate(struct sched *s, const struct sched_job *job)
 {
     const struct easy *e = *sched_priv(s);
-    return job->ticket == e->head && !e->hopeless && isfinite(e->shadow) ? e->shadow : 0;
+    if (job->ticket != e->head)
+        return 0;
+    return e->hopeless ? INFINITY : e->shadow;
 }
 
 const struct sched_policy policy_easy = {

@@ -181,7 +181,7 @@ void sched_set_depth(struct sched *s, size_t depth)
 double sched_estimate(struct sched *s, const struct sched_job *job)
 {
     return s->policy->estimate && job->queued == IN_QUEUE ? s->policy->estimate(s, job)
-                                                          : 0;
+                                                          : INFINITY;
 }
 
 static struct sched_job *unless_held(struct sched_job *job)

@@ -22,7 +22,7 @@
 
 struct sched;
 struct book;
-struct kind;
+struct sched_kind;
 struct kinds;
 
 /* A job as the scheduler knows it. The owner allocates it inside its own job (container_of),
@@ -40,7 +40,7 @@ struct sched_job {
     struct tree_node in_queue, in_kind;
     size_t size;     /* of the part of the queue below it */
     double shortest; /* duration in the part of its kind below it */
-    struct kind *kind;
+    struct sched_kind *kind;
     int queued; /* 0: no; or which of the scheduler's queues it is in */
     uint64_t
         ticket; /* which sched_add it was: tells a job from a later one in its place */
@@ -58,8 +58,7 @@ struct sched_policy {
     void (*ended)(struct sched *s, const struct rset *r);
     /* Start what can start at NOW: for each, pool_alloc and sched_start. */
     void (*pass)(struct sched *s, double now);
-    /* When JOB, which waits, starts at the latest if all that runs ends in time; 0: that is not planned.
-     * May be NULL. */
+    /* sched_estimate; may be NULL. */
     double (*estimate)(struct sched *s, const struct sched_job *job);
 };
 
@@ -103,7 +102,8 @@ void sched_adopt(struct sched *s, const struct rset *r, double end);
 /* Policies that plan look at the first DEPTH entries of the queue only (an array is one); 0: at all. */
 void sched_set_depth(struct sched *s, size_t depth);
 
-/* When a waiting job will start at the latest by the last pass's plan; 0: the policy has no plan for it. */
+/* When a waiting job starts by the last pass's plan, if all that runs and goes before it takes its time;
+ * INFINITY: nobody knows; 0: that is not planned, as others go before it. */
 double sched_estimate(struct sched *s, const struct sched_job *job);
 
 /* Start what can be started at time NOW (seconds). Return the number started. Costs next to

@@ -122,7 +122,7 @@ static void update_views(struct sched *s, struct easy *e)
     bool all;
     const size_t *nodes = pool_changes(p, &n, &all);
     const unsigned *ranks = book_changes(sched_book(s), &nranks);
-    if (all) {
+    if (all || !e->at) {
         make_views(s, e);
         return;
     }

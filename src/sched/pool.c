@@ -139,7 +139,6 @@ void pool_destroy(struct pool *p)
     hwloc_bitmap_free(p->work->cores);
     hwloc_bitmap_free(p->work->gpus);
     free(p->work->found);
-    free(p->work->slots);
     free(p->work->levels);
     free(p->work->changed);
     free(p->work->is_changed);

@@ -181,21 +181,22 @@ static void *room_for(void *p, size_t *room, size_t n, size_t size)
 }
 
 /* Slots over several nodes: the roomiest first, until the rest fits one.  Looks at each node
- * once to count how many have how many slots, which says how many nodes are taken of each
+ * that takes one once, to count how many have how many slots, which says how many nodes are taken of each
  * size; then takes these in rank order. */
 static bool search_slots_wide(const struct query *q)
 {
     struct pool_work *w = q->p->work;
-    size_t n = q->p->nnodes;
     unsigned most = 0, left = q->slots;
     uint64_t total = 0;
-    w->slots = room_for(w->slots, &w->slots_room, n, sizeof(*w->slots));
-    for (size_t i = 0; i < n; i++) {
+    w->nfound = 0;
+    for (size_t i = 0; (i = next_node(q, i, 1)) != POOL_INDEX_NONE; i++) {
         unsigned k = slots_of(q, capacity(q, i));
-        w->slots[i] = k > 0 && matches(q, i) ? k : 0;
-        most = MAX(most, w->slots[i]);
-        total += w->slots[i];
+        found_add(w, i, k);
+        most = MAX(most, k);
+        total += k;
     }
+    size_t n = w->nfound;
+    w->nfound = 0;
     if (total < left)
         return false;
 
@@ -203,7 +204,7 @@ static bool search_slots_wide(const struct query *q)
         room_for(w->levels, &w->levels_room, (size_t)most + 1, sizeof(*w->levels));
     memset(w->levels, 0, ((size_t)most + 1) * sizeof(*w->levels));
     for (size_t i = 0; i < n; i++)
-        w->levels[w->slots[i]]++;
+        w->levels[w->found[i].nslots]++;
     /* From here on, levels[k] is how many nodes of k slots are taken whole. */
     bool rest = false; /* the last node, which takes what is left */
     for (unsigned k = most; k > 0; k--) {
@@ -213,14 +214,14 @@ static bool search_slots_wide(const struct query *q)
         rest = rest || whole < have;
     }
 
-    for (size_t i = 0; i < n; i++) {
-        unsigned k = w->slots[i];
-        if (k > 0 && w->levels[k] > 0) {
-            w->levels[k]--;
-            found_add(w, i, k);
-        } else if (rest && k >= left) {
+    for (size_t i = 0; i < n; i++) { /* those taken are moved to the front */
+        struct pool_spot s = w->found[i];
+        if (w->levels[s.nslots] > 0) {
+            w->levels[s.nslots]--;
+            w->found[w->nfound++] = s;
+        } else if (rest && s.nslots >= left) {
             rest = false;
-            found_add(w, i, left);
+            w->found[w->nfound++] = (struct pool_spot){s.node, left};
         }
     }
     return true;

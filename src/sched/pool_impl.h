@@ -44,8 +44,6 @@ struct pool_work {
     bool stale;              /* nodes came or went: the indexes must be made anew */
     struct pool_spot *found; /* what pool_search found, ascending nodes */
     size_t nfound, found_room;
-    unsigned *slots; /* of each node, in a search over several of them */
-    size_t slots_room;
     unsigned *levels; /* how many nodes have so many slots */
     size_t levels_room;
     hwloc_bitmap_t cores, gpus; /* picked on one node */

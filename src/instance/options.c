@@ -169,7 +169,7 @@ static void set_policy(struct options *o, const char *depth)
     if (depth) /* kept as long as the process lives */
         o->policy = xasprintf("%s,depth=%s", o->policy, depth);
     if (sched_setup_parse(&setup, o->policy, &err) < 0)
-        log_exit(1, "--policy: %s", err.text);
+        log_exit(1, "--policy=%s: %s", o->policy, err.text);
 }
 
 void options_parse(struct options *o, int argc, char **argv)

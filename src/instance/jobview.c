@@ -82,7 +82,7 @@ static const char *why_pending(const struct job *job, double left, struct sched 
                                char *text, size_t size)
 {
     struct tm tm;
-    if (job->state != JOB_SCHED)
+    if (job->state != JOB_SCHED || job->reason)
         return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";

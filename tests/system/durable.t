@@ -166,7 +166,8 @@ class Burst(threading.Thread):
         return ids[0] if ids else None
 
     def run(self):
-        while not self.over:
+        before = len(self.accepted)
+        while not self.over and len(self.accepted) < before + 150:
             kind = self.rng.choice(["array", "once", "again", "after"])
             if kind == "array":
                 self.submit("array", "-n1", "--cc=1-%d" % self.rng.choice([3, 10, 30]), script)

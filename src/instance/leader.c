@@ -75,6 +75,7 @@ static void expire(struct leader *ld, double now)
     }
     if (!ld->expired || (!first && now < ld->config.expiration + ld->end_grace + 1))
         return;
+    elements_end_all(ld, JOB_PENDING, "cancel", ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (job->state < JOB_RUN)
@@ -168,11 +169,11 @@ static void on_check(uv_check_t *h)
     watch_turn(ld);
     if (ld->config.changed)
         ld->config.changed(ld->config.arg);
-    if (ld->finish && jobtable_count(ld->jobs) == 0)
+    if (ld->finish && jobtable_is_empty(ld->jobs))
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
     /* who waits for a reply, or for the end of a job, is told first */
     bool told = (!ld->replies && !stream_holds_ends(ld)) || ld->store_fails;
-    if (ld->shutdown && jobtable_count(ld->jobs) == 0 && told && !ld->quiet_told) {
+    if (ld->shutdown && jobtable_is_empty(ld->jobs) && told && !ld->quiet_told) {
         ld->quiet_told = true;
         ld->config.quiet(ld->config.arg);
     }
@@ -274,6 +275,10 @@ void leader_destroy(struct leader *ld)
         specs_put(ld->specs, take(job->sub->jobspec_text));
         specs_put(ld->specs, take(job->sub->env_text));
     }
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        specs_put(ld->specs, take(jobtable_array(ld->jobs, i)->jobspec_text));
+        specs_put(ld->specs, take(jobtable_array(ld->jobs, i)->env_text));
+    }
     jobtable_destroy(ld->jobs);
     depends_destroy(ld->depends);
     pool_destroy(ld->pool);
@@ -351,6 +356,7 @@ void leader_shutdown(struct leader *ld, const char *reason)
     ld->shutdown = xstrdup(reason);
     change_shutdown(ld);
     await_ends(ld);
+    elements_end_all(ld, JOB_PENDING, "cancel", ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         manager_exception(ld, job, "cancel", 0, ld->shutdown);

@@ -108,6 +108,40 @@ void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priorit
     job->priority = priority;
 }
 
+/* Its place in the queue depends on its id: it moves only past those that have the same priority. */
+static void rekey(struct sched *s, struct sched_job *job, uint64_t id)
+{
+    struct queue *q = queue_of(s, job);
+    const struct sched_job *next = queue_next(job);
+    if (id > job->id && !(next && next->priority == job->priority && next->id < id)) {
+        job->id = id;
+        return;
+    }
+    queue_remove(q, job);
+    job->id = id;
+    queue_insert(q, job);
+    s->changed = true;
+}
+
+void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint64_t id)
+{
+    if (!job->queued) {
+        job->count = count;
+        job->id = id;
+        return;
+    }
+    if (count == 0) {
+        sched_remove(s, job);
+        job->count = 0;
+        return;
+    }
+    s->changed |= count > job->count;
+    s->queued += count - job->count;
+    job->count = count;
+    if (id != job->id)
+        rekey(s, job, id);
+}
+
 void sched_end(struct sched *s, const struct rset *r)
 {
     if (s->policy->ended)

@@ -513,13 +513,13 @@ void job_start(struct exec *x, json_object *o)
         exception_event(job, "exec", 0, err.text);
         finish_event(job, 126 << 8);
         if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
-            reader_create(x, job->id, 0, NULL, 0, false);
+            reader_create(x, job->id, 0, NULL, 0, false, NULL);
         }
         job_free(job);
         return;
     }
     idmap_put(&x->jobs, job->id, job);
     if (json_object_get_boolean(jsonutil_get(o, "attach")))
-        reader_create(x, job->id, 0, job, 0, false);
+        reader_create(x, job->id, 0, job, 0, false, NULL);
     start_tasks(job);
 }

@@ -18,7 +18,7 @@ static void recount(struct leader *ld, struct job *rest)
     uint64_t first = array_group_find(sub->array, rest->urgency, 0).first;
     sched_recount(ld->sched, &rest->sj, n, jobid_nth(sub->first, first));
     if (n > 0 && rest->state == JOB_SCHED && !rest->sj.queued) {
-        sched_add(ld->sched, &rest->sj);
+        manager_enqueue(ld, rest);
         leader_wake(ld);
     }
 }
@@ -66,7 +66,7 @@ struct job *elements_job(struct leader *ld, jobid_t id)
     if (job->state == JOB_DEPEND)
         depend_inherit(ld, rest, job);
     else
-        sched_add(ld->sched, &job->sj);
+        manager_enqueue(ld, job);
     return job;
 }
 
@@ -155,6 +155,26 @@ uint64_t elements_end_all(struct leader *ld, int states, const char *type,
         struct submission *sub = jobtable_array(ld->jobs, i);
         if (element_rest_any(sub)->state & states)
             n += elements_end(ld, sub, (struct array_run){0, sub->count}, type, note);
+    }
+    return n;
+}
+
+void elements_wind_up(struct leader *ld, const char *reason)
+{
+    for (size_t i = jobtable_narrays(ld->jobs); i-- > 0;) {
+        struct submission *sub = jobtable_array(ld->jobs, i);
+        if (!manager_keeps(ld, element_rest_any(sub)))
+            elements_end(ld, sub, (struct array_run){0, sub->count}, "cancel", reason);
+    }
+}
+
+uint64_t elements_kept(const struct leader *ld)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        const struct submission *sub = jobtable_array(ld->jobs, i);
+        if (manager_keeps(ld, element_rest_any(sub)))
+            n += array_number(sub->array, ARRAY_REST);
     }
     return n;
 }

@@ -53,6 +53,8 @@ static void make_log(struct job *job)
 /* The orders to executors are given when these say hello. */
 static void adopt_running(struct leader *ld, struct job *job)
 {
+    sched_adopt(ld->sched, job_held(job),
+                job->sj.duration > 0 ? job->t_run + job->sj.duration : 0);
     const struct job_exception *e = job->exception;
     if (job->former)
         return;

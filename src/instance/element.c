@@ -99,6 +99,8 @@ struct job element_view(const struct job *rest, uint64_t position)
     struct job view = *rest;
     view.sj.id = jobid_nth(rest->sub->first, position);
     view.cc = array_index(rest->sub->array, position);
+    if (position != array_group_find(rest->sub->array, rest->urgency, 0).first)
+        view.sj.ticket = 0; /* it is not the one whose turn is next */
     return view;
 }
 

@@ -111,6 +111,7 @@ bool joblist_wants_history(const struct joblist *l)
 struct walk {
     struct joblist *l;
     const struct jobtable *table;
+    struct sched *sched;
     double left; /* of the instance's time */
     size_t n;
 };
@@ -122,7 +123,7 @@ static bool is_full(const struct walk *w)
 
 static void show(struct walk *w, const struct job *job)
 {
-    joblist_add(w->l, jobview_active(job, w->left));
+    joblist_add(w->l, jobview_active(job, w->left, w->sched));
     w->n++;
 }
 
@@ -182,10 +183,10 @@ static void show_array(struct walk *w, const struct submission *sub)
 }
 
 void joblist_add_active(struct joblist *l, const struct jobtable *table,
-                        json_object *info)
+                        json_object *info, struct sched *sched)
 {
     double end = 0;
-    struct walk w = {.l = l, .table = table};
+    struct walk w = {.l = l, .table = table, .sched = sched};
     if (!(l->states & JOB_ACTIVE))
         return;
     jsonutil_number(jsonutil_get(info, "expiration"), &end);

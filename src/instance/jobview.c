@@ -2,8 +2,10 @@
 #include "src/instance/jobview.h"
 
 #include <limits.h>
+#include <math.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
@@ -75,17 +77,30 @@ static void add_shape(json_object *o, const struct job *job)
     add_str(o, "ranks", ranks);
 }
 
-static const char *why_pending(const struct job *job, double left)
+/* TEXT: room for what is made up. */
+static const char *why_pending(const struct job *job, double left, struct sched *sched,
+                               char *text, size_t size)
 {
+    struct tm tm;
     if (job->state != JOB_SCHED || job->reason)
         return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";
-    return job->urgency == 0 ? "held (urgency 0)" : "waiting for resources";
+    if (job->urgency == 0)
+        return "held (urgency 0)";
+    double start = sched ? sched_estimate(sched, &job->sj) : INFINITY;
+    if (isinf(start))
+        return "waiting for resources";
+    time_t t = (time_t)start;
+    if (start <= 0 || !localtime_r(&t, &tm))
+        return "priority";
+    strftime(text, size, "resources: earliest start %F %T", &tm);
+    return text;
 }
 
-json_object *jobview_active(const struct job *job, double left)
+json_object *jobview_active(const struct job *job, double left, struct sched *sched)
 {
+    char why[64];
     json_object *o = json_object_new_object();
     const struct jobspec *spec = job->sub->spec;
     add_int(o, "id", (int64_t)job->sj.id);
@@ -103,7 +118,7 @@ json_object *jobview_active(const struct job *job, double left)
     add_time(o, "t_run", job->t_run);
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
-    add_str(o, "reason", why_pending(job, left));
+    add_str(o, "reason", why_pending(job, left, sched, why, sizeof(why)));
     if (job->cc >= 0)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)

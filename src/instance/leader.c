@@ -12,6 +12,7 @@
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
+#include "src/sched/setup.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
 /* s after that: an executor that has not ended a job by then never will */
@@ -233,9 +234,9 @@ static void take_tables(struct leader *ld, struct replica *rp)
 
 struct leader *leader_create(const struct leader_config *config, struct error *err)
 {
-    const struct sched_policy *policy = sched_policy_find(config->policy);
-    if (!policy)
-        return error_null(err, EINVAL, "no such scheduling policy: %s", config->policy);
+    struct sched_setup setup;
+    if (sched_setup_parse(&setup, config->policy, err) < 0)
+        return NULL;
     struct leader *ld = xcalloc(1, sizeof(*ld));
     ld->config = *config;
     ld->end_grace = END_GRACE;
@@ -255,7 +256,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
-    ld->sched = sched_create(ld->pool, policy, manager_start, ld);
+    ld->sched = sched_create(ld->pool, setup.policy, manager_start, ld);
+    sched_set_depth(ld->sched, setup.depth);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
     jobid_gen_init(
         &ld->gen, config->generation % GENERATORS,

@@ -583,7 +583,7 @@ static json_object *answer_list(struct replica *rp, json_object *params,
     struct joblist l;
     json_object *result = NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
-        joblist_add_active(&l, rp->jobs, rp->info);
+        joblist_add_active(&l, rp->jobs, rp->info, NULL);
         result = joblist_result(&l);
     }
     joblist_clear(&l);

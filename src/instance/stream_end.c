@@ -5,6 +5,15 @@
 #include <errno.h>
 #include "src/common/util.h"
 
+static json_object *describe_exception(const char *type, int severity, const char *note)
+{
+    json_object *e = json_object_new_object();
+    json_object_object_add(e, "type", json_object_new_string(type));
+    json_object_object_add(e, "severity", json_object_new_int(severity));
+    json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
+    return e;
+}
+
 /* How a job ended: what job.end and job.wait tell. */
 static json_object *describe_end(jobid_t id, int status, enum job_result result,
                                  const char *type, int severity, const char *note)
@@ -19,13 +28,8 @@ static json_object *describe_end(jobid_t id, int status, enum job_result result,
     if (code == 0 && result != JOB_COMPLETED)
         code = 1;
     json_object_object_add(o, "exit", json_object_new_int(code));
-    if (type) {
-        json_object *e = json_object_new_object();
-        json_object_object_add(e, "type", json_object_new_string(type));
-        json_object_object_add(e, "severity", json_object_new_int(severity));
-        json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
-        json_object_object_add(o, "exception", e);
-    }
+    if (type)
+        json_object_object_add(o, "exception", describe_exception(type, severity, note));
     return o;
 }
 
@@ -86,14 +90,16 @@ void stream_end(struct leader *ld, struct stream *st, json_object *end)
     stream_finish_if_complete(ld, st);
 }
 
-/* N: how many jobs from ID on ended so. */
+/* EXCEPTION, or NULL, is taken over.  N: how many jobs from ID on ended so; several have an exception. */
 static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status,
-                    enum job_result result, uint64_t n)
+                    enum job_result result, json_object *exception, uint64_t n)
 {
-    json_object *e = json_object_new_array_ext(n > 1 ? 4 : 3);
+    json_object *e = json_object_new_array_ext(n > 1 ? 5 : exception ? 4 : 3);
     json_object_array_add(e, json_object_new_int64((int64_t)id));
     json_object_array_add(e, json_object_new_int(status));
     json_object_array_add(e, json_object_new_string(job_result_name(result, false)));
+    if (exception)
+        json_object_array_add(e, exception);
     if (n > 1)
         json_object_array_add(e, json_object_new_int64((int64_t)n));
     if (!st->ends)
@@ -117,7 +123,9 @@ void stream_job_over(struct leader *ld, struct job *job)
     }
     for (struct stream *st = ld->follows; st; st = st->next)
         if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
-            add_end(ld, st, job->sj.id, job->status, job_result_of(job), 1);
+            const struct job_exception *e = job->exception;
+            add_end(ld, st, job->sj.id, job->status, job_result_of(job),
+                    e ? describe_exception(e->type, e->severity, e->note) : NULL, 1);
             st->left--;
         }
 }
@@ -142,7 +150,8 @@ void stream_elements_over(struct leader *ld, struct submission *sub, struct arra
         struct array_run r = followed(st, sub, run);
         if (r.n == 0)
             continue;
-        add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end), r.n);
+        add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end),
+                describe_exception(end->type, 0, end->note), r.n);
         if (st->kind == FOLLOW)
             st->left -= r.n;
     }
@@ -214,8 +223,13 @@ static int on_finished(void *arg, const struct store_entry *entry)
     int64_t i = jobid_position(f->st->first, f->st->count, entry->run->id);
     if (i >= 0 && !f->seen[i]) {
         f->seen[i] = true;
-        add_end(f->ld, f->st, entry->run->id, entry->run->status,
-                (enum job_result)entry->run->result, 1);
+        const struct store_run *run = entry->run;
+        add_end(f->ld, f->st, run->id, run->status, (enum job_result)run->result,
+                run->exception_type
+                    ? describe_exception(run->exception_type, run->exception_severity,
+                                         run->exception_note)
+                    : NULL,
+                1);
     }
     return 0;
 }

@@ -42,9 +42,17 @@ static int get_int(json_object *o, const char *key, int absent)
     return value ? json_object_get_int(value) : absent;
 }
 
+static void take_exception(struct hbatch_result *result, json_object *e)
+{
+    if (!json_object_is_type(e, json_type_object))
+        return;
+    result->exception_type = json_object_get_string(get(e, "type"));
+    result->exception_severity = get_int(e, "severity", 0);
+    result->exception_note = json_object_get_string(get(e, "note"));
+}
+
 void stream_result(json_object *o, struct hbatch_result *result)
 {
-    json_object *e = get(o, "exception");
     *result = (struct hbatch_result){
         .id = json_object_get_uint64(get(o, "id")),
         .result = json_object_get_string(get(o, "result")),
@@ -53,11 +61,7 @@ void stream_result(json_object *o, struct hbatch_result *result)
     };
     if (!result->result)
         result->result = "";
-    if (!e)
-        return;
-    result->exception_type = json_object_get_string(get(e, "type"));
-    result->exception_severity = get_int(e, "severity", 0);
-    result->exception_note = json_object_get_string(get(e, "note"));
+    take_exception(result, get(o, "exception"));
 }
 
 static void take_output(struct stream *s, hbatch_jobid id, json_object *io)
@@ -136,7 +140,7 @@ static uint64_t end_number(json_object *e)
 {
     if (!json_object_is_type(e, json_type_array) || json_object_array_length(e) < 3)
         return 0;
-    json_object *o = json_object_array_get_idx(e, 3);
+    json_object *o = json_object_array_get_idx(e, 4);
     uint64_t n = o ? json_object_get_uint64(o) : 1;
     return n <= MOST ? n : 0;
 }
@@ -158,6 +162,7 @@ static void take_end(struct stream *s, json_object *e, uint64_t *fresh, uint64_t
     result.exit_code = result.status >= 0 ? exit_code(result.status) : !ok;
     if (result.exit_code == 0 && !ok)
         result.exit_code = 1;
+    take_exception(&result, json_object_array_get_idx(e, 3));
     for (uint64_t i = 0; i < end_number(e); i++) {
         result.id = end_id(e, i);
         if (progress_ended(s->told, result.id))

@@ -405,6 +405,11 @@ tests_system_skew_la_CFLAGS = -fno-sanitize=all
 tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
+EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/README examples/tutorial/mpi_hellosleep.c \
+	examples/tutorial/simple.sh examples/tutorial/directives.sh examples/tutorial/flux.sh \
+	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
+	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
+	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
 EXTRA_DIST += tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 

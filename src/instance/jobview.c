@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "src/common/util.h"
+#include "src/instance/mapping.h"
 #include "src/job/jsonutil.h"
 
 static void add_str(json_object *o, const char *key, const char *s)
@@ -69,7 +70,11 @@ static void add_shape(json_object *o, const struct job *job)
     }
     const struct rset *r = job_held(job);
     cleanup_free char *nodelist = rset_nodelist(r), *ranks = rset_ranks(r);
-    add_int(o, "ntasks", job->ntasks);
+    /* of an instance its slots, as before its start and after its end, not its ranks */
+    add_int(o, "ntasks",
+            mapping_one_per_node(job->sub->spec)
+                ? jobspec_ntasks(job->sub->spec, (unsigned)job->pl->rset->nnodes)
+                : job->ntasks);
     add_int(o, "nnodes", (int64_t)r->nnodes);
     add_int(o, "ncores", (int64_t)rset_ncores(r));
     add_int(o, "ngpus", (int64_t)rset_ngpus(r));
@@ -149,7 +154,8 @@ json_object *jobview_stored(const struct store_entry *e)
     add_str(o, "cwd", e->job.cwd);
     add_str(o, "queue", e->job.queue);
     add_int(o, "ntasks", e->job.ntasks);
-    add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
+    if (run->nnodes || e->job.nnodes)
+        add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
     add_int(o, "ncores", run->ncores ? run->ncores : e->job.ncores);
     add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
     add_str(o, "nodelist", run->nodelist);

@@ -57,7 +57,14 @@ s = json.load(sys.stdin)
 y = s["attributes"]["system"]
 print(s["tasks"][0]["command"], y["duration"], y["job"]["name"], y["shell"]["options"]["instance"])')" \
     "['hbatch-instance', '--no-program'] 300 true True" "--dry-run"
-refuses "one too many" alloc --bg true
+ok "--bg with a command" hbatch alloc --bg -n1 sh -c 'hbatch run echo level $HBATCH_INSTANCE_LEVEL; exit 5'
+id=$out
+nok "which the instance runs" hbatch job wait "$id"
+is "$(hbatch jobs -ano '{name} {returncode}' "$id") $(hbatch output "$id")" "sh 5 level 1" "itself, and ends with it"
+ok "--bg, and shutdown of a job's instance" sh -c 'hbatch shutdown "$(hbatch alloc --bg -n1)"'
+wait_until 10 is_in last INACTIVE
+is "$(hbatch jobs -ano '{result}' last)" COMPLETED "ends it in order"
+refuses "there is no job f2" shutdown f2
 refuses "--wait-event is for --bg" alloc --wait-event=start true
 refuses "no node of this instance matches" alloc --requires=host:vnode7 -n1 true
 capture hbatch alloc -n100 true

@@ -31,8 +31,9 @@ static json_object *from_path(const char *path, int mode, struct error *err)
     if (!S_ISREG(st.st_mode))
         return error_null(err, EINVAL, "%s: is no regular file", path);
     if (st.st_size > BUILD_SCRIPT_MAX)
-        return error_null(err, EFBIG, "%s: is larger than %u KiB, which is too much to go "
-                                      "along in a job's specification",
+        return error_null(err, EFBIG,
+                          "%s: is larger than %u KiB, which is too much to go "
+                          "along in a job's specification",
                           path, BUILD_SCRIPT_MAX >> 10);
     cleanup_free char *data = read_file(path, &len);
     if (!data)
@@ -67,8 +68,8 @@ int build_add_file(struct hbatch_jobspec *b, const char *text, struct error *err
                                  : xstrdup(slash ? slash + 1 : text);
     if (!name)
         return -1;
-    if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        strcmp(name, "script") == 0)
+    if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0 || strcmp(name, "script") == 0)
         return error_set(err, EINVAL,
                          "'%s' cannot be the name of a file that goes along: say "
                          "NAME=FILE",

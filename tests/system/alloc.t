@@ -338,6 +338,12 @@ like "$out" "^ +JOBID USER +ST NTASKS NNODES +RUNTIME
  +f[^ ]+ .*     \|-- work
  +f[^ ]+ .*     \`-- work$" "pstree -x"
 unlike "$(hbatch pstree -xn)" JOBID "-n: no header"
+told() { hbatch pstree -d stats | grep -q 'PD:0 R:2 '; } # once a second
+wait_until 10 told
+like "$(hbatch pstree -d stats | head -2)" "STATS.*$a +PD:0 R:2 CD:[0-9]+ F:0 .* alloc" "pstree -d stats"
+like "$(hbatch pstree -d resources | sed -n 2p)" "$a +1 +1 +4 +3 +0 +0 alloc" "-d resources"
+like "$(hbatch pstree -d progress | sed -n 1p)" "NJOBS +PROG +CORE% +GPU%" "-d progress"
+refuses "must be default, resources, progress or stats" pstree -d nonsense
 is "$(hbatch pstree --detail-format='{id}|' -n -L0)" "$a| alloc" "--detail-format"
 is "$(hbatch pstree "$a" | head -2)" 'alloc
 |-- side' "a job's tree"

@@ -411,6 +411,8 @@ void leader_shutdown(struct leader *ld, const char *reason)
 void leader_keep_nothing(struct leader *ld)
 {
     ld->keep_nothing = true;
+    if (ld->shutdown)
+        elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; ld->shutdown && job;
          job = next) {
         next = job->next;

@@ -86,6 +86,10 @@ static void refuse_jobs(struct leader *ld, const struct reply *r, const char *wh
         if (job)
             manager_refuse(ld, job, why);
     }
+    uint64_t at = 0;
+    struct submission *sub = count > 1 ? jobtable_array_of(ld->jobs, first, &at) : NULL;
+    if (sub) /* the elements that wait */
+        elements_end(ld, sub, (struct array_run){0, sub->count}, "cancel", why);
 }
 
 void replies_refuse(struct leader *ld, const struct error *why)

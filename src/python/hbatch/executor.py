@@ -149,6 +149,7 @@ class Executor(concurrent.futures.Executor):
 
     #: Names of events.
     EVENTS = EVENTS
+    _future_class = JobFuture
 
     def __init__(self, uri: Optional[str] = None, *, thread_name_prefix: str = "hbatch-executor") -> None:
         self._channel = Channel(uri)
@@ -187,7 +188,7 @@ class Executor(concurrent.futures.Executor):
         shutdown, or when the instance has ended."""
         options = submit_options(urgency, waitable, debug)
         wire = wire_of(jobspec)
-        future = JobFuture(self)
+        future = self._future_class(self)
         with self._lock:
             self._check_open()
             self._active[id(future)] = future
@@ -207,7 +208,7 @@ class Executor(concurrent.futures.Executor):
     def attach(self, jobid: JobIDLike) -> JobFuture:
         """A future of a job that is there already."""
         number = JobID(jobid)
-        future = JobFuture(self)
+        future = self._future_class(self)
         future._jobid = number
         future.set_running_or_notify_cancel()
         with self._lock:

@@ -428,4 +428,4 @@ tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
 tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
 tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)
-EXTRA_DIST += tests/system/python.t tests/system/python.py
+EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t

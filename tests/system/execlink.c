@@ -117,9 +117,9 @@ static void wait_for(struct rank *r, const char *what)
 static json_object *make_init(const struct rank *r)
 {
     cleanup_free char *text = xasprintf(
-        "{\"m\":\"init\",\"instance\":\"i7\",\"rank\":0,\"size\":1,\"host\":\"n\","
+        "{\"m\":\"init\",\"instance\":\"l%d\",\"rank\":0,\"size\":1,\"host\":\"n\","
         "\"uri\":\"local:///x\",\"rundir\":\"%s\",\"bind\":false,\"cores\":[\"0\"]}",
-        r->rundir);
+        (int)getpid(), r->rundir);
     return json_tokener_parse(text);
 }
 

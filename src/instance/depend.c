@@ -256,9 +256,9 @@ static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
     }
     return error_set(
         err, ENOTSUP,
-        "dependency %s:%s: there is no such scheme; there are after, "
+        "dependency %s%s%s: there is no such scheme; there are after, "
         "afterstart, afterany, afterok, afternotok, afterexcept and begin-time",
-        scheme, value);
+        scheme, *value ? ":" : "", value);
 }
 
 int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)

@@ -102,7 +102,7 @@ bool joblist_wants_history(const struct joblist *l)
 }
 
 void joblist_add_active(struct joblist *l, const struct jobtable *table,
-                        json_object *info)
+                        json_object *info, struct sched *sched)
 {
     double end = 0;
     size_t n = 0;
@@ -113,7 +113,7 @@ void joblist_add_active(struct joblist *l, const struct jobtable *table,
     for (struct job *job = jobtable_last(table); job; job = job->prev) {
         if (!wanted(l, job))
             continue;
-        joblist_add(l, jobview_active(job, left));
+        joblist_add(l, jobview_active(job, left, sched));
         if (++n > l->max && l->max)
             return;
     }

@@ -172,6 +172,13 @@ static int check_submission(struct leader *ld, struct submission *sub,
     return pool_satisfiable(ld->pool, &req, err);
 }
 
+void manager_enqueue(struct leader *ld, struct job *job)
+{
+    /* what was accepted here can run here */
+    if (!ld->config.keeps || job_check(job, ld->pool))
+        sched_add(ld->sched, &job->sj);
+}
+
 static void queue_for_resources(struct leader *ld, struct job *job, double now)
 {
     char context[64];
@@ -179,7 +186,7 @@ static void queue_for_resources(struct leader *ld, struct job *job, double now)
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
              (unsigned long long)job->sj.priority);
     job_event(ld, job, now, "priority", context);
-    sched_add(ld->sched, &job->sj);
+    manager_enqueue(ld, job);
 }
 
 static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int64_t cc,
@@ -259,6 +266,13 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     return sub;
 }
 
+/* Elements of arrays, unless told otherwise, and jobs that were told to. */
+static bool may_requeue(const struct job *job)
+{
+    json_object *option = jobspec_option(job->sub->spec, "requeue");
+    return option ? json_object_get_boolean(option) : job->sub->count > 1;
+}
+
 static double job_expiration(const struct leader *ld, const struct job *job)
 {
     double limit = job->sj.duration > 0 ? job->t_run + job->sj.duration : 0;
@@ -290,8 +304,11 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
         return;
     }
     job_await_nodes(job);
-    if (ld->config.publish)
+    /* what must not run twice is known to have begun before it begins */
+    bool once = ld->config.keeps && !may_requeue(job);
+    if (ld->config.publish || once)
         record_run(ld->store, job);
+    ld->start_recorded |= once;
     launch_job(ld, job);
     stream_launched(ld, job);
 }
@@ -325,7 +342,8 @@ static void job_over(struct leader *ld, struct job *job)
     depend_forget(ld, job);
     if (job->pl) {
         tell_released(ld, job, job->held, true);
-        sched_end(ld->sched, job_held(job));
+        if (!job->former)
+            sched_end(ld->sched, job_held(job));
         job_event(ld, job, now, "free", NULL);
     }
     if (job->ngrants)
@@ -375,11 +393,12 @@ static void requeue(struct leader *ld, struct job *job)
     grant_base_ends(ld, job, true);
     grow_job_over(ld, job);
     orders_job_over(ld, job);
-    sched_end(ld->sched, job_held(job));
+    if (!job->former)
+        sched_end(ld->sched, job_held(job));
     job_reset(job);
     change_requeued(ld, job);
     store_job_requeue(ld->store, job->sj.id);
-    sched_add(ld->sched, &job->sj);
+    manager_enqueue(ld, job);
     leader_wake(ld);
 }
 
@@ -417,11 +436,17 @@ static bool retry(struct leader *ld, struct job *job, double when)
     return true;
 }
 
+/* What is not over at the instance's end is for the next one. */
+static bool keeps(const struct leader *ld)
+{
+    return ld->config.keeps && !ld->keep_nothing;
+}
+
 /* All nodes have ended their tasks, or none has begun. */
 static void job_cleanup(struct leader *ld, struct job *job, double when)
 {
     char context[64];
-    if (job->requeue && !ld->shutdown &&
+    if (job->requeue && (!ld->shutdown || keeps(ld)) &&
         !(job->exception && job->exception->severity == 0)) {
         requeue(ld, job);
         return;
@@ -494,9 +519,22 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     manager_give_back(ld, job);
 }
 
+/* The end of the allocation, not a limit of its own, ends a job that the next one may run again. */
+static bool is_cut_short(const struct leader *ld, const struct job *job, const char *type)
+{
+    double end = ld->config.expiration;
+    return keeps(ld) && strcmp(type, "timeout") == 0 && job->pl && may_requeue(job) &&
+           !job->sub->grant && end > 0 && job->expiration >= end &&
+           (job->sj.duration <= 0 || job->t_run + job->sj.duration > end);
+}
+
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note)
 {
+    if (severity == 0 && is_cut_short(ld, job, type)) {
+        severity = 1;
+        job->requeue = true;
+    }
     job_except(job, type, severity, note);
     change_excepted(ld, job);
     cleanup_json json_object *context = json_object_new_object();
@@ -523,9 +561,7 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 
 void manager_node_lost(struct leader *ld, struct job *job, const char *why)
 {
-    json_object *option = jobspec_option(job->sub->spec, "requeue");
-    bool again = option ? json_object_get_boolean(option) : job->sub->count > 1;
-    if (!again || ld->shutdown) {
+    if (!may_requeue(job) || (ld->shutdown && !keeps(ld))) {
         manager_exception(ld, job, "node-failure", 0, why);
         return;
     }
@@ -535,6 +571,38 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+void manager_end_former(struct leader *ld, struct job *job, const char *why)
+{
+    bool ended = job->exception && job->exception->severity == 0;
+    if (!ended && may_requeue(job)) {
+        job->requeue = true;
+        manager_exception(ld, job, "node-failure", 1, why);
+    }
+    if (ended || job->requeue)
+        job_cleanup(ld, job, time_now());
+    else
+        manager_exception(ld, job, "node-failure", 0, why);
+}
+
+/* Others are part of something that ends now: of a job, or of a connection. */
+bool manager_keeps(const struct leader *ld, const struct job *job)
+{
+    return keeps(ld) && job->state < JOB_RUN && !job->sub->parent && !job->sub->grant &&
+           !tie_is(job);
+}
+
+void manager_wind_up(struct leader *ld, struct job *job, const char *reason)
+{
+    bool ended = job->exception && job->exception->severity == 0;
+    if (manager_keeps(ld, job))
+        return;
+    if (keeps(ld) && !ended && job->nodes_running > 0 && may_requeue(job) &&
+        !job->sub->parent && !job->sub->grant && !tie_is(job))
+        manager_node_lost(ld, job, reason);
+    else
+        manager_exception(ld, job, "cancel", 0, reason);
 }
 
 void manager_urgency(struct leader *ld, struct job *job, int urgency)

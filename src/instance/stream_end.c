@@ -5,6 +5,15 @@
 #include <errno.h>
 #include "src/common/util.h"
 
+static json_object *describe_exception(const char *type, int severity, const char *note)
+{
+    json_object *e = json_object_new_object();
+    json_object_object_add(e, "type", json_object_new_string(type));
+    json_object_object_add(e, "severity", json_object_new_int(severity));
+    json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
+    return e;
+}
+
 /* How a job ended: what job.end and job.wait tell. */
 static json_object *describe_end(jobid_t id, int status, enum job_result result,
                                  const char *type, int severity, const char *note)
@@ -19,13 +28,8 @@ static json_object *describe_end(jobid_t id, int status, enum job_result result,
     if (code == 0 && result != JOB_COMPLETED)
         code = 1;
     json_object_object_add(o, "exit", json_object_new_int(code));
-    if (type) {
-        json_object *e = json_object_new_object();
-        json_object_object_add(e, "type", json_object_new_string(type));
-        json_object_object_add(e, "severity", json_object_new_int(severity));
-        json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
-        json_object_object_add(o, "exception", e);
-    }
+    if (type)
+        json_object_object_add(o, "exception", describe_exception(type, severity, note));
     return o;
 }
 
@@ -83,13 +87,16 @@ void stream_end(struct leader *ld, struct stream *st, json_object *end)
     stream_finish_if_complete(ld, st);
 }
 
+/* EXCEPTION, or NULL, is taken over. */
 static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status,
-                    enum job_result result)
+                    enum job_result result, json_object *exception)
 {
-    json_object *e = json_object_new_array_ext(3);
+    json_object *e = json_object_new_array_ext(exception ? 4 : 3);
     json_object_array_add(e, json_object_new_int64((int64_t)id));
     json_object_array_add(e, json_object_new_int(status));
     json_object_array_add(e, json_object_new_string(job_result_name(result, false)));
+    if (exception)
+        json_object_array_add(e, exception);
     if (!st->ends)
         st->ends = json_object_new_array();
     json_object_array_add(st->ends, e);
@@ -110,7 +117,9 @@ void stream_job_over(struct leader *ld, struct job *job)
     }
     for (struct stream *st = ld->follows; st; st = st->next)
         if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
-            add_end(ld, st, job->sj.id, job->status, job_result_of(job));
+            const struct job_exception *e = job->exception;
+            add_end(ld, st, job->sj.id, job->status, job_result_of(job),
+                    e ? describe_exception(e->type, e->severity, e->note) : NULL);
             st->left--;
         }
 }
@@ -177,8 +186,12 @@ static int on_finished(void *arg, const struct store_entry *entry)
     int64_t i = jobid_position(f->st->first, f->st->count, entry->run->id);
     if (i >= 0 && !f->seen[i]) {
         f->seen[i] = true;
-        add_end(f->ld, f->st, entry->run->id, entry->run->status,
-                (enum job_result)entry->run->result);
+        const struct store_run *run = entry->run;
+        add_end(f->ld, f->st, run->id, run->status, (enum job_result)run->result,
+                run->exception_type
+                    ? describe_exception(run->exception_type, run->exception_severity,
+                                         run->exception_note)
+                    : NULL);
     }
     return 0;
 }

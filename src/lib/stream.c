@@ -41,9 +41,17 @@ static int get_int(json_object *o, const char *key, int absent)
     return value ? json_object_get_int(value) : absent;
 }
 
+static void take_exception(struct hbatch_result *result, json_object *e)
+{
+    if (!json_object_is_type(e, json_type_object))
+        return;
+    result->exception_type = json_object_get_string(get(e, "type"));
+    result->exception_severity = get_int(e, "severity", 0);
+    result->exception_note = json_object_get_string(get(e, "note"));
+}
+
 void stream_result(json_object *o, struct hbatch_result *result)
 {
-    json_object *e = get(o, "exception");
     *result = (struct hbatch_result){
         .id = json_object_get_uint64(get(o, "id")),
         .result = json_object_get_string(get(o, "result")),
@@ -52,11 +60,7 @@ void stream_result(json_object *o, struct hbatch_result *result)
     };
     if (!result->result)
         result->result = "";
-    if (!e)
-        return;
-    result->exception_type = json_object_get_string(get(e, "type"));
-    result->exception_severity = get_int(e, "severity", 0);
-    result->exception_note = json_object_get_string(get(e, "note"));
+    take_exception(result, get(o, "exception"));
 }
 
 static void take_output(struct stream *s, hbatch_jobid id, json_object *io)
@@ -159,6 +163,7 @@ static void take_ends(struct stream *s, json_object *params)
         result.exit_code = result.status >= 0 ? exit_code(result.status) : !ok;
         if (result.exit_code == 0 && !ok)
             result.exit_code = 1;
+        take_exception(&result, json_object_array_get_idx(e, 3));
         s->untold -= s->untold > 0;
         progress_end(s->told, result.id);
         fresh -= fresh > 0;

@@ -115,6 +115,23 @@ ok "and it grows again" grow -N2
 ok "to four nodes" inner run -N4 true
 ok "and ends" finish
 
+# --- its leader is lost ----------------------------------------------------------------------------------------
+begin -N2
+ok "two nodes get one more" grow -N1
+there=$(inner submit --requires=host:vnode2 sh -c 'sleep 4; echo done')
+HBATCH_URI=$uri event "$there" start
+kill -9 "$(inner getattr pid)"
+is_new() { uri=$(hbatch jobs --json "$id" | grep -o '"uri": *"[^"]*"' | head -1 | cut -d'"' -f4); [ "$uri" != "$1" ]; }
+old=$uri
+for i in $(seq 400); do is_new "$old" && break; sleep 0.05; done
+isnt "$uri" "$old" "another rank leads"
+ok "a job on the node that joined goes on" inner job wait "$there"
+is "$(inner job attach "$there" 2>/dev/null)" done "to its end"
+ok "jobs run on what is left" inner run -N2 true
+ok "and it grows again" grow -N1
+ok "to three nodes" inner run -N3 true
+finish >/dev/null 2>&1
+
 # --- idle nodes --------------------------------------------------------------------------------------------------
 begin -N2 --idle-return=0.2s
 ok "an idle node is given back" wait_until 15 sh -c '[ "$(hbatch resource list -s free -no {nnodes})" = 3 ]'

@@ -422,3 +422,10 @@ tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
 tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)
 EXTRA_DIST += tests/system/python.t tests/system/python.py
+
+if HAVE_CHECK
+UNIT += tests/unit/t_launch_options
+endif
+tests_unit_t_launch_options_SOURCES = tests/unit/t_launch_options.c
+tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)

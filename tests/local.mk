@@ -145,6 +145,13 @@ tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_sim
+endif
+tests_unit_t_sim_SOURCES = tests/unit/t_sim.c
+tests_unit_t_sim_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_sim_LDADD = src/sim/libsim.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
 UNIT += tests/unit/t_easy
 endif
 tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
@@ -367,7 +374,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
-EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t \
+EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py

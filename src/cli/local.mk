@@ -21,6 +21,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
+	src/cli/cmd_simulate.c \
 	src/cli/cmd_start.c \
 	src/cli/cmd_submit.c \
 	src/cli/cmd_top.c src/cli/top.c src/cli/top.h src/cli/top_page.c src/cli/top_terminal.h \
@@ -63,7 +64,7 @@ bin_hbatch_SOURCES = \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
 bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"'
-bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
+bin_hbatch_LDADD = src/sim/libsim.la src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
 
 # The plugin is the only part that links ncurses.
 plugins_LTLIBRARIES += bin/hbatch_top.la

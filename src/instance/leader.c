@@ -76,6 +76,7 @@ static void expire(struct leader *ld, double now)
     }
     if (!ld->expired || (!first && now < ld->config.expiration + ld->end_grace + 1))
         return;
+    elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (manager_keeps(ld, job))
@@ -147,7 +148,7 @@ size_t leader_kept(const struct leader *ld)
     size_t n = 0;
     for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         n += manager_keeps(ld, job);
-    return n;
+    return n + elements_kept(ld);
 }
 
 /* Nothing is left but what is kept. */
@@ -155,6 +156,9 @@ static bool is_quiet(const struct leader *ld)
 {
     for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         if (!manager_keeps(ld, job))
+            return false;
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
+        if (!manager_keeps(ld, element_rest_any(jobtable_array(ld->jobs, i))))
             return false;
     return true;
 }
@@ -191,7 +195,7 @@ static void on_check(uv_check_t *h)
     watch_turn(ld);
     if (ld->config.changed)
         ld->config.changed(ld->config.arg);
-    if (ld->finish && jobtable_count(ld->jobs) == 0)
+    if (ld->finish && jobtable_is_empty(ld->jobs))
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
     /* who waits for a reply, or for the end of a job, is told first */
     bool told = (!ld->replies && !stream_holds_ends(ld)) || ld->store_fails;
@@ -300,6 +304,10 @@ void leader_destroy(struct leader *ld)
         specs_put(ld->specs, take(job->sub->jobspec_text));
         specs_put(ld->specs, take(job->sub->env_text));
     }
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        specs_put(ld->specs, take(jobtable_array(ld->jobs, i)->jobspec_text));
+        specs_put(ld->specs, take(jobtable_array(ld->jobs, i)->env_text));
+    }
     jobtable_destroy(ld->jobs);
     depends_destroy(ld->depends);
     pool_destroy(ld->pool);
@@ -377,6 +385,7 @@ void leader_shutdown(struct leader *ld, const char *reason)
     ld->shutdown = xstrdup(reason);
     change_shutdown(ld);
     await_ends(ld);
+    elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         manager_wind_up(ld, job, ld->shutdown);

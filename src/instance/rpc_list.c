@@ -81,8 +81,11 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
     json_object *keys = jsonutil_get(params, "keys");
     size_t n =
         json_object_is_type(keys, json_type_array) ? json_object_array_length(keys) : 0;
+    uint64_t position;
     const struct job *job = jobtable_find(ld->jobs, id);
     struct error why;
+    if (!job) /* what there is to tell of it is the rest's */
+        job = elements_waiting(ld, id, &position);
     cleanup_free char *spec = store_job_info(ld->store, id, "jobspec", &why);
     if (!spec) {
         char text[JOBID_BUFSIZE];
@@ -126,7 +129,7 @@ static void put_int(json_object *o, const char *key, int64_t v)
 json_object *leader_stats(struct leader *ld)
 {
     struct store_stats st;
-    int64_t pending = 0, running = 0;
+    int64_t pending = (int64_t)jobtable_rest(ld->jobs), running = 0;
     store_stats(ld->store, &st);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         *(job->state & JOB_PENDING ? &pending : &running) += 1;

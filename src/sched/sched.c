@@ -157,6 +157,41 @@ void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priorit
     job->priority = priority;
 }
 
+/* Its place in the queue depends on its id: it moves only past those that have the same priority. */
+static void rekey(struct sched *s, struct sched_job *job, uint64_t id)
+{
+    int where = job->queued;
+    const struct sched_job *next = queue_next(job);
+    if (id > job->id && !(next && next->priority == job->priority && next->id < id)) {
+        job->id = id;
+        return;
+    }
+    pull(s, job);
+    job->id = id;
+    put(s, job, where);
+    change(s);
+}
+
+void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint64_t id)
+{
+    if (!job->queued) {
+        job->count = count;
+        job->id = id;
+        return;
+    }
+    if (count == 0) {
+        sched_remove(s, job);
+        job->count = 0;
+        return;
+    }
+    if (count > job->count)
+        change(s);
+    s->queued += count - job->count;
+    job->count = count;
+    if (id != job->id)
+        rekey(s, job, id);
+}
+
 void sched_end(struct sched *s, const struct rset *r)
 {
     if (s->policy->ended)

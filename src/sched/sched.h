@@ -86,6 +86,10 @@ void sched_add(struct sched *s, struct sched_job *job);
 void sched_remove(struct sched *s, struct sched_job *job);
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority);
 
+/* JOB stands for COUNT elements now, the first of which is ID: its count and id, queued or not; without
+ * elements it leaves the queue. */
+void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint64_t id);
+
 /* All that runs ends at END (0: never): a job whose duration reaches beyond it is not shown to
  * policies, and stands in nobody's way. */
 void sched_set_end(struct sched *s, double end);

@@ -410,7 +410,7 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
-EXTRA_DIST += tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+EXTRA_DIST += tests/system/array.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
@@ -428,7 +428,6 @@ tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
 tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
 tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)
-EXTRA_DIST += tests/system/python.t tests/system/python.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_launch_options
@@ -436,3 +435,5 @@ endif
 tests_unit_t_launch_options_SOURCES = tests/unit/t_launch_options.c
 tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
+
+EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t

@@ -4,7 +4,7 @@
 #   cluster_need [SYSTEM]     skip_all unless hosts can be made here and hbatch was built with Open MPI;
 #                             SYSTEM: slurm or gridengine, tools of this folder, which can be had, too.
 #                             What is up at the end of the test is taken down
-#   cluster_up                the hosts head, node1, node2 and node3
+#   cluster_up [N]            the hosts head, node1 to nodeN (3)
 #   on HOST COMMAND...        run it there; a program in PATH
 #   left                      what is on the hosts: processes, and files of instances
 #   nothing_stays [NAME]      wait until nothing is left, for 10 s ($left_limit)
@@ -48,14 +48,16 @@ cluster_need() {
 }
 
 cluster_up() {
-    "$cluster" up 3 >up 2>&1 && return
+    left_hosts="head $(seq -s' ' -f 'node%g' "${1:-3}")"
+    "$cluster" up "${1:-3}" >up 2>&1 && return
     cat up
-    fail "three hosts come up"
+    fail "the hosts come up"
     done_testing
 }
 
 left() {
-    local n p line init
+    local n p line init patterns
+    read -ra patterns <<<"$left_files" # not expanded on this machine
     for n in $left_hosts; do
         for p in $("$cluster" pids "$n" 2>/dev/null); do
             line=$(tr '\0' ' ' <"/proc/$p/cmdline")
@@ -63,7 +65,7 @@ left() {
             [[ $line =~ $left_only ]] && echo "$n: $line"
         done
         read -r init _ <"$CLUSTER_STATE/$n/init.pid" || continue
-        for p in $left_files; do
+        for p in "${patterns[@]}"; do
             compgen -G "/proc/$init/root$p" | sed "s|/proc/$init/root|$n: |"
         done
     done 2>/dev/null

@@ -327,7 +327,7 @@ static void tear_down(struct instance *in)
         spawner_farewell(in->transport, "the instance has ended");
     if (in->own_rundir || in->options.supervised)
         path_remove_tree(in->rundir);
-    transport_destroy(in->transport, in->status);
+    transport_destroy(in->transport, in->status, in->sub.told && !in->sub.spawned);
     for (unsigned i = 0; in->nodes && i < in->size; i++)
         json_object_put(in->nodes[i]);
     free(in->nodes);
@@ -361,7 +361,7 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
     if (in->agreed && in->transport && in->rank == 0)
         spawner_farewell(in->transport, err->text);
     if (in->agreed)
-        transport_destroy(in->transport, 1);
+        transport_destroy(in->transport, 1, false);
     _exit(tells ? 1 : 0);
 }
 

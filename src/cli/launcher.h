@@ -30,12 +30,15 @@ struct start {
     /* For hbatch-instance, when hbatch start goes on beside it (supervise.h). */
     const char *rundir, *supervised; /* NULL: not */
     bool recover;
+    char *statedir;
+    const char *durability; /* NULL: none, the default */
+    bool salvage, take_lock;
     double time_limit;       /* seconds, 0: none */
     struct foreign *alloc;   /* what it lives in, with hosts and end */
     bool foreign_named;      /* --foreign: it is not to be found out again */
     double expiration;       /* alloc's, for the instance; 0: none */
     struct words mpi_args;   /* --mpirun-options */
-    struct words properties; /* --property, as hbatch-instance takes it */
+    struct words properties; /* --property, --policy ..., as hbatch-instance takes it */
     char *instance;          /* path of hbatch-instance */
     int argc;                /* the command, may be empty */
     char **argv;

@@ -48,6 +48,7 @@ void job_template_vars(struct job *job, const struct task *task,
 {
     *vars = (struct template_vars){
         .id = job->id,
+        .ascii_ids = job->spec->env->ascii_ids,
         .name = jobspec_name(job->spec->js),
         .nodelist = nodelist(job),
         .cc = job->cc,
@@ -440,6 +441,8 @@ static int prepare(struct job *job, json_object *o, struct error *err)
         !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
         return -1;
+    if (job->spec->env->ascii_ids)
+        jobid_encode(job->id, JOBID_F58_PLAIN, job->f58, sizeof(job->f58));
     if (!(job->tmpdir = tmpdir_get(x->tmpdirs, err)))
         return -1;
     if (files_write(jobspec_files(job->spec->js), tmpdir_path(job->tmpdir), err) < 0)
@@ -513,13 +516,13 @@ void job_start(struct exec *x, json_object *o)
         exception_event(job, "exec", 0, err.text);
         finish_event(job, 126 << 8);
         if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
-            reader_create(x, job->id, 0, NULL, 0, false);
+            reader_create(x, job->id, 0, NULL, 0, false, NULL);
         }
         job_free(job);
         return;
     }
     idmap_put(&x->jobs, job->id, job);
     if (json_object_get_boolean(jsonutil_get(o, "attach")))
-        reader_create(x, job->id, 0, job, 0, false);
+        reader_create(x, job->id, 0, job, 0, false, NULL);
     start_tasks(job);
 }

@@ -53,7 +53,11 @@ static void make_log(struct job *job)
 /* The orders to executors are given when these say hello. */
 static void adopt_running(struct leader *ld, struct job *job)
 {
+    sched_adopt(ld->sched, job_held(job),
+                job->sj.duration > 0 ? job->t_run + job->sj.duration : 0);
     const struct job_exception *e = job->exception;
+    if (job->former)
+        return;
     if (!job->map) {
         job->unmapped = xstrdup("its task map is not possible");
         ld->have_unmapped = true;
@@ -100,6 +104,70 @@ static void adopt_nodes(struct leader *ld, const struct replica *rp)
     }
 }
 
+static void adopt_array(struct leader *ld, struct submission *sub)
+{
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (sub->rests[g])
+            make_log(sub->rests[g]);
+    elements_queue(ld, sub);
+}
+
+/* Each rest by itself; it may be the last one, whose end takes the array along. */
+static void adopt_waiting_array(struct leader *ld, struct submission *sub)
+{
+    sub->refs++;
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (sub->rests[g] && sub->rests[g]->state == JOB_DEPEND)
+            adopt_waiting(ld, sub->rests[g]);
+    submission_drop(sub);
+}
+
+/* Why a job of a former life cannot go on in this one, or NULL. */
+static const char *why_not_here(const struct job *job)
+{
+    if (job->sub->parent)
+        return "the job that spawned it ended with the last life of the instance";
+    if (job->sub->grant)
+        return "the job that it was for ended with the last life of the instance";
+    return tie_is(job) ? "its client was lost with the last life of the instance" : NULL;
+}
+
+static void begin_again(struct leader *ld, struct job *job)
+{
+    char context[64];
+    const char *why = why_not_here(job);
+    double now = time_now();
+    if (job->sub->count == 1 || job->logged) {
+        job_event(ld, job, now, "flux-restart", NULL);
+        snprintf(context, sizeof(context), "{\"priority\":%llu}",
+                 (unsigned long long)job->sj.priority);
+        if (job->state == JOB_SCHED)
+            job_event(ld, job, now, "priority", context);
+    }
+    if (job->former)
+        manager_end_former(
+            ld, job, "the instance, which the job ran in, has ended: its tasks are gone");
+    else if (why)
+        manager_exception(ld, job, "cancel", 0, why);
+}
+
+void adopt_begin_again(struct leader *ld)
+{
+    if (!ld->begins_again)
+        return;
+    ld->begins_again = false;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        begin_again(ld, job);
+    }
+    for (size_t i = jobtable_narrays(ld->jobs); i-- > 0;) {
+        struct submission *sub = jobtable_array(ld->jobs, i);
+        const char *why = why_not_here(element_rest_any(sub));
+        if (why)
+            elements_end(ld, sub, (struct array_run){0, sub->count}, "cancel", why);
+    }
+}
+
 void leader_adopt(struct leader *ld, const struct replica *rp)
 {
     adopt_nodes(ld, rp);
@@ -109,17 +177,22 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
         make_log(job);
         if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
             spawn_note_instance(ld, job->sj.id);
-        if (job->state == JOB_SCHED)
+        if (job->state == JOB_SCHED && !job->reason)
             sched_add(ld->sched, &job->sj);
         else if (job->state == JOB_RUN)
             adopt_running(ld, job);
     }
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
+        adopt_array(ld, jobtable_array(ld->jobs, i));
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (job->state == JOB_DEPEND)
             adopt_waiting(ld, job);
     }
+    for (size_t i = jobtable_narrays(ld->jobs); i-- > 0;)
+        adopt_waiting_array(ld, jobtable_array(ld->jobs, i));
     ld->adopting = false;
+    ld->begins_again = rp->anew; /* in its first turn, too */
     grant_adopt(ld);
     if (rp->shutdown) /* in its first turn, when there is a way to the executors */
         ld->shut_down_as = xstrdup(rp->shutdown);

@@ -12,6 +12,7 @@
 #include "src/job/taskmap.h"
 #include "src/sched/sched.h"
 
+struct array;       /* array.h */
 struct text;        /* specs.h */
 struct depend_wish; /* depend.h */
 struct dependency;
@@ -24,8 +25,12 @@ struct submission {
     struct constraint *constraint; /* or NULL */
     struct text *jobspec_text, *env_text;
     jobid_t first;
-    uint64_t count; /* elements; 1: a job by itself */
-    uint64_t left;  /* elements not over */
+    uint64_t count;      /* elements; 1: a job by itself */
+    uint64_t left;       /* elements not over */
+    struct array *array; /* of an array: how far its elements are; else NULL */
+    struct job *
+        *rests; /* of an array, [ARRAY_GROUPS]: by urgency (element.h); else NULL */
+    struct stream *watchers; /* that attach to all elements of an array */
     unsigned flags;
     char *cc;        /* the array's index set, or NULL */
     char *key;       /* its client's (keys.h), or NULL */
@@ -50,6 +55,7 @@ struct job {
     struct sched_job sj; /* sj.id: the job's id */
     struct job *chain;   /* of the table's bucket */
     struct job *prev, *next;
+    struct job *older, *newer; /* of the jobs that are no elements */
     struct submission *sub;
     int64_t cc; /* array index, -1: not an element */
     enum job_state state;
@@ -61,7 +67,10 @@ struct job {
     unsigned run; /* how often that was done: which run the next, or present one, is */
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
-    bool told;    /* its events go into the state stream */
+    bool
+        former; /* it ran in a former life of the instance: it has what it says no more */
+    bool told;  /* its events go into the state stream */
+    bool rest;  /* not a job: what its elements that wait have in common (element.h) */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
@@ -82,10 +91,10 @@ struct job {
     size_t ndeps, ndeps_left, deps_met_first;
     struct dependency *dependents; /* of other jobs, on this one */
     unsigned ngrants;              /* active jobs that are grants for it */
-    double widowed;    /* a grant whose base is over: when it is ended; 0: it is not */
-    char *reason;      /* why it is in state DEPEND */
-    json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
-    struct strbuf log; /* RFC 18 lines */
+    double widowed; /* a grant whose base is over: when it is ended; 0: it is not */
+    char *reason;   /* why it is in state DEPEND; in SCHED: why it can never run here */
+    json_object *memo;      /* what was noted of it (RFC 21, memo), or NULL */
+    struct strbuf log;      /* RFC 18 lines */
     struct stream *streams; /* that attach to it */
 };
 
@@ -97,8 +106,23 @@ void jobtable_add(struct jobtable *t, struct job *job);
 struct job *jobtable_find(const struct jobtable *t, jobid_t id); /* or NULL */
 void jobtable_remove(struct jobtable *t, struct job *job);
 size_t jobtable_count(const struct jobtable *t);
-struct job *jobtable_first(const struct jobtable *t); /* in order of submission */
-struct job *jobtable_last(const struct jobtable *t);
+struct job *jobtable_first(const struct jobtable *t); /* in the order of jobtable_add */
+/* The last submitted one of those that are no elements of arrays; then ->older. */
+struct job *jobtable_newest(const struct jobtable *t);
+
+/* Arrays, by id: whether there is a job for each element or not.  The table has a reference to those
+ * that it has. */
+void jobtable_add_array(struct jobtable *t, struct submission *sub);
+void jobtable_remove_array(struct jobtable *t, struct submission *sub);
+size_t jobtable_narrays(const struct jobtable *t);
+struct submission *jobtable_array(const struct jobtable *t, size_t i);
+/* The array that ID is an element of, and its position; or NULL. */
+struct submission *jobtable_array_of(const struct jobtable *t, jobid_t id,
+                                     uint64_t *position);
+/* Elements of arrays that wait without a job of their own. */
+uint64_t jobtable_rest(const struct jobtable *t);
+/* Neither jobs nor arrays. */
+bool jobtable_is_empty(const struct jobtable *t);
 
 /* Element I of SUB (index CC in its array, or -1), in state SCHED; takes a reference. */
 struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgency,
@@ -111,6 +135,9 @@ void job_note(struct job *job, json_object *memo);
 uint64_t job_priority(int urgency);
 /* As if it had not been placed: state SCHED, without resources and exception; its log stays. */
 void job_reset(struct job *job);
+/* Whether it, which is to be queued, can ever run on what POOL has: else the reason says why, and the
+ * scheduler must not see it. */
+bool job_check(struct job *job, struct pool *pool);
 /* It has its placement: reports of all of its nodes are to come. */
 void job_await_nodes(struct job *job);
 /* Its node INDEX is done, with the greatest wait STATUS of its tasks; REPORT: the finish event's

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 #include "src/instance/depend.h"
+#include "src/instance/element.h"
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
@@ -49,9 +50,11 @@ struct leader {
     bool awake;             /* a turn's work is due */
     uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
-    bool store_fails; /* the last commit did; flush_timer tells when to try again */
-    char *shutdown;   /* reason, NULL: none */
-    bool expired;     /* that was it */
+    bool start_recorded; /* a start is to be in the store before it is made */
+    bool store_fails;    /* the last commit did; flush_timer tells when to try again */
+    char *shutdown;      /* reason, NULL: none */
+    bool expired;        /* that was it */
+    bool keep_nothing;   /* the shutdown is one that cancels also what could be kept */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
     struct stream *streams;         /* that attach or wait */
     struct stream *follows;         /* few, and asked at the end of each job */
@@ -72,6 +75,7 @@ struct leader {
     struct grower *growers;     /* requests for more nodes that wait for their instance */
     unsigned nwidows;           /* grants whose base is over, and that should end */
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
+    bool begins_again;  /* adopt_begin_again is to be called */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
     jobid_t *spawned;   /* [nspawned] sub-instances that tasks spawned */
@@ -151,6 +155,14 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
+/* It ran in a former life: as if its nodes were lost, all of them. */
+void manager_end_former(struct leader *ld, struct job *job, const char *why);
+/* At the instance's end: whether the job stays in the store as one that waits. */
+bool manager_keeps(const struct leader *ld, const struct job *job);
+/* End the job as the instance ends, for REASON, unless it is kept. */
+void manager_wind_up(struct leader *ld, struct job *job, const char *reason);
+/* Into the queue, unless it can never run here. */
+void manager_enqueue(struct leader *ld, struct job *job);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
 /* Note MEMO, an object, of the job; LOGGED: as an event as well. */
@@ -159,6 +171,35 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency);
 /* Add an event to the log and tell those who attach; CONTEXT: JSON text or NULL. */
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context);
+
+/* --- elements.c: elements of arrays that wait (element.h) */
+/* The elements of SUB that wait are in the queue, unless they depend on something. */
+void elements_queue(struct leader *ld, struct submission *sub);
+/* The first element of REST is taken, and gets a job. */
+struct job *elements_next(struct leader *ld, struct job *rest);
+/* The active job ID, or NULL; an element that waits without one gets it. */
+struct job *elements_job(struct leader *ld, jobid_t id);
+/* The rest that element ID is in, and its position; NULL: it is not such an element. */
+struct job *elements_waiting(const struct leader *ld, jobid_t id, uint64_t *position);
+/* Elements of RUN that were taken, and have no job, wait again. */
+void elements_put_back(struct leader *ld, struct submission *sub, struct array_run run,
+                       int urgency);
+/* Those of RUN that wait, of REST, of all arrays in STATES, are over by an exception. Return their number. */
+uint64_t elements_end(struct leader *ld, struct submission *sub, struct array_run run,
+                      const char *type, const char *note);
+void elements_end_rest(struct leader *ld, struct job *rest, const char *type,
+                       const char *note);
+uint64_t elements_end_all(struct leader *ld, int states, const char *type,
+                          const char *note);
+/* The instance ends, for REASON: so do elements that wait, unless they are for its next life; the number
+ * of those. */
+void elements_wind_up(struct leader *ld, const char *reason);
+uint64_t elements_kept(const struct leader *ld);
+/* Those of RUN that wait have URGENCY. Return the number of those that had another. */
+uint64_t elements_urgency(struct leader *ld, struct submission *sub, struct array_run run,
+                          int urgency);
+/* No element of SUB is left: it is forgotten. */
+void elements_array_over(struct leader *ld, struct submission *sub);
 
 /* --- launch.c: messages to executors */
 void launch_job(struct leader *ld, struct job *job);
@@ -188,6 +229,8 @@ void gate_clear(struct leader *ld);
 /* --- adopt.c */
 /* The tables are another leader's: queue what is to be queued, wait for what is to be waited. */
 void leader_adopt(struct leader *ld, const struct replica *rp);
+/* Another life begins: what ran has ended, what waits is told so. */
+void adopt_begin_again(struct leader *ld);
 /* An executor says what it has. */
 void adopt_hello(struct leader *ld, unsigned rank, json_object *msg);
 /* Job ID ended on RANK: true if it was one that should not have been there. */
@@ -215,6 +258,8 @@ int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
 int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                 struct error *err);
 /* Where the output of a job, which exists, is; outputs.c. */
+/* The file that it is in on RANK, if that is one of a former life of the instance; new, or NULL. */
+char *outputs_former(struct leader *ld, jobid_t id, unsigned rank);
 json_object *outputs_describe(struct leader *ld, jobid_t id);
 /* The same for all elements of an array, which exist, as one stream. */
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
@@ -242,6 +287,10 @@ bool stream_reads_from(const struct leader *ld, unsigned rank);
 /* RANK was not there, perhaps since before this leader; now its output can be read. */
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
+void stream_element(struct leader *ld, struct job *job);  /* it has a job now */
+void stream_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
+                          const struct element_end *end);
+void stream_array_over(struct leader *ld, struct submission *sub);
 void stream_flush(struct leader *ld);
 bool stream_holds_ends(const struct leader *ld); /* which are still to be told */
 /* Jobs that it holds end, unless it MAY_RETURN. */

@@ -35,6 +35,11 @@ void leader_grow(struct leader *ld, json_object **nodes, unsigned size)
     for (unsigned i = from; i < size; i++)
         report_await(ld, i);
     count_cores(ld);
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (job->state == JOB_SCHED && job->reason && job_check(job, ld->pool))
+            sched_add(ld->sched, &job->sj);
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
+        elements_queue(ld, jobtable_array(ld->jobs, i));
     leader_wake(ld);
 }
 

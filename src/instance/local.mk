@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += src/instance/libinstance.la
 src_instance_libinstance_la_SOURCES = \
 	src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/statedir.c src/instance/statedir.h \
+	src/instance/former.c src/instance/former.h \
 	src/instance/front.c src/instance/front.h \
 	src/instance/lead.c src/instance/lead.h \
 	src/instance/sub.c src/instance/sub.h \
@@ -17,6 +19,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/array.c src/instance/array.h \
+	src/instance/element.c src/instance/element.h \
+	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \

@@ -16,7 +16,7 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-enum { MAX_ARRAY = 1000000, RETRY_MAX = 1000 };
+enum { RETRY_MAX = 1000 };
 
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context)
@@ -172,6 +172,13 @@ static int check_submission(struct leader *ld, struct submission *sub,
     return pool_satisfiable(ld->pool, &req, err);
 }
 
+void manager_enqueue(struct leader *ld, struct job *job)
+{
+    /* what was accepted here can run here */
+    if (!ld->config.keeps || job_check(job, ld->pool))
+        sched_add(ld->sched, &job->sj);
+}
+
 static void queue_for_resources(struct leader *ld, struct job *job, double now)
 {
     char context[64];
@@ -179,15 +186,23 @@ static void queue_for_resources(struct leader *ld, struct job *job, double now)
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
              (unsigned long long)job->sj.priority);
     job_event(ld, job, now, "priority", context);
-    sched_add(ld->sched, &job->sj);
+    if (job->rest)
+        elements_queue(ld, job->sub);
+    else
+        manager_enqueue(ld, job);
 }
 
-static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int64_t cc,
+/* INDEX: of an array of one. */
+static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
                       double now, const struct submit_options *opts)
 {
     char context[128];
-    struct job *job = job_create(sub, i, cc, opts->urgency, now);
-    jobtable_add(ld->jobs, job);
+    struct job *job = sub->array ? element_rest_make(sub, opts->urgency, NULL, now)
+                                 : job_create(sub, 0, index, opts->urgency, now);
+    if (sub->array)
+        jobtable_add_array(ld->jobs, sub);
+    else
+        jobtable_add(ld->jobs, job);
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
              job->urgency, sub->flags);
@@ -208,36 +223,25 @@ void manager_release(struct leader *ld, struct job *job)
 struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err)
 {
-    cleanup_bitmap hwloc_bitmap_t cc = NULL;
-    uint64_t count = 1;
-    if (opts->cc) {
-        cc = idset_decode(opts->cc, err);
-        if (!cc)
-            return NULL;
-        int weight = hwloc_bitmap_weight(cc);
-        if (weight < 1 || weight > MAX_ARRAY)
-            return error_null(err, EINVAL,
-                              "cc '%s': has %d elements; 1 to %d are possible", opts->cc,
-                              weight, MAX_ARRAY);
-        count = (uint64_t)weight;
-    }
+    int64_t index = -1;
     struct submission *sub = make_submission(ld, o, err);
     if (!sub)
         return NULL;
-    if (check_submission(ld, sub, opts, err) < 0) {
+    sub->count = sub->left = 1;
+    if ((opts->cc && element_array(sub, opts->cc, opts->urgency, &index, err) < 0) ||
+        check_submission(ld, sub, opts, err) < 0) {
         specs_put(ld->specs, sub->jobspec_text);
         specs_put(ld->specs, sub->env_text);
         submission_drop(sub);
         return NULL;
     }
     double now = time_now();
-    sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), count);
-    sub->count = sub->left = count;
+    sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), sub->count);
     sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
-    sub->grant = count == 1 ? job_grant_of(sub->spec) : 0;
+    sub->grant = sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->key = opts->key ? xstrdup(opts->key) : NULL;
     if (opts->key)
-        keys_add(ld->keys, opts->key, sub->first, count);
+        keys_add(ld->keys, opts->key, sub->first, sub->count);
     sub->flags = opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;
@@ -245,18 +249,20 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->spawn_from = opts->spawn_from;
     sub->spawn_token = opts->spawn_token;
     record_submission(ld->store, sub, now, opts->urgency);
-    if (cc) {
-        uint64_t i = 0;
-        for (int id = hwloc_bitmap_first(cc); id >= 0; id = hwloc_bitmap_next(cc, id))
-            queue_job(ld, sub, i++, id, now, opts);
-    } else
-        queue_job(ld, sub, 0, -1, now, opts);
+    queue_job(ld, sub, index, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
     if (sub->grant)
         grant_queued(ld, jobtable_find(ld->jobs, sub->first));
-    submission_drop(sub); /* its jobs hold it */
+    submission_drop(sub); /* its job, or the table, holds it */
     leader_wake(ld);
     return sub;
+}
+
+/* Elements of arrays, unless told otherwise, and jobs that were told to. */
+static bool may_requeue(const struct job *job)
+{
+    json_object *option = jobspec_option(job->sub->spec, "requeue");
+    return option ? json_object_get_boolean(option) : job->sub->count > 1;
 }
 
 static double job_expiration(const struct leader *ld, const struct job *job)
@@ -272,6 +278,8 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     struct leader *ld = arg;
     struct job *job = job_of(sj);
     struct error err;
+    if (job->rest)
+        job = elements_next(ld, job);
     job->pl = pl;
     job->t_run = time_now();
     job->expiration = job_expiration(ld, job);
@@ -290,8 +298,11 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
         return;
     }
     job_await_nodes(job);
-    if (ld->config.publish)
+    /* what must not run twice is known to have begun before it begins */
+    bool once = ld->config.keeps && !may_requeue(job);
+    if (ld->config.publish || once)
         record_run(ld->store, job);
+    ld->start_recorded |= once;
     launch_job(ld, job);
     stream_launched(ld, job);
 }
@@ -325,7 +336,8 @@ static void job_over(struct leader *ld, struct job *job)
     depend_forget(ld, job);
     if (job->pl) {
         tell_released(ld, job, job->held, true);
-        sched_end(ld->sched, job_held(job));
+        if (!job->former)
+            sched_end(ld->sched, job_held(job));
         job_event(ld, job, now, "free", NULL);
     }
     if (job->ngrants)
@@ -338,6 +350,8 @@ static void job_over(struct leader *ld, struct job *job)
     job->state = JOB_INACTIVE;
     job_event(ld, job, now, "clean", NULL);
     job->sub->left--;
+    if (job->sub->array)
+        array_end_one(job->sub->array, element_position(job));
     record_end(ld->store, job);
     change_ended(ld, job);
     depend_over(ld, job);
@@ -349,7 +363,10 @@ static void job_over(struct leader *ld, struct job *job)
     if (ld->nspawned)
         spawn_over(ld, job);
     jobtable_remove(ld->jobs, job);
-    if (job->sub->left == 0) {
+    if (job->sub->array) {
+        if (job->sub->left == 0)
+            elements_array_over(ld, job->sub);
+    } else {
         specs_put(ld->specs, job->sub->jobspec_text);
         specs_put(ld->specs, job->sub->env_text);
     }
@@ -375,11 +392,12 @@ static void requeue(struct leader *ld, struct job *job)
     grant_base_ends(ld, job, true);
     grow_job_over(ld, job);
     orders_job_over(ld, job);
-    sched_end(ld->sched, job_held(job));
+    if (!job->former)
+        sched_end(ld->sched, job_held(job));
     job_reset(job);
     change_requeued(ld, job);
     store_job_requeue(ld->store, job->sj.id);
-    sched_add(ld->sched, &job->sj);
+    manager_enqueue(ld, job);
     leader_wake(ld);
 }
 
@@ -417,11 +435,17 @@ static bool retry(struct leader *ld, struct job *job, double when)
     return true;
 }
 
+/* What is not over at the instance's end is for the next one. */
+static bool keeps(const struct leader *ld)
+{
+    return ld->config.keeps && !ld->keep_nothing;
+}
+
 /* All nodes have ended their tasks, or none has begun. */
 static void job_cleanup(struct leader *ld, struct job *job, double when)
 {
     char context[64];
-    if (job->requeue && !ld->shutdown &&
+    if (job->requeue && (!ld->shutdown || keeps(ld)) &&
         !(job->exception && job->exception->severity == 0)) {
         requeue(ld, job);
         return;
@@ -494,9 +518,26 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     manager_give_back(ld, job);
 }
 
+/* The end of the allocation, not a limit of its own, ends a job that the next one may run again. */
+static bool is_cut_short(const struct leader *ld, const struct job *job, const char *type)
+{
+    double end = ld->config.expiration;
+    return keeps(ld) && strcmp(type, "timeout") == 0 && job->pl && may_requeue(job) &&
+           !job->sub->grant && end > 0 && job->expiration >= end &&
+           (job->sj.duration <= 0 || job->t_run + job->sj.duration > end);
+}
+
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note)
 {
+    if (job->rest) {
+        elements_end_rest(ld, job, type, note);
+        return;
+    }
+    if (severity == 0 && is_cut_short(ld, job, type)) {
+        severity = 1;
+        job->requeue = true;
+    }
     job_except(job, type, severity, note);
     change_excepted(ld, job);
     cleanup_json json_object *context = json_object_new_object();
@@ -523,9 +564,7 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 
 void manager_node_lost(struct leader *ld, struct job *job, const char *why)
 {
-    json_object *option = jobspec_option(job->sub->spec, "requeue");
-    bool again = option ? json_object_get_boolean(option) : job->sub->count > 1;
-    if (!again || ld->shutdown) {
+    if (!may_requeue(job) || (ld->shutdown && !keeps(ld))) {
         manager_exception(ld, job, "node-failure", 0, why);
         return;
     }
@@ -535,6 +574,38 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+void manager_end_former(struct leader *ld, struct job *job, const char *why)
+{
+    bool ended = job->exception && job->exception->severity == 0;
+    if (!ended && may_requeue(job)) {
+        job->requeue = true;
+        manager_exception(ld, job, "node-failure", 1, why);
+    }
+    if (ended || job->requeue)
+        job_cleanup(ld, job, time_now());
+    else
+        manager_exception(ld, job, "node-failure", 0, why);
+}
+
+/* Others are part of something that ends now: of a job, or of a connection. */
+bool manager_keeps(const struct leader *ld, const struct job *job)
+{
+    return keeps(ld) && job->state < JOB_RUN && !job->sub->parent && !job->sub->grant &&
+           !tie_is(job);
+}
+
+void manager_wind_up(struct leader *ld, struct job *job, const char *reason)
+{
+    bool ended = job->exception && job->exception->severity == 0;
+    if (manager_keeps(ld, job))
+        return;
+    if (keeps(ld) && !ended && job->nodes_running > 0 && may_requeue(job) &&
+        !job->sub->parent && !job->sub->grant && !tie_is(job))
+        manager_node_lost(ld, job, reason);
+    else
+        manager_exception(ld, job, "cancel", 0, reason);
 }
 
 void manager_urgency(struct leader *ld, struct job *job, int urgency)

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "src/common/duration.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/foreign/foreign.h"
 #include "src/job/property.h"
-#include "src/sched/sched.h"
+#include "src/sched/setup.h"
 
 enum {
     O_TOPOLOGY = 256,
@@ -20,6 +21,7 @@ enum {
     O_URI_FILE,
     O_RUNDIR,
     O_POLICY,
+    O_QUEUE_DEPTH,
     O_SETATTR,
     O_PROPERTY,
     O_TELL_STATUS,
@@ -30,6 +32,10 @@ enum {
     O_DUMP,
     O_JOIN,
     O_IDLE_RETURN,
+    O_STATEDIR,
+    O_DURABILITY,
+    O_SALVAGE,
+    O_TAKE_LOCK,
     O_FOREIGN
 };
 
@@ -56,7 +62,12 @@ static const struct {
      "NAME[:ID]",
      "it lives in this allocation: slurm:123 (default: what the\n"
      "environment tells); its end is that of --expiration"},
-    {{"policy", required_argument, NULL, O_POLICY}, "NAME", "scheduling policy (fcfs)"},
+    {{"policy", required_argument, NULL, O_POLICY},
+     "NAME",
+     "scheduling policy: fcfs (which is the default) or easy"},
+    {{"queue-depth", required_argument, NULL, O_QUEUE_DEPTH},
+     "N",
+     "jobs overtake at most the first N that wait"},
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
     {{"property", required_argument, NULL, O_PROPERTY},
      "NAME[:HOSTS]",
@@ -69,6 +80,21 @@ static const struct {
      "DIR",
      "directory for sockets and captured output (default: a new one\n"
      "in $TMPDIR, removed at the end)"},
+    {{"statedir", required_argument, NULL, O_STATEDIR},
+     "DIR",
+     "keep jobs, history and output in DIR, and go on with what is there;\n"
+     "pending jobs are kept at the end"},
+    {{"durability", required_argument, NULL, O_DURABILITY},
+     "LEVEL",
+     "what is accepted survives, with --statedir: normal (default): the\n"
+     "death of all processes; full: of the machine; off: no more than\nnormal, and a "
+     "dead machine may damage the store"},
+    {{"salvage", no_argument, NULL, O_SALVAGE},
+     NULL,
+     "the store in --statedir is damaged: go on with what can be read"},
+    {{"take-lock", no_argument, NULL, O_TAKE_LOCK},
+     NULL,
+     "the host whose instance has locked --statedir is dead"},
     {{"tell-status", no_argument, NULL, O_TELL_STATUS},
      NULL,
      "say the exit code on stderr at the end (mpirun --enable-recovery\n"
@@ -147,6 +173,39 @@ static const char *check_foreign(const char *text)
     return text;
 }
 
+static enum store_sync parse_durability(const char *text)
+{
+    static const char *const names[] = {[STORE_SYNC_NORMAL] = "normal",
+                                        [STORE_SYNC_FULL] = "full",
+                                        [STORE_SYNC_OFF] = "off"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i], text) == 0)
+            return (enum store_sync)i;
+    log_exit(1, "--durability=%s: must be full, normal or off", text);
+}
+
+/* Ranks, executors and the next instance may be elsewhere. */
+static char *absolute(const char *path)
+{
+    cleanup_free char *here = *path == '/' || !*path ? NULL : getcwd(NULL, 0);
+    return here ? xasprintf("%s/%s", here, path) : xstrdup(path);
+}
+
+static void check_state(const struct options *o, bool durability)
+{
+    const char *which = durability     ? "durability"
+                        : o->salvage   ? "salvage"
+                        : o->take_lock ? "take-lock"
+                                       : NULL;
+    if (which && !o->statedir)
+        log_exit(1, "--%s needs --statedir=DIR: without it nothing is kept", which);
+    if (o->statedir && !*o->statedir)
+        log_exit(1, "--statedir: the name of a directory is missing");
+    if (o->statedir && o->join)
+        log_exit(1,
+                 "--statedir is an affair of the instance, not of a rank that joins it");
+}
+
 static void set_attr(json_object *attrs, const char *text)
 {
     const char *eq = strchr(text, '=');
@@ -154,6 +213,16 @@ static void set_attr(json_object *attrs, const char *text)
         log_exit(1, "--setattr=%s: must be KEY=VALUE", text);
     cleanup_free char *key = xstrndup(text, (size_t)(eq - text));
     json_object_object_add(attrs, key, json_object_new_string(eq + 1));
+}
+
+static void set_policy(struct options *o, const char *depth)
+{
+    struct sched_setup setup;
+    struct error err;
+    if (depth) /* kept as long as the process lives */
+        o->policy = xasprintf("%s,depth=%s", o->policy, depth);
+    if (sched_setup_parse(&setup, o->policy, &err) < 0)
+        log_exit(1, "--policy=%s: %s", o->policy, err.text);
 }
 
 void options_parse(struct options *o, int argc, char **argv)
@@ -167,7 +236,9 @@ void options_parse(struct options *o, int argc, char **argv)
                           .attrs = json_object_new_object(),
                           .properties = json_object_new_array()};
     opterr = 0;
+    const char *depth = NULL;
     int c;
+    bool durability = false;
     while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
         switch (c) {
         case O_TOPOLOGY:
@@ -210,10 +281,24 @@ void options_parse(struct options *o, int argc, char **argv)
             if (duration_decode(optarg, &o->idle_return, &err) < 0)
                 log_exit(1, "--idle-return: %s", err.text);
             break;
+        case O_STATEDIR:
+            o->statedir = absolute(optarg);
+            break;
+        case O_DURABILITY:
+            o->durability = parse_durability(optarg);
+            durability = true;
+            break;
+        case O_SALVAGE:
+            o->salvage = true;
+            break;
+        case O_TAKE_LOCK:
+            o->take_lock = true;
+            break;
         case O_POLICY:
-            if (!sched_policy_find(optarg))
-                log_exit(1, "--policy=%s: no such scheduling policy", optarg);
             o->policy = optarg;
+            break;
+        case O_QUEUE_DEPTH:
+            depth = optarg;
             break;
         case O_PROPERTY:
             if (property_check(optarg, &err) < 0)
@@ -246,9 +331,11 @@ void options_parse(struct options *o, int argc, char **argv)
                      argv[optind - 1]);
         }
     }
+    set_policy(o, depth);
     if ((o->supervised || o->recover) && !o->rundir)
         log_exit(1, "--%s needs --rundir=DIR, which all ranks know",
                  o->supervised ? "supervised" : "recover");
+    check_state(o, durability);
     if (optind < argc)
         o->program = argv + optind;
 }

@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/instance/record.h"
+#include "src/instance/statedir.h"
 #include "src/job/jsonutil.h"
 
 struct found {
     int64_t cc;
+    double t_run;
     json_object *reports; /* [[rank, report], ...] or NULL */
 };
 
@@ -18,6 +21,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
     if (!entry->run)
         return 0;
     f->cc = entry->run->cc;
+    f->t_run = entry->run->t_run;
     if (entry->run->output)
         f->reports = json_tokener_parse(entry->run->output);
     return 1;
@@ -28,6 +32,18 @@ static void look_up(struct leader *ld, jobid_t id, struct found *f)
     struct store_filter filter = {
         .ids = &id, .nids = 1, .states = JOB_INACTIVE, .max = 1, .before = id + 1};
     store_list(ld->store, &filter, on_entry, f, NULL);
+}
+
+char *outputs_former(struct leader *ld, jobid_t id, unsigned rank)
+{
+    struct found f = {.cc = -1};
+    if (ld->config.life <= 1)
+        return NULL;
+    look_up(ld, id, &f);
+    json_object_put(f.reports);
+    unsigned life = f.t_run > 0 ? record_life_at(ld->store, f.t_run) : ld->config.life;
+    return life < ld->config.life ? statedir_spool(ld->config.statedir, life, rank)
+                                  : NULL;
 }
 
 /* Bytes that were captured, in all. */
@@ -71,8 +87,14 @@ static json_object *files_of(const struct jobspec *spec)
 
 json_object *outputs_describe(struct leader *ld, jobid_t id)
 {
-    const struct job *job = jobtable_find(ld->jobs, id);
+    uint64_t position;
+    const struct job *job = jobtable_find(ld->jobs, id),
+                     *rest = job ? NULL : elements_waiting(ld, id, &position);
     struct found f = {.cc = job ? job->cc : -1};
+    if (rest)
+        f.cc = array_index(rest->sub->array, position);
+    if (rest)
+        job = rest;
     struct jobspec *spec = job ? jobspec_ref(job->sub->spec) : NULL;
     json_object *o = json_object_new_object();
     if (!job) {

@@ -576,6 +576,15 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
     }
 }
 
+void manager_refuse(struct leader *ld, struct job *job, const char *why)
+{
+    if (job->state >= JOB_RUN) {
+        launch_withdraw(ld, job);
+        job->nodes_starting = job->nodes_running = 0;
+    }
+    manager_exception(ld, job, "cancel", 0, why);
+}
+
 void manager_end_former(struct leader *ld, struct job *job, const char *why)
 {
     bool ended = job->exception && job->exception->severity == 0;

@@ -37,3 +37,7 @@ noinst_PROGRAMS += examples/submit
 examples_submit_SOURCES = examples/submit.c
 examples_submit_CPPFLAGS = -I$(top_srcdir)/src/lib
 examples_submit_LDADD = src/lib/libhbatch.la
+noinst_PROGRAMS += examples/posts
+examples_posts_SOURCES = examples/posts.c
+examples_posts_CPPFLAGS = -I$(top_srcdir)/src/lib
+examples_posts_LDADD = src/lib/libhbatch.la

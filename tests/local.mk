@@ -163,6 +163,13 @@ tests_unit_t_conservative_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conservative_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
 if HAVE_CHECK
+UNIT += tests/unit/t_priority
+endif
+tests_unit_t_priority_SOURCES = tests/unit/t_priority.c
+tests_unit_t_priority_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_priority_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
 UNIT += tests/unit/t_easy
 endif
 tests_unit_t_easy_SOURCES = tests/unit/t_easy.c

@@ -447,4 +447,12 @@ tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
 tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
 tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_launch_options
+endif
+tests_unit_t_launch_options_SOURCES = tests/unit/t_launch_options.c
+tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
+
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t

@@ -116,7 +116,8 @@ class Life:
         if os.path.exists(uri):
             os.remove(uri)
         command = ["hbatch", "start", "--statedir=" + state, "--uri-file=" + uri,
-                   "--test-topology=core:4 pu:1"]
+                   "--test-topology=core:4 pu:1",
+                   "--durability=" + rng.choice(["normal", "full"])]
         if nodes > 1:
             command += ["--test-nodes=%d" % nodes]
         self.log = open(tmp + "/log", "w+")

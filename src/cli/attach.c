@@ -13,6 +13,7 @@
 #include "src/cli/output.h"
 #include "src/lib/build.h"
 #include "src/lib/input.h"
+#include "src/lib/stream.h"
 #include "src/lib/submit.h"
 
 #define STDIN_CHUNK (64 << 10)
@@ -24,14 +25,16 @@ struct attach {
     const struct attach_options *o;
     uint64_t id;
     struct output out;
-    double t0; /* time of the first event */
-    bool over;
+    double t0;        /* time of the first event */
+    bool over, ended; /* it need not be looked at any more; the job told its end */
     bool told_id;
     bool fatal; /* an exception of severity 0 came */
     int exit_code;
     int signal_fd;
     bool read_stdin;
     uint64_t stdin_sent, stdin_taken;
+    uint64_t bytes,
+        captured; /* of output: got, and known to have been there at the job's end */
     double t_interrupt; /* of the last SIGINT, monotonic */
     int ending;         /* the last SIGTERM or SIGHUP that was passed on */
 };
@@ -108,6 +111,7 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
 {
     struct attach *a = arg;
     tell_id(a);
+    a->bytes += len;
     output_data(&a->out, id, stream, task, data, len, eof);
 }
 
@@ -131,7 +135,7 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
         a->exit_code = 1;
     if (result->status > 0 && result->exit_code != 0 && !a->o->quiet)
         print_exit(a->cli, result->status, result->exit_code);
-    a->over = true;
+    a->over = a->ended = true;
 }
 
 static const struct hbatch_stream_ops ops = {
@@ -339,6 +343,11 @@ static int run(struct attach *a)
         process(a, 0); /* what came together with the reply */
         loop(a);
     }
+    if (a->ended && a->bytes < a->captured)
+        cli_error(a->cli,
+                  "%ju bytes of its output are lost with the node or the executor that "
+                  "captured them",
+                  (uintmax_t)(a->captured - a->bytes));
     output_fini(&a->out);
     if (a->signal_fd >= 0)
         close(a->signal_fd);
@@ -356,11 +365,14 @@ static void init(struct attach *a, struct cli *cli, const struct attach_options 
 int attach_job(struct cli *cli, const struct attach_options *options, uint64_t id)
 {
     struct attach a;
-    struct hbatch_error err;
+    struct error err;
     init(&a, cli, options);
     a.id = id;
-    if (hbatch_attach(cli_connect(cli), id, &ops, &a, &err) < 0)
+    cleanup_json json_object *reply = stream_open(
+        cli_connect(cli), "job.attach", cli_id_params(id), &ops, &a, NULL, NULL, &err);
+    if (!reply)
         cli_die(cli, "%s", err.text);
+    a.captured = (uint64_t)cli_get_number(cli_get(reply, "output"), "bytes", 0);
     return run(&a);
 }
 

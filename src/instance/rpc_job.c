@@ -202,7 +202,7 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     json_object_object_add(result, "state",
                            json_object_new_string(job_state_name(state, false)));
     bool with_output = !output || json_object_get_boolean(output);
-    if (now && with_output)
+    if ((now || state == JOB_INACTIVE) && with_output)
         json_object_object_add(result, "output", outputs_describe(ld, id));
     reply_result(ld, rq, result);
     if (now)

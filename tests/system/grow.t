@@ -44,9 +44,13 @@ like "$err" "node" "is told"
 # --- giving back --------------------------------------------------------------------------------------
 inner submit --quiet -N2 --requires=host:vnode2,vnode3 sleep 1
 busy=$(inner jobs -no '{id}' --name=sleep)
+printed=$(inner submit --requires=host:vnode3 echo captured)
+inner job wait "$printed"
 ok "all but the leader's node are given back" shrink -N3
 is "$(inner jobs -no '{result}' "$busy")" COMPLETED "after what ran there"
 is "$(hosts)" vnode0 "one is left"
+capture inner attach "$printed"
+like "$err" "9 bytes of its output are lost with the node" "what was captured there is gone: it is said"
 is "$(parent_free)" 3 "the parent has them"
 nok "its leader's node" shrink -N1
 like "$err" "leader" "stays"

@@ -154,7 +154,7 @@ struct conn *conn_create(struct exec *x, int listen_fd, struct error *err)
     struct conn *c = xcalloc(1, sizeof(*c));
     c->x = x;
     c->since = time_now();
-    c->listener = (struct io_watch){listen_fd, on_listener};
+    c->listener = (struct io_watch){.fd = listen_fd, .ready = on_listener};
     if (io_add(x->io, &c->listener, EPOLLIN, err) < 0) {
         free(c);
         return NULL;
@@ -188,8 +188,13 @@ bool conn_is_wanted(const struct conn *c)
 struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
                                 const char *name)
 {
-    strbuf_addf(&c->events, "%s[%llu,\"%s\",%.6f,{", c->events.len ? "," : "",
-                (unsigned long long)id, name, time_now());
+    strbuf_add(&c->events, c->events.len ? ",[" : "[");
+    strbuf_addu(&c->events, id);
+    strbuf_add(&c->events, ",\"");
+    strbuf_add(&c->events, name);
+    strbuf_add(&c->events, "\",");
+    strbuf_add_time(&c->events, time_now());
+    strbuf_add(&c->events, ",{");
     if (run > 0)
         strbuf_addf(&c->events, "\"run\":%lld,", (long long)run);
     return &c->events;

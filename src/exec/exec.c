@@ -128,7 +128,7 @@ static void on_start(struct exec *x, json_object *msg)
 {
     json_object *jobs = jsonutil_get(msg, "jobs");
     int64_t pid;
-    if (jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid) && pid != getpid()) {
+    if (jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid) && pid != x->pid) {
         log_info("start: it was meant for the executor that was here before");
         return;
     }
@@ -420,12 +420,13 @@ void exec_quit(struct exec *x, const char *why)
     exec_job_finished(x);
 }
 
-static void on_signals(struct io_watch *w, uint32_t events)
+static void on_signals(uv_poll_t *poll, int status, int events)
 {
-    struct exec *x = (struct exec *)((char *)w - offsetof(struct exec, signals));
+    struct exec *x = poll->data;
     struct signalfd_siginfo info[8];
+    (void)status;
     (void)events;
-    ssize_t n = read(w->fd, info, sizeof(info));
+    ssize_t n = read(x->signals, info, sizeof(info));
     for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(*info); i++)
         if (info[i].ssi_signo != SIGCHLD)
             exec_quit(x, strsignal((int)info[i].ssi_signo));
@@ -460,15 +461,18 @@ static int open_signals(struct exec *x, struct error *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    x->signals =
-        (struct io_watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), on_signals};
-    if (x->signals.fd < 0)
+    x->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (x->signals < 0)
         return error_set(err, errno, "signalfd: %s", strerror(errno));
     /* Blocked, not ignored: children start with nothing ignored, and nothing blocked. */
     sigaddset(&set, SIGPIPE);
     sigaddset(&set, SIGXFSZ);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    return io_add(x->io, &x->signals, EPOLLIN, err);
+    /* of the loop itself, not of x->io: that would be a second look each time a task has ended */
+    x->signals_poll.data = x;
+    uv_poll_init(x->loop, &x->signals_poll, x->signals);
+    uv_poll_start(&x->signals_poll, UV_READABLE, on_signals);
+    return 0;
 }
 
 /* Where in the file system the socket LISTEN is. */
@@ -489,9 +493,10 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     struct exec *x = xcalloc(1, sizeof(*x));
     cleanup_free char *spool = xasprintf("%s/output-%u.spool", rundir, rank);
     x->loop = loop;
+    x->pid = getpid();
     x->rank = x->number = rank;
     x->rundir = xstrdup(rundir);
-    x->signals.fd = -1;
+    x->signals = -1;
     x->socket_path = path_of(listen);
     x->scratch = xmalloc(EXEC_SCRATCH);
     x->orphan_timeout = EXEC_ORPHAN_TIMEOUT;
@@ -537,12 +542,14 @@ void exec_destroy(struct exec *x)
     if (x->deserted)
         rundir_leave(x->rundir, x->number, x->socket_path,
                      x->node && x->node->own_rundir);
-    if (x->io)
-        io_close(x->io, &x->signals);
+    if (x->signals >= 0)
+        uv_close((uv_handle_t *)&x->signals_poll, NULL);
     io_destroy(x->io);
     uv_close((uv_handle_t *)&x->prepare, NULL);
     uv_close((uv_handle_t *)&x->watchdog, NULL);
     uv_run(x->loop, UV_RUN_DEFAULT);
+    if (x->signals >= 0)
+        close(x->signals);
     specs_destroy(x->specs);
     detect_destroy(x->detect);
     node_destroy(x->node);

@@ -22,6 +22,7 @@
 
 struct exec {
     uv_loop_t *loop;
+    pid_t pid; /* ours */
     unsigned rank;
     unsigned number; /* in the names of its files */
     char *rundir;
@@ -54,7 +55,8 @@ struct exec {
 
     uv_prepare_t prepare;
     uv_timer_t watchdog; /* looks after the rundir and after strays */
-    struct io_watch signals;
+    int signals;         /* signalfd */
+    uv_poll_t signals_poll;
     struct timer *warm;   /* see on_warm */
     struct timer *orphan; /* runs while no rank is attached */
     double orphan_timeout;

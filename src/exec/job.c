@@ -75,6 +75,13 @@ char *job_render(struct job *job, const struct task *task, const char *text)
     return template_render(text, &vars);
 }
 
+void job_count_reader(struct job *job, int n)
+{
+    job->nreaders += (unsigned)n;
+    for (unsigned i = 0; n > 0 && i < job->nlocal; i++)
+        task_watch_streams(&job->tasks[i]);
+}
+
 /* --- output ------------------------------------------------------------------------------ */
 
 void job_output_lost(struct job *job, const char *where, int error)

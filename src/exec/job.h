@@ -63,10 +63,8 @@ static inline uint64_t job_id(const struct job *job)
     return job->id;
 }
 
-static inline void job_count_reader(struct job *job, int n)
-{
-    job->nreaders += (unsigned)n;
-}
+/* So many more, or less, want its output as it comes. */
+void job_count_reader(struct job *job, int n);
 
 /* One entry of a start message. */
 void job_start(struct exec *x, json_object *o);

@@ -15,7 +15,10 @@ static void publish(struct leader *ld, struct strbuf *b)
 
 static void begin(struct strbuf *b, const char *kind, const struct job *job)
 {
-    strbuf_addf(b, "{\"c\":\"%s\",\"id\":%llu", kind, (unsigned long long)job->sj.id);
+    strbuf_add(b, "{\"c\":\"");
+    strbuf_add(b, kind);
+    strbuf_add(b, "\",\"id\":");
+    strbuf_addu(b, job->sj.id);
 }
 
 /* ,"KEY":"TEXT" with TEXT quoted as JSON. */
@@ -99,8 +102,11 @@ void change_placed(struct leader *ld, const struct job *job)
         return;
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "run", job);
-    strbuf_addf(&b, ",\"t\":%.6f,\"x\":%.6f,\"ntasks\":%u,\"R\":[", job->t_run,
-                job->expiration, job->ntasks);
+    strbuf_add(&b, ",\"t\":");
+    strbuf_add_time(&b, job->t_run);
+    strbuf_add(&b, ",\"x\":");
+    strbuf_add_time(&b, job->expiration);
+    strbuf_addf(&b, ",\"ntasks\":%u,\"R\":[", job->ntasks);
     for (size_t i = 0; i < job->pl->rset->nnodes; i++) {
         const struct rset_node *node = &job->pl->rset->nodes[i];
         cleanup_free char *cores = idset_encode(node->cores, 0);
@@ -182,9 +188,13 @@ void change_ended(struct leader *ld, const struct job *job)
         return;
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "end", job);
-    strbuf_addf(&b, ",\"t\":%.6f,\"status\":%d", job->t_inactive, job->status);
-    if (job->t_cleanup > 0)
-        strbuf_addf(&b, ",\"tc\":%.6f", job->t_cleanup);
+    strbuf_add(&b, ",\"t\":");
+    strbuf_add_time(&b, job->t_inactive);
+    strbuf_addf(&b, ",\"status\":%d", job->status);
+    if (job->t_cleanup > 0) {
+        strbuf_add(&b, ",\"tc\":");
+        strbuf_add_time(&b, job->t_cleanup);
+    }
     add_json(&b, "output", job->output);
     publish(ld, &b);
 }

@@ -25,9 +25,15 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     if (ld->adopting)
         return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
-    strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
-    if (context)
-        strbuf_addf(&job->log, ",\"context\":%s", context);
+    strbuf_add(&job->log, "{\"timestamp\":");
+    strbuf_add_time(&job->log, when);
+    strbuf_add(&job->log, ",\"name\":\"");
+    strbuf_add(&job->log, name);
+    strbuf_add(&job->log, "\"");
+    if (context) {
+        strbuf_add(&job->log, ",\"context\":");
+        strbuf_add(&job->log, context);
+    }
     strbuf_add(&job->log, "}\n");
     if (job->streams)
         stream_event(ld, job, job->log.s + start, job->log.len - start - 1);

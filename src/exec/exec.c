@@ -270,14 +270,22 @@ static void on_quit(struct exec *x, json_object *msg)
     exec_quit(x, "the rank asked for it");
 }
 
+static void on_recall(struct exec *x, json_object *msg)
+{
+    (void)msg;
+    lease_recall(x);
+}
+
 static const struct {
     const char *name;
     void (*f)(struct exec *x, json_object *msg);
 } messages[] = {
-    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec},   {"unspec", on_unspec},
-    {"env", on_env},     {"kill", on_kill},   {"end", on_end},     {"stdin", on_stdin},
-    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},     {"unread", on_unread},
-    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew}, {"nspace", on_nspace},
+    {"start", on_start},      {"acked", on_acked},   {"spec", on_spec},
+    {"unspec", on_unspec},    {"env", on_env},       {"kill", on_kill},
+    {"end", on_end},          {"stdin", on_stdin},   {"read", on_read},
+    {"ack", on_ack},          {"pmi", on_pmi},       {"unread", on_unread},
+    {"lease", lease_message}, {"recall", on_recall}, {"init", on_init},
+    {"quit", on_quit},        {"renew", on_renew},   {"nspace", on_nspace},
 };
 
 void exec_message(struct exec *x, json_object *msg)
@@ -528,6 +536,7 @@ void exec_destroy(struct exec *x)
     doom_free_all(x);
     reader_close_all(x);
     remember_forget(x, UINT64_MAX);
+    lease_drop(x);
     job_free_all(x);
     if (x->pmi)
         pmi_destroy(x->pmi);

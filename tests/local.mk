@@ -243,6 +243,13 @@ tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_array
+endif
+tests_unit_t_array_SOURCES = tests/unit/t_array.c src/instance/array.c
+tests_unit_t_array_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_array_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_keys
 endif
 tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c
@@ -349,7 +356,7 @@ EXTRA_DIST += tests/system/lib.sh tests/system/loss.t tests/mpi/lib.sh tests/mpi
 	tests/mpi/nodes.t tests/mpi/openmpi.t tests/mpi/spawn.t tests/mpi/two_jobs.t \
 	tests/mpi/spawn.c tests/mpi/spawn_multiple.c tests/mpi/publish.c examples/demo.sh
 EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py tests/cluster/rsh \
-	tests/cluster/env.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t \
+	tests/cluster/env.sh tests/cluster/lib.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t \
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/executor.py
@@ -385,7 +392,7 @@ tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared 
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
 EXTRA_DIST += tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info

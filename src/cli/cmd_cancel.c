@@ -60,17 +60,33 @@ static int report(struct cancel *c, json_object *result)
     return n ? 1 : 0;
 }
 
+/* Jobs by their state are chosen by the leader: what is over by then is not missed. */
+static json_object *which(const struct cancel *c)
+{
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < c->ids.n; i++)
+        json_object_array_add(list, json_object_new_uint64(c->ids.v[i]));
+    for (int one = JOB_NEW; one < JOB_INACTIVE; one <<= 1)
+        if (c->states & one)
+            json_object_array_add(list,
+                                  json_object_new_string(job_state_name(one, false)));
+    return list;
+}
+
 static int cancel(struct cancel *c)
 {
-    json_object *params = json_object_new_object(), *ids = json_object_new_array();
-    for (size_t i = 0; i < c->ids.n; i++)
-        json_object_array_add(ids, json_object_new_uint64(c->ids.v[i]));
-    json_object_object_add(params, "ids", ids);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, c->states ? "states" : "ids", which(c));
     if (c->note)
         json_object_object_add(params, "note", json_object_new_string(c->note));
     cleanup_json json_object *result = cli_call(c->cli, "job.cancel", params);
-    if (c->states && !c->quiet)
-        tell_count(c->cli, "canceled", (size_t)cli_get_number(result, "canceled", 0));
+    size_t n = (size_t)cli_get_number(result, "canceled", 0);
+    if (c->states && !c->quiet) {
+        if (n)
+            tell_count(c->cli, "canceled", n);
+        else
+            cli_error(c->cli, "no job matches");
+    }
     return report(c, result);
 }
 
@@ -104,15 +120,14 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "which jobs? Give ids, --all or --states");
     for (int i = 0; i < p.nargs; i++)
         ids_add(&c.ids, cli, p.args[i]);
-    if (c.states)
-        ids_add_states(&c.ids, cli, c.states);
     int rc = 0;
-    if (c.dry_run)
+    if (c.dry_run) {
+        if (c.states)
+            ids_add_states(&c.ids, cli, c.states);
         tell_count(cli, "would cancel", c.ids.n);
-    else if (c.ids.n)
+    } else {
         rc = cancel(&c);
-    else if (!c.quiet)
-        cli_error(cli, "no job matches");
+    }
     ids_fini(&c.ids);
     return rc;
 }

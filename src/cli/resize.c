@@ -26,6 +26,7 @@ struct resize {
     bool bg, quiet;
     bool placed, done, over; /* what the stream told */
     long left;               /* nodes that are still to go */
+    hwloc_bitmap_t which;    /* these, or NULL: any */
     char *why;               /* it failed, or NULL */
     int signal_fd;
 };
@@ -65,10 +66,13 @@ static void fail(struct resize *r, char *why)
     r->done = true;
 }
 
-static long count_ranks(json_object *context)
+/* Those of the order: nodes may go for another reason at the same time. */
+static long count_ranks(const struct resize *r, json_object *context)
 {
     const char *text = cli_get_string(context, "ranks", "");
     cleanup_bitmap hwloc_bitmap_t ranks = idset_decode(text, NULL);
+    if (ranks && r->which)
+        hwloc_bitmap_and(ranks, ranks, r->which);
     int n = ranks ? hwloc_bitmap_weight(ranks) : 0;
     return n > 0 ? n : 0;
 }
@@ -101,7 +105,7 @@ static void on_shrink_event(hbatch_jobid id, double time, const char *name,
     if (!r->placed)
         return;
     if (strcmp(name, "shrink") == 0 || strcmp(name, "release") == 0)
-        r->left -= count_ranks(o);
+        r->left -= count_ranks(r, o);
     if (strcmp(name, "memo") == 0 && error)
         fail(r, xstrdup(error));
     if (r->left <= 0)
@@ -323,8 +327,8 @@ static json_object *shrink_params(struct resize *r)
     json_object *params = cli_id_params(r->id);
     if (r->nodes) {
         cleanup_free char *ranks = resize_ranks(r->cli, r->nodes);
-        cleanup_bitmap hwloc_bitmap_t set = idset_decode(ranks, NULL);
-        r->nnodes = set ? hwloc_bitmap_weight(set) : 0;
+        r->which = idset_decode(ranks, NULL);
+        r->nnodes = r->which ? hwloc_bitmap_weight(r->which) : 0;
         json_object_object_add(params, "nodes", json_object_new_string(ranks));
     } else {
         json_object_object_add(params, "nnodes", json_object_new_int64(r->nnodes));
@@ -396,6 +400,7 @@ static int shrink_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
     while (!r.placed)
         process(&r, -1);
     int rc = r.bg ? 0 : wait_shrunk(&r);
+    hwloc_bitmap_free(r.which);
     free(r.why);
     return rc;
 }

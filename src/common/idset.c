@@ -60,39 +60,48 @@ static int parse_range(struct parse *ps, unsigned *lo, unsigned *hi)
     return 0;
 }
 
-hwloc_bitmap_t idset_decode(const char *text, struct error *err)
+int idset_walk(const char *text, idset_range_f range, void *arg, struct error *err)
 {
     struct parse ps = {.text = text, .p = text, .err = err};
-    cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_alloc();
     bool brackets = *ps.p == '[';
     if (brackets)
         ps.p++;
     const char end = brackets ? ']' : '\0';
+    unsigned lo, hi = 0;
     for (bool first = true; !(first && *ps.p == end); first = false) {
-        unsigned lo, hi;
+        unsigned last = hi;
         const char *start = ps.p;
         if (parse_range(&ps, &lo, &hi) < 0)
-            return NULL;
-        if (!first && (int)lo <= hwloc_bitmap_last(set)) {
-            fail(&ps, start, "ids must ascend without duplicates, but do not");
-            return NULL;
-        }
-        if (!set || hwloc_bitmap_set_range(set, lo, (int)hi) < 0)
-            return error_null(err, ENOMEM, "id set '%.200s': out of memory", text);
+            return -1;
+        if (!first && lo <= last)
+            return fail(&ps, start, "ids must ascend without duplicates, but do not");
+        int rc = range(lo, hi, arg);
+        if (rc != 0)
+            return rc;
         if (*ps.p != ',')
             break;
         ps.p++;
     }
-    if (brackets && *ps.p++ != ']') {
-        fail(&ps, ps.p - 1, "expected ',' or ']'");
-        return NULL;
-    }
-    if (*ps.p) {
-        fail(&ps, ps.p,
-             brackets ? "nothing may follow ']', but it does" : "expected ','");
-        return NULL;
-    }
-    return take(set);
+    if (brackets && *ps.p++ != ']')
+        return fail(&ps, ps.p - 1, "expected ',' or ']'");
+    if (*ps.p)
+        return fail(&ps, ps.p,
+                    brackets ? "nothing may follow ']', but it does" : "expected ','");
+    return 0;
+}
+
+static int add_range(unsigned lo, unsigned hi, void *arg)
+{
+    return hwloc_bitmap_set_range(arg, lo, (int)hi) < 0 ? 1 : 0;
+}
+
+hwloc_bitmap_t idset_decode(const char *text, struct error *err)
+{
+    cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    int rc = set ? idset_walk(text, add_range, set, err) : 1;
+    if (rc > 0)
+        return error_null(err, ENOMEM, "id set '%.200s': out of memory", text);
+    return rc == 0 ? take(set) : NULL;
 }
 
 char *idset_encode(hwloc_const_bitmap_t set, int flags)

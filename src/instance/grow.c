@@ -468,7 +468,7 @@ static void tell(struct instance *in, const char *address, const char *why)
     parent_note(in->parent, "join", json_object_new_string(address));
 }
 
-void grow_listen(struct instance *in)
+static void open_door(struct instance *in)
 {
     struct error err;
     if (!in->grow)
@@ -506,7 +506,7 @@ void grow_prepare(struct instance *in, json_object *pmix)
         tell(in, "", err.text);
         return;
     }
-    grow_listen(in);
+    open_door(in);
 }
 
 static void on_handle_closed(uv_handle_t *h)

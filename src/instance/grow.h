@@ -8,10 +8,8 @@
 
 #include "src/instance/instance.h"
 
-/* Listen, and tell the parent where, as "join" in the memo of its job; or why not, as "join_error". */
-void grow_listen(struct instance *in);
-/* The parent wants to know where.  PMIX: variables for MPI, of an instance of one rank, which loads
- * MPI now. */
+/* Listen, and tell the parent where, as "join" in the memo of its job; or why not, as "join_error".
+ * PMIX: variables for MPI, of an instance of one rank, which loads MPI now; or NULL. */
 void grow_prepare(struct instance *in, json_object *pmix);
 /* Jobs or nodes have changed: where the instance has ranks now is told the parent, once its size has
  * changed. */

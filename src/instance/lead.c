@@ -81,8 +81,6 @@ void lead_tell_parent(struct instance *in)
     if (!in->sub.told)
         return;
     in->parent = parent_create(&in->loop, &in->sub, in->uri, &parent_ops, in);
-    if (in->transport)
-        grow_listen(in);
     shrink_watch(in);
 }
 

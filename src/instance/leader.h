@@ -8,7 +8,7 @@
  *   job.c      the job table            specs.c    texts that go to executors once
  *   manager.c  a job's life             launch.c   start, kill: messages to executors
  *   depend.c   jobs that wait for others
- *   report.c   executors' reports       stream.c   attach, follow, wait: what clients watch
+ *   report.c   executors' reports       stream*.c  attach, follow, wait: what clients watch
  *   rpc*.c     requests of clients      spawn.c    jobs that tasks ask for (MPI_Comm_spawn)
  *   tie.c      jobs of a connection     watch.c    who is told that something has changed
  *   grant.c    more nodes for jobs      orders.c   what sub-instances are told to do

@@ -205,7 +205,7 @@ void report_refuse(struct leader *ld, unsigned rank, const char *why);
 void report_run(struct leader *ld, double now);
 double report_next(const struct leader *ld);
 
-/* --- stream.c */
+/* --- stream.c, stream_output.c, stream_end.c */
 /* Is job ID over and in the store?  If not, err is set. */
 bool stream_is_over(struct leader *ld, jobid_t id, struct error *err);
 /* Open the stream of request RQ on a job that is active (JOB) or over (JOB NULL, ID). */

@@ -16,6 +16,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/keys.c src/instance/keys.h \
+	src/instance/array.c src/instance/array.h \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
@@ -40,7 +41,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/report.c \
 	src/instance/leader_nodes.c \
 	src/instance/obey.c src/instance/obey.h \
-	src/instance/stream.c \
+	src/instance/stream.c src/instance/stream_output.c src/instance/stream_end.c src/instance/stream_impl.h \
 	src/instance/spawner.c src/instance/spawner.h \
 	src/instance/spawn_info.c src/instance/spawn_info.h \
 	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \

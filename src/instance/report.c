@@ -17,6 +17,14 @@ static struct node_name name_of(const struct leader *ld, unsigned rank)
     return node_name(ld->config.nodes, rank);
 }
 
+/* The end of one rank need not be that of a sub-instance which was up, or of a grant whose ranks
+ * are in one: others may go on. */
+static bool is_its_own_affair(const struct job *job, const char *type)
+{
+    bool up = jsonutil_get(job->memo, "uri") || jsonutil_get(job->memo, "joined");
+    return job_is_instance(job) && job->ntasks > 1 && up && strcmp(type, "exec") == 0;
+}
+
 /* One entry of "ev": [ID, KIND, T, CONTEXT]. */
 static void one_event(struct leader *ld, unsigned rank, json_object *e)
 {
@@ -51,7 +59,10 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         const char *type = jsonutil_string(jsonutil_get(context, "type"));
         const char *note = jsonutil_string(jsonutil_get(context, "note"));
         jsonutil_int(jsonutil_get(context, "severity"), 0, 7, &severity);
-        manager_exception(ld, job, type ? type : "exec", (int)severity, note);
+        type = type ? type : "exec";
+        if (is_its_own_affair(job, type))
+            severity = MAX(severity, 1);
+        manager_exception(ld, job, type, (int)severity, note);
     } else
         log_debug("rank %u: unknown event %s", rank, kind);
 }

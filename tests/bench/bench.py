@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import bursts
 import figures as one_node
 import hosts
 import ranks
@@ -18,7 +19,7 @@ import sub
 from figures import Bench
 from measure import Failure, Instance, Skip, Timer, cores
 
-FIGURES = {**one_node.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
+FIGURES = {**one_node.FIGURES, **bursts.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
 
 COMPARE = {"<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
 
@@ -34,6 +35,10 @@ def parse():
                         help="how often each command is run, in turns (default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="few rounds and small bursts: to see that all works")
+    parser.add_argument("--long", action="store_true",
+                        help="burst.flat up to a million jobs, which takes about ten minutes")
+    parser.add_argument("--plot", metavar="FILE",
+                        help="draw burst.flat's rate against the number of jobs (SVG, by gnuplot)")
     parser.add_argument("--strict", action="store_true",
                         help="exit with status 1 if a target is missed")
     parser.add_argument("--costs", action="store_true",
@@ -168,7 +173,7 @@ def main():
           f"{facts['load']:.1f}; {args.rounds} rounds, in turns; medians\n")
     print(ROW.format("", "hbatch", "yardstick", "ratio", "target") + "\n", flush=True)
 
-    bench = Bench(args.srcdir, args.builddir, args.rounds, args.quick,
+    bench = Bench(args,
                   lambda: Instance(hbatch).__enter__(),
                   Timer(os.path.join(args.builddir, "tests/bench/timeit")))
     figures = []

@@ -4,9 +4,6 @@ means."""
 import os
 import re
 import shutil
-import statistics
-import subprocess
-import tempfile
 import time
 
 from measure import Failure, Skip, cores, resident_kb, run
@@ -16,13 +13,13 @@ class Bench:
     """What the figures need: the build tree, how long to measure, and the warm instance, which is
     started when first asked for."""
 
-    def __init__(self, srcdir, builddir, rounds, quick, start_instance, timer):
-        self.srcdir, self.builddir = srcdir, builddir
-        self.rounds, self.quick = rounds, quick
+    def __init__(self, args, start_instance, timer):
+        self.srcdir, self.builddir = args.srcdir, args.builddir
+        self.rounds, self.quick, self.long, self.plot = args.rounds, args.quick, args.long, args.plot
         self.start_instance, self.timer = start_instance, timer
         self.opened = None
         self.memo = {}  # what several figures take from one measurement
-        self.hbatch = os.path.join(builddir, "bin", "hbatch")
+        self.hbatch = os.path.join(self.builddir, "bin", "hbatch")
 
     @property
     def instance(self):
@@ -136,58 +133,6 @@ def run_mpich(bench):
     return beside({"costs": costs}, ["mpiexec.hydra -n 2 mpi_hello"], results, [("<=", 1)])
 
 
-# --- bursts -------------------------------------------------------------------------------------------
-
-def burst(bench, njobs, rounds, warmup, targets):
-    width = cores()
-    with tempfile.NamedTemporaryFile("w", prefix="hbatch-bench.", suffix=".numbers") as numbers:
-        numbers.write("".join(f"{i}\n" for i in range(1, njobs + 1)))
-        numbers.flush()
-        ours = [bench.hbatch, "submit", "--quiet", f"--cc=1-{njobs}", "--wait", "true"]
-        theirs = [
-            ["xargs", "-a", numbers.name, "-P", str(width), "-n", "1", "true"],
-            [os.path.join(bench.builddir, "tests/bench/spawnloop"), str(njobs), str(width), "true"],
-        ]
-        results, costs = with_costs(bench, njobs * (rounds + warmup), lambda: bench.timer(
-            [ours] + theirs, rounds, bench.instance.env, warmup, limit=300))
-    rates = [njobs / result["median"] for result in results]
-    names = [f"xargs -P {width} -n 1 true", "raw posix_spawn loop"]
-    return {
-        "title": f"hbatch submit --cc=1-{njobs} --wait true",
-        "value": rates[0], "unit": "/s", "costs": {**client_cost(results[0], njobs), **costs},
-        "yardsticks": [yardstick(name, rate, rates[0] / rate, target)
-                       for name, rate, target in zip(names, rates[1:], targets)]}
-
-
-def burst_small(bench):
-    return burst(bench, 20 if bench.quick else 200, bench.some_rounds(0.5), 1,
-                 [(">=", 0.5), None])
-
-
-def burst_big(bench):
-    # rounds that long need few of them, and no warming up
-    return burst(bench, 50 if bench.quick else 10000, bench.some_rounds(0.08), 0,
-                 [(">=", 1), (">=", 0.8)])
-
-
-def submit_bulk(bench):
-    """Separate jobs, which are held: what submitting costs, and nothing else."""
-    njobs, rounds, took = 500 if bench.quick else 20000, bench.some_rounds(0.3), []
-    with tempfile.NamedTemporaryFile("w", prefix="hbatch-bench.", suffix=".inputs") as inputs:
-        inputs.write("".join(f"{i}\n" for i in range(njobs)))
-        inputs.flush()
-        for _ in range(rounds):
-            start = time.monotonic()
-            for command in (["bulksubmit", "--quiet", "--urgency=hold", "true", "{}", "::::", inputs.name],
-                            ["cancel", "--all"]):
-                subprocess.run([bench.hbatch] + command, env=bench.instance.env, check=True, timeout=300,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                if command[0] == "bulksubmit":
-                    took.append(time.monotonic() - start)
-    return {"title": f"hbatch bulksubmit of {njobs} jobs that are held", "value": njobs / statistics.median(took),
-            "unit": "/s", **({} if bench.quick else {"target": (">=", 20000)})}
-
-
 # --- instances -------------------------------------------------------------------------------------------
 
 def idle_cpu(bench):
@@ -294,9 +239,6 @@ FIGURES = {
     "run.true": ("hbatch run true", run_true),
     "run.openmpi": ("hbatch run -n 2 mpi_hello, Open MPI", run_openmpi),
     "run.mpich": ("hbatch run -n 2 mpi_hello, MPICH", run_mpich),
-    "burst.200": ("hbatch submit --cc=1-200 --wait true", burst_small),
-    "burst.10000": ("hbatch submit --cc=1-10000 --wait true", burst_big),
-    "submit.bulk": ("hbatch bulksubmit, jobs accepted per second", submit_bulk),
     "idle.cpu": ("an idle instance of one node, share of a core", idle_cpu),
     "memory.leader": ("growth of the rank per 1,000 finished jobs", memory_leader),
     "memory.store": ("bytes in the store per finished job of an array", memory_store),

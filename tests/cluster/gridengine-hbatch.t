@@ -1,41 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # An instance inside jobs of a real Grid Engine, whose qrsh -inherit starts the ranks.
-. "$(dirname "$(readlink -f "$0")")/../mpi/lib.sh"
-
-cluster=$srcdir/tests/cluster/cluster
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
 engine=$srcdir/tests/cluster/gridengine
-reason=$("$cluster" check 2>&1) || skip_all "$reason"
-reason=$("$engine" check 2>&1) || skip_all "$reason"
-[ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
-mpi_need openmpi
-hbatch version | grep -qi 'open.\?mpi' || skip_all "this hbatch is not built with Open MPI"
+cluster_need gridengine
 unset SGE_ROOT SGE_CELL
-export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.0}
-
-leave() {
-    local status=$?
-    trap - EXIT
-    for p in ${background[@]+"${background[@]}"}; do kill "$p" 2>/dev/null; done
-    "$engine" down >/dev/null 2>&1
-    "$cluster" down >/dev/null 2>&1
-    (exit $status)
-    at_exit
-}
-trap leave EXIT
-mkdir bin
-printf '#!/bin/sh\nexec "%s" exec "$@"\n' "$cluster" >bin/on
+left_but="node.py init |(^|/)sge_execd|(^|/)sge_qmaster"
+left_files="/tmp/hbatch-?????? /tmp/*.all.q"
+left_limit=20
 printf '#!/bin/sh\nexec "%s" user "$@"\n' "$engine" >bin/as_user
-chmod +x bin/*
-PATH=$tmp/bin:$PATH
+chmod +x bin/as_user
 
 nok "not without the cluster" "$engine" up
 like "$err" "cluster up N first" "... it says so"
-"$cluster" up 3 >up 2>&1 || {
-    cat up
-    fail "three hosts come up"
-    done_testing
-}
+cluster_up
 ok "Grid Engine" "$engine" up 4
 # of its programs, only those on the hosts know where it is
 set -a
@@ -71,23 +49,6 @@ checked() { # NAME
     like "$out" "size 3,  in Grid Engine job [0-9]+,  ends in 9\.[0-9]+m" "... the instance knows its job and its end"
     like "$out" "3 node" "... it has all nodes"
     like "$out" "node1 node2 node3 ?$" "... and runs jobs on them"
-}
-left() {
-    local n p
-    for n in head node1 node2 node3; do
-        for p in $("$cluster" pids $n); do
-            case $(tr '\0' ' ' <"/proc/$p/cmdline") in
-            *"node.py init "* | '' | */sge_execd* | */sge_qmaster* | sge_execd* | sge_qmaster*) ;;
-            *) echo "$n: $(tr '\0' ' ' <"/proc/$p/cmdline")" ;;
-            esac
-        done 2>/dev/null
-        on $n sh -c 'ls -d /tmp/hbatch-?????? /tmp/*.all.q 2>/dev/null' | sed "s/^/$n: /"
-    done
-}
-nothing_left() { [ -z "$(left)" ]; }
-nothing_stays() {
-    wait_until 20 nothing_left
-    is "$(left)" "" "... nothing stays behind"
 }
 result() { out=$(cat out); }
 

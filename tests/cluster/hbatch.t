@@ -1,61 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # An instance on several hosts: mpirun between them, jobs across them, faults on them.
-. "$(dirname "$(readlink -f "$0")")/../mpi/lib.sh"
-
-cluster=$srcdir/tests/cluster/cluster
-reason=$("$cluster" check 2>&1) || skip_all "$reason"
-[ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
-mpi_need openmpi
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+cluster_need
 . "$srcdir/tests/cluster/env.sh"
-export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.0}
+left_files="/tmp/hbatch-?????? /dev/shm/*"
 instance=$builddir/bin/hbatch-instance
-
-leave() {
-    local status=$?
-    trap - EXIT
-    for p in ${background[@]+"${background[@]}"}; do kill "$p" 2>/dev/null; done
-    "$cluster" down >/dev/null 2>&1
-    (exit $status)
-    at_exit
-}
-trap leave EXIT
-
-mkdir bin
-printf '#!/bin/sh\nexec "%s" exec "$@"\n' "$cluster" >bin/on
-chmod +x bin/on
-PATH=$tmp/bin:$PATH
 
 for name in hello ring allreduce spawn abort; do
     program openmpi $name && declare "$name=$program"
 done
 
-"$cluster" up 3 >"$tmp/up" 2>&1 || {
-    cat "$tmp/up"
-    fail "three hosts come up"
-    done_testing
-}
+cluster_up
 "$cluster" hostfile 1 >hosts
 "$cluster" hostfile 2 >hosts2
-
-# What is on the hosts, beside what keeps them: processes, and files of instances.
-left() {
-    local n p
-    for n in head node1 node2 node3; do
-        for p in $("$cluster" pids $n); do
-            case $(tr '\0' ' ' <"/proc/$p/cmdline") in
-            *"node.py init "* | '') ;;
-            *) echo "$n: $(tr '\0' ' ' <"/proc/$p/cmdline")" ;;
-            esac
-        done 2>/dev/null
-        on $n sh -c 'ls -d /tmp/hbatch-?????? /dev/shm/* 2>/dev/null' | sed "s/^/$n: /"
-    done
-}
-nothing_left() { [ -z "$(left)" ]; }
-nothing_stays() { # NAME
-    wait_until 10 nothing_left
-    is "$(left)" "" "$1"
-}
 
 # instance_on HOST LAUNCHER...: it runs in the background, until "stop" gives it an exit code.
 # Sets uri (rank 0's) and launcher (the process here).

@@ -1,30 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Hosts that are lost under hbatch start, and come back; mpirun and its daemons killed between hosts.
-. "$(dirname "$(readlink -f "$0")")/../mpi/lib.sh"
-
-cluster=$srcdir/tests/cluster/cluster
-reason=$("$cluster" check 2>&1) || skip_all "$reason"
-[ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
-mpi_need openmpi
-export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.2}
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+CLUSTER_NET=${CLUSTER_NET:-10.77.2}
+cluster_need
 . "$srcdir/tests/cluster/env.sh"
-leave() {
-    local status=$?
-    trap - EXIT
-    for p in ${background[@]+"${background[@]}"}; do kill "$p" 2>/dev/null; done
-    "$cluster" down >/dev/null 2>&1
-    (exit $status)
-    at_exit
-}
-trap leave EXIT
-on() { "$cluster" exec "$@"; }
-
-"$cluster" up 3 >"$tmp/up" 2>&1 || {
-    cat "$tmp/up"
-    fail "three hosts come up"
-    done_testing
-}
+cluster_up
 mkfifo began end
 exec {end}<>end {began}<>began
 # shellcheck disable=SC2016
@@ -40,8 +21,9 @@ isnt "$uri" "" "an instance on three hosts" || {
 }
 at() { on node1 env HBATCH_URI="$uri" "$@"; }
 seen=0
+has_said() { tail -n +$((seen + 1)) err | grep -qE "$1"; }
 said() { # TEXT: hbatch start says it, within 40 s of the last time
-    wait_until 40 eval 'tail -n +$((seen + 1)) err | grep -qE "$1"'
+    wait_until 40 has_said "$1"
     like "$(tail -n +$((seen + 1)) err)" "$1" "hbatch start says: $1"
     seen=$(wc -l <err)
 }
@@ -86,20 +68,7 @@ echo 6 >&"$end"
 wait_until 30 gone "$started"
 wait "$started"
 is $? 6 "the exit code of the program"
-left() {
-    local n p
-    for n in node1 node2 node3; do
-        for p in $("$cluster" pids $n); do
-            case $(tr '\0' ' ' <"/proc/$p/cmdline") in
-            *"node.py init "* | '') ;;
-            *) echo "$n: $(tr '\0' ' ' <"/proc/$p/cmdline")" ;;
-            esac
-        done 2>/dev/null
-        on $n sh -c 'ls -d /tmp/hbatch-?????? 2>/dev/null' | sed "s/^/$n: /"
-    done
-}
-nothing_left() { [ -z "$(left)" ]; }
-wait_until 40 nothing_left
-is "$(left)" "" "nothing stays behind"
+left_limit=40
+nothing_stays "nothing stays behind"
 note "$(cat err)"
 done_testing

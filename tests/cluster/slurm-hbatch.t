@@ -2,37 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # An instance inside allocations of other batch systems: of a real Slurm; of LSF, PBS and Torque by
 # stand-ins, which give their environment and really start ranks on other hosts.
-. "$(dirname "$(readlink -f "$0")")/../mpi/lib.sh"
-
-cluster=$srcdir/tests/cluster/cluster
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
 slurm=$srcdir/tests/cluster/slurm
-reason=$("$cluster" check 2>&1) || skip_all "$reason"
-[ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
-mpi_need openmpi
-hbatch version | grep -qi 'open.\?mpi' || skip_all "this hbatch is not built with Open MPI"
+cluster_need
+cluster_systems=("$slurm")
 . "$srcdir/tests/cluster/env.sh"
-export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.0}
-
-leave() {
-    local status=$?
-    trap - EXIT
-    for p in ${background[@]+"${background[@]}"}; do kill "$p" 2>/dev/null; done
-    "$slurm" down >/dev/null 2>&1
-    "$cluster" down >/dev/null 2>&1
-    (exit $status)
-    at_exit
-}
-trap leave EXIT
-mkdir bin
-printf '#!/bin/sh\nexec "%s" exec "$@"\n' "$cluster" >bin/on
-chmod +x bin/on
-PATH=$tmp/bin:$PATH
-
-"$cluster" up 3 >up 2>&1 || {
-    cat up
-    fail "three hosts come up"
-    done_testing
-}
+left_only='hbatch-instance|hbatch-exec|orted|mpirun'
+cluster_up
 
 cat >script <<'END'
 #!/bin/bash
@@ -49,23 +25,6 @@ checked() { # NAME FOREIGN-ID-REGEX
     like "$out" "3 node\[1-3\]" "... it has all nodes"
     like "$out" "node1 node2 node3 $" "... and runs jobs on them"
 }
-left() {
-    local n p
-    for n in head node1 node2 node3; do
-        for p in $("$cluster" pids $n); do
-            case $(tr '\0' ' ' <"/proc/$p/cmdline") in
-            *hbatch-instance* | *hbatch-exec* | *orted* | *mpirun*) echo "$n: $(tr '\0' ' ' <"/proc/$p/cmdline")" ;;
-            esac
-        done 2>/dev/null | grep -v 'node.py init'
-        on $n sh -c 'ls -d /tmp/hbatch-?????? 2>/dev/null' | sed "s/^/$n: /"
-    done
-}
-nothing_left() { [ -z "$(left)" ]; }
-nothing_stays() {
-    wait_until 10 nothing_left
-    is "$(left)" "" "... nothing stays behind"
-}
-
 # --- LSF: its variables, and blaunch
 agent=$srcdir/tests/cluster/rsh
 mkdir lsf pbs torque

@@ -2,49 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Hosts that cannot be reached, or lack what ranks need: each is named, in one sentence, and nothing
 # stays behind on any host.
-. "$(dirname "$(readlink -f "$0")")/../mpi/lib.sh"
-
-cluster=$srcdir/tests/cluster/cluster
-reason=$("$cluster" check 2>&1) || skip_all "$reason"
-[ -x "$builddir/bin/hbatch" ] || skip_all "$builddir/bin/hbatch is not there: build first, or set HBATCH_BUILDDIR"
-mpi_need openmpi
-hbatch version | grep -q openmpi || skip_all "this hbatch is not built with Open MPI"
-export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.0}
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+cluster_need
 . "$srcdir/tests/cluster/env.sh"
-
-leave() {
-    local status=$?
-    trap - EXIT
-    "$cluster" down >/dev/null 2>&1
-    (exit $status)
-    at_exit
-}
-trap leave EXIT
-on() { "$cluster" exec "$@"; }
-"$cluster" up 3 >up 2>&1 || {
-    cat up
-    fail "three hosts come up"
-    done_testing
-}
-
-living="node1 node2 node3"
-left() {
-    local n p
-    for n in $living; do
-        for p in $("$cluster" pids $n); do
-            case $(tr '\0' ' ' <"/proc/$p/cmdline") in
-            *"node.py init "* | '') ;;
-            *) echo "$n: $(tr '\0' ' ' <"/proc/$p/cmdline")" ;;
-            esac
-        done 2>/dev/null
-        on $n sh -c 'ls -d /tmp/hbatch-?????? 2>/dev/null' | sed "s/^/$n: /"
-    done
-}
-nothing_left() { [ -z "$(left)" ]; }
-nothing_stays() {
-    wait_until 10 nothing_left
-    is "$(left)" "" "nothing stays behind"
-}
+cluster_up
 ours() { grep '^hbatch' <<<"$err"; }
 # refused NAME PATTERN COMMAND...: on node1 it fails; what hbatch says matches PATTERN as a whole,
 # and mpirun has no page to add
@@ -57,7 +18,7 @@ refused() {
         shown "$*"
     fi
     unlike "$err" "ORTE|-------" "and no page about it"
-    nothing_stays
+    nothing_stays "nothing stays behind"
 }
 start() { echo hbatch start --hosts="$1" true; }
 three=$(start node[1-3])
@@ -104,13 +65,13 @@ is "$(ours)" "hbatch-instance: on node2: cannot write in the run directory /tmp/
     "it is named"
 on node2 umount /tmp/there
 for n in node1 node2 node3; do on $n rm -rf /tmp/there; done
-nothing_stays
+nothing_stays "nothing stays behind"
 
 refused "two ranks on one host" \
     "hbatch-instance: ranks 0 and 1 are both on node1: start one rank per node \(mpirun -N 1\), or ask for virtual nodes \(--virtual\)" \
     sh -c 'exec mpirun.openmpi --host node1:2,node2:2 -N 2 "$0" true 2>&1 >/dev/null | grep ^hbatch >&2; exit 1' "$builddir/bin/hbatch-instance"
 
-living="node1 node2"
+left_hosts="node1 node2"
 "$cluster" kill node3 >/dev/null 2>&1
 refused "a host without power" "hbatch start: cannot reach node3: .*(No route to host|had no answer in 10 s)" $three
 # An agent that, unlike ssh, waits for ever.

@@ -17,7 +17,6 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 kill_strays() { # shellcheck disable=SC2046
     kill -KILL $(strays) 2>/dev/null
 }
-no_strays() { [ -z "$(strays)" ]; }
 rundir() { dirname "${HBATCH_URI#local://}"; }
 # event ID NAME: waits for it
 event() { timeout 20 hbatch job wait-event -q "$1" "$2"; }
@@ -79,12 +78,12 @@ is $rc 137 "its exit code is told later, too"
 
 # --- what tasks leave behind ---------------------------------------------------------------------
 ok "a task that leaves processes behind" hbatch run sh "$tmp/litter"
-ok "none of them remains" wait_until 10 sh -c '! pgrep -x sleep -a | grep -E "sleep 100[0-4]$"'
+ok "none of them remains" wait_until 10 no_strays '^sleep 100[0-4] '
 id=$(hbatch submit sh -c ". $tmp/litter; sleep 1000")
 event "$id" start
 ok "a job with many processes is canceled" hbatch cancel "$id"
 nok "it ends" hbatch job wait "$id"
-ok "none of its processes remains" wait_until 10 sh -c '! pgrep -x sleep -a | grep -E "sleep 100[0-4]$"'
+ok "none of its processes remains" wait_until 10 no_strays '^sleep 100[0-4] '
 mkfifo ready
 id=$(hbatch submit sh -c "trap '' TERM; echo >$tmp/ready; while :; do sleep 1; done")
 read -r _ <ready
@@ -111,7 +110,7 @@ like "$(cat attached)" "executor of rank 0 \(.*\) died" "and why"
 ok "the job that waited for the cores runs" timeout 20 hbatch job wait "$queued"
 ok "so does a new one" hbatch run -n 4 true
 isnt "$(executor)" "$old" "there is a new executor"
-ok "nothing of the lost one is left" wait_until 10 sh -c '! pgrep -x sleep -a | grep -E "sleep 100[0-4]$"'
+ok "nothing of the lost one is left" wait_until 10 no_strays '^sleep 100[0-4] '
 for i in 1 2 3; do
     kill_executor KILL
     ok "it may die several times: $i" hbatch run true
@@ -261,7 +260,7 @@ event "$id" start
 kill -KILL "$instance_pid"
 wait "$instance_pid" 2>/dev/null
 ok "SIGKILL of the instance: its executor ends" wait_until 15 gone "$exec_pid"
-ok "no task is left" wait_until 10 sh -c '! pgrep -x sleep -a | grep -E "sleep 100[0-4]$"'
+ok "no task is left" wait_until 10 no_strays '^sleep 100[0-4] '
 kill_strays # its initial program
 rm -rf "$dir"
 

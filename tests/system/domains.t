@@ -27,7 +27,7 @@ other_rank_of() {
     local job p
     job=$(tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep '^HBATCH_JOB_PATH=')
     for p in $(pgrep -x hbatch-instance); do
-        [ "$p" != "$1" ] && tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qxF "$job" && echo "$p"
+        [ "$p" != "$1" ] && tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | grep -qxF "$job" && echo "$p"
     done
 }
 executor_of() { pgrep -P "$1" hbatch-exec; }
@@ -60,9 +60,20 @@ unharmed() {
 # failed NAME NOTE: job $id, whose end is told so
 failed() {
     timeout 20 hbatch job wait "$id" 2>/dev/null
-    like "$(field "$id" result) $(field "$id" exception.note) $(hbatch attach "$id" 2>&1)" "^FAILED .*$2" "level $level: $1: the job has failed, and why is told"
+    like "$(field "$id" result) $(field "$id" exception.note) $(timeout 20 hbatch attach "$id" 2>&1)" "^FAILED .*$2" "level $level: $1: the job has failed, and why is told"
     unharmed "$1"
 }
+
+# goes_on NAME: job $id, which has lost a rank
+goes_on() {
+    within_it job wait "$inner" >/dev/null 2>&1
+    is "$(within_it jobs -ano '{exception.type}' "$inner") $(within_it run echo on 2>&1)" "node-failure on" "level $level: $1: the sub-instance goes on"
+    like "$(hbatch job eventlog "$id")" 'exception .*severity="?1.*killed by signal 9' "level $level: $1: its parent knows of it"
+    within_it shutdown
+    timeout 20 hbatch job wait "$id" 2>/dev/null
+    unharmed "$1"
+}
+has_moved() { [ "$(field "$id" uri)" != "$uri" ]; }
 
 level=0
 for HBATCH_URI in "${parents[@]}"; do
@@ -71,11 +82,17 @@ for HBATCH_URI in "${parents[@]}"; do
 
     begin -N2 -n2
     kill -KILL "$leader"
-    failed "its leader is killed" "signal 9 \(Killed\)"
+    wait_until 20 has_moved
+    uri=$(field "$id" uri)
+    goes_on "its leader is killed"
 
     begin -N2 -n2
     kill -KILL "$(other_rank_of "$leader")"
-    failed "its other rank is killed" "task 1 on host vnode1 was killed by signal 9"
+    goes_on "its other rank is killed"
+
+    begin -N2 -n2
+    kill -KILL "$(other_rank_of "$leader")" "$leader"
+    failed "all of its ranks are killed" "signal 9 \(Killed\)"
 
     begin -n1
     kill -ABRT "$leader"

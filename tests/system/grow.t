@@ -62,7 +62,7 @@ kept=$(inner submit sleep 2)
 hbatch cancel "$grant"
 capture inner job wait -v "$doomed"
 like "$err" "node-failure the parent" "a grant that is canceled ends what it has"
-ok "nothing of it is left" wait_until 10 sh -c '! pgrep -f "^sleep 3351"'
+ok "nothing of it is left" wait_until 10 no_strays '^sleep 3351 '
 ok "what ran elsewhere goes on" inner job wait "$kept"
 is "$(hosts)" vnode0 "its node is gone"
 
@@ -97,7 +97,7 @@ capture inner job wait -v "$all"
 like "$err" "node-failure" "a joined rank that is killed is lost, and jobs with it"
 ok "others go on" inner job wait "$alone"
 ok "and new ones run" inner run -N2 true
-ok "nothing is left on the lost node" wait_until 15 sh -c '! pgrep -f "^sleep 3352"'
+ok "nothing is left on the lost node" wait_until 15 no_strays '^sleep 3352 '
 ok "a node of its own is given back" shrink --nodes=vnode1
 like "$(hbatch resource list --json)" '"vnode1","cores":"0-1","gpus":"","free_cores":"0-1"' "and free in the parent, while the rest goes on"
 ok "it goes on" inner run true
@@ -114,6 +114,23 @@ ok "the first of them is given back" shrink --nodes="$first"
 ok "and it grows again" grow -N2
 ok "to four nodes" inner run -N4 true
 ok "and ends" finish
+
+# --- its leader is lost ----------------------------------------------------------------------------------------
+begin -N2
+ok "two nodes get one more" grow -N1
+there=$(inner submit --requires=host:vnode2 sh -c 'sleep 4; echo done')
+HBATCH_URI=$uri event "$there" start
+kill -9 "$(inner getattr pid)"
+is_new() { uri=$(hbatch jobs --json "$id" | grep -o '"uri": *"[^"]*"' | head -1 | cut -d'"' -f4); [ "$uri" != "$1" ]; }
+old=$uri
+for i in $(seq 400); do is_new "$old" && break; sleep 0.05; done
+isnt "$uri" "$old" "another rank leads"
+ok "a job on the node that joined goes on" inner job wait "$there"
+is "$(inner job attach "$there" 2>/dev/null)" done "to its end"
+ok "jobs run on what is left" inner run -N2 true
+ok "and it grows again" grow -N1
+ok "to three nodes" inner run -N3 true
+finish >/dev/null 2>&1
 
 # --- idle nodes --------------------------------------------------------------------------------------------------
 begin -N2 --idle-return=0.2s

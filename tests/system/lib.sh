@@ -207,16 +207,20 @@ instance_stop() {
     return 0
 }
 
-# strays: ids of processes that were started by this test and are still there, whoever their parent
-# is: found by a variable of their environment.
+# strays [REGEX]: ids of processes that were started by this test and are still there, whoever their
+# parent is: found by a variable of their environment.  REGEX: those whose command line, with a blank after
+# each word, matches it.  no_strays [REGEX]: there is none.
 export TEST_MARK=$$-$RANDOM
 strays() {
     local p
     for p in /proc/[0-9]*; do
-        grep -qzs "^TEST_MARK=$TEST_MARK\$" "$p/environ" && echo "${p#/proc/}"
-    done
+        grep -qzs "^TEST_MARK=$TEST_MARK\$" "$p/environ" || continue
+        [ $# = 0 ] || [[ $(tr '\0' ' ' <"$p/cmdline") =~ $1 ]] || continue
+        echo "${p#/proc/}"
+    done 2>/dev/null
     return 0
 }
+no_strays() { [ -z "$(strays "$@")" ]; }
 
 at_exit() {
     local status=$?

@@ -45,7 +45,7 @@ note "job wait: exit status $rc: $err" "$(hbatch jobs -a | head -n 3)" "$(hbatch
 within 20 hbatch run true
 isnt "$rc" 124 "a job that is submitted then gets an answer"
 note "run: exit status $rc: $err"
-ok "no task was left behind" wait_until 10 sh -c '! pgrep -f "^sleep 1001"'
+ok "no task was left behind" wait_until 10 no_strays '^sleep 1001 '
 
 # Jobs that are queued again when their executor is killed hold a lock, also their daemons that ignore
 # signals: none runs beside its former self.

@@ -141,7 +141,8 @@ END
     hbatch run -n 3 "$early" sleep 0 >out.$mpi 2>err.$mpi </dev/null &
     run=$!
     read -r _ <out.$mpi
-    pkill -KILL -P "$(pgrep -o -x hbatch-exec)" -f -- "^$early sleep" 2>/dev/null || hbatch cancel -q --all
+    # shellcheck disable=SC2046
+    kill -KILL $(strays "^$early sleep ")
     wait $run
     isnt $? 0 "$mpi: all ranks are killed while they wait"
     ok "$mpi: the instance goes on" hbatch run -n 4 "$hello"

@@ -137,8 +137,7 @@ for signal in TERM HUP KILL; do
         kill -$signal "$instance_pid"
         wait "$instance_pid" 2>/dev/null
         isnt $? 0 "SIG$signal ends hbatch start with $nodes nodes"
-        job_gone() { ! pgrep -x sleep -a | grep -qF "sleep $nap"; }
-        ok "and its job" wait_until 20 job_gone
+        ok "and its job" wait_until 20 no_strays "^sleep $nap "
         if [ $signal = KILL ]; then # nobody was left to remove them
             wait_until 10 files_are_left
             rm -rf "$TMPDIR"/*

@@ -66,26 +66,26 @@ sleep 3336
 END
 # shellcheck disable=SC2086
 id=$(hbatch submit -n4 $SUB hbatch-instance sh deep)
-ok "a tree of instances is there" wait_until 20 sh -c '[ $(pgrep -cf "^sleep 333[3-6]") = 4 ]'
+ok "a tree of instances is there" wait_until 20 eval '[ "$(strays "^sleep 333[3-6] " | wc -l)" = 4 ]'
 hbatch cancel "$id"
 is "$(hbatch job wait -v "$id" 2>&1 | grep -c CANCELED)" 1 "canceled, it ends"
-ok "with all that was in it" wait_until 10 sh -c '! pgrep -f "^sleep 333[3-6]"'
+ok "with all that was in it" wait_until 10 no_strays '^sleep 333[3-6] '
 capture sub -n1 -t 2s -- hbatch run sleep 3337
 isnt "$rc" 0 "its time is over"
-ok "nothing is left then" wait_until 10 sh -c '! pgrep -f "^sleep 3337"'
+ok "nothing is left then" wait_until 10 no_strays '^sleep 3337 '
 
 # --- failures ---------------------------------------------------------------------------------------
 # shellcheck disable=SC2086
 id=$(hbatch submit -n2 $SUB hbatch-instance sh -c 'hbatch submit sleep 3341; kill -9 $(hbatch getattr pid); sleep 3342')
 capture timeout 30 hbatch job wait "$id"
 isnt "$rc" 0 "a sub-instance that is killed has failed"
-ok "its jobs and its program are gone" wait_until 15 sh -c '! pgrep -f "^sleep 334[12]"'
+ok "its jobs and its program are gone" wait_until 15 no_strays '^sleep 334[12] '
 ok "its parent goes on" hbatch run true
 # shellcheck disable=SC2086
 id=$(hbatch submit -N3 $SUB hbatch-instance sh -c 'hbatch submit -N3 sleep 3343; kill -9 $(hbatch getattr pid); sleep 3344')
 capture timeout 40 hbatch job wait "$id"
 isnt "$rc" 0 "also one of three nodes"
-ok "its jobs are gone from all of them" wait_until 15 sh -c '! pgrep -f "^sleep 334[34]"'
+ok "its jobs are gone from all of them" wait_until 15 no_strays '^sleep 334[34] '
 ok "its parent goes on on all nodes" hbatch run -N3 true
 is "$(hbatch resource list -no '{nnodes}' -s down)" 0 "none is down"
 nok "one whose program is missing" sub -n1 -- no-such-program

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stream_end: how jobs ended, told to who attached to them, waits for one, or follows many. */
+#include "src/instance/stream_impl.h"
+
+#include <errno.h>
+#include "src/common/util.h"
+
+/* How a job ended: what job.end and job.wait tell. */
+static json_object *describe_end(jobid_t id, int status, enum job_result result,
+                                 const char *type, int severity, const char *note)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
+    json_object_object_add(o, "state", json_object_new_string("INACTIVE"));
+    json_object_object_add(o, "result",
+                           json_object_new_string(job_result_name(result, false)));
+    json_object_object_add(o, "status", json_object_new_int(status));
+    int code = status >= 0 ? job_exit_code(status) : 0;
+    if (code == 0 && result != JOB_COMPLETED)
+        code = 1;
+    json_object_object_add(o, "exit", json_object_new_int(code));
+    if (type) {
+        json_object *e = json_object_new_object();
+        json_object_object_add(e, "type", json_object_new_string(type));
+        json_object_object_add(e, "severity", json_object_new_int(severity));
+        json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
+        json_object_object_add(o, "exception", e);
+    }
+    return o;
+}
+
+static json_object *describe_job(const struct job *job)
+{
+    const struct job_exception *e = job->exception;
+    return describe_end(job->sj.id, job->status, job_result_of(job), e ? e->type : NULL,
+                        e ? e->severity : 0, e ? e->note : NULL);
+}
+
+static json_object *describe_stored(const struct store_run *run)
+{
+    return describe_end(run->id, run->status, (enum job_result)run->result,
+                        run->exception_type, run->exception_severity,
+                        run->exception_note);
+}
+
+/* The last message of a stream of what there is, of a job that has not ended. */
+json_object *stream_describe_state(const struct job *job)
+{
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
+    json_object_object_add(o, "state",
+                           json_object_new_string(job_state_name(job->state, false)));
+    return o;
+}
+
+static void tell_end(struct leader *ld, struct stream *st)
+{
+    json_object_object_add(st->end, "left",
+                           json_object_new_int64((int64_t)--st->window->left));
+    notify(st->rq.client, "job.end", take(st->end));
+    stream_destroy(ld, st);
+}
+
+/* A job whose end was told must not run again: the end waits until it would survive the leader. */
+void stream_finish_if_complete(struct leader *ld, struct stream *st)
+{
+    if (!st->end || st->open_readers > 0 || st->held)
+        return;
+    if (st->epoch <= gate_safe(ld)) {
+        tell_end(ld, st);
+        return;
+    }
+    st->held = true;
+    TAILQ_INSERT_TAIL(&ld->held_ends, st, held_entry);
+}
+
+/* END, taken over, is what comes after the last output. */
+void stream_end(struct leader *ld, struct stream *st, json_object *end)
+{
+    st->end = end;
+    st->epoch = gate_epoch(ld);
+    json_object_object_add(st->end, "sub", json_object_new_int64(st->rq.id));
+    stream_finish_if_complete(ld, st);
+}
+
+static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status,
+                    enum job_result result)
+{
+    json_object *e = json_object_new_array_ext(3);
+    json_object_array_add(e, json_object_new_int64((int64_t)id));
+    json_object_array_add(e, json_object_new_int(status));
+    json_object_array_add(e, json_object_new_string(job_result_name(result, false)));
+    if (!st->ends)
+        st->ends = json_object_new_array();
+    json_object_array_add(st->ends, e);
+    leader_wake(ld);
+}
+
+void stream_job_over(struct leader *ld, struct job *job)
+{
+    while (job->streams) {
+        struct stream *st = job->streams;
+        stream_unlink_from_job(st);
+        if (st->kind == WAIT) {
+            reply_when_safe(ld, &st->rq, describe_job(job));
+            stream_destroy(ld, st);
+            continue;
+        }
+        stream_end(ld, st, describe_job(job));
+    }
+    for (struct stream *st = ld->follows; st; st = st->next)
+        if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
+            add_end(ld, st, job->sj.id, job->status, job_result_of(job));
+            st->left--;
+        }
+}
+
+static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
+{
+    if (!st->sealed && (st->ends || st->left == 0)) {
+        st->sealed = st->ends ? take(st->ends) : json_object_new_array();
+        st->epoch = gate_epoch(ld);
+    }
+    if (!st->sealed || st->epoch > safe)
+        return;
+    uint64_t left = st->left + (st->ends ? json_object_array_length(st->ends) : 0);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
+    json_object_object_add(params, "ends", take(st->sealed));
+    json_object_object_add(params, "left", json_object_new_int64((int64_t)left));
+    notify(st->rq.client, "job.ends", params);
+    if (left == 0)
+        stream_destroy(ld, st);
+    else if (st->ends)
+        flush_ends(ld, st, safe);
+}
+
+void stream_flush(struct leader *ld)
+{
+    uint64_t safe = gate_safe(ld);
+    for (struct stream *st = TAILQ_FIRST(&ld->held_ends), *next; st; st = next) {
+        next = TAILQ_NEXT(st, held_entry);
+        if (st->epoch <= safe)
+            tell_end(ld, st);
+    }
+    for (struct stream *st = ld->follows, *next; st; st = next) {
+        next = st->next;
+        flush_ends(ld, st, safe);
+    }
+}
+
+bool stream_holds_ends(const struct leader *ld)
+{
+    for (const struct stream *st = ld->follows; st; st = st->next)
+        if (st->sealed || st->ends)
+            return true;
+    return !TAILQ_EMPTY(&ld->held_ends);
+}
+
+struct finished {
+    struct leader *ld;
+    struct stream *st; /* FOLLOW: gets the ends; else NULL */
+    bool *seen;        /* FOLLOW: by position in the block: that end was added */
+    json_object *end;
+};
+
+static int on_finished(void *arg, const struct store_entry *entry)
+{
+    struct finished *f = arg;
+    if (!entry->run)
+        return 0;
+    if (!f->st) {
+        f->end = describe_stored(entry->run);
+        return 0;
+    }
+    /* an array's id, which is that of its first job, stands for all of its jobs */
+    int64_t i = jobid_position(f->st->first, f->st->count, entry->run->id);
+    if (i >= 0 && !f->seen[i]) {
+        f->seen[i] = true;
+        add_end(f->ld, f->st, entry->run->id, entry->run->status,
+                (enum job_result)entry->run->result);
+    }
+    return 0;
+}
+
+static int no_such_job(jobid_t id, struct error *err)
+{
+    char text[JOBID_BUFSIZE];
+    return error_set(err, ENOENT, "no such job: %s",
+                     jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text)));
+}
+
+/* The end of job ID from the store, or NULL with err set: there is no such job. */
+json_object *stream_find_end(struct leader *ld, jobid_t id, struct error *err)
+{
+    struct finished f = {.ld = ld};
+    struct store_filter filter = {
+        .ids = &id, .nids = 1, .states = JOB_INACTIVE, .max = 1};
+    filter.before =
+        id + 1; /* not the later ones of the array that it may be the first of */
+    if (store_list(ld->store, &filter, on_finished, &f, err) < 0)
+        return NULL;
+    if (!f.end)
+        no_such_job(id, err);
+    return f.end;
+}
+
+bool stream_is_over(struct leader *ld, jobid_t id, struct error *err)
+{
+    json_object *end = stream_find_end(ld, id, err);
+    json_object_put(end);
+    return end != NULL;
+}
+
+int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
+                  uint64_t count, struct error *err)
+{
+    struct stream *st = stream_create(ld, FOLLOW, rq, first);
+    cleanup_free jobid_t *over = xcalloc(count, sizeof(*over));
+    size_t nover = 0;
+    st->count = count;
+    for (uint64_t i = 0; i < count; i++) {
+        jobid_t id = jobid_nth(first, i);
+        if (jobtable_find(ld->jobs, id))
+            st->left++;
+        else
+            over[nover++] = id;
+    }
+    leader_wake(ld);
+    if (nover == 0)
+        return 0;
+    cleanup_free bool *seen = xcalloc(count, sizeof(*seen));
+    struct finished f = {.ld = ld, .st = st, .seen = seen};
+    struct store_filter filter = {.ids = over, .nids = nover, .states = JOB_INACTIVE};
+    int64_t rc = store_list(ld->store, &filter, on_finished, &f, err);
+    for (size_t i = 0; rc >= 0 && i < nover; i++)
+        if (!seen[jobid_position(first, count, over[i])])
+            rc = no_such_job(over[i], err);
+    if (rc >= 0)
+        return 0;
+    stream_destroy(ld, st);
+    return -1;
+}

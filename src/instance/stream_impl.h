@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stream_impl: what the files of streams share.  stream.c: a stream's life, who watches what, and input;
+ * stream_output.c: readers, which bring output; stream_end.c: ends, of one job and of many. */
+#ifndef HBATCH_INSTANCE_STREAM_IMPL_H
+#define HBATCH_INSTANCE_STREAM_IMPL_H
+
+#include "src/instance/leader_impl.h"
+
+#include <sys/queue.h>
+
+enum stream_kind { ATTACH, FOLLOW, WAIT };
+
+struct window { /* what the streams of one request share */
+    unsigned refs;
+    uint64_t left; /* ends to be told */
+    uint64_t sent, client_acked;
+};
+
+struct reader; /* stream_output.c */
+
+struct stream {
+    struct stream *prev, *next; /* all, or all of kind FOLLOW */
+    struct stream *job_next;    /* those on one job */
+    enum stream_kind kind;
+    struct request rq;
+    bool output;
+    bool now;      /* only what there is: no events and output to come */
+    jobid_t first; /* the job, or the first of the followed block */
+    uint64_t count, left;
+    struct job *job;  /* NULL: over */
+    json_object *end; /* params of job.end, when the job is over */
+    uint64_t epoch;   /* that tells the other ranks of END, or of SEALED */
+    bool held;        /* ATTACH: END waits for that */
+    TAILQ_ENTRY(stream) held_entry;
+    json_object *sealed; /* FOLLOW: ends that wait for it */
+    json_object *ends;   /* ... and those that came since */
+    struct reader *readers;
+    unsigned open_readers;
+    struct window *window; /* ATTACH */
+    bool input;            /* its client sends stdin, and hears how much was taken */
+    bool holds;            /* ATTACH: the job, which is tied, ends with the client */
+};
+
+/* --- stream.c */
+struct stream *stream_create(struct leader *ld, enum stream_kind kind,
+                             const struct request *rq, jobid_t first);
+void stream_destroy(struct leader *ld, struct stream *st);
+void stream_unlink_from_job(struct stream *st);
+
+/* --- stream_output.c */
+/* Read JOB's output from all its nodes, for ST. */
+void stream_open_readers(struct leader *ld, struct stream *st, const struct job *job);
+/* Of a job that runs, and of what its tasks have spawned so far. */
+void stream_open_running(struct leader *ld, struct stream *st, const struct job *job);
+/* Of a job that is over. */
+void stream_open_stored(struct leader *ld, struct stream *st, jobid_t id);
+/* Executors need not send what they would. */
+void stream_stop_reading(struct leader *ld, const struct stream *st);
+void stream_free_readers(struct leader *ld, struct stream *st);
+
+/* --- stream_end.c */
+void stream_finish_if_complete(struct leader *ld, struct stream *st);
+/* END, taken over, is what comes after the last output. */
+void stream_end(struct leader *ld, struct stream *st, json_object *end);
+/* How the active JOB is, or job ID ended, from the store: NULL with err set if there is no such
+ * job. */
+json_object *stream_describe_state(const struct job *job);
+json_object *stream_find_end(struct leader *ld, jobid_t id, struct error *err);
+
+#endif

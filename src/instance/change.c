@@ -118,6 +118,49 @@ void change_placed(struct leader *ld, const struct job *job)
     publish(ld, &b);
 }
 
+static void tell_lease(struct leader *ld, const char *kind, unsigned rank,
+                       const char *ids)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"c\":\"%s\",\"rank\":%u,\"ids\":", kind, rank);
+    strbuf_add(&b, ids);
+    publish(ld, &b);
+    record_lease(ld->store, rank, &ld->nodes[rank].lease->ahead);
+}
+
+void change_lease(struct leader *ld, unsigned rank)
+{
+    const struct lease *lease = ld->nodes[rank].lease;
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf ids = {0};
+    const struct job *job = TAILQ_LAST(&lease->ahead, ahead_jobs);
+    for (unsigned i = 1; i < lease->unsent; i++)
+        job = TAILQ_PREV(job, ahead_jobs, ahead_entry);
+    for (; job; job = TAILQ_NEXT(job, ahead_entry)) {
+        strbuf_addc(&ids, ids.len ? ',' : '[');
+        strbuf_addu(&ids, job->sj.id);
+    }
+    strbuf_addc(&ids, ']');
+    tell_lease(ld, "lease", rank, ids.s);
+}
+
+void change_unlease(struct leader *ld, unsigned rank, json_object *ids)
+{
+    if (ld->config.publish)
+        tell_lease(ld, "unlease", rank,
+                   json_object_to_json_string_ext(ids, JSON_C_TO_STRING_PLAIN));
+}
+
+void change_unlease_one(struct leader *ld, unsigned rank, jobid_t id)
+{
+    char ids[32];
+    if (!ld->config.publish)
+        return;
+    snprintf(ids, sizeof(ids), "[%llu]", (unsigned long long)id);
+    tell_lease(ld, "unlease", rank, ids);
+}
+
 /* A step that the job's id tells all of. */
 static void tell_step(struct leader *ld, const char *kind, const struct job *job)
 {

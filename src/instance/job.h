@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include "src/common/jobid.h"
 #include "src/common/strbuf.h"
 #include "src/job/jobspec.h"
@@ -38,6 +39,7 @@ struct submission {
     json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
     int spawn_from;      /* executor that waits for the answer, or -1 */
     int64_t spawn_token;
+    enum { LEASABLE_UNKNOWN, LEASABLE, LEASABLE_NOT } leasable; /* lease.h */
 };
 
 struct job_exception {
@@ -62,6 +64,10 @@ struct job {
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
     bool told;    /* its events go into the state stream */
+    int ahead;    /* the rank in whose lease it waits, -1: in none (lease.h) */
+    TAILQ_ENTRY(job) ahead_entry;
+    bool slot;   /* where it runs, one of a lease may run when it has ended */
+    bool handed; /* and does: it has nothing to give back */
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
@@ -88,6 +94,8 @@ struct job {
     struct strbuf log; /* RFC 18 lines */
     struct stream *streams; /* that attach to it */
 };
+
+TAILQ_HEAD(ahead_jobs, job); /* of a lease, in order */
 
 struct jobtable;
 

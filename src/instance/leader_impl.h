@@ -8,6 +8,7 @@
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
+#include "src/instance/lease.h"
 #include "src/instance/params.h"
 #include "src/instance/specs.h"
 #include "src/store/store.h"
@@ -25,6 +26,7 @@ struct leader_node {     /* an executor as the leader sees it */
     jobid_t *
         stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
     size_t nstale;
+    struct lease *lease;
 };
 
 struct leader {
@@ -74,7 +76,9 @@ struct leader {
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
-    jobid_t *spawned;   /* [nspawned] sub-instances that tasks spawned */
+    int64_t last_class; /* of a lease: never one of another leader */
+    uint64_t lease_gains; /* pool_gains when room was looked for */
+    jobid_t *spawned;     /* [nspawned] sub-instances that tasks spawned */
     size_t nspawned;
 };
 
@@ -134,6 +138,13 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
+/* The first job of the queue, or NULL; it is taken out of it, for a lease.  What of a lease did not begin: into the
+ * queue again, or over. */
+struct job *manager_head(struct leader *ld);
+struct job *manager_take_head(struct leader *ld);
+void manager_returned(struct leader *ld, struct job *job);
+/* JOB, of a lease, runs at PL (taken over) since WHEN. */
+void manager_began(struct leader *ld, struct job *job, struct placement *pl, double when);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */
 void manager_end_unmapped(struct leader *ld);
 void manager_node_started(struct leader *ld, struct job *job, unsigned index,
@@ -164,6 +175,8 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
 void launch_job(struct leader *ld, struct job *job);
 /* On its node INDEX only. */
 void launch_again(struct leader *ld, struct job *job, unsigned index);
+/* RANK's executor has the texts of SUB. */
+void launch_teach(struct leader *ld, unsigned rank, const struct submission *sub);
 bool launch_pending(const struct leader *ld);
 void launch_flush(struct leader *ld);
 void launch_end(struct leader *ld, struct job *job, double grace, const char *note);

@@ -273,20 +273,28 @@ static double job_expiration(const struct leader *ld, const struct job *job)
     return limit > 0 && end > 0 ? MIN(limit, end) : MAX(limit, end);
 }
 
+/* JOB gets PL at WHEN; -1 with err set: its tasks cannot be mapped. */
+static int place(struct leader *ld, struct job *job, struct placement *pl, double when,
+                 struct error *err)
+{
+    job->pl = pl;
+    job->t_run = when;
+    job->expiration = job_expiration(ld, job);
+    pl->rset->starttime = job->t_run;
+    pl->rset->expiration = job->expiration;
+    job->state = JOB_RUN;
+    int rc = mapping_make(job, err);
+    job_event(ld, job, job->t_run, "alloc", NULL);
+    change_placed(ld, job);
+    return rc;
+}
+
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
 {
     struct leader *ld = arg;
     struct job *job = job_of(sj);
     struct error err;
-    job->pl = pl;
-    job->t_run = time_now();
-    job->expiration = job_expiration(ld, job);
-    pl->rset->starttime = job->t_run;
-    pl->rset->expiration = job->expiration;
-    job->state = JOB_RUN;
-    int rc = mapping_make(job, &err);
-    job_event(ld, job, job->t_run, "alloc", NULL);
-    change_placed(ld, job);
+    int rc = place(ld, job, pl, time_now(), &err);
     if (job->sub->grant)
         grant_placed(ld, job);
     if (rc < 0) { /* the scheduler is in the middle of its pass: ended after it */
@@ -300,6 +308,34 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
         record_run(ld->store, job);
     launch_job(ld, job);
     stream_launched(ld, job);
+}
+
+struct job *manager_head(struct leader *ld)
+{
+    struct sched_job *sj = sched_first(ld->sched);
+    return sj ? job_of(sj) : NULL;
+}
+
+struct job *manager_take_head(struct leader *ld)
+{
+    struct job *job = manager_head(ld);
+    sched_take(ld->sched, &job->sj);
+    return job;
+}
+
+void manager_began(struct leader *ld, struct job *job, struct placement *pl, double when)
+{
+    struct error err;
+    if (place(ld, job, pl, when, &err) < 0)
+        log_error("%s", err.text); /* not with one node: see lease.c, is_eligible */
+    sched_hand_over(ld->sched, &job->sj, pl->rset, when);
+    job_await_nodes(job);
+    if (ld->config.publish)
+        record_run(ld->store, job);
+    lease_slot(ld, job);
+    stream_launched(ld, job);
+    if (job->ending) /* meanwhile */
+        launch_end(ld, job, ld->end_grace, NULL);
 }
 
 void manager_end_unmapped(struct leader *ld)
@@ -330,8 +366,10 @@ static void job_over(struct leader *ld, struct job *job)
     double now = time_now();
     depend_forget(ld, job);
     if (job->pl) {
+        lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
-        sched_end(ld->sched, job_held(job));
+        if (!job->handed)
+            sched_end(ld->sched, job_held(job));
         job_event(ld, job, now, "free", NULL);
     }
     if (job->ngrants)
@@ -381,7 +419,9 @@ static void requeue(struct leader *ld, struct job *job)
     grant_base_ends(ld, job, true);
     grow_job_over(ld, job);
     orders_job_over(ld, job);
-    sched_end(ld->sched, job_held(job));
+    lease_slot_over(ld, job);
+    if (!job->handed)
+        sched_end(ld->sched, job_held(job));
     job_reset(job);
     change_requeued(ld, job);
     store_job_requeue(ld->store, job->sj.id);
@@ -445,6 +485,16 @@ static void job_cleanup(struct leader *ld, struct job *job, double when)
     job_over(ld, job);
 }
 
+void manager_returned(struct leader *ld, struct job *job)
+{
+    job->sj.count = 1;
+    if (job->ending)
+        job_cleanup(ld, job, time_now());
+    else
+        sched_add(ld->sched, &job->sj);
+    leader_wake(ld);
+}
+
 void manager_give_back(struct leader *ld, struct job *job)
 {
     /* ranks of a grant leave when the instance they are in has no need of them */
@@ -488,7 +538,7 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     /* what ends well was started: its start event may have been told to a leader that is gone */
     if (report && !job->nodes[index].started &&
         !(job->exception && job->exception->severity == 0))
-        manager_node_started(ld, job, index, when);
+        manager_node_started(ld, job, index, job->slot ? job->t_run : when);
     job_node_done(job, index, status, report);
     if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);
@@ -514,7 +564,10 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
               json_object_to_json_string_ext(context, JSON_C_TO_STRING_PLAIN));
     if (severity > 0)
         return;
-    if (job->state < JOB_RUN) {
+    if (job->ahead >= 0) { /* it may have begun: over when that is known */
+        job->ending = true;
+        lease_recall(ld, (unsigned)job->ahead);
+    } else if (job->state < JOB_RUN) {
         sched_remove(ld->sched, &job->sj);
         job_cleanup(ld, job, time_now());
     } else if (job->nodes_running ==
@@ -558,6 +611,8 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
         if (job->state != JOB_DEPEND) /* else when it is released */
             job_event(ld, job, now, "priority", context);
         sched_reprioritize(ld->sched, &job->sj, priority);
+        if (job->ahead >= 0)
+            lease_recall(ld, (unsigned)job->ahead);
     }
     change_urgency(ld, job);
     store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);

@@ -108,6 +108,31 @@ void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priorit
     job->priority = priority;
 }
 
+static void leave(struct sched *s, struct sched_job *job)
+{
+    s->queued--;
+    if (--job->count == 0) {
+        queue_remove(queue_of(s, job), job);
+        job->queued = 0;
+    }
+}
+
+void sched_take(struct sched *s, struct sched_job *job)
+{
+    assert(job->queued && job->count > 0);
+    leave(s, job);
+    s->changed = true;
+}
+
+void sched_hand_over(struct sched *s, const struct sched_job *job, const struct rset *r,
+                     double now)
+{
+    if (s->policy->ended)
+        s->policy->ended(s, r);
+    if (s->policy->started)
+        s->policy->started(s, job, r, now);
+}
+
 void sched_end(struct sched *s, const struct rset *r)
 {
     if (s->policy->ended)
@@ -169,12 +194,8 @@ struct sched_job *sched_next(struct sched *s, struct sched_job *job)
 void sched_start(struct sched *s, struct sched_job *job, struct placement *pl)
 {
     assert(job->queued && job->count > 0 && job->priority > 0);
-    s->queued--;
     s->started++;
-    if (--job->count == 0) {
-        queue_remove(&s->queue, job);
-        job->queued = 0;
-    }
+    leave(s, job);
     if (s->policy->started)
         s->policy->started(s, job, pl->rset, s->now);
     s->start(job, pl, s->arg); /* last: it may end the life of the job */

@@ -84,6 +84,14 @@ void sched_set_end(struct sched *s, double end);
  * sched_run then, even if nothing changed.  0: never. */
 double sched_next_late(const struct sched *s);
 
+/* One element of JOB leaves the queue as if it had been started: it will get what another one has
+ * (sched_hand_over). */
+void sched_take(struct sched *s, struct sched_job *job);
+/* What R holds was of an element that has ended, and JOB's, which was taken, runs there now: the pool does not
+ * change. */
+void sched_hand_over(struct sched *s, const struct sched_job *job, const struct rset *r,
+                     double now);
+
 /* Resources come back (a job or element ended). */
 void sched_end(struct sched *s, const struct rset *r);
 

@@ -7,7 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 from executor import *
 
-GATE = "read x <gate"  # ends when somebody opens the FIFO
+GATE = "read x <gate; true"  # ends when somebody opens the FIFO
 
 
 def greet(x):

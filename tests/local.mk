@@ -236,11 +236,14 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_leader
+UNIT += tests/unit/t_leader tests/unit/t_lease
 endif
 tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
 tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_lease_SOURCES = tests/unit/t_lease.c tests/unit/leaderkit.h
+tests_unit_t_lease_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_lease_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_array

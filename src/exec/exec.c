@@ -438,7 +438,17 @@ static void on_signals(uv_poll_t *poll, int status, int events)
     for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(*info); i++)
         if (info[i].ssi_signo != SIGCHLD)
             exec_quit(x, strsignal((int)info[i].ssi_signo));
-    task_reap(x);
+    x->reap = true;
+}
+
+/* After all that came in at the same time: who takes the place of a job that has ended depends on what
+ * the rank has said (lease.h). */
+static void on_check(uv_check_t *h)
+{
+    struct exec *x = h->data;
+    if (x->reap)
+        task_reap(x);
+    x->reap = false;
 }
 
 /* The end of a turn: what was gathered leaves, output before the events that promise it. */
@@ -515,6 +525,9 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     uv_timer_init(loop, &x->watchdog);
     x->prepare.data = x->watchdog.data = x;
     uv_prepare_start(&x->prepare, on_prepare);
+    uv_check_init(loop, &x->check);
+    x->check.data = x;
+    uv_check_start(&x->check, on_check);
     if (!(x->io = io_create(loop, err)) ||
         !(x->spool = spool_open(spool, on_lost, x, err)) || open_signals(x, err) < 0 ||
         !(x->conn = conn_create(x, listen, err))) {
@@ -555,6 +568,7 @@ void exec_destroy(struct exec *x)
         uv_close((uv_handle_t *)&x->signals_poll, NULL);
     io_destroy(x->io);
     uv_close((uv_handle_t *)&x->prepare, NULL);
+    uv_close((uv_handle_t *)&x->check, NULL);
     uv_close((uv_handle_t *)&x->watchdog, NULL);
     uv_run(x->loop, UV_RUN_DEFAULT);
     if (x->signals >= 0)

@@ -56,6 +56,8 @@ struct exec {
     unsigned long long launched;
 
     uv_prepare_t prepare;
+    uv_check_t check;
+    bool reap;           /* children have ended */
     uv_timer_t watchdog; /* looks after the rundir and after strays */
     int signals;         /* signalfd */
     uv_poll_t signals_poll;

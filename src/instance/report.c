@@ -43,6 +43,8 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     }
     json_object *context = json_object_array_get_idx(e, 3);
     cleanup_json json_object *next = json_object_get(jsonutil_get(context, "next"));
+    if (!json_object_is_type(next, json_type_array))
+        json_object_put(take(next));
     struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
     int index = job && job->nodes ? job_node_index(job, rank) : -1;
     if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))

@@ -252,7 +252,7 @@ static json_object *kit_reply(const struct kit *k, int64_t id)
     return NULL;
 }
 
-static json_object *kit_told(const struct kit *k, const char *method)
+static inline json_object *kit_told(const struct kit *k, const char *method)
 {
     for (unsigned i = k->nreplies; i-- > 0;) {
         const char *m = jsonutil_string(jsonutil_get(k->replies[i], "method"));
@@ -264,7 +264,7 @@ static json_object *kit_told(const struct kit *k, const char *method)
 
 /* Submit a job of NNODES nodes with a task of one core on each, and have it placed.  OPTIONS: shell
  * options, as JSON; FOLLOW: of job.submit.  Its id. */
-static int64_t kit_submit(struct kit *k, unsigned nnodes, const char *options,
+static inline int64_t kit_submit(struct kit *k, unsigned nnodes, const char *options,
                           const char *follow)
 {
     kit_ask(

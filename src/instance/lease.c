@@ -186,6 +186,10 @@ struct placement *lease_take_over(struct leader *ld, struct job *job, unsigned r
     if (!job || !job->pl || job->held)
         return make_placement(ld, follower, rank, next);
     job->handed = true;
+    if (job->slot) { /* not one of another leader, whose classes are not ours */
+        follower->slot = true;
+        lease_of(ld, rank)->slots++;
+    }
     return copy_placement(job->pl);
 }
 

@@ -332,7 +332,6 @@ void manager_began(struct leader *ld, struct job *job, struct placement *pl, dou
     job_await_nodes(job);
     if (ld->config.publish)
         record_run(ld->store, job);
-    lease_slot(ld, job);
     stream_launched(ld, job);
     if (job->ending) /* meanwhile */
         launch_end(ld, job, ld->end_grace, NULL);

@@ -296,7 +296,7 @@ static const char *kit_state(struct kit *k, int64_t id)
             (long long)id);
     ck_assert_uint_eq(k->nreplies, before + 1);
     json_object *jobs = jsonutil_get(jsonutil_get(k->replies[before], "result"), "jobs");
-    ck_assert_msg(jobs && json_object_array_length(jobs) == 1, "%s",
+    ck_assert_msg(jobs && json_object_array_length(jobs) == 1, "%.300s",
                   json_object_to_json_string(k->replies[before]));
     snprintf(state, sizeof(state), "%s",
              json_object_get_string(

@@ -56,20 +56,21 @@ static void finish(struct kit *k, unsigned rank, int64_t id, int64_t next, unsig
              (long long)id, text);
 }
 
-/* An array that fills the kit, and has elements ahead on rank 0: FIRST the one that runs there on core 0, IDS those. */
+/* An array that fills the kit, and has N elements ahead on rank 0, IDS.  One that runs there, on core 1 (the id of
+ * the first one would stand for the whole array). */
 static int64_t fill(struct kit *k, int64_t *ids, unsigned n)
 {
     kit_open(k);
-    int64_t first = submit(k, 100, 1, 16);
+    int64_t first = submit(k, 100, 1, 16) + 1;
     json_object *entry = kit_start_of(k, 0, first);
     ck_assert_ptr_nonnull(entry);
-    ck_assert_str_eq(jsonutil_string(jsonutil_get(entry, "cores")), "0");
+    ck_assert_str_eq(jsonutil_string(jsonutil_get(entry, "cores")), "1");
     ck_assert_ptr_nonnull(jsonutil_get(entry, "class"));
     ck_assert_uint_eq(leased(k, 0, ids, n), n);
     ck_assert_int_eq(
         json_object_get_int64(jsonutil_get(entry, "class")),
         json_object_get_int64(jsonutil_get(kit_sent(k, 0, "lease"), "class")));
-    ck_assert_int_eq(ids[0], first + (int64_t)KIT_NODES * CORES);
+    ck_assert_int_eq(ids[0], first - 1 + (int64_t)KIT_NODES * CORES);
     return first;
 }
 
@@ -134,7 +135,7 @@ START_TEST(who_should_go_first_does)
     ck_assert_str_eq(kit_state(&k, ids[0]), "RUN");
     ck_assert_str_eq(kit_state(&k, ids[1]), "SCHED");
     ck_assert_ptr_null(kit_sent(&k, 0, "lease")); /* it waits for the whole node */
-    const int64_t running[] = {ids[0], first + 1, first + 2, first + 3};
+    const int64_t running[] = {ids[0], first - 1, first + 1, first + 2};
     for (unsigned i = 0; i < CORES; i++)
         finish(&k, 0, running[i], 0, 0);
     kit_run(&k, false);
@@ -264,8 +265,8 @@ START_TEST(another_leader)
              "{\"m\":\"hello\",\"pid\":100,\"since\":1,\"jobs\":[%lld,%lld,%lld,%lld,%"
              "lld,%lld],\"started\":[%lld],"
              "\"greet\":2,\"seq\":0}",
-             (long long)first, (long long)first + 1, (long long)first + 2,
-             (long long)first + 3, (long long)ids[0], (long long)ids[1],
+             (long long)first, (long long)first - 1, (long long)first + 1,
+             (long long)first + 2, (long long)ids[0], (long long)ids[1],
              (long long)first);
     kit_run(&k, false);
     ck_assert_ptr_null(kit_sent(&k, 0, "end"));
@@ -284,6 +285,7 @@ START_TEST(another_leader)
     ck_assert_str_eq(kit_state(&k, ids[2]), "SCHED");
     finish(&k, 0, ids[1], 0, 0);
     kit_run(&k, false);
+    ck_assert_str_eq(kit_state(&k, ids[1]), "INACTIVE");
     ck_assert_str_eq(kit_state(&k, ids[2]), "RUN");
     kit_close(&k);
 }
@@ -300,9 +302,9 @@ START_TEST(an_end_that_is_told_again)
              "{\"m\":\"hello\",\"pid\":100,\"since\":1,\"jobs\":[%lld,%lld,%lld,%lld],"
              "\"started\":[],"
              "\"greet\":2,\"seq\":0}",
-             (long long)first + 1, (long long)first + 2, (long long)first + 3,
+             (long long)first - 1, (long long)first + 1, (long long)first + 2,
              (long long)ids[0]);
-    finish(&k, 0, first, ids[0], 0);
+    finish(&k, 0, first, ids[0], 1);
     ck_assert_str_eq(kit_state(&k, ids[0]), "RUN");
     kit_run(&k, false);
     ck_assert_str_eq(kit_state(&k, ids[0]), "RUN");

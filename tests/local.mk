@@ -382,7 +382,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 
 # Several hosts from namespaces: as root.
 EXTRA_DIST += tests/system/sub.t tests/system/domains.t tests/system/grow.t tests/system/growloss.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
-EXTRA_DIST += tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
+EXTRA_DIST += tests/system/statedir.t tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t
@@ -412,3 +412,4 @@ tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
 tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
 tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)
+EXTRA_DIST += tests/system/python.t tests/system/python.py

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/cli/verbs.h"
 
-enum { BACKGROUND, NOW, REASON };
+enum { BACKGROUND, CANCEL, NOW, REASON };
 
 static const struct opt opts[] = {
     {REASON, 'm', "message", "NOTE", "Say why"},
     {NOW, 0, "now", NULL, "Do not wait for tasks to end by themselves after SIGTERM"},
+    {CANCEL, 0, "cancel", NULL,
+     "Cancel also the jobs that would be kept in the state directory"},
     {BACKGROUND, 0, "background", NULL, "Do not wait until the instance has ended"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
@@ -20,6 +22,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     for (const struct opt *o; (o = optparse_next(&p));) {
         if (o->id == BACKGROUND)
             background = true;
+        else if (o->id == CANCEL)
+            json_object_object_add(params, "cancel", json_object_new_boolean(true));
         else if (o->id == NOW)
             json_object_object_add(params, "now", json_object_new_boolean(true));
         else
@@ -36,7 +40,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_shutdown = {
     .name = "shutdown",
     .args = "",
-    .help = "End the instance: its jobs are canceled",
+    .help = "End the instance: its jobs are canceled, or kept in its state directory",
     .groups = groups,
     .run = run,
 };

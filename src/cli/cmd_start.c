@@ -28,6 +28,10 @@ enum {
     LIMIT,
     LAUNCHER,
     FOREIGN,
+    STATEDIR,
+    DURABILITY,
+    SALVAGE,
+    TAKE_LOCK,
     PROPERTY
 };
 
@@ -38,6 +42,14 @@ static const struct opt opts[] = {
     {PROPERTY, 0, "property", "NAME[:HOSTS]",
      "Give these nodes (default: all) a property that jobs may ask for (may be "
      "repeated)"},
+    {STATEDIR, 'S', "statedir", "DIR",
+     "Keep jobs, history and output in DIR, and go on with what is there"},
+    {DURABILITY, 0, "durability", "LEVEL",
+     "What is accepted survives, with --statedir: full, normal or off"},
+    {SALVAGE, 0, "salvage", NULL,
+     "The store in --statedir is damaged: go on with what can be read"},
+    {TAKE_LOCK, 0, "take-lock", NULL,
+     "The host whose instance has locked --statedir is dead"},
     {URI_FILE, 0, "uri-file", "FILE", "Write the instance's URI to FILE"},
     {FOREIGN, 0, "foreign", "NAME",
      "The allocation to use: slurm, lsf, pbs, sge, none (default: the one it is in)"},
@@ -149,6 +161,14 @@ void start_instance(const struct start *s, struct words *w)
         words_add(w, "--foreign=none");
     else if (foreign_is_batch(s->alloc->kind))
         words_add(w, "--foreign=%s:%s", s->alloc->kind->name, s->alloc->id);
+    if (s->statedir)
+        words_add(w, "--statedir=%s", s->statedir);
+    if (s->durability)
+        words_add(w, "--durability=%s", s->durability);
+    if (s->salvage)
+        words_add(w, "--salvage");
+    if (s->take_lock)
+        words_add(w, "--take-lock");
     if (s->expiration > 0)
         words_add(w, "--expiration=%.0f", s->expiration);
     if (s->rundir)
@@ -193,6 +213,26 @@ static void add_property(struct start *s, const char *text)
     if (property_check(text, &err) < 0)
         cli_die(s->cli, "--property: %s", err.text);
     words_add(&s->properties, "--property=%s", text);
+}
+
+/* Ranks may be elsewhere. */
+static char *absolute(struct start *s, const char *dir)
+{
+    if (!*dir)
+        cli_die(s->cli, "--statedir: the name of a directory is missing");
+    if (strncmp(dir, "statedir=", 9) == 0) /* flux start -Sstatedir=DIR */
+        dir += 9;
+    cleanup_free char *here = *dir == '/' ? NULL : getcwd(NULL, 0);
+    return here ? xasprintf("%s/%s", here, dir) : xstrdup(dir);
+}
+
+static const char *durability(struct start *s, const char *level)
+{
+    static const char *const levels[] = {"full", "normal", "off"};
+    for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+        if (strcmp(levels[i], level) == 0)
+            return level;
+    cli_die(s->cli, "--durability=%s: must be full, normal or off", level);
 }
 
 struct choice { /* what decides how it is started */
@@ -245,11 +285,28 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
         case PROPERTY:
             add_property(s, p.value);
             break;
+        case STATEDIR:
+            s->statedir = absolute(s, p.value);
+            break;
+        case DURABILITY:
+            s->durability = durability(s, p.value);
+            break;
+        case SALVAGE:
+            s->salvage = true;
+            break;
+        case TAKE_LOCK:
+            s->take_lock = true;
+            break;
         case FOREIGN:
             c->foreign.kind = p.value;
             break;
         }
     }
+    if ((s->durability || s->salvage || s->take_lock) && !s->statedir)
+        cli_die(s->cli, "--%s needs --statedir=DIR: without it nothing is kept",
+                s->durability ? "durability"
+                : s->salvage  ? "salvage"
+                              : "take-lock");
     s->argc = p.nargs;
     s->argv = p.args;
     bool named = c->foreign.hosts || c->foreign.hostfile;
@@ -353,6 +410,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     words_fini(&w);
     foreign_destroy(s.alloc);
     free(s.instance);
+    free(s.statedir);
     return rc;
 }
 

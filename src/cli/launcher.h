@@ -30,6 +30,9 @@ struct start {
     /* For hbatch-instance, when hbatch start goes on beside it (supervise.h). */
     const char *rundir, *supervised; /* NULL: not */
     bool recover;
+    char *statedir;
+    const char *durability; /* NULL: none, the default */
+    bool salvage, take_lock;
     double time_limit;       /* seconds, 0: none */
     struct foreign *alloc;   /* what it lives in, with hosts and end */
     bool foreign_named;      /* --foreign: it is not to be found out again */

@@ -17,6 +17,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_output.c \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
+	src/cli/cmd_python.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
@@ -61,7 +62,7 @@ bin_hbatch_SOURCES = \
 	src/cli/target.c src/cli/target.h \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
-bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"'
+bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"'
 bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
 
 # The plugin is the only part that links ncurses.

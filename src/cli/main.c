@@ -15,7 +15,8 @@ static const struct cmd *const verbs[] = {
     &cmd_alloc, &cmd_proxy,     &cmd_jobs,     &cmd_top,        &cmd_pstree,
     &cmd_job,   &cmd_attach,    &cmd_output,   &cmd_export,     &cmd_cancel,
     &cmd_watch, &cmd_waitevent, &cmd_resource, &cmd_uptime,     &cmd_uri,
-    &cmd_info,  &cmd_getattr,   &cmd_shutdown, &cmd_version,    &cmd_help,
+    &cmd_info,  &cmd_getattr,   &cmd_shutdown, &cmd_python,     &cmd_version,
+    &cmd_help,
 };
 
 static const char more[] =

@@ -61,6 +61,31 @@ static void on_warm(void *arg)
         log_warning("%s", err.text);
 }
 
+static void on_lost(void *arg, uint64_t id, int error)
+{
+    struct job *job = job_find(arg, id);
+    if (job)
+        job_output_lost(job, "spool", error);
+}
+
+/* Before the first job: what an executor that was found has captured stays where it is. */
+static void move_spool(struct exec *x)
+{
+    struct error err;
+    const char *path = x->node->spool;
+    if (!path || !spool_is_empty(x->spool) || strcmp(spool_path(x->spool), path) == 0)
+        return;
+    struct spool *spool = spool_open(path, on_lost, x, &err);
+    if (!spool) {
+        log_error("%s; output is captured in the run directory, and goes with it",
+                  err.text);
+        return;
+    }
+    unlink(spool_path(x->spool));
+    spool_close(x->spool);
+    x->spool = spool;
+}
+
 static void on_init(struct exec *x, json_object *msg)
 {
     struct error err;
@@ -80,6 +105,7 @@ static void on_init(struct exec *x, json_object *msg)
         timer_start(&x->warm, x->loop, WARM_SECONDS, on_warm, x);
     node_destroy(x->node);
     x->node = node;
+    move_spool(x);
     unbind(node);
     free(x->node_path);
     x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
@@ -191,7 +217,8 @@ static void on_read(struct exec *x, json_object *msg)
                      : pos ? (uint64_t)pos
                            : remember_output(x, id);
     bool now = json_object_get_boolean(jsonutil_get(msg, "now"));
-    reader_create(x, id, sub, job, first, now);
+    const char *spool = jsonutil_string(jsonutil_get(msg, "spool"));
+    reader_create(x, id, sub, job, first, now, job ? NULL : spool);
 }
 
 static void on_ack(struct exec *x, json_object *msg)
@@ -462,13 +489,6 @@ static void on_prepare(uv_prepare_t *h)
     spool_flush(x->spool);
     conn_flush(x->conn);
     job_free_ended(x);
-}
-
-static void on_lost(void *arg, uint64_t id, int error)
-{
-    struct job *job = job_find(arg, id);
-    if (job)
-        job_output_lost(job, "spool", error);
 }
 
 static int open_signals(struct exec *x, struct error *err)

@@ -571,12 +571,12 @@ void job_start(struct exec *x, json_object *o)
     if (decode(job, o, &err) < 0 || prepare(job, &err) < 0) {
         not_started(job, err.text);
         if (attach)
-            reader_create(x, job->id, 0, NULL, 0, false);
+            reader_create(x, job->id, 0, NULL, 0, false, NULL);
         return;
     }
     idmap_put(&x->jobs, job->id, job);
     if (attach)
-        reader_create(x, job->id, 0, job, 0, false);
+        reader_create(x, job->id, 0, job, 0, false, NULL);
     start_tasks(job);
 }
 

@@ -25,6 +25,7 @@ void node_destroy(struct node *node)
     free(node->uri);
     free(node->parent_uri);
     free(node->rundir);
+    free(node->spool);
     json_object_put(node->init);
     free(node);
 }
@@ -114,6 +115,7 @@ struct node *node_decode(json_object *init, struct error *err)
         get_text(init, "host", true, &node->host, err) < 0 ||
         get_text(init, "uri", true, &node->uri, err) < 0 ||
         get_text(init, "rundir", false, &node->rundir, err) < 0 ||
+        get_text(init, "spool", false, &node->spool, err) < 0 ||
         get_text(init, "parent_uri", false, &node->parent_uri, err) < 0 ||
         get_unsigned(init, "rank", &node->rank, err) < 0 ||
         get_unsigned(init, "size", &node->size, err) < 0 ||

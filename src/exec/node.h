@@ -16,6 +16,7 @@ struct node_gpu {
 struct node {
     char *instance, *host, *uri, *parent_uri; /* parent_uri may be NULL */
     char *rundir;
+    char *spool; /* where output is to be captured, NULL: in the run directory */
     unsigned rank, size, level, universe;
     bool bind, own_rundir;
     double orphan; /* seconds that the executor waits for a rank; NAN: not told */

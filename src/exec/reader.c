@@ -19,6 +19,7 @@ struct reader {
     bool now;        /* it ends with the record at last */
     uint64_t last;
     uint64_t sent, acked;
+    struct spool *former; /* it is read from this one, not the executor's own; NULL */
 };
 
 static void send_record(struct exec *x, const struct reader *r,
@@ -57,6 +58,7 @@ static void unlink_reader(struct exec *x, struct reader *r)
     *p = r->next;
     if (r->job)
         job_count_reader(r->job, -1);
+    spool_close(r->former);
     free(r);
 }
 
@@ -66,7 +68,8 @@ static void pump(struct exec *x, struct reader *r)
     struct spool_record rec;
     struct error err;
     while (r->at && r->sent - r->acked < READER_CREDIT) {
-        const char *data = spool_read(x->spool, r->id, r->at, &rec, &err);
+        const char *data =
+            spool_read(r->former ? r->former : x->spool, r->id, r->at, &rec, &err);
         if (!data) {
             log_error("output of job %llu: %s", (unsigned long long)r->id, err.text);
             r->at = 0;
@@ -83,8 +86,9 @@ static void pump(struct exec *x, struct reader *r)
 }
 
 void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
-                   uint64_t first, bool now)
+                   uint64_t first, bool now, const char *former)
 {
+    struct error err;
     reader_close(x, id, sub);
     struct reader *r = xcalloc(1, sizeof(*r));
     r->id = id;
@@ -93,6 +97,11 @@ void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
     r->at = first;
     r->now = now && job;
     r->last = job ? job->spool.last : 0;
+    if (former && strcmp(former, spool_path(x->spool)) != 0 &&
+        !(r->former = spool_open_former(former, &err))) {
+        log_error("output of job %llu: %s", (unsigned long long)id, err.text);
+        r->at = 0;
+    }
     r->next = x->readers;
     x->readers = r;
     if (job)

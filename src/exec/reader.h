@@ -13,9 +13,10 @@ struct exec;
 struct job;
 
 /* Read job ID's output from its first record at FIRST (0: none yet); JOB is NULL when it has ended.  NOW: only
- * what is there now.  A reader is known by (ID, SUB). */
+ * what is there now.  FORMER: the spool of another executor that it is in, or NULL.  A reader is known by
+ * (ID, SUB). */
 void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
-                   uint64_t first, bool now);
+                   uint64_t first, bool now, const char *former);
 /* SUB (of job ID unless that is 0) has consumed TOTAL bytes. */
 void reader_ack(struct exec *x, uint64_t id, int64_t sub, uint64_t total);
 void reader_close(struct exec *x, uint64_t id, int64_t sub);

@@ -72,15 +72,13 @@ static int pwrite_all(int fd, struct iovec *iov, int count, uint64_t pos)
     return 0;
 }
 
-struct spool *spool_open(const char *path,
-                         void (*lost)(void *arg, uint64_t id, int error), void *arg,
-                         struct error *err)
+static struct spool *open_file(const char *path, int flags, struct error *err)
 {
-    cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    cleanup_close int fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0600);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_null(err, errno, "output spool %s: %s", path, strerror(errno));
-    if (st.st_size < (off_t)sizeof(file_header)) {
+    if (st.st_size < (off_t)sizeof(file_header) && (flags & O_CREAT)) {
         if (pwrite(fd, file_header, sizeof(file_header), 0) != sizeof(file_header))
             return error_null(err, errno, "output spool %s: %s", path, strerror(errno));
         st.st_size = sizeof(file_header);
@@ -97,10 +95,35 @@ struct spool *spool_open(const char *path,
     fd = -1;
     s->path = xstrdup(path);
     s->end = s->base = (uint64_t)st.st_size;
+    return s;
+}
+
+struct spool *spool_open(const char *path,
+                         void (*lost)(void *arg, uint64_t id, int error), void *arg,
+                         struct error *err)
+{
+    struct spool *s = open_file(path, O_RDWR | O_CREAT, err);
+    if (!s)
+        return NULL;
     s->gathered = xmalloc(GATHER);
     s->lost = lost;
     s->arg = arg;
     return s;
+}
+
+struct spool *spool_open_former(const char *path, struct error *err)
+{
+    return open_file(path, O_RDONLY, err);
+}
+
+const char *spool_path(const struct spool *s)
+{
+    return s->path;
+}
+
+bool spool_is_empty(const struct spool *s)
+{
+    return s->end == sizeof(file_header);
 }
 
 void spool_close(struct spool *s)

@@ -43,6 +43,10 @@ struct spool_job {        /* zeroed at the start of a job */
 struct spool *spool_open(const char *path,
                          void (*lost)(void *arg, uint64_t id, int error), void *arg,
                          struct error *err);
+/* Open PATH, which must be there, to read records that others wrote. */
+struct spool *spool_open_former(const char *path, struct error *err);
+const char *spool_path(const struct spool *s);
+bool spool_is_empty(const struct spool *s);
 void spool_close(struct spool *s); /* flushes; NULL is allowed */
 
 /* Append LEN <= SPOOL_RECORD_MAX bytes; return the record's position, or 0 with errno when it could

@@ -54,6 +54,8 @@ static void make_log(struct job *job)
 static void adopt_running(struct leader *ld, struct job *job)
 {
     const struct job_exception *e = job->exception;
+    if (job->former)
+        return;
     if (!job->map) {
         job->unmapped = xstrdup("its task map is not possible");
         ld->have_unmapped = true;
@@ -100,6 +102,46 @@ static void adopt_nodes(struct leader *ld, const struct replica *rp)
     }
 }
 
+/* Why a job of a former life cannot go on in this one, or NULL. */
+static const char *why_not_here(const struct job *job)
+{
+    if (job->sub->parent)
+        return "the job that spawned it ended with the last life of the instance";
+    if (job->sub->grant)
+        return "the job that it was for ended with the last life of the instance";
+    return tie_is(job) ? "its client was lost with the last life of the instance" : NULL;
+}
+
+static void begin_again(struct leader *ld, struct job *job)
+{
+    char context[64];
+    const char *why = why_not_here(job);
+    double now = time_now();
+    if (job->sub->count == 1 || job->logged) {
+        job_event(ld, job, now, "flux-restart", NULL);
+        snprintf(context, sizeof(context), "{\"priority\":%llu}",
+                 (unsigned long long)job->sj.priority);
+        if (job->state == JOB_SCHED)
+            job_event(ld, job, now, "priority", context);
+    }
+    if (job->former)
+        manager_end_former(
+            ld, job, "the instance, which the job ran in, has ended: its tasks are gone");
+    else if (why)
+        manager_exception(ld, job, "cancel", 0, why);
+}
+
+void adopt_begin_again(struct leader *ld)
+{
+    if (!ld->begins_again)
+        return;
+    ld->begins_again = false;
+    for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
+        next = job->next;
+        begin_again(ld, job);
+    }
+}
+
 void leader_adopt(struct leader *ld, const struct replica *rp)
 {
     adopt_nodes(ld, rp);
@@ -111,7 +153,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)
             lease_adopt(ld, job, (unsigned)job->ahead);
-        else if (job->state == JOB_SCHED)
+        else if (job->state == JOB_SCHED && !job->reason)
             sched_add(ld->sched, &job->sj);
         else if (job->state == JOB_RUN)
             adopt_running(ld, job);
@@ -122,6 +164,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
             adopt_waiting(ld, job);
     }
     ld->adopting = false;
+    ld->begins_again = rp->anew; /* in its first turn, too */
     grant_adopt(ld);
     if (rp->shutdown) /* in its first turn, when there is a way to the executors */
         ld->shut_down_as = xstrdup(rp->shutdown);

@@ -17,12 +17,17 @@
 #include "src/common/room.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
+#include "src/instance/former.h"
 #include "src/instance/instance.h"
+#include "src/instance/lead.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica.h"
 #include "src/instance/surroundings.h"
 #include "src/job/jsonutil.h"
+
+/* What a task may go on for without its rank, and what its end may take. */
+#define FORMER_S (30 + EXEC_END_S)
 
 enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
 
@@ -161,6 +166,36 @@ static void tell_past(struct instance *in, json_object *node, int rank)
     json_object_object_add(node, "epoch", json_object_new_int64((int64_t)epoch));
 }
 
+/* --- a directory that outlives the instance ---------------------------------------------------- */
+
+static bool has_state(const struct instance *in)
+{
+    return in->options.statedir != NULL && !in->options.join;
+}
+
+/* The store in it is the leader's: at the start that of the first rank; when ranks are started again, that of
+ * the one that had it. */
+static bool takes_statedir(const struct instance *in, int rank)
+{
+    if (!has_state(in))
+        return false;
+    return in->options.recover
+               ? rank >= 0 && statedir_last_rank(in->options.statedir, in->rundir) == rank
+               : in->world == 0;
+}
+
+static int open_statedir(struct instance *in, struct error *err)
+{
+    const struct statedir_options options = {
+        .dir = in->options.statedir,
+        .sync = in->options.durability,
+        .salvage = in->options.salvage && !in->options.recover,
+        .steal = in->options.take_lock || in->options.recover};
+    in->statedir = statedir_take(&options, err);
+    in->store = in->statedir ? statedir_open_store(in->statedir, err) : NULL;
+    return in->store ? 0 : -1;
+}
+
 static int be_rank(struct instance *in, unsigned rank, struct error *err)
 {
     in->rank = rank;
@@ -190,7 +225,10 @@ json_object *gather_prepare(struct instance *in, struct error *err)
     bool several = (in->world_size > 1 || in->options.recover || in->sub.spawned) &&
                    !in->options.join;
     bool anew = !in->options.recover && in->world > 0;
-    if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
+    if (takes_statedir(in, rank)) {
+        if (open_statedir(in, err) < 0)
+            return NULL;
+    } else if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
         return NULL;
     if (in->options.recover)
         tell_past(in, node, rank);
@@ -297,6 +335,7 @@ static int share_store(struct instance *in, json_object **nodes, json_object *ne
         return 0;
     cleanup_free char *path = store_path_of(in, in->rank);
     store_close(take(in->store));
+    statedir_drop(take(in->statedir)); /* the leader's store will be the one in it */
     if (store_copy_in(path, all, len, &why) < 0 ||
         open_store(in, in->rank, false, &why) < 0)
         return error_set(err, why.code, "%s", why.text);
@@ -415,7 +454,36 @@ static void describe_parent(const struct instance *in, json_object *o, double no
     json_object_object_add(o, "expiration", json_object_new_double(end));
 }
 
-static json_object *describe(const struct instance *in)
+/* It is the instance that it was. */
+static void describe_life(struct instance *in, json_object *o, double now)
+{
+    cleanup_free char *text = store_attr_get(in->store, "info", NULL);
+    cleanup_json json_object *was = text ? json_tokener_parse(text) : NULL;
+    const char *id = jsonutil_string(jsonutil_get(was, "instance"));
+    int64_t life = 0;
+    double epoch = now;
+    if (id) {
+        add_str(o, "instance", id);
+        jsonutil_int(jsonutil_get(was, "life"), 1, INT32_MAX, &life);
+        jsonutil_number(jsonutil_get(was, "epoch"), &epoch);
+        uint64_t epoch_of_state; /* begins anew */
+        record_state_last(in->store, &in->generation, &epoch_of_state);
+        in->generation++;
+        json_object_object_add(o, "former", json_object_get(jsonutil_get(was, "rundir")));
+        json_object_object_add(o, "litter",
+                               json_object_get(jsonutil_get(was, "own_rundir")));
+    }
+    json_object_object_add(o, "life", json_object_new_int64(life + 1));
+    record_life(in->store, now);
+    json_object_object_add(o, "epoch", json_object_new_double(epoch));
+    json_object_object_add(o, "generation", json_object_new_int64(in->generation));
+    add_str(o, "statedir", in->options.statedir);
+    json_object_object_add(
+        o, "own_rundir",
+        json_object_new_boolean(in->own_rundir || in->options.supervised));
+}
+
+static json_object *describe(struct instance *in)
 {
     char host[256] = "localhost", id[64];
     gethostname(host, sizeof(host) - 1);
@@ -424,6 +492,8 @@ static json_object *describe(const struct instance *in)
              (unsigned)getpid());
     json_object *o = json_object_new_object();
     add_str(o, "instance", id);
+    if (in->statedir)
+        describe_life(in, o, now);
     json_object_object_add(o, "level", json_object_new_int64(in->sub.level));
     add_str(o, "parent_uri", in->sub.uri);
     add_str(o, "jobid", in->sub.name);
@@ -480,18 +550,122 @@ static void compare_clocks(struct instance *in, const char *now)
         log_warning("%s", skew);
 }
 
-static int share_description(struct instance *in)
+static void share_description(struct instance *in)
 {
     if (in->info) /* it goes on */
-        return 0;
+        return;
     if (in->rank == 0)
         in->info = describe(in);
     if (!in->transport)
-        return 0;
+        return;
     cleanup_free char *text = transport_bcast(
         in->transport, in->rank == 0 ? json_object_to_json_string(in->info) : "", 0);
     if (in->rank > 0)
         in->info = json_tokener_parse(text);
+}
+
+/* --- another life of an instance ----------------------------------------------------------------- */
+
+/* All ranks make the former life's attributes void: of ranks, executors, and of its end. */
+static void end_former_life(struct instance *in)
+{
+    cleanup_free char *text = store_attr_get(in->store, "nodes", NULL);
+    cleanup_json json_object *nodes = text ? json_tokener_parse(text) : NULL;
+    size_t n =
+        json_object_is_type(nodes, json_type_array) ? json_object_array_length(nodes) : 0;
+    for (unsigned i = 0; i < n; i++) {
+        record_node(in->store, i, "");
+        record_exec(in->store, i, "");
+    }
+    store_attr_set(in->store, "shutdown", "");
+}
+
+/* Where NODE really is, in an instance whose leader is on LEADER: virtual ones are beside it. */
+static const char *real_host(json_object *node, const char *leader)
+{
+    bool is_virtual = json_object_get_boolean(jsonutil_get(node, "virtual"));
+    return is_virtual ? leader : jsonutil_string(jsonutil_get(node, "host"));
+}
+
+static bool is_ours(const struct instance *in, const char *host)
+{
+    const char *leader = jsonutil_string(jsonutil_get(in->info, "hostname"));
+    for (unsigned i = 0; i < in->size; i++) {
+        const char *name = real_host(in->nodes[i], leader);
+        if (name && strcmp(name, host) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Executors of a life that was cut off end their tasks when they have waited for their ranks in vain.  Those
+ * on our hosts are ended by us; how long there may be others.  0: there are none. */
+static double until_former_ended(const struct instance *in)
+{
+    cleanup_free char *text = store_attr_get(in->store, "nodes", NULL);
+    cleanup_free char *info = store_attr_get(in->store, "info", NULL);
+    cleanup_json json_object *nodes = text ? json_tokener_parse(text) : NULL;
+    cleanup_json json_object *was = info ? json_tokener_parse(info) : NULL;
+    const char *leader = jsonutil_string(jsonutil_get(was, "hostname"));
+    size_t n =
+        json_object_is_type(nodes, json_type_array) ? json_object_array_length(nodes) : 0;
+    for (size_t i = 0; i < n && !statedir_was_left(in->statedir); i++) {
+        const char *host = real_host(json_object_array_get_idx(nodes, i), leader);
+        if (host && !is_ours(in, host))
+            return statedir_last_seen(in->statedir) + FORMER_S;
+    }
+    return 0;
+}
+
+static void await_former(const struct instance *in)
+{
+    double left = until_former_ended(in) - time_now();
+    if (left <= 0 || left > FORMER_S)
+        return;
+    fprintf(stderr,
+            "hbatch-instance: %s was cut off a moment ago on hosts that are not ours: "
+            "%.0f s, "
+            "until its tasks there have ended\n",
+            in->options.statedir, left);
+    usleep((useconds_t)(left * 1e6));
+}
+
+/* Each rank gets a copy of the store of the first one, and ends what is left on its host. */
+static int begin_life(struct instance *in, struct error *err)
+{
+    int64_t generation = 0;
+    const char *id = jsonutil_string(jsonutil_get(in->info, "instance"));
+    const char *former = jsonutil_string(jsonutil_get(in->info, "former"));
+    jsonutil_int(jsonutil_get(in->info, "generation"), 0, INT32_MAX, &generation);
+    in->generation = (unsigned)generation;
+    if (in->statedir)
+        statedir_sign(in->statedir, id, in->rank, in->rundir);
+    if (!former)
+        return 0;
+    unsigned left = former_end(id, former, EXEC_END_S);
+    if (left > 0)
+        log_error("%u processes of the last life of this instance could not be killed",
+                  left);
+    /* no executor was there to do it, or it was killed just now */
+    if (json_object_get_boolean(jsonutil_get(in->info, "litter")) &&
+        strcmp(former, in->rundir) != 0)
+        path_remove_tree(former);
+    if (in->statedir)
+        await_former(in);
+    if (in->transport) {
+        size_t len = 0;
+        unsigned char *data = NULL;
+        if (in->statedir && store_copy_out(in->store, &data, &len, err) < 0)
+            return -1;
+        cleanup_free unsigned char *all =
+            transport_bcast_data(in->transport, data, &len, 0);
+        if (!in->statedir) {
+            store_close(take(in->store));
+            if (gather_copy(in, all, len, err) < 0)
+                return -1;
+        }
+    }
+    end_former_life(in);
     return 0;
 }
 
@@ -524,10 +698,19 @@ int gather(struct instance *in, json_object *node, struct error *err)
     put_all(nodes, in->world_size);
     if (rc < 0)
         return -1;
-    if (in->transport)
-        compare_clocks(in, now);
+    bool goes_on = in->info != NULL;
     share_description(in);
-    if (in->transport)
+    if (has_state(in) && !goes_on && begin_life(in, err) < 0)
+        return -1;
+    int64_t life = 0;
+    jsonutil_int(jsonutil_get(in->info, "life"), 1, INT32_MAX, &life);
+    in->life = (unsigned)life;
+    if (goes_on && in->statedir)
+        statedir_sign(in->statedir, jsonutil_string(jsonutil_get(in->info, "instance")),
+                      in->rank, jsonutil_string(jsonutil_get(in->info, "rundir")));
+    if (in->transport) /* no rank begins before the last one has come so far */
+        compare_clocks(in, now);
+    if (in->store)
         remember(in);
     return 0;
 }

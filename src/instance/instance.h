@@ -8,6 +8,7 @@
 #include "src/instance/leader.h"
 #include "src/instance/options.h"
 #include "src/instance/router.h"
+#include "src/instance/statedir.h"
 #include "src/instance/sub.h"
 
 struct instance {
@@ -28,14 +29,16 @@ struct instance {
     json_object **nodes;         /* [size] */
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
-    struct leader *leader;   /* of the rank that leads */
-    struct replica *replica; /* of the others: the leader's tables */
-    struct store *store;     /* until one of these has it */
-    struct members *members; /* NULL: one rank */
-    struct early *early;     /* while it comes up */
-    struct turn *turn;       /* members are about to change, or NULL */
-    struct grow *grow;       /* leader of a sub-instance that can take on ranks */
-    struct shrink *shrink;   /* leader of one from which some are to leave */
+    struct leader *leader;     /* of the rank that leads */
+    struct replica *replica;   /* of the others: the leader's tables */
+    struct store *store;       /* until one of these has it */
+    struct statedir *statedir; /* of the rank whose store is in it */
+    unsigned life;             /* of the instance; 0: it has no state directory */
+    struct members *members;   /* NULL: one rank */
+    struct early *early;       /* while it comes up */
+    struct turn *turn;         /* members are about to change, or NULL */
+    struct grow *grow;         /* leader of a sub-instance that can take on ranks */
+    struct shrink *shrink;     /* leader of one from which some are to leave */
     struct router *router;
     bool resized;        /* ranks have joined or left */
     char *told_nodes;    /* where it has ranks, as the parent was told; NULL: not yet */

@@ -192,13 +192,25 @@ void job_reset(struct job *job)
     json_object_put(take(job->output));
     json_object_put(take(job->memo));
     job->handed = false;
-    job->requeue = job->ending = job->started = job->failed = false;
+    job->requeue = job->ending = job->started = job->failed = job->former = false;
     job->run++;
     job->state = JOB_SCHED;
     job->status = -1;
     job->t_run = job->t_cleanup = job->expiration = 0;
     job->ntasks = job->nodes_starting = job->nodes_running = 0;
     job->sj.count = 1;
+}
+
+bool job_check(struct job *job, struct pool *pool)
+{
+    struct error err;
+    if (job->state != JOB_SCHED)
+        return true;
+    free(take(job->reason));
+    if (pool_satisfiable(pool, &job->sj.req, &err) == 0)
+        return true;
+    job->reason = xasprintf("can never run here: %s", err.text);
+    return false;
 }
 
 void job_await_nodes(struct job *job)

@@ -63,8 +63,10 @@ struct job {
     unsigned run; /* how often that was done: which run the next, or present one, is */
     bool ending;  /* its executors were told to end it */
     bool started; /* the start event was given */
-    bool told;    /* its events go into the state stream */
-    int ahead;    /* the rank in whose lease it waits, -1: in none (lease.h) */
+    bool
+        former; /* it ran in a former life of the instance: it has what it says no more */
+    bool told;  /* its events go into the state stream */
+    int ahead;  /* the rank in whose lease it waits, -1: in none (lease.h) */
     TAILQ_ENTRY(job) ahead_entry;
     bool slot;   /* where it runs, one of a lease may run when it has ended */
     bool handed; /* and does: it has nothing to give back */
@@ -88,10 +90,10 @@ struct job {
     size_t ndeps, ndeps_left, deps_met_first;
     struct dependency *dependents; /* of other jobs, on this one */
     unsigned ngrants;              /* active jobs that are grants for it */
-    double widowed;    /* a grant whose base is over: when it is ended; 0: it is not */
-    char *reason;      /* why it is in state DEPEND */
-    json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
-    struct strbuf log; /* RFC 18 lines */
+    double widowed; /* a grant whose base is over: when it is ended; 0: it is not */
+    char *reason;   /* why it is in state DEPEND; in SCHED: why it can never run here */
+    json_object *memo;      /* what was noted of it (RFC 21, memo), or NULL */
+    struct strbuf log;      /* RFC 18 lines */
     struct stream *streams; /* that attach to it */
 };
 
@@ -119,6 +121,9 @@ void job_note(struct job *job, json_object *memo);
 uint64_t job_priority(int urgency);
 /* As if it had not been placed: state SCHED, without resources and exception; its log stays. */
 void job_reset(struct job *job);
+/* Whether it, which is to be queued, can ever run on what POOL has: else the reason says why, and the
+ * scheduler must not see it. */
+bool job_check(struct job *job, struct pool *pool);
 /* It has its placement: reports of all of its nodes are to come. */
 void job_await_nodes(struct job *job);
 /* Its node INDEX is done, with the greatest wait STATUS of its tasks; REPORT: the finish event's

@@ -77,7 +77,7 @@ static void add_shape(json_object *o, const struct job *job)
 
 static const char *why_pending(const struct job *job, double left)
 {
-    if (job->state != JOB_SCHED)
+    if (job->state != JOB_SCHED || job->reason)
         return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";

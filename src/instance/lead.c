@@ -40,7 +40,7 @@ static void to_exec(void *arg, unsigned rank, const char *line, size_t len)
 static void publish(void *arg, const char *text, size_t len)
 {
     struct instance *in = arg;
-    router_publish(in->router, text, len);
+    transport_publish(in->transport, text, len); /* there may be no router yet */
 }
 
 void lead_usage(void *arg, const struct usage *u)
@@ -153,9 +153,39 @@ static void restart_all(void *arg, const char *reason)
     router_restart_all(in->router);
 }
 
+/* It was another rank's: of the one that led before. */
+static void bring_store(struct instance *in)
+{
+    struct error err;
+    struct store **store = replica_store_of(in->replica);
+    const struct statedir_options options = {
+        .dir = in->options.statedir, .sync = in->options.durability, .steal = true};
+    const char *rundir = jsonutil_string(jsonutil_get(in->info, "rundir"));
+    /* another life may have begun elsewhere, of which this one did not hear */
+    bool ours = statedir_last_rank(options.dir, rundir ? rundir : "") >= 0;
+    if (ours)
+        in->statedir = statedir_take(&options, &err);
+    else
+        error_set(&err, ENOENT,
+                  "state directory %s: it is not there on this host, or another "
+                  "instance has gone on with it",
+                  options.dir);
+    if (!in->statedir || statedir_bring_store(in->statedir, store, &err) < 0) {
+        log_error("%s: what happens from now on is not kept there", err.text);
+        statedir_drop(take(in->statedir));
+        return;
+    }
+    statedir_sign(in->statedir, jsonutil_string(jsonutil_get(in->info, "instance")),
+                  in->rank, rundir);
+}
+
 int lead_start(struct instance *in, struct error *err)
 {
     cleanup_free char *store = xasprintf("%s/store-0.sqlite", in->rundir);
+    double epoch = json_object_get_double(json_object_object_get(in->info, "starttime"));
+    jsonutil_number(jsonutil_get(in->info, "epoch"), &epoch);
+    if (in->options.statedir && in->replica && !in->statedir)
+        bring_store(in);
     struct leader_config config = {
         .loop = &in->loop,
         .info = in->info,
@@ -163,10 +193,15 @@ int lead_start(struct instance *in, struct error *err)
         .size = in->size,
         .policy = in->options.policy,
         .store = store,
+        .own_store = take(in->store),
         .replica = take(in->replica),
         .generation = in->members ? members_generation(in->members) : 0,
         .starttime =
             json_object_get_double(json_object_object_get(in->info, "starttime")),
+        .epoch = epoch,
+        .keeps = in->statedir != NULL,
+        .statedir = in->options.statedir,
+        .life = in->life,
         .expiration =
             json_object_get_double(json_object_object_get(in->info, "expiration")),
         .to_exec = to_exec,
@@ -299,10 +334,16 @@ void lead_await_ranks(struct instance *in)
     }
 }
 
+int lead_tables(struct instance *in, struct error *err)
+{
+    bool anew = !in->options.recover && in->life > 1;
+    in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
+    return in->options.recover || anew ? replica_restore(in->replica, anew, err) : 0;
+}
+
 int lead_join(struct instance *in, struct error *err)
 {
-    in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
-    if (in->options.recover && replica_restore(in->replica, err) < 0)
+    if (lead_tables(in, err) < 0)
         return -1;
     int home = in->options.isvirtual ? -1 : front_home(in);
     in->members =
@@ -313,7 +354,7 @@ int lead_join(struct instance *in, struct error *err)
 int lead_joined(struct instance *in, json_object *described, struct error *err)
 {
     in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
-    if (replica_restore(in->replica, err) < 0)
+    if (replica_restore(in->replica, false, err) < 0)
         return -1;
     members_join(in->members, in->transport, described, &members_ops, in);
     return 0;

@@ -16,6 +16,8 @@
 #define EXEC_END_S 6.0
 #define SUB_LOST_S 1.0
 
+/* Tables, from the store where the instance was started again, or has a former life. */
+int lead_tables(struct instance *in, struct error *err);
 /* Collective, for an instance of several ranks: tables, from the store where it was started again, and
  * members. */
 int lead_join(struct instance *in, struct error *err);

@@ -81,6 +81,8 @@ static void expire(struct leader *ld, double now)
         return;
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
+        if (manager_keeps(ld, job))
+            continue;
         if (job->state < JOB_RUN && !job->ending)
             manager_exception(ld, job, "cancel", 0, ld->shutdown);
         else if (!first && !job->ending)
@@ -120,7 +122,8 @@ static bool flush(struct leader *ld)
         return false;
     /* what runs is in the store before it starts where there may be a successor */
     bool starts =
-        ld->config.publish && calls > 0 && (launch_pending(ld) || lease_pending(ld));
+        ld->start_recorded ||
+        (ld->config.publish && calls > 0 && (launch_pending(ld) || lease_pending(ld)));
     if (!ld->replies_fresh && !starts && !ld->flush_due && calls < FLUSH_CALLS) {
         if (calls > 0 && !uv_is_active((uv_handle_t *)&ld->flush_timer))
             uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_MS, 0);
@@ -137,9 +140,26 @@ static bool flush(struct leader *ld)
     }
     if (ld->store_fails)
         log_warning("the store takes changes again");
-    ld->store_fails = false;
+    ld->store_fails = ld->start_recorded = false;
     replies_stored(ld);
     launch_acknowledge(ld);
+    return true;
+}
+
+size_t leader_kept(const struct leader *ld)
+{
+    size_t n = 0;
+    for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        n += manager_keeps(ld, job);
+    return n;
+}
+
+/* Nothing is left but what is kept. */
+static bool is_quiet(const struct leader *ld)
+{
+    for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (!manager_keeps(ld, job))
+            return false;
     return true;
 }
 
@@ -155,6 +175,7 @@ static void on_check(uv_check_t *h)
 
     double now = time_now();
     cleanup_free char *inherited = take(ld->shut_down_as);
+    adopt_begin_again(ld);
     if (inherited)
         leader_shutdown(ld, inherited);
     if (ld->config.expiration > 0 && now >= ld->config.expiration)
@@ -162,7 +183,8 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
-    sched_run(ld->sched, now);
+    if (!ld->shutdown) /* what is queued then stays there */
+        sched_run(ld->sched, now);
     manager_end_unmapped(ld);
     lease_turn(ld);
     arm_timer(ld, now);
@@ -180,7 +202,7 @@ static void on_check(uv_check_t *h)
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
     /* who waits for a reply, or for the end of a job, is told first */
     bool told = (!ld->replies && !stream_holds_ends(ld)) || ld->store_fails;
-    if (ld->shutdown && jobtable_count(ld->jobs) == 0 && told && !ld->quiet_told) {
+    if (ld->shutdown && is_quiet(ld) && told && !ld->quiet_told) {
         ld->quiet_told = true;
         ld->config.quiet(ld->config.arg);
     }
@@ -190,7 +212,8 @@ static void on_check(uv_check_t *h)
 static int make_tables(struct leader *ld, struct error *err)
 {
     static const struct store_options options = {.sync = STORE_SYNC_OFF};
-    ld->store = store_open(ld->config.store, &options, err);
+    ld->store = ld->config.own_store ? take(ld->config.own_store)
+                                     : store_open(ld->config.store, &options, err);
     if (!ld->store)
         return -1;
     ld->jobs = jobtable_create();
@@ -241,8 +264,9 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
     ld->sched = sched_create(ld->pool, policy, manager_start, ld);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
-    jobid_gen_init(&ld->gen, config->generation % GENERATORS,
-                   (uint64_t)(config->starttime * 1000));
+    jobid_gen_init(
+        &ld->gen, config->generation % GENERATORS,
+        (uint64_t)((config->epoch > 0 ? config->epoch : config->starttime) * 1000));
 
     uv_check_init(config->loop, &ld->check);
     uv_idle_init(config->loop, &ld->idle);
@@ -364,11 +388,23 @@ void leader_shutdown(struct leader *ld, const char *reason)
     ld->shutdown = xstrdup(reason);
     change_shutdown(ld);
     await_ends(ld);
+    lease_recall_all(ld); /* first: what ends now is to be followed by nobody */
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        manager_exception(ld, job, "cancel", 0, ld->shutdown);
+        manager_wind_up(ld, job, ld->shutdown);
     }
     leader_wake(ld);
+}
+
+void leader_keep_nothing(struct leader *ld)
+{
+    ld->keep_nothing = true;
+    for (struct job *job = jobtable_first(ld->jobs), *next; ld->shutdown && job;
+         job = next) {
+        next = job->next;
+        if (!job->exception || job->exception->severity > 0)
+            manager_exception(ld, job, "cancel", 0, ld->shutdown);
+    }
 }
 
 void leader_exec_line(struct leader *ld, unsigned rank, char *line, size_t len)

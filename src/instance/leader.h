@@ -30,9 +30,16 @@ struct leader_config {
     json_object **nodes; /* [size] node_discover's result of each rank */
     unsigned size;
     const char *policy;
-    const char *store;       /* path of the store, if there is no replica */
+    const char *store;       /* path of the store, if there is no replica and: */
+    struct store *own_store; /* an open one, taken over; NULL: there is none */
     struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
+    double
+        epoch; /* what ids of jobs count from: the start of its first life; 0: starttime */
+    const char
+        *statedir; /* where output is captured, in one file for each life; or NULL */
+    unsigned life; /* of the instance */
+    bool keeps;    /* the store outlives the instance: what waits at its end is kept */
     unsigned
         generation; /* of leaders and sets of members: each leader begins with another one */
     /* Carry LINE to the executor of RANK. */
@@ -112,7 +119,12 @@ void leader_hurry(struct leader *ld, double grace);
 bool leader_expired(const struct leader *ld);
 
 /* Accept no more jobs; cancel what is queued and running, with REASON as the note; then
- * config.quiet.  Once: a second call changes nothing. */
+ * config.quiet.  Once: a second call changes nothing.  Where the store outlives the instance, what is
+ * queued stays so, and what runs and may be queued again is: for the next one that goes on with it. */
 void leader_shutdown(struct leader *ld, const char *reason);
+/* Cancel what would be kept. */
+void leader_keep_nothing(struct leader *ld);
+/* Jobs that are kept. */
+size_t leader_kept(const struct leader *ld);
 
 #endif

@@ -51,9 +51,11 @@ struct leader {
     bool awake;             /* a turn's work is due */
     uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
-    bool store_fails; /* the last commit did; flush_timer tells when to try again */
-    char *shutdown;   /* reason, NULL: none */
-    bool expired;     /* that was it */
+    bool start_recorded; /* a start is to be in the store before it is made */
+    bool store_fails;    /* the last commit did; flush_timer tells when to try again */
+    char *shutdown;      /* reason, NULL: none */
+    bool expired;        /* that was it */
+    bool keep_nothing;   /* the shutdown is one that cancels also what could be kept */
     double end_grace; /* s, from the polite to the final signal of a job that must end */
     struct stream *streams;         /* that attach or wait */
     struct stream *follows;         /* few, and asked at the end of each job */
@@ -74,6 +76,7 @@ struct leader {
     struct grower *growers;     /* requests for more nodes that wait for their instance */
     unsigned nwidows;           /* grants whose base is over, and that should end */
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
+    bool begins_again;  /* adopt_begin_again is to be called */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
     int64_t last_class; /* of a lease: never one of another leader */
@@ -158,10 +161,20 @@ void manager_give_back(struct leader *ld, struct job *job);
 /* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
+/* Whether it is queued again when its tasks are lost, whatever they had done. */
+bool manager_may_requeue(const struct job *job);
 /* Some of the job's tasks are gone through no fault of its own: it ends with exception
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
+/* It ran in a former life: as if its nodes were lost, all of them. */
+void manager_end_former(struct leader *ld, struct job *job, const char *why);
+/* At the instance's end: whether the job stays in the store as one that waits. */
+bool manager_keeps(const struct leader *ld, const struct job *job);
+/* End the job as the instance ends, for REASON, unless it is kept. */
+void manager_wind_up(struct leader *ld, struct job *job, const char *reason);
+/* Into the queue, unless it can never run here. */
+void manager_enqueue(struct leader *ld, struct job *job);
 /* All that the job depends on is met: into the queue. */
 void manager_release(struct leader *ld, struct job *job);
 /* Note MEMO, an object, of the job; LOGGED: as an event as well. */
@@ -201,6 +214,8 @@ void gate_clear(struct leader *ld);
 /* --- adopt.c */
 /* The tables are another leader's: queue what is to be queued, wait for what is to be waited. */
 void leader_adopt(struct leader *ld, const struct replica *rp);
+/* Another life begins: what ran has ended, what waits is told so. */
+void adopt_begin_again(struct leader *ld);
 /* An executor says what it has. */
 void adopt_hello(struct leader *ld, unsigned rank, json_object *msg);
 /* Job ID ended on RANK: true if it was one that should not have been there. */
@@ -228,6 +243,8 @@ int stream_attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
 int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                 struct error *err);
 /* Where the output of a job, which exists, is; outputs.c. */
+/* The file that it is in on RANK, if that is one of a former life of the instance; new, or NULL. */
+char *outputs_former(struct leader *ld, jobid_t id, unsigned rank);
 json_object *outputs_describe(struct leader *ld, jobid_t id);
 /* The same for all elements of an array, which exist, as one stream. */
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,

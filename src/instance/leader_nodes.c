@@ -35,6 +35,9 @@ void leader_grow(struct leader *ld, json_object **nodes, unsigned size)
     for (unsigned i = from; i < size; i++)
         report_await(ld, i);
     count_cores(ld);
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (job->state == JOB_SCHED && job->reason && job_check(job, ld->pool))
+            sched_add(ld->sched, &job->sj);
     leader_wake(ld);
 }
 

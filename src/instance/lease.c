@@ -56,13 +56,6 @@ static bool same_class(const struct pool_request *a, const struct pool_request *
            x->tasks_per_slot == y->tasks_per_slot && x->ntasks == y->ntasks;
 }
 
-/* As it runs again after a loss that nobody can tell from its not having begun. */
-static bool may_run_twice(const struct job *job)
-{
-    json_object *option = jobspec_option(job->sub->spec, "requeue");
-    return option ? json_object_get_boolean(option) : job->sub->count > 1;
-}
-
 /* --- slots ------------------------------------------------------------------------------------ */
 
 int64_t lease_slot(struct leader *ld, struct job *job)
@@ -222,6 +215,12 @@ void lease_recall(struct leader *ld, unsigned rank)
     exec_send(ld, rank, o);
 }
 
+void lease_recall_all(struct leader *ld)
+{
+    for (unsigned i = 0; i < ld->config.size; i++)
+        lease_recall(ld, i);
+}
+
 void lease_returned(struct leader *ld, unsigned rank, json_object *context)
 {
     struct lease *lease = lease_of(ld, rank);
@@ -266,11 +265,15 @@ static unsigned all_slots(const struct leader *ld)
     return slots;
 }
 
-static bool fits(const struct lease *lease, const struct job *job)
+static bool fits(const struct leader *ld, const struct lease *lease,
+                 const struct job *job)
 {
-    return job && job->run == 0 && same_class(&lease->req, &job->sj.req) &&
-           is_eligible(job) &&
-           (may_run_twice(job) || lease->n < LEASE_UNSAFE * lease->slots);
+    if (!job || job->run > 0 || !same_class(&lease->req, &job->sj.req) ||
+        !is_eligible(job))
+        return false;
+    /* of the others, a store that outlives the instance has to know when they begin */
+    return manager_may_requeue(job) ||
+           (!ld->config.keeps && lease->n < LEASE_UNSAFE * lease->slots);
 }
 
 /* Where several nodes work on the queue, each takes its share of a half of what is left: so they come to its end
@@ -287,7 +290,7 @@ static void fill(struct leader *ld, unsigned rank, unsigned slots)
         want = (unsigned)MIN(want, left * lease->slots / slots / 2 + 1);
     unsigned before = lease->n;
     for (struct job *job;
-         lease->n < want && (job = manager_head(ld)) && fits(lease, job);) {
+         lease->n < want && (job = manager_head(ld)) && fits(ld, lease, job);) {
         if (!(job = manager_take_head(ld)))
             break;
         put_ahead(ld, job, rank);
@@ -472,7 +475,7 @@ void lease_lost(struct leader *ld, unsigned rank, const char *why)
     lease->recalling = false;
     lease->unsent = 0;
     for (struct job *job; (job = TAILQ_FIRST(&lease->ahead));) {
-        if (!may_run_twice(job) && !job->ending) {
+        if (!manager_may_requeue(job) && !job->ending) {
             job->ending = true;
             manager_exception(ld, job, "node-failure", 0, why);
         }

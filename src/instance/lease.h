@@ -63,6 +63,7 @@ void lease_began(struct leader *ld, unsigned rank, json_object *next,
 void lease_returned(struct leader *ld, unsigned rank, json_object *context);
 /* Ask for what has not begun. */
 void lease_recall(struct leader *ld, unsigned rank);
+void lease_recall_all(struct leader *ld);
 
 /* Once a turn, after the pass of the scheduler: jobs for those who have few, back from those who have too
  * many; what was decided is sent by lease_flush. */

@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += src/instance/libinstance.la
 src_instance_libinstance_la_SOURCES = \
 	src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/statedir.c src/instance/statedir.h \
+	src/instance/former.c src/instance/former.h \
 	src/instance/front.c src/instance/front.h \
 	src/instance/lead.c src/instance/lead.h \
 	src/instance/sub.c src/instance/sub.h \

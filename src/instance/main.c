@@ -69,6 +69,11 @@ json_object *instance_describe(const struct instance *in)
     json_object_object_add(
         o, "own_rundir",
         json_object_new_boolean(in->own_rundir || in->options.supervised));
+    if (in->life > 0) {
+        cleanup_free char *spool =
+            statedir_spool(in->options.statedir, in->life, in->rank);
+        add_str(o, "spool", spool);
+    }
     json_object_object_add(o, "bind",
                            json_object_get(json_object_object_get(node, "bind")));
     json_object_object_add(o, "virtual",
@@ -238,6 +243,8 @@ static int bring_up(struct instance *in, struct error *err)
     start_signals(in); /* before: one that came since early_hold is not lost */
     early_stop(take(in->early));
     bool leads = !in->transport || transport_leader(in->transport) == in->rank;
+    if (!in->transport && in->life > 1 && lead_tables(in, err) < 0)
+        return -1;
     if (leads && lead_start(in, err) < 0)
         return -1;
     struct router_config config = {
@@ -297,8 +304,16 @@ static void tear_down(struct instance *in)
     spawner_destroy(in->spawner);
     router_destroy(in->router);
     members_destroy(in->members);
+    size_t kept = in->leader ? leader_kept(in->leader) : 0;
     leader_destroy(in->leader);
     replica_destroy(in->replica);
+    statedir_leave(in->statedir);
+    if (kept > 0 && in->options.statedir)
+        fprintf(
+            stderr,
+            "hbatch-instance: %zu jobs wait in %s for the next instance: hbatch start "
+            "--statedir=%s\n",
+            kept, in->options.statedir, in->options.statedir);
     for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
         if (in->signals[i].data)
             uv_close((uv_handle_t *)&in->signals[i], NULL);

@@ -178,6 +178,13 @@ static int check_submission(struct leader *ld, struct submission *sub,
     return pool_satisfiable(ld->pool, &req, err);
 }
 
+void manager_enqueue(struct leader *ld, struct job *job)
+{
+    /* what was accepted here can run here */
+    if (!ld->config.keeps || job_check(job, ld->pool))
+        sched_add(ld->sched, &job->sj);
+}
+
 static void queue_for_resources(struct leader *ld, struct job *job, double now)
 {
     char context[64];
@@ -185,7 +192,7 @@ static void queue_for_resources(struct leader *ld, struct job *job, double now)
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
              (unsigned long long)job->sj.priority);
     job_event(ld, job, now, "priority", context);
-    sched_add(ld->sched, &job->sj);
+    manager_enqueue(ld, job);
 }
 
 static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int64_t cc,
@@ -265,6 +272,13 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     return sub;
 }
 
+/* Elements of arrays, unless told otherwise, and jobs that were told to. */
+bool manager_may_requeue(const struct job *job)
+{
+    json_object *option = jobspec_option(job->sub->spec, "requeue");
+    return option ? json_object_get_boolean(option) : job->sub->count > 1;
+}
+
 static double job_expiration(const struct leader *ld, const struct job *job)
 {
     double limit = job->sj.duration > 0 ? job->t_run + job->sj.duration : 0;
@@ -304,8 +318,11 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
         return;
     }
     job_await_nodes(job);
-    if (ld->config.publish)
+    /* what must not run twice is known to have begun before it begins */
+    bool once = ld->config.keeps && !manager_may_requeue(job);
+    if (ld->config.publish || once)
         record_run(ld->store, job);
+    ld->start_recorded |= once;
     launch_job(ld, job);
     stream_launched(ld, job);
 }
@@ -335,6 +352,8 @@ void manager_began(struct leader *ld, struct job *job, struct placement *pl, dou
     stream_launched(ld, job);
     if (job->ending) /* meanwhile */
         launch_end(ld, job, ld->end_grace, NULL);
+    else if (ld->shutdown)
+        manager_wind_up(ld, job, ld->shutdown);
 }
 
 void manager_end_unmapped(struct leader *ld)
@@ -367,7 +386,7 @@ static void job_over(struct leader *ld, struct job *job)
     if (job->pl) {
         lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
-        if (!job->handed)
+        if (!job->former && !job->handed)
             sched_end(ld->sched, job_held(job));
         job_event(ld, job, now, "free", NULL);
     }
@@ -419,12 +438,12 @@ static void requeue(struct leader *ld, struct job *job)
     grow_job_over(ld, job);
     orders_job_over(ld, job);
     lease_slot_over(ld, job);
-    if (!job->handed)
+    if (!job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
     change_requeued(ld, job);
     store_job_requeue(ld->store, job->sj.id);
-    sched_add(ld->sched, &job->sj);
+    manager_enqueue(ld, job);
     leader_wake(ld);
 }
 
@@ -462,11 +481,17 @@ static bool retry(struct leader *ld, struct job *job, double when)
     return true;
 }
 
+/* What is not over at the instance's end is for the next one. */
+static bool keeps(const struct leader *ld)
+{
+    return ld->config.keeps && !ld->keep_nothing;
+}
+
 /* All nodes have ended their tasks, or none has begun. */
 static void job_cleanup(struct leader *ld, struct job *job, double when)
 {
     char context[64];
-    if (job->requeue && !ld->shutdown &&
+    if (job->requeue && (!ld->shutdown || keeps(ld)) &&
         !(job->exception && job->exception->severity == 0)) {
         requeue(ld, job);
         return;
@@ -549,9 +574,23 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     manager_give_back(ld, job);
 }
 
+/* The end of the allocation, not a limit of its own, ends a job that the next one may run again. */
+static bool is_cut_short(const struct leader *ld, const struct job *job, const char *type)
+{
+    double end = ld->config.expiration;
+    return keeps(ld) && strcmp(type, "timeout") == 0 && job->pl &&
+           manager_may_requeue(job) && !job->sub->grant && end > 0 &&
+           job->expiration >= end &&
+           (job->sj.duration <= 0 || job->t_run + job->sj.duration > end);
+}
+
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note)
 {
+    if (severity == 0 && is_cut_short(ld, job, type)) {
+        severity = 1;
+        job->requeue = true;
+    }
     job_except(job, type, severity, note);
     change_excepted(ld, job);
     cleanup_json json_object *context = json_object_new_object();
@@ -581,9 +620,7 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 
 void manager_node_lost(struct leader *ld, struct job *job, const char *why)
 {
-    json_object *option = jobspec_option(job->sub->spec, "requeue");
-    bool again = option ? json_object_get_boolean(option) : job->sub->count > 1;
-    if (!again || ld->shutdown) {
+    if (!manager_may_requeue(job) || (ld->shutdown && !keeps(ld))) {
         manager_exception(ld, job, "node-failure", 0, why);
         return;
     }
@@ -593,6 +630,38 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+void manager_end_former(struct leader *ld, struct job *job, const char *why)
+{
+    bool ended = job->exception && job->exception->severity == 0;
+    if (!ended && manager_may_requeue(job)) {
+        job->requeue = true;
+        manager_exception(ld, job, "node-failure", 1, why);
+    }
+    if (ended || job->requeue)
+        job_cleanup(ld, job, time_now());
+    else
+        manager_exception(ld, job, "node-failure", 0, why);
+}
+
+/* Others are part of something that ends now: of a job, or of a connection. */
+bool manager_keeps(const struct leader *ld, const struct job *job)
+{
+    return keeps(ld) && job->state < JOB_RUN && !job->sub->parent && !job->sub->grant &&
+           !tie_is(job);
+}
+
+void manager_wind_up(struct leader *ld, struct job *job, const char *reason)
+{
+    bool ended = job->exception && job->exception->severity == 0;
+    if (manager_keeps(ld, job))
+        return;
+    if (keeps(ld) && !ended && job->nodes_running > 0 && manager_may_requeue(job) &&
+        !job->sub->parent && !job->sub->grant && !tie_is(job))
+        manager_node_lost(ld, job, reason);
+    else
+        manager_exception(ld, job, "cancel", 0, reason);
 }
 
 void manager_urgency(struct leader *ld, struct job *job, int urgency)

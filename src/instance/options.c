@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "src/common/duration.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -30,6 +31,10 @@ enum {
     O_DUMP,
     O_JOIN,
     O_IDLE_RETURN,
+    O_STATEDIR,
+    O_DURABILITY,
+    O_SALVAGE,
+    O_TAKE_LOCK,
     O_FOREIGN
 };
 
@@ -69,6 +74,21 @@ static const struct {
      "DIR",
      "directory for sockets and captured output (default: a new one\n"
      "in $TMPDIR, removed at the end)"},
+    {{"statedir", required_argument, NULL, O_STATEDIR},
+     "DIR",
+     "keep jobs, history and output in DIR, and go on with what is there;\n"
+     "pending jobs are kept at the end"},
+    {{"durability", required_argument, NULL, O_DURABILITY},
+     "LEVEL",
+     "what is accepted survives, with --statedir: normal (default): the\n"
+     "death of all processes; full: of the machine; off: no more than\nnormal, and a "
+     "dead machine may damage the store"},
+    {{"salvage", no_argument, NULL, O_SALVAGE},
+     NULL,
+     "the store in --statedir is damaged: go on with what can be read"},
+    {{"take-lock", no_argument, NULL, O_TAKE_LOCK},
+     NULL,
+     "the host whose instance has locked --statedir is dead"},
     {{"tell-status", no_argument, NULL, O_TELL_STATUS},
      NULL,
      "say the exit code on stderr at the end (mpirun --enable-recovery\n"
@@ -147,6 +167,39 @@ static const char *check_foreign(const char *text)
     return text;
 }
 
+static enum store_sync parse_durability(const char *text)
+{
+    static const char *const names[] = {[STORE_SYNC_NORMAL] = "normal",
+                                        [STORE_SYNC_FULL] = "full",
+                                        [STORE_SYNC_OFF] = "off"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i], text) == 0)
+            return (enum store_sync)i;
+    log_exit(1, "--durability=%s: must be full, normal or off", text);
+}
+
+/* Ranks, executors and the next instance may be elsewhere. */
+static char *absolute(const char *path)
+{
+    cleanup_free char *here = *path == '/' || !*path ? NULL : getcwd(NULL, 0);
+    return here ? xasprintf("%s/%s", here, path) : xstrdup(path);
+}
+
+static void check_state(const struct options *o, bool durability)
+{
+    const char *which = durability     ? "durability"
+                        : o->salvage   ? "salvage"
+                        : o->take_lock ? "take-lock"
+                                       : NULL;
+    if (which && !o->statedir)
+        log_exit(1, "--%s needs --statedir=DIR: without it nothing is kept", which);
+    if (o->statedir && !*o->statedir)
+        log_exit(1, "--statedir: the name of a directory is missing");
+    if (o->statedir && o->join)
+        log_exit(1,
+                 "--statedir is an affair of the instance, not of a rank that joins it");
+}
+
 static void set_attr(json_object *attrs, const char *text)
 {
     const char *eq = strchr(text, '=');
@@ -168,6 +221,7 @@ void options_parse(struct options *o, int argc, char **argv)
                           .properties = json_object_new_array()};
     opterr = 0;
     int c;
+    bool durability = false;
     while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
         switch (c) {
         case O_TOPOLOGY:
@@ -210,6 +264,19 @@ void options_parse(struct options *o, int argc, char **argv)
             if (duration_decode(optarg, &o->idle_return, &err) < 0)
                 log_exit(1, "--idle-return: %s", err.text);
             break;
+        case O_STATEDIR:
+            o->statedir = absolute(optarg);
+            break;
+        case O_DURABILITY:
+            o->durability = parse_durability(optarg);
+            durability = true;
+            break;
+        case O_SALVAGE:
+            o->salvage = true;
+            break;
+        case O_TAKE_LOCK:
+            o->take_lock = true;
+            break;
         case O_POLICY:
             if (!sched_policy_find(optarg))
                 log_exit(1, "--policy=%s: no such scheduling policy", optarg);
@@ -249,6 +316,7 @@ void options_parse(struct options *o, int argc, char **argv)
     if ((o->supervised || o->recover) && !o->rundir)
         log_exit(1, "--%s needs --rundir=DIR, which all ranks know",
                  o->supervised ? "supervised" : "recover");
+    check_state(o, durability);
     if (optind < argc)
         o->program = argv + optind;
 }

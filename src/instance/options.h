@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <json-c/json.h>
+#include "src/store/store.h"
 
 struct options {
     const char
@@ -19,9 +20,12 @@ struct options {
     char *join;       /* the address of an instance that this rank is to join, or NULL */
     double
         idle_return; /* s; nodes that are idle for that long are given back; 0: never */
-    const char *policy; /* scheduling policy */
-    unsigned gpus;      /* GPUs of a virtual node */
-    bool isvirtual;     /* several ranks on one machine are nodes of their own */
+    const char *statedir; /* what outlives the instance; NULL: nothing does */
+    enum store_sync durability;
+    bool salvage, take_lock; /* statedir.h */
+    const char *policy;      /* scheduling policy */
+    unsigned gpus;           /* GPUs of a virtual node */
+    bool isvirtual;          /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;        /* say the exit code on stderr */
     double time_limit;       /* seconds, 0: none */

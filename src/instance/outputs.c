@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/instance/record.h"
+#include "src/instance/statedir.h"
 #include "src/job/jsonutil.h"
 
 struct found {
     int64_t cc;
+    double t_run;
     json_object *reports; /* [[rank, report], ...] or NULL */
 };
 
@@ -18,6 +21,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
     if (!entry->run)
         return 0;
     f->cc = entry->run->cc;
+    f->t_run = entry->run->t_run;
     if (entry->run->output)
         f->reports = json_tokener_parse(entry->run->output);
     return 1;
@@ -28,6 +32,18 @@ static void look_up(struct leader *ld, jobid_t id, struct found *f)
     struct store_filter filter = {
         .ids = &id, .nids = 1, .states = JOB_INACTIVE, .max = 1, .before = id + 1};
     store_list(ld->store, &filter, on_entry, f, NULL);
+}
+
+char *outputs_former(struct leader *ld, jobid_t id, unsigned rank)
+{
+    struct found f = {.cc = -1};
+    if (ld->config.life <= 1)
+        return NULL;
+    look_up(ld, id, &f);
+    json_object_put(f.reports);
+    unsigned life = f.t_run > 0 ? record_life_at(ld->store, f.t_run) : ld->config.life;
+    return life < ld->config.life ? statedir_spool(ld->config.statedir, life, rank)
+                                  : NULL;
 }
 
 /* Bytes that were captured, in all. */

@@ -155,6 +155,33 @@ char *record_exec_last(struct store *store, unsigned rank)
     return get_attr(store, "exec", rank);
 }
 
+static json_object *lives(struct store *store)
+{
+    cleanup_free char *text = store_attr_get(store, "lives", NULL);
+    json_object *list = text ? json_tokener_parse(text) : NULL;
+    if (json_object_is_type(list, json_type_array))
+        return list;
+    json_object_put(list);
+    return json_object_new_array();
+}
+
+void record_life(struct store *store, double when)
+{
+    cleanup_json json_object *list = lives(store);
+    json_object_array_add(list, json_object_new_double(when));
+    store_attr_set(store, "lives",
+                   json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN));
+}
+
+unsigned record_life_at(struct store *store, double when)
+{
+    cleanup_json json_object *list = lives(store);
+    size_t n = json_object_array_length(list);
+    while (n > 1 && json_object_get_double(json_object_array_get_idx(list, n - 1)) > when)
+        n--;
+    return (unsigned)n;
+}
+
 void record_state(struct store *store, unsigned generation, uint64_t epoch)
 {
     char state[64];

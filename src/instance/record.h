@@ -30,4 +30,8 @@ void record_state(struct store *store, unsigned generation, uint64_t epoch);
 /* 0, 0: none was recorded. */
 void record_state_last(struct store *store, unsigned *generation, uint64_t *epoch);
 
+/* Another life of the instance begins, at WHEN.  In which one, counted from 1, something was at WHEN. */
+void record_life(struct store *store, double when);
+unsigned record_life_at(struct store *store, double when);
+
 #endif

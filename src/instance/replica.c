@@ -80,6 +80,11 @@ struct store *replica_store(struct replica *rp)
     return rp->store;
 }
 
+struct store **replica_store_of(struct replica *rp)
+{
+    return &rp->store;
+}
+
 /* Drop a job; the texts of its submission go with its last one. */
 static void forget(struct replica *rp, struct job *job)
 {
@@ -459,9 +464,10 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     struct job *job = find(rp, o, err);
     if (!job)
         return -1;
-    if (job->pl)
+    if (job->pl && !job->former)
         pool_free(rp->pool, job_held(job));
     job_reset(job);
+    job_check(job, rp->pool);
     store_job_requeue(rp->store, job->sj.id);
     return 0;
 }
@@ -471,7 +477,7 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     struct job *job = find(rp, o, err);
     if (!job)
         return -1;
-    if (job->pl)
+    if (job->pl && !job->former)
         pool_free(rp->pool, job_held(job));
     job->state = JOB_INACTIVE;
     job->t_inactive = seconds(o, "t");

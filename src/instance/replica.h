@@ -20,8 +20,9 @@ struct store;
  * reference.  STORE is taken over. */
 struct replica *replica_create(json_object **nodes, unsigned size, json_object *info,
                                struct store *store);
-/* Read what was not over from the store, with what runs where. */
-int replica_restore(struct replica *rp, struct error *err);
+/* Read what was not over from the store, with what runs where.  ANEW: the instance begins anew, in other
+ * surroundings: nothing of what ran then does (adopt.c), and what cannot run here is told so. */
+int replica_restore(struct replica *rp, bool anew, struct error *err);
 void replica_destroy(struct replica *rp); /* NULL is allowed */
 /* Set in RANKS those that have to do with a job that STORE knows to run. */
 int replica_busy(struct store *store, hwloc_bitmap_t ranks, struct error *err);
@@ -30,6 +31,7 @@ int replica_busy(struct store *store, hwloc_bitmap_t ranks, struct error *err);
 void replica_grow(struct replica *rp, json_object **nodes, unsigned size);
 void replica_shrink(struct replica *rp, unsigned rank);
 struct store *replica_store(struct replica *rp);
+struct store **replica_store_of(struct replica *rp); /* to put another one there */
 
 /* Apply one line of the stream. -1 with err set: it does not fit what is known, which must
  * not happen and leaves the tables as they were. */

@@ -25,6 +25,7 @@ struct replica {
     char **
         drained; /* [size] why a node that is down will be drained when it is up, or NULL */
     unsigned size;
+    bool anew;      /* replica_restore: another life begins */
     char *shutdown; /* why the instance is shutting down, NULL: it is not */
     double flushed; /* monotonic time of the last commit */
 };

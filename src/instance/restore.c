@@ -137,7 +137,12 @@ static int restore_placement(struct replica *rp, struct job *job,
     job->t_run = r->starttime = run->t_run;
     job->expiration = r->expiration = run->expiration;
     job->t_depend = run->t_depend > 0 ? run->t_depend : job->t_depend;
-    if (run->taskmap && (job->map = taskmap_decode(run->taskmap, err))) {
+    job->former = rp->anew;
+    if (run->taskmap)
+        job->map = taskmap_decode(run->taskmap, err);
+    if (rp->anew)
+        return 0;
+    if (job->map) {
         job->ntasks = taskmap_ntasks(job->map);
         count_slots(job);
         job_await_nodes(job);
@@ -233,6 +238,8 @@ static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, i
     if (job->state == JOB_SCHED &&
         (still_waits(job) || (sub->count > 1 && jobspec_dependencies(sub->spec))))
         job->state = JOB_DEPEND; /* adopt.c finds out for what, or that it does not */
+    if (rp->anew)
+        job_check(job, rp->pool);
     return 0;
 }
 
@@ -271,7 +278,7 @@ static int restore_one(void *arg, const struct store_job *sj, hwloc_const_bitmap
 static void apply_again(struct replica *rp, const char *line)
 {
     struct error err;
-    if (line && replica_apply(rp, line, strlen(line), &err) < 0)
+    if (line && *line && replica_apply(rp, line, strlen(line), &err) < 0)
         log_error("%s", err.text);
 }
 
@@ -289,11 +296,14 @@ static void restore_nodes(struct replica *rp)
     }
 }
 
-int replica_restore(struct replica *rp, struct error *err)
+int replica_restore(struct replica *rp, bool anew, struct error *err)
 {
     struct restore rs = {.rp = rp, .err = err};
+    rp->anew = anew;
     if (store_pending(rp->store, restore_one, &rs, err) < 0 || rs.failed)
         return error_prefix(err, "the instance cannot go on from its store");
+    if (anew)
+        return 0;
     restore_nodes(rp);
     cleanup_free char *shutdown = store_attr_get(rp->store, "shutdown", NULL);
     apply_again(rp, shutdown);

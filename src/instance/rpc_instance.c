@@ -26,6 +26,8 @@ static int rpc_shutdown(struct leader *ld, const struct request *rq, json_object
                          jsonutil_show(reason).text);
     if (json_object_get_boolean(now)) /* also when a shutdown is under way that waits */
         leader_hurry(ld, 0);
+    if (json_object_get_boolean(jsonutil_get(params, "cancel")))
+        leader_keep_nothing(ld);
     leader_shutdown(ld, reason && *jsonutil_string(reason) ? jsonutil_string(reason)
                                                            : "instance shutdown");
     /* what was promised holds for ranks that are started again, too */

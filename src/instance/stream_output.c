@@ -47,10 +47,23 @@ static json_object *reader_message(const char *m, const struct reader *r)
     return o;
 }
 
-/* POSITION: where the output of a finished job is in its node's spool, NULL while it runs. */
-static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsigned rank,
-                        json_object *position)
+/* Any executor may see the file of a former life's rank; the one of that rank is asked, if there is one. */
+static unsigned reader_of(const struct leader *ld, unsigned rank)
 {
+    if (rank < ld->config.size && !ld->nodes[rank].lost)
+        return rank;
+    for (rank = 0; rank + 1 < ld->config.size && ld->nodes[rank].lost;)
+        rank++;
+    return rank;
+}
+
+/* POSITION: where the output of a finished job is in its node's spool, NULL while it runs.  FORMER: that
+ * spool, if it is not the one that RANK has now, or NULL. */
+static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsigned rank,
+                        json_object *position, const char *former)
+{
+    if (former)
+        rank = reader_of(ld, rank);
     if (ld->nodes[rank].lost) /* and what was captured there with it */
         return;
     struct reader *r = xcalloc(1, sizeof(*r));
@@ -70,6 +83,8 @@ static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsign
     json_object_object_add(o, "from", json_object_new_int(0));
     if (position)
         json_object_object_add(o, "pos", json_object_get(position));
+    if (former)
+        json_object_object_add(o, "spool", json_object_new_string(former));
     if (st->now)
         json_object_object_add(o, "now", json_object_new_boolean(true));
     exec_send(ld, rank, o);
@@ -78,7 +93,7 @@ static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsign
 void stream_open_readers(struct leader *ld, struct stream *st, const struct job *job)
 {
     for (size_t i = 0; i < job->pl->rset->nnodes; i++)
-        open_reader(ld, st, job->sj.id, job->pl->rset->nodes[i].rank, NULL);
+        open_reader(ld, st, job->sj.id, job->pl->rset->nodes[i].rank, NULL, NULL);
 }
 
 static void acknowledge(struct leader *ld, struct stream *st)
@@ -228,7 +243,7 @@ static void read_again(struct leader *ld, struct stream *list, const struct job 
         while (r && (r->id != job->sj.id || r->rank != rank))
             r = r->next;
         if (!r)
-            open_reader(ld, st, job->sj.id, rank, NULL);
+            open_reader(ld, st, job->sj.id, rank, NULL, NULL);
     }
 }
 
@@ -255,9 +270,12 @@ void stream_open_stored(struct leader *ld, struct stream *st, jobid_t id)
         json_object *entry = json_object_array_get_idx(list, i);
         json_object *pos = jsonutil_get(json_object_array_get_idx(entry, 1), "pos");
         int64_t rank;
-        if (pos && jsonutil_int(json_object_array_get_idx(entry, 0), 0,
-                                ld->config.size - 1, &rank))
-            open_reader(ld, st, id, (unsigned)rank, pos);
+        if (!pos ||
+            !jsonutil_int(json_object_array_get_idx(entry, 0), 0, INT32_MAX, &rank))
+            continue;
+        cleanup_free char *former = outputs_former(ld, id, (unsigned)rank);
+        if (former || rank < ld->config.size)
+            open_reader(ld, st, id, (unsigned)rank, pos, former);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "src/lib/build.h"
 #include "src/lib/client.h"
 #include "src/lib/input.h"
+#include "src/lib/post.h"
 #include "src/lib/stream.h"
 #include "src/lib/submit.h"
 
@@ -109,18 +110,24 @@ int hbatch_dispatch(struct hbatch *h, int timeout_ms, struct hbatch_error *err)
     return rc < 0 ? fail(err, &e) : rc;
 }
 
+/* *PARAMS: of TEXT, or NULL. */
+static int check_request(const char *method, const char *text, json_object **params,
+                         struct error *err)
+{
+    *params = NULL;
+    if (method[strspn(method, "abcdefghijklmnopqrstuvwxyz.-_0123456789")])
+        return error_set(err, EINVAL, "'%s' is not the name of a method", method);
+    return text && !(*params = submit_parse(text, "the text of the parameters", err)) ? -1
+                                                                                      : 0;
+}
+
 char *hbatch_call(struct hbatch *h, const char *method, const char *params,
                   struct hbatch_error *err)
 {
     struct error e;
-    json_object *o = NULL;
-    if (params && !(o = submit_parse(params, "the text of the parameters", &e)))
+    json_object *o;
+    if (check_request(method, params, &o, &e) < 0)
         return fail_null(err, &e);
-    if (method[strspn(method, "abcdefghijklmnopqrstuvwxyz.-_0123456789")]) {
-        json_object_put(o);
-        error_set(&e, EINVAL, "'%s' is not the name of a method", method);
-        return fail_null(err, &e);
-    }
     return call_text(h, method, o, err);
 }
 
@@ -196,7 +203,8 @@ int hbatch_submit(struct hbatch *h, struct hbatch_jobspec *js,
 {
     struct error e;
     json_object *spec = build_encode(js, &e);
-    if (!spec || submit_job(h, spec, options, id, NULL, NULL, &e) < 0)
+    if (!spec || submit_environment(spec, options, &e) < 0 ||
+        submit_job(h, spec, options, id, NULL, NULL, &e) < 0)
         return fail(err, &e);
     return 0;
 }
@@ -215,7 +223,9 @@ int hbatch_submit_stream(struct hbatch *h, const char *jobspec,
 {
     struct error e;
     json_object *spec = submit_parse(jobspec, "the job specification", &e);
-    int stream = spec ? submit_job(h, spec, options, id, ops, arg, &e) : -1;
+    int stream = spec && submit_environment(spec, options, &e) == 0
+                     ? submit_job(h, spec, options, id, ops, arg, &e)
+                     : -1;
     return stream < 0 ? fail(err, &e) : stream;
 }
 
@@ -263,6 +273,55 @@ int hbatch_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const voi
     struct error e;
     inputs_send(client_inputs(h), h, id, tasks, data, len, end);
     return client_flush(h, &e) < 0 ? fail(err, &e) : 0;
+}
+
+/* --- many requests at once --------------------------------------------------------------- */
+
+int hbatch_post(struct hbatch *h, uint64_t tag, const char *method, const char *params,
+                struct hbatch_error *err)
+{
+    struct error e;
+    json_object *o;
+    if (check_request(method, params, &o, &e) < 0)
+        return fail(err, &e);
+    posts_call(client_posts(h), tag, method, o);
+    return 0;
+}
+
+int hbatch_post_submit(struct hbatch *h, uint64_t tag, const char *jobspec,
+                       const struct hbatch_submit *options, int tell,
+                       struct hbatch_error *err)
+{
+    struct error e;
+    int rc = posts_submit(client_posts(h), tag, jobspec, options, tell, &e);
+    return rc < 0 ? fail(err, &e) : 0;
+}
+
+int hbatch_post_follow(struct hbatch *h, uint64_t tag, hbatch_jobid first, uint64_t count,
+                       int tell, struct hbatch_error *err)
+{
+    struct error e;
+    if (count == 0) {
+        error_set(&e, EINVAL, "no job is to be followed: the count is 0");
+        return fail(err, &e);
+    }
+    posts_follow(client_posts(h), tag, first, count, tell);
+    return 0;
+}
+
+void hbatch_unpost(struct hbatch *h, uint64_t tag)
+{
+    posts_forget(client_posts(h), tag);
+}
+
+int hbatch_take_back(struct hbatch *h, uint64_t tag)
+{
+    return posts_take_back(client_posts(h), tag);
+}
+
+const char *hbatch_take(struct hbatch *h, size_t *len)
+{
+    return posts_take(client_posts(h), len);
 }
 
 /* --- jobs -------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "src/lib/client.h"
 #include "src/lib/input.h"
 #include "src/lib/link.h"
+#include "src/lib/post.h"
 
 struct pending {
     struct pending *next, **link; /* in the order of ids; LINK points here */
@@ -30,6 +31,7 @@ struct pending {
 struct hbatch {
     struct link link;
     struct inputs *inputs;
+    struct posts *posts; /* NULL: nothing was posted yet */
     int last_id;
     int depth;     /* callbacks that run now: entries are removed at depth 0 */
     unsigned late; /* entries to be removed then */
@@ -112,6 +114,7 @@ void client_close(struct hbatch *h)
         next = p->next;
         pending_free(p);
     }
+    posts_destroy(h->posts);
     free(h->buckets);
     linebuf_fini(&h->in);
     free(h->out.s);
@@ -143,6 +146,13 @@ bool client_is_away(const struct hbatch *h)
 struct inputs *client_inputs(struct hbatch *h)
 {
     return h->inputs;
+}
+
+struct posts *client_posts(struct hbatch *h)
+{
+    if (!h->posts)
+        h->posts = posts_create(h);
+    return h->posts;
 }
 
 void client_keep(struct hbatch *h, json_object *o)

@@ -59,6 +59,8 @@ void client_reopen(struct hbatch *h, int id, const char *method, json_object *pa
                    void (*begin)(void *arg));
 /* What was sent to tasks (input.h). */
 struct inputs *client_inputs(struct hbatch *h);
+/* What was posted (post.h). */
+struct posts *client_posts(struct hbatch *h);
 /* When request ID is over and done with, call FREE_ARG with its ARG. */
 void client_own(struct hbatch *h, int id, void (*free_arg)(void *arg));
 /* No more callbacks for request ID. */

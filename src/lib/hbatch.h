@@ -152,6 +152,9 @@ struct hbatch_submit {
     const char *flags; /* comma separated: "waitable", "debug"; NULL: none */
     const char *cc;    /* ids of an array of jobs (RFC 22), NULL: one job */
     uint64_t *count;   /* set to the number of jobs, unless NULL */
+    /* NULL, or the text of a JSON object: the job's environment (attributes.system.environment), in place of the one in
+     * the job specification's text.  Posted submissions that have the same text one after another share it. */
+    const char *environment;
 };
 
 /* Submit; OPTIONS may be NULL.  Return 0 and the (first) job's id once the instance has
@@ -216,6 +219,54 @@ void hbatch_unfollow(struct hbatch *h, int stream);
 int hbatch_stdin(struct hbatch *h, hbatch_jobid id, const char *tasks, const void *data,
                  size_t len, int end, struct hbatch_error *err);
 
+/* --- many requests at once --------------------------------------------------------------- */
+
+/* Requests are posted without waiting, each under a TAG that the caller chooses, and what they and their streams tell
+ * is gathered, to be taken as one JSON text: for thousands of submissions over one connection, and for languages to
+ * which a callback from C is dear.  hbatch_dispatch sends and receives; between the two, nothing but memory is used.
+ *
+ *     for (i = 0; i < n; i++)
+ *         hbatch_post_submit(h, i, jobspec, NULL, HBATCH_TELL_END, &err);
+ *     while (hbatch_dispatch(h, -1, &err) >= 0)
+ *         while ((text = hbatch_take(h, NULL)))
+ *             ...
+ *
+ * The text is an array of arrays, which begin with a tag and a word:
+ *     [TAG,"reply",RESULT]                            of hbatch_post and hbatch_post_follow
+ *     [TAG,"submitted",ID,COUNT]                      the first job's id, and how many there are
+ *     [TAG,"error",CODE,TEXT]                         it failed; nothing else is told of it
+ *     [TAG,"event",ID,TIME,NAME,CONTEXT]              CONTEXT: an object or null
+ *     [TAG,"output",ID,STREAM,TASK,DATA,ENCODING,EOF] ENCODING: null, or "base64" where DATA is not UTF-8
+ *     [TAG,"input",ID,BYTES]                          with HBATCH_TELL_OUTPUT: what was taken of hbatch_stdin
+ *     [TAG,"end",ID,RESULT,STATUS,EXIT,TYPE,SEVERITY,NOTE,LEFT]  as struct hbatch_result; TYPE, NOTE: or null; LEFT:
+ *                                                     as of struct hbatch_stream_ops; with 0 it is the last one
+ * When hbatch_dispatch fails, nothing more is told of anything.  Requests go out in the order in which they were posted;
+ * of submissions, some wait here until enough of those before are answered. */
+
+/* What is told of jobs. */
+enum {
+    HBATCH_TELL_END = 1,    /* their ends; always, when one of the others is told */
+    HBATCH_TELL_EVENTS = 2, /* from the first one on */
+    HBATCH_TELL_OUTPUT = 4,
+};
+/* Any method, as hbatch_call.  0, or -1: METHOD or PARAMS are wrong. */
+int hbatch_post(struct hbatch *h, uint64_t tag, const char *method, const char *params,
+                struct hbatch_error *err);
+/* Submit, and tell of the jobs what TELL says (0: their ids only).  0, or -1: a text is not JSON. */
+int hbatch_post_submit(struct hbatch *h, uint64_t tag, const char *jobspec,
+                       const struct hbatch_submit *options, int tell,
+                       struct hbatch_error *err);
+/* Tell of COUNT jobs of an array from FIRST on, which are there already. */
+int hbatch_post_follow(struct hbatch *h, uint64_t tag, hbatch_jobid first, uint64_t count,
+                       int tell, struct hbatch_error *err);
+/* Nothing more is to be told under TAG, but for the answer to a submission that was sent; one that was not, is not. */
+void hbatch_unpost(struct hbatch *h, uint64_t tag);
+/* Do not send the submission TAG, if it was not sent yet.  1: so it is, and nothing is told of it; 0: it was sent. */
+int hbatch_take_back(struct hbatch *h, uint64_t tag);
+/* What was told since the last time, of *LEN bytes (LEN may be NULL): the library's until the next call of this function
+ * on H.  NULL: nothing.  Not to be called from a callback. */
+const char *hbatch_take(struct hbatch *h, size_t *len);
+
 /* --- jobs -------------------------------------------------------------------------------- */
 
 /* Wait until job ID has ended.  RESULT's strings last until the next call on H. */
@@ -242,6 +293,12 @@ char *hbatch_info(struct hbatch *h, hbatch_jobid id, const char *key,
 char *hbatch_resources(struct hbatch *h, struct hbatch_error *err);
 /* {"instance","level","size","uri",...} */
 char *hbatch_instance(struct hbatch *h, struct hbatch_error *err);
+/* The URI of the sub-instance that job ID is.  WAIT: until it is known, which is when the instance is ready; else it is
+ * an error (EAGAIN) when it is not known yet.  ENODATA: the job is no instance, or has ended. */
+char *hbatch_job_uri(struct hbatch *h, hbatch_jobid id, int wait,
+                     struct hbatch_error *err);
+/* The URI of the instance that this one is a job of; ENODATA: there is none. */
+char *hbatch_parent_uri(struct hbatch *h, struct hbatch_error *err);
 /* Cancel what runs and end the instance. */
 int hbatch_shutdown(struct hbatch *h, const char *reason, struct hbatch_error *err);
 

@@ -11,6 +11,8 @@ CLIENT_SOURCES = \
 	src/lib/envrules.c src/lib/envrules.h \
 	src/lib/input.c src/lib/input.h \
 	src/lib/link.c src/lib/link.h \
+	src/lib/nested.c \
+	src/lib/post.c src/lib/post.h \
 	src/lib/progress.c src/lib/progress.h \
 	src/lib/rlimits.c src/lib/rlimits.h \
 	src/lib/stream.c src/lib/stream.h \

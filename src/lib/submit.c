@@ -24,6 +24,36 @@ json_object *submit_parse(const char *text, const char *what, struct error *err)
                       end);
 }
 
+static json_object *member(json_object *o, const char *key)
+{
+    json_object *value;
+    if (!json_object_object_get_ex(o, key, &value) ||
+        !json_object_is_type(value, json_type_object)) {
+        value = json_object_new_object();
+        json_object_object_add(o, key, value);
+    }
+    return value;
+}
+
+json_object *submit_system(json_object *spec)
+{
+    return member(member(spec, "attributes"), "system");
+}
+
+int submit_environment(json_object *spec, const struct hbatch_submit *options,
+                       struct error *err)
+{
+    if (!options || !options->environment)
+        return 0;
+    json_object *env = submit_parse(options->environment, "the environment", err);
+    if (!env) {
+        json_object_put(spec);
+        return -1;
+    }
+    json_object_object_add(submit_system(spec), "environment", env);
+    return 0;
+}
+
 json_object *submit_params(json_object *spec, const struct hbatch_submit *options,
                            const char *follow)
 {

@@ -202,4 +202,24 @@ int store_dump(struct store *store, const char *path, struct error *err);
 int store_copy_in(const char *path, const unsigned char *data, size_t len,
                   struct error *err);
 
+/* Make PATH a store with all that is here; the file is on the disk then. */
+int store_copy_to(struct store *store, const char *path, struct error *err);
+/* Make the store file PATH a file of its own: who has it open, or locked, has the old one, which is gone
+ * when it is closed there.  For the locks of a dead host. */
+int store_detach(const char *path, struct error *err);
+
+struct store_salvaged {
+    size_t jobs, active; /* submissions, and those of them that are not over */
+    size_t runs, logs;   /* that have a history; event logs */
+    size_t
+        lost; /* not over, but their specification or environment cannot be read: they are
+                          * taken for over */
+    size_t unread; /* gaps: ranges of ids of which nothing could be read */
+    char *kept;    /* the old file's new path, for the caller to free */
+};
+/* Put what can be read of the store PATH into a new one in its place; the old one is kept beside it as
+ * PATH.damaged-N, with its WAL.  With an error nothing has changed.  -1 with EINVAL: nothing at all could be
+ * read. */
+int store_salvage(const char *path, struct store_salvaged *found, struct error *err);
+
 #endif

@@ -95,6 +95,85 @@ int store_copy_in(const char *path, const unsigned char *data, size_t len,
     return -1;
 }
 
+/* --- in another place ---------------------------------------------------------------------------- */
+
+static int vacuum_into(struct store *store, const char *path, struct error *err)
+{
+    sqlite3_stmt *st = NULL;
+    /* made here: SQLite would let everybody read it, and jobs have secrets in their environment */
+    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "cannot write '%s': %s", path, strerror(errno));
+    int rc = sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &st, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(st, 1, path, -1, SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc != SQLITE_DONE)
+        error_set(err, EIO, "cannot write '%s': %s", path, sqlite3_errmsg(store->db));
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int store_copy_to(struct store *store, const char *path, struct error *err)
+{
+    cleanup_free char *fresh = xasprintf("%s.new", path);
+    if (store_flush(store, err) < 0)
+        return -1;
+    if (unlink(fresh) < 0 && errno != ENOENT)
+        return file_error(fresh, "remove an unfinished copy", err);
+    if (vacuum_into(store, fresh, err) == 0 && store_sync_file(fresh, err) == 0 &&
+        remove_old(path, err) == 0) {
+        if (rename(fresh, path) == 0)
+            return 0;
+        file_error(path, "put a copy in its place", err);
+    }
+    unlink(fresh);
+    return -1;
+}
+
+int store_sync_file(const char *path, struct error *err)
+{
+    cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
+    return fd >= 0 && fsync(fd) == 0 ? 0 : file_error(path, "force it to the disk", err);
+}
+
+int store_copy_file(const char *from, const char *to, struct error *err)
+{
+    char buf[1 << 16];
+    ssize_t n;
+    cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return file_error(from, "read it", err);
+    cleanup_close int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out < 0)
+        return file_error(to, "write it", err);
+    while ((n = read_all(in, buf, sizeof(buf))) > 0)
+        if (write_all(out, buf, (size_t)n) < 0)
+            return file_error(to, "write it", err);
+    return n < 0            ? file_error(from, "read it", err)
+           : fsync(out) < 0 ? file_error(to, "force it to the disk", err)
+                            : 0;
+}
+
+/* First all copies, then the names: whoever looks meanwhile sees the same content. */
+int store_detach(const char *path, struct error *err)
+{
+    static const char *const ends[] = {"-wal", ""};
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+            cleanup_free char *file = xasprintf("%s%s", path, ends[i]);
+            cleanup_free char *copy = xasprintf("%s.detached", file);
+            if (access(file, F_OK) < 0)
+                continue;
+            if (pass == 0 && store_copy_file(file, copy, err) < 0)
+                return -1;
+            if (pass == 1 && rename(copy, file) < 0)
+                return file_error(file, "put a copy in its place", err);
+        }
+    return 0;
+}
+
 /* --- a copy for others -------------------------------------------------------------------------- */
 
 static const char views[] =
@@ -127,22 +206,9 @@ static int add_views(const char *path, struct error *err)
 int store_dump(struct store *store, const char *path, struct error *err)
 {
     cleanup_free char *fresh = xasprintf("%s.part-%d", path, (int)getpid());
-    sqlite3_stmt *st = NULL;
     if (store_flush(store, err) < 0)
         return -1;
-    /* made here: SQLite would let everybody read it, and jobs have secrets in their environment */
-    cleanup_close int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set(err, errno, "cannot write '%s': %s", fresh, strerror(errno));
-    int rc = sqlite3_prepare_v2(store->db, "VACUUM INTO ?1", -1, &st, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_text(st, 1, fresh, -1, SQLITE_STATIC);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(st);
-    if (rc != SQLITE_DONE)
-        error_set(err, EIO, "cannot write '%s': %s", path, sqlite3_errmsg(store->db));
-    sqlite3_finalize(st);
-    if (rc == SQLITE_DONE && add_views(fresh, err) == 0) {
+    if (vacuum_into(store, fresh, err) == 0 && add_views(fresh, err) == 0) {
         if (rename(fresh, path) == 0)
             return 0;
         error_set(err, errno, "cannot write '%s': %s", path, strerror(errno));

@@ -133,6 +133,11 @@ const char *store_row_text(sqlite3_stmt *st, int column);
 int store_rows_end(struct store *store, sqlite3_stmt *st, int rc, struct error *err);
 jobid_t store_last_id(const struct store_job *job);
 
+/* store_copy.c */
+int store_sync_file(const char *path, struct error *err);
+/* Copy a file, mode 0600, and force it to the disk. */
+int store_copy_file(const char *from, const char *to, struct error *err);
+
 /* store_write.c: apply to the open transaction. */
 int store_apply(struct store *store, const struct op *op, struct error *err);
 int store_apply_events(struct store *store, struct error *err);

@@ -271,6 +271,147 @@ static void test_streams(struct hbatch *h)
     ok(s.ends == 0 && s.events == before, "unfollow");
 }
 
+/* --- what is posted ---------------------------------------------------------------------- */
+
+static int count(const char *text, const char *word)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        n++;
+    return n;
+}
+
+static int has(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
+/* What is told until WORD was N times, in BUF. */
+static const char *told(struct hbatch *h, const char *word, int n, char *buf, size_t size)
+{
+    struct hbatch_error err;
+    size_t len = 0;
+    buf[0] = '\0';
+    while (count(buf, word) < n && hbatch_dispatch(h, -1, &err) >= 0)
+        for (const char *text; (text = hbatch_take(h, NULL));)
+            len += (size_t)snprintf(buf + len, len < size ? size - len : 0, "%s", text);
+    return buf;
+}
+
+static char *text_of(const char *script)
+{
+    struct hbatch_jobspec *js = spec(script);
+    char *text = hbatch_jobspec_encode(js, NULL);
+    hbatch_jobspec_destroy(js);
+    return text;
+}
+
+static void test_posts(struct hbatch *h)
+{
+    static char buf[1 << 20];
+    struct hbatch_error err = {0, ""};
+    char *text = text_of("echo out; exit 3");
+    const char *seen;
+
+    ok(!hbatch_take(h, NULL), "nothing was posted, nothing is told");
+    ok(hbatch_post(h, 7, "job.stats", NULL, &err) == 0, "post");
+    ok(has(told(h, "\"reply\"", 1, buf, sizeof(buf)), "[7,\"reply\",{\"pending\":"),
+       "its answer");
+    hbatch_post(h, 8, "no.such", NULL, &err);
+    ok(has(told(h, "\"error\"", 1, buf, sizeof(buf)), "[8,\"error\",38,\""),
+       "an unknown method");
+    ok(hbatch_post(h, 9, "Job stats", NULL, &err) < 0 && strstr(err.text, "Job stats"),
+       "%s", err.text);
+    ok(hbatch_post(h, 9, "job.stats", "[]", &err) < 0 && err.code == EINVAL, "%s",
+       err.text);
+    ok(hbatch_post_submit(h, 9, "{", NULL, 0, &err) < 0 && err.code == EINVAL, "%s",
+       err.text);
+    ok(hbatch_post_follow(h, 9, 1, 0, HBATCH_TELL_END, &err) < 0, "%s", err.text);
+    ok(!hbatch_take(h, NULL), "what is wrong at once is not told");
+
+    struct hbatch_submit options = {.urgency = -1,
+                                    .environment = "{\"PATH\":\"/bin:/usr/bin\"}"};
+    for (uint64_t i = 0; i < 100; i++)
+        if (hbatch_post_submit(h, 100 + i, text, &options, HBATCH_TELL_END, &err) < 0)
+            printf("# %s\n", err.text);
+    seen = told(h, "\"end\"", 100, buf, sizeof(buf));
+    ok(count(seen, "\"submitted\"") == 100 && count(seen, "\"FAILED\",768,3,") == 100,
+       "100 submissions, and their ends");
+    ok(has(seen, "[199,\"end\","), "under their tags");
+
+    options.environment = "{}"; /* another one, then the first again */
+    hbatch_post_submit(h, 1, text, &options, HBATCH_TELL_END | HBATCH_TELL_OUTPUT, &err);
+    options.environment = "{\"PATH\":\"/bin:/usr/bin\"}";
+    hbatch_post_submit(h, 2, text, &options, HBATCH_TELL_END | HBATCH_TELL_EVENTS, &err);
+    seen = told(h, "\"end\"", 2, buf, sizeof(buf));
+    ok(has(seen, "\"stdout\",0,\"out\\n\",null,false]"), "output");
+    ok(has(seen, "\"finish\",{\"status\":768}]"), "events");
+    options.environment = "[]";
+    ok(hbatch_post_submit(h, 3, text, &options, 0, &err) < 0 &&
+           strstr(err.text, "environment"),
+       "%s", err.text);
+    ok(hbatch_submit_text(h, text, &options, &(hbatch_jobid){0}, &err) < 0, "%s",
+       err.text);
+    options.environment = "{\"X\":\"y\"}";
+    hbatch_jobid id = 0;
+    ok(hbatch_submit_text(h, text, &options, &id, &err) == 0,
+       "an environment of its own");
+    char *info = hbatch_info(h, id, "jobspec", &err);
+    ok(info && strstr(info, "\"environment\":{\"X\":\"y\"}"), "is the job's");
+    free(info);
+
+    hbatch_post_follow(h, 4, id, 1, HBATCH_TELL_EVENTS, &err);
+    ok(has(told(h, "\"end\"", 1, buf, sizeof(buf)), "[4,\"event\","), "follow");
+    hbatch_post_follow(h, 5, 1, 1, HBATCH_TELL_END, &err);
+    ok(has(told(h, "\"error\"", 1, buf, sizeof(buf)), "[5,\"error\",2,"), "no such job");
+
+    struct hbatch_submit held = {.urgency = 0};
+    hbatch_post_submit(h, 6, text, &held, HBATCH_TELL_END, &err);
+    ok(hbatch_take_back(h, 6) == 0, "what was sent cannot be taken back");
+    hbatch_unpost(h, 6); /* its answer is still told */
+    ok(has(told(h, "\"submitted\"", 1, buf, sizeof(buf)), "[6,\"submitted\","), "unpost");
+    for (uint64_t i = 0; i < 3000; i++) /* more than go without an answer */
+        hbatch_post_submit(h, 10000 + i, text, &held, 0, &err);
+    ok(hbatch_take_back(h, 12999) == 1, "what was not sent");
+    ok(hbatch_take_back(h, 12999) == 0, "but once");
+    hbatch_unpost(h, 12998);
+    ok(count(told(h, "\"submitted\"", 2998, buf, sizeof(buf)), "\"submitted\"") == 2998,
+       "the others");
+    char *all = hbatch_call(h, "job.cancel", "{\"states\":[\"pending\"]}", &err);
+    ok(all && strstr(all, "\"canceled\":2999"), "none was submitted that was taken back");
+    free(all);
+    hbatch_post_submit(h, 1, text, NULL, HBATCH_TELL_END,
+                       &err); /* closed with this open */
+    free(text);
+}
+
+static void test_nested(struct hbatch *h)
+{
+    struct hbatch_error err = {0, ""};
+    const char *const argv[] = {"sleep", "100"};
+    struct hbatch_jobspec *js = hbatch_jobspec_create(2, argv);
+    hbatch_jobid id = 0;
+    ok(!hbatch_parent_uri(h, &err) && err.code == ENODATA, "%s", err.text);
+    hbatch_jobspec_set_instance(js, 0, NULL, NULL, &err);
+    ok(hbatch_submit(h, js, NULL, &id, &err) == 0, "submit an instance");
+    hbatch_jobspec_destroy(js);
+    char *uri = hbatch_job_uri(h, id, 1, &err), *parent = NULL;
+    struct hbatch *child = uri ? hbatch_open(uri, &err) : NULL;
+    ok(child != NULL, "its URI is one to connect to");
+    ok(child && (parent = hbatch_parent_uri(child, &err)), "its parent's");
+    hbatch_close(child);
+    hbatch_cancel(h, id, NULL, &err);
+    ok(hbatch_wait(h, id, &(struct hbatch_result){0}, &err) == 0, "it ends");
+    free(uri);
+    free(parent);
+    ok(!hbatch_job_uri(h, id, 1, &err) && err.code == ENODATA, "%s", err.text);
+    id = submit(h, "sleep 100");
+    ok(!hbatch_job_uri(h, id, 0, &err) && err.code == EAGAIN, "%s", err.text);
+    hbatch_cancel(h, id, NULL, &err);
+    ok(!hbatch_job_uri(h, id, 1, &err) && err.code == ENODATA, "%s", err.text);
+    ok(!hbatch_job_uri(h, 1, 1, &err) && err.code == ENOENT, "%s", err.text);
+}
+
 int main(void)
 {
     struct hbatch_error err = {0, ""};
@@ -285,6 +426,8 @@ int main(void)
     if (h) {
         test_jobs(h);
         test_streams(h);
+        test_nested(h);
+        test_posts(h);
     }
     hbatch_close(h);
     hbatch_close(NULL);

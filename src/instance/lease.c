@@ -190,9 +190,10 @@ void lease_began(struct leader *ld, unsigned rank, json_object *next,
                  struct placement *pl, double when)
 {
     struct job *job = ahead_job(ld, rank, json_object_array_get_idx(next, 0));
-    if (!job || !pl) {
-        log_error("rank %u: job %s began, and should not have", rank,
+    if (!job || !pl) { /* mostly one that is told again, and known */
+        log_debug("rank %u: job %s began, and was not expected to", rank,
                   jsonutil_show(json_object_array_get_idx(next, 0)).text);
+        placement_destroy(pl);
         return;
     }
     drop_ahead(ld, job);
@@ -227,7 +228,8 @@ void lease_returned(struct leader *ld, unsigned rank, json_object *context)
     json_object *ids = jsonutil_get(context, "ids");
     size_t n =
         json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
-    if (json_object_get_boolean(jsonutil_get(context, "recall")))
+    bool all = json_object_get_boolean(jsonutil_get(context, "recall"));
+    if (all)
         lease->recalling = false;
     for (size_t i = 0; i < n; i++) {
         struct job *job = ahead_job(ld, rank, json_object_array_get_idx(ids, i));
@@ -236,6 +238,8 @@ void lease_returned(struct leader *ld, unsigned rank, json_object *context)
     }
     if (n > 0)
         change_unlease(ld, rank, ids);
+    while (all && lease->n > lease->unsent) /* nobody knows of them */
+        take_back_told(ld, TAILQ_FIRST(&lease->ahead));
     leader_wake(ld);
 }
 

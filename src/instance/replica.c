@@ -293,7 +293,8 @@ void replica_lease(struct replica *rp, unsigned rank, json_object *ids)
 {
     for (size_t i = 0; i < count_ids(ids); i++) {
         struct job *job = lease_job(rp, ids, i);
-        if (!job || job->state != JOB_SCHED || job->ahead >= 0)
+        /* one that began, and was queued again, may be in the store's list still */
+        if (!job || job->state != JOB_SCHED || job->ahead >= 0 || job->run > 0)
             continue;
         job->ahead = (int)rank;
         TAILQ_INSERT_TAIL(rp->execs[rank].ahead, job, ahead_entry);

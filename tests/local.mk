@@ -145,6 +145,13 @@ tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_easy
+endif
+tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
+tests_unit_t_easy_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_easy_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
 UNIT += tests/unit/t_sched
 endif
 tests_unit_t_sched_SOURCES = tests/unit/t_sched.c
@@ -363,7 +370,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/lease.t tests/system/executor.py
-EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/queue.t \
+EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
@@ -394,6 +401,11 @@ tests_system_skew_la_CFLAGS = -fno-sanitize=all
 tests_system_skew_la_LDFLAGS = -fno-sanitize=all -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/system/badstart.t tests/cluster/unreachable.t
 EXTRA_DIST += tests/system/supervise.t tests/system/fakempirun tests/system/restart.t tests/cluster/return.t
+EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/README examples/tutorial/mpi_hellosleep.c \
+	examples/tutorial/simple.sh examples/tutorial/directives.sh examples/tutorial/flux.sh \
+	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
+	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
+	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
 EXTRA_DIST += tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 

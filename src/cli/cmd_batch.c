@@ -126,7 +126,10 @@ static void get_script(struct batch *b)
         read_script(b, words ? first : NULL);
     }
     if (b->wrap || !words) {
-        b->name = b->word[0] = xstrndup(first, strcspn(first, " \t\n;&|"));
+        first += strspn(first, " \t\n;&|(");
+        if (!*first)
+            cli_die(b->cli, "--wrap: there is no command in '%s'", b->spec.argv[0]);
+        b->name = b->word[0] = xstrndup(first, strcspn(first, " \t\n;&|)"));
         b->spec.argv = b->word;
         b->spec.argc = 1;
     }
@@ -168,11 +171,43 @@ static void apply_directive(struct batch *b, const struct directive *d)
     b->cli->where = NULL;
 }
 
+/* What looks like a directive, and is a comment: #hbatch without its colon, and those of others where there are none
+ * for us. */
+static void note_slips(struct batch *b)
+{
+    enum { FOREIGN = 4 };
+    static const char *const tags[] = {"hbatch", "HBATCH", "flux", "FLUX",
+                                       "SBATCH", "PBS",    "BSUB"};
+    unsigned number = 0;
+    const char *next;
+    for (const char *line = b->script; line; line = next) {
+        next = strchr(line, '\n');
+        next = next ? next + 1 : NULL;
+        number++;
+        if (*line != '#')
+            continue;
+        const char *word = line + 1 + strspn(line + 1, " \t");
+        for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+            size_t n = strlen(tags[i]);
+            if (strncmp(word, tags[i], n) != 0 || !strchr(" \t", word[n]) ||
+                word[n + strspn(word + n, " \t")] != '-' ||
+                (i >= FOREIGN && b->directives.n))
+                continue;
+            cli_error(b->cli,
+                      "%s: line %u: '%.*s' begins no directive, and is ignored: those "
+                      "of hbatch begin with '#hbatch:'",
+                      b->source, number, (int)(word + n - line), line);
+            return;
+        }
+    }
+}
+
 static void apply_directives(struct batch *b)
 {
     struct error err;
     if (directives_parse(b->script, b->len, &b->directives, &err) < 0)
         cli_die(b->cli, "%s: %s", b->source, err.text);
+    note_slips(b);
     for (size_t i = 0; i < b->directives.n; i++)
         apply_directive(b, &b->directives.list[i]);
 }

@@ -32,7 +32,9 @@ enum {
     DURABILITY,
     SALVAGE,
     TAKE_LOCK,
-    PROPERTY
+    PROPERTY,
+    POLICY,
+    QUEUE_DEPTH
 };
 
 static const struct opt opts[] = {
@@ -42,6 +44,9 @@ static const struct opt opts[] = {
     {PROPERTY, 0, "property", "NAME[:HOSTS]",
      "Give these nodes (default: all) a property that jobs may ask for (may be "
      "repeated)"},
+    {POLICY, 0, "policy", "NAME",
+     "Scheduling policy: fcfs (which is the default) or easy"},
+    {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
     {STATEDIR, 'S', "statedir", "DIR",
      "Keep jobs, history and output in DIR, and go on with what is there"},
     {DURABILITY, 0, "durability", "LEVEL",
@@ -284,6 +289,12 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case PROPERTY:
             add_property(s, p.value);
+            break;
+        case POLICY:
+            words_add(&s->properties, "--policy=%s", p.value);
+            break;
+        case QUEUE_DEPTH:
+            words_add(&s->properties, "--queue-depth=%s", p.value);
             break;
         case STATEDIR:
             s->statedir = absolute(s, p.value);

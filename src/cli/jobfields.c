@@ -268,8 +268,10 @@ static void get_contextual_info(const void *item, const struct format_field *f,
         get_inside(it, NULL, &inside);
         set_text(v, v->buf);
         snprintf(v->buf, sizeof(v->buf), "%.80s  %s", str(it, "nodelist"), inside.text);
-    } else
+    } else if (*str(it, "nodelist"))
         set_text(v, str(it, "nodelist"));
+    else /* it never ran */
+        set_text(v, cli_get_string(cli_get(it->job, "exception"), "note", ""));
 }
 
 static void get_return_code(const void *item, const struct format_field *f,

@@ -68,6 +68,24 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
     output_data(&set->out, id, stream, task, data, len, eof);
 }
 
+/* Nothing else says why a job was not started, or ended before its tasks did.  Jobs of an array often have the
+ * same reason. */
+static void tell_exception(struct jobset *set, const struct hbatch_result *r)
+{
+    char buf[CLI_ID_SIZE];
+    if (++set->told > JOBSET_TELL_MAX)
+        return;
+    make_way(set);
+    if (set->told == JOBSET_TELL_MAX && set->total > JOBSET_TELL_MAX)
+        cli_error(set->cli, "jobs that end by an exception are not told of any more; see "
+                            "hbatch jobs -a -f failed");
+    else
+        cli_error(set->cli, "%s: %s: exception type=%s%s%s", cli_id(set->cli, r->id, buf),
+                  r->result, r->exception_type,
+                  r->exception_note && *r->exception_note ? " " : "",
+                  r->exception_note ? r->exception_note : "");
+}
+
 static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
 {
     struct jobset *set = arg;
@@ -78,6 +96,9 @@ static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
     if (!*r->result && r->exception_note) {
         make_way(set);
         cli_error(set->cli, "%s: %s", cli_id(set->cli, r->id, buf), r->exception_note);
+    } else if (!ok && r->exception_type && r->exception_severity == 0 &&
+               !set->tells_events) {
+        tell_exception(set, r);
     } else if (set->verbose) {
         make_way(set);
         if (ok || r->status >= 0)
@@ -94,12 +115,13 @@ static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
     set->exit_code = MAX(set->exit_code, code);
 }
 
-static struct hbatch_stream_ops ops_of(const struct jobset *set)
+static struct hbatch_stream_ops ops_of(struct jobset *set)
 {
     struct hbatch_stream_ops ops = {.end = on_end};
     if (set->watch)
         ops.output = on_output;
-    if (set->watch || set->wait_event || set->verbose > 1)
+    set->tells_events = set->watch || set->wait_event || set->verbose > 1;
+    if (set->tells_events)
         ops.event = on_event;
     return ops;
 }

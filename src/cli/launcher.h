@@ -38,7 +38,7 @@ struct start {
     bool foreign_named;      /* --foreign: it is not to be found out again */
     double expiration;       /* alloc's, for the instance; 0: none */
     struct words mpi_args;   /* --mpirun-options */
-    struct words properties; /* --property, as hbatch-instance takes it */
+    struct words properties; /* --property, --policy ..., as hbatch-instance takes it */
     char *instance;          /* path of hbatch-instance */
     int argc;                /* the command, may be empty */
     char **argv;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "config.h"
 #include "src/cli/cli.h"
 #include "src/cli/inside.h"
@@ -9,6 +8,7 @@
 #include "src/cli/sshrun.h"
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
+#include "src/common/utf8.h"
 
 static const struct cmd *const verbs[] = {
     &cmd_start, &cmd_run,       &cmd_submit,   &cmd_bulksubmit, &cmd_batch,
@@ -51,19 +51,6 @@ int cmd_help_verb(struct cli *cli, const char *verb)
     snprintf(word, sizeof(word), "%s", verb);
     char *argv[] = {word, help, NULL};
     return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), NULL, 2, argv);
-}
-
-/* Without the cost of setlocale: whether the locale's character set is UTF-8, by its name. */
-static bool utf8_locale(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *value = getenv(names[i]);
-        if (!value || !*value)
-            continue;
-        return strcasestr(value, "UTF-8") || strcasestr(value, "UTF8");
-    }
-    return false;
 }
 
 /* --- options before the verb ------------------------------------------------------------- */
@@ -130,9 +117,8 @@ static int take_globals(struct cli *cli, char **argv)
 int main(int argc, char **argv)
 {
     struct cli cli = {.verb = ""};
-    const char *force = getenv("HBATCH_F58_FORCE_ASCII");
-    cli.utf8 = utf8_locale();
-    cli.ascii = (force && *force && strcmp(force, "0") != 0) || !cli.utf8;
+    cli.utf8 = utf8_locale(utf8_getenv, NULL);
+    cli.ascii = utf8_ascii_ids(utf8_getenv, NULL);
     char **words = argv + 1 + take_globals(&cli, argv + 1);
     int n = argc - (int)(words - argv);
     if (n < 1) {

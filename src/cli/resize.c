@@ -390,7 +390,9 @@ static int shrink_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
             break;
         }
     }
-    if (!r.nnodes == !r.nodes)
+    if (r.nnodes && r.nodes)
+        cli_die(cli, "-N and --nodes cannot be used together: how many nodes, or which?");
+    if (!r.nnodes && !r.nodes)
         cli_die(cli, "by how many nodes, or by which? Say -N N or --nodes=HOSTS");
     find_job(&r, &p);
     json_object *params = shrink_params(&r);

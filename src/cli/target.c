@@ -124,6 +124,8 @@ static int go_to_root(struct walk *w, struct error *err)
 static json_object *find_job(struct hbatch *h, uint64_t id, const char *name,
                              struct error *err)
 {
+    if (id == 0 || id > INT64_MAX)
+        return error_null(err, ENOENT, "there is no job %s", name);
     json_object *q = json_object_new_object(), *ids = json_object_new_array();
     json_object_array_add(ids, json_object_new_uint64(id));
     json_object_object_add(q, "ids", ids);

@@ -8,6 +8,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/path.c src/common/path.h src/common/room.c src/common/room.h \
 	src/common/procid.c src/common/procid.h \
 	src/common/program.c src/common/program.h \
+	src/common/shebang.c src/common/shebang.h \
 	src/common/orphans.c src/common/orphans.h \
 	src/common/launchenv.c src/common/launchenv.h \
 	src/common/hwenv.c src/common/hwenv.h \

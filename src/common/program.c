@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/launchenv.h"
+#include "src/common/shebang.h"
 #include "src/common/util.h"
 
 /* The terminal that the shell was given, while it runs, and who had it before. */
@@ -125,6 +126,15 @@ static void prepared_fini(struct prepared *p)
     free(p->path);
 }
 
+static pid_t cannot_run(const char *name, int code, struct error *err)
+{
+    char interpreter[256];
+    if (strchr(name, '/') && shebang_failed(name, code, interpreter, sizeof(interpreter)))
+        return error_set(err, code, "cannot run %s: its interpreter %s: %s", name,
+                         interpreter, strerror(code));
+    return error_set(err, code, "cannot run %s: %s", name, strerror(code));
+}
+
 pid_t program_start(char **argv, const struct program_where *where, struct error *err)
 {
     struct prepared p;
@@ -149,7 +159,7 @@ pid_t program_start(char **argv, const struct program_where *where, struct error
     posix_spawnattr_destroy(&attr);
     if (rc != 0) {
         program_ended();
-        pid = error_set(err, rc, "cannot run %s: %s", p.argv[0], strerror(rc));
+        pid = cannot_run(p.argv[0], rc, err);
     }
     prepared_fini(&p);
     return pid;
@@ -188,7 +198,7 @@ pid_t program_start_below(char **argv, const struct program_where *where,
         waitpid(pid, NULL, 0);
     close(failed[0]);
     if (code != 0)
-        pid = error_set(err, code, "cannot run %s: %s", p.argv[0], strerror(code));
+        pid = cannot_run(p.argv[0], code, err);
     prepared_fini(&p);
     return pid;
 }

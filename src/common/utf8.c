@@ -2,7 +2,9 @@
 #include "src/common/utf8.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include "src/common/util.h"
 
 /* What may follow a lead byte: the number of further bytes and the range of the first of
  * them (the others are 80..BF): RFC 3629, section 4. */
@@ -56,4 +58,28 @@ bool utf8_valid(const char *text, size_t len)
         }
     }
     return true;
+}
+
+const char *utf8_getenv(const void *env, const char *name)
+{
+    (void)env;
+    return getenv(name);
+}
+
+bool utf8_locale(utf8_variable_f get, const void *env)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *value = get(env, names[i]);
+        if (!value || !*value)
+            continue;
+        return strcasestr(value, "UTF-8") || strcasestr(value, "UTF8");
+    }
+    return false;
+}
+
+bool utf8_ascii_ids(utf8_variable_f get, const void *env)
+{
+    const char *force = get(env, "HBATCH_F58_FORCE_ASCII");
+    return (force && *force && strcmp(force, "0") != 0) || !utf8_locale(get, env);
 }

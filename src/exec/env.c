@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "src/common/launchenv.h"
+#include "src/common/utf8.h"
 #include "src/common/util.h"
 
 static const char *const spawn_keeps[] = {"OMPI_PARENT_PORT", "PMI_SPAWNED",
@@ -61,6 +62,11 @@ static void visit(struct fill *f, json_object *env, json_object *hides)
     }
 }
 
+static const char *get_variable(const void *env, const char *name)
+{
+    return envset_get(env, name);
+}
+
 struct envset *envset_create(json_object *env, json_object *overlay, bool spawned)
 {
     struct envset *set = xcalloc(1, sizeof(*set));
@@ -73,6 +79,7 @@ struct envset *envset_create(json_object *env, json_object *overlay, bool spawne
     set->n = 0;
     visit(&f, env, overlay);
     visit(&f, overlay, NULL);
+    set->ascii_ids = utf8_ascii_ids(get_variable, set);
     return set;
 }
 

@@ -17,6 +17,7 @@ struct envset {
     unsigned *templated; /* indices of values that hold {cc} or {{cc}} */
     unsigned ntemplated;
     char *block;
+    bool ascii_ids; /* job ids begin with a plain f, as the locale is not UTF-8 */
 };
 
 /* From {"NAME":"VALUE",...} and OVERLAY (or NULL), whose values win.  Both may be NULL.

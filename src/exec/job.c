@@ -49,6 +49,7 @@ void job_template_vars(struct job *job, const struct task *task,
 {
     *vars = (struct template_vars){
         .id = job->id,
+        .ascii_ids = job->spec->env->ascii_ids,
         .name = jobspec_name(job->spec->js),
         .nodelist = nodelist(job),
         .cc = job->cc,
@@ -470,6 +471,8 @@ static int decode(struct job *job, json_object *o, struct error *err)
 static int prepare(struct job *job, struct error *err)
 {
     struct exec *x = job->x;
+    if (job->spec->env->ascii_ids)
+        jobid_encode(job->id, JOBID_F58_PLAIN, job->f58, sizeof(job->f58));
     if (!(job->tmpdir = tmpdir_get(x->tmpdirs, err)))
         return -1;
     if (files_write(jobspec_files(job->spec->js), tmpdir_path(job->tmpdir), err) < 0)

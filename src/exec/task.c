@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "src/common/shebang.h"
 #include "src/common/util.h"
 #include "src/exec/bind.h"
 #include "src/exec/job.h"
@@ -269,20 +270,6 @@ static void free_argv(const struct app *app, char **argv)
     free(argv - 1);
 }
 
-/* A script whose interpreter is missing gives the same error as a missing script. */
-static bool missing_interpreter(const char *path, char *name, size_t size)
-{
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    char head[256];
-    ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
-    if (n < 3 || head[0] != '#' || head[1] != '!')
-        return false;
-    head[n] = '\0';
-    const char *p = head + 2 + strspn(head + 2, " \t");
-    snprintf(name, size, "%.*s", (int)strcspn(p, " \t\n"), p);
-    return true;
-}
-
 static void explain(const struct task *task, const struct launch *l, const char *word,
                     int *exit_code, struct error *err)
 {
@@ -295,8 +282,7 @@ static void explain(const struct task *task, const struct launch *l, const char 
     else if (l->step != LAUNCH_EXEC)
         error_set(err, l->error, "task %u: %s: %s", task->rank, launch_step_name(l->step),
                   strerror(l->error));
-    else if (l->error == ENOENT &&
-             missing_interpreter(l->path, interpreter, sizeof(interpreter)))
+    else if (shebang_failed(l->path, l->error, interpreter, sizeof(interpreter)))
         error_set(err, l->error, "task %u: %s: its interpreter %s: %s", task->rank, word,
                   interpreter, strerror(l->error));
     else

@@ -154,6 +154,8 @@ static bool render_tag(struct strbuf *out, const char *name, size_t len,
         return tag->f(out, vars);
     int form = id_form(name, len);
     char buf[JOBID_BUFSIZE];
+    if (form == JOBID_F58 && vars->ascii_ids)
+        form = JOBID_F58_PLAIN;
     return form >= 0 &&
            add_text(out, jobid_encode(vars->id, (enum jobid_form)form, buf, sizeof(buf)));
 }

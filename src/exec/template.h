@@ -23,6 +23,7 @@
 
 struct template_vars {
     uint64_t id;
+    bool ascii_ids; /* F58 with a plain f */
     const char *name, *nodelist, *cc, *tmpdir, *host, *cores, *gpus; /* NULL: no value */
     unsigned size, nnodes, node, node_rank, ncores;
     bool has_task;

@@ -53,6 +53,8 @@ static void make_log(struct job *job)
 /* The orders to executors are given when these say hello. */
 static void adopt_running(struct leader *ld, struct job *job)
 {
+    sched_adopt(ld->sched, job_held(job),
+                job->sj.duration > 0 ? job->t_run + job->sj.duration : 0);
     const struct job_exception *e = job->exception;
     if (job->former)
         return;
@@ -102,6 +104,24 @@ static void adopt_nodes(struct leader *ld, const struct replica *rp)
     }
 }
 
+static void adopt_array(struct leader *ld, struct submission *sub)
+{
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (sub->rests[g])
+            make_log(sub->rests[g]);
+    elements_queue(ld, sub);
+}
+
+/* Each rest by itself; it may be the last one, whose end takes the array along. */
+static void adopt_waiting_array(struct leader *ld, struct submission *sub)
+{
+    sub->refs++;
+    for (int g = 0; g < ARRAY_GROUPS; g++)
+        if (sub->rests[g] && sub->rests[g]->state == JOB_DEPEND)
+            adopt_waiting(ld, sub->rests[g]);
+    submission_drop(sub);
+}
+
 /* Why a job of a former life cannot go on in this one, or NULL. */
 static const char *why_not_here(const struct job *job)
 {
@@ -140,6 +160,12 @@ void adopt_begin_again(struct leader *ld)
         next = job->next;
         begin_again(ld, job);
     }
+    for (size_t i = jobtable_narrays(ld->jobs); i-- > 0;) {
+        struct submission *sub = jobtable_array(ld->jobs, i);
+        const char *why = why_not_here(element_rest_any(sub));
+        if (why)
+            elements_end(ld, sub, (struct array_run){0, sub->count}, "cancel", why);
+    }
 }
 
 void leader_adopt(struct leader *ld, const struct replica *rp)
@@ -158,11 +184,15 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
         else if (job->state == JOB_RUN)
             adopt_running(ld, job);
     }
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
+        adopt_array(ld, jobtable_array(ld->jobs, i));
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (job->state == JOB_DEPEND)
             adopt_waiting(ld, job);
     }
+    for (size_t i = jobtable_narrays(ld->jobs); i-- > 0;)
+        adopt_waiting_array(ld, jobtable_array(ld->jobs, i));
     ld->adopting = false;
     ld->begins_again = rp->anew; /* in its first turn, too */
     grant_adopt(ld);

@@ -76,7 +76,9 @@ void change_submitted(struct leader *ld, const struct submission *sub, double wh
         add_string(&b, "cc", sub->cc);
     if (sub->key)
         add_string(&b, "key", sub->key);
-    const struct job *job = sub->wishes ? jobtable_find(ld->jobs, sub->first) : NULL;
+    const struct job *job = !sub->wishes ? NULL
+                            : sub->array ? element_rest_any(sub)
+                                         : jobtable_find(ld->jobs, sub->first);
     if (job && job->reason)
         add_string(&b, "reason", job->reason);
     if (sub->parent)
@@ -182,6 +184,8 @@ void change_depends(struct leader *ld, const struct job *job)
         return;
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "depend", job);
+    if (job->rest) /* all of the array's elements without a job */
+        strbuf_addf(&b, ",\"of\":%llu", (unsigned long long)job->sub->first);
     if (job->reason)
         add_string(&b, "reason", job->reason);
     publish(ld, &b);
@@ -207,6 +211,39 @@ void change_urgency(struct leader *ld, const struct job *job)
     begin(&b, "urgency", job);
     strbuf_addf(&b, ",\"urgency\":%d,\"priority\":%llu", job->urgency,
                 (unsigned long long)job->sj.priority);
+    publish(ld, &b);
+}
+
+/* Of the elements of RUN that wait. */
+static void begin_run(struct strbuf *b, const char *kind, const struct submission *sub,
+                      struct array_run run)
+{
+    strbuf_addf(b, "{\"c\":\"%s\",\"id\":%llu,\"n\":%llu", kind,
+                (unsigned long long)jobid_nth(sub->first, run.first),
+                (unsigned long long)run.n);
+}
+
+void change_elements_ended(struct leader *ld, const struct submission *sub,
+                           struct array_run run, const struct element_end *end)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin_run(&b, "ends", sub, run);
+    strbuf_addf(&b, ",\"t\":%.6f,\"td\":%.6f", end->when, end->t_depend);
+    add_string(&b, "type", end->type);
+    add_string(&b, "note", end->note);
+    publish(ld, &b);
+}
+
+void change_elements_urgency(struct leader *ld, const struct submission *sub,
+                             struct array_run run, const struct job *rest)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin_run(&b, "urgencies", sub, run);
+    strbuf_addf(&b, ",\"urgency\":%d", rest->urgency);
     publish(ld, &b);
 }
 

@@ -5,7 +5,7 @@
 #ifndef HBATCH_INSTANCE_CHANGE_H
 #define HBATCH_INSTANCE_CHANGE_H
 
-#include "src/instance/job.h"
+#include "src/instance/element.h"
 
 struct leader;
 
@@ -24,6 +24,11 @@ void change_depends(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);
 void change_memo(struct leader *ld, const struct job *job, json_object *memo);
 void change_urgency(struct leader *ld, const struct job *job);
+/* Elements of RUN that wait are over; have the urgency of REST. */
+void change_elements_ended(struct leader *ld, const struct submission *sub,
+                           struct array_run run, const struct element_end *end);
+void change_elements_urgency(struct leader *ld, const struct submission *sub,
+                             struct array_run run, const struct job *rest);
 void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
 /* Node INDEX of a job of several is done, others are not. */

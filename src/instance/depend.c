@@ -229,7 +229,7 @@ static int look_up_job(struct leader *ld, struct depend_wish *w, const char *sch
         return -1;
     w->text = xasprintf("%s:%s", scheme,
                         jobid_encode(w->id, JOBID_F58_PLAIN, text, sizeof(text)));
-    const struct job *job = jobtable_find(ld->jobs, w->id);
+    const struct job *job = elements_job(ld, w->id);
     if (job) {
         w->met = w->kind == AFTER && job->started;
         return 0;
@@ -256,9 +256,9 @@ static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
     }
     return error_set(
         err, ENOTSUP,
-        "dependency %s:%s: there is no such scheme; there are after, "
+        "dependency %s%s%s: there is no such scheme; there are after, "
         "afterstart, afterany, afterok, afternotok, afterexcept and begin-time",
-        scheme, value);
+        scheme, *value ? ":" : "", value);
 }
 
 int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)
@@ -309,6 +309,33 @@ static void doom(struct leader *ld, struct dependency *d, const char *why)
     leader_wake(ld);
 }
 
+/* WHY: it can never be met. */
+static void enlist(struct leader *ld, struct dependency *d, const char *why)
+{
+    if (why)
+        doom(ld, d, why);
+    else if (d->wish->kind == BEGIN_TIME)
+        heap_add(ld->depends, d);
+    else
+        list_add(&elements_job(ld, d->wish->id)->dependents, d);
+}
+
+void depend_inherit(struct leader *ld, const struct job *like, struct job *job)
+{
+    job->deps = xcalloc(like->ndeps_left, sizeof(*job->deps));
+    for (size_t i = 0; i < like->ndeps; i++) {
+        const struct dependency *theirs = &like->deps[i];
+        if (theirs->met)
+            continue;
+        struct dependency *d = &job->deps[job->ndeps++];
+        d->wish = theirs->wish;
+        d->job = job;
+        enlist(ld, d, theirs->why);
+    }
+    job->ndeps_left = job->ndeps;
+    tell_reason(job);
+}
+
 bool depend_wait(struct leader *ld, struct job *job)
 {
     const struct submission *sub = job->sub;
@@ -326,12 +353,7 @@ bool depend_wait(struct leader *ld, struct job *job)
         struct dependency *d = &job->deps[job->ndeps++];
         d->wish = w;
         d->job = job;
-        if (w->why)
-            doom(ld, d, w->why);
-        else if (w->kind == BEGIN_TIME)
-            heap_add(ld->depends, d);
-        else
-            list_add(&jobtable_find(ld->jobs, w->id)->dependents, d);
+        enlist(ld, d, w->why);
         log_event(ld, d, "dependency-add");
     }
     job->ndeps_left = n;

@@ -30,6 +30,8 @@ void depends_destroy(struct depends *ds);                      /* NULL is allowe
 int depend_lookup(struct leader *ld, struct submission *sub, struct error *err);
 /* Have JOB wait for what SUB depends on; false: all of it is met. */
 bool depend_wait(struct leader *ld, struct job *job);
+/* JOB waits for what LIKE waits for; without events of it. */
+void depend_inherit(struct leader *ld, const struct job *like, struct job *job);
 /* JOB started; is over: what depends on it goes on. */
 void depend_started(struct leader *ld, struct job *job);
 void depend_over(struct leader *ld, struct job *job);

@@ -5,13 +5,16 @@
 #include <string.h>
 #include "src/common/idset.h"
 #include "src/common/util.h"
+#include "src/instance/array.h"
 #include "src/instance/depend.h"
 #include "src/job/jsonutil.h"
 
 struct jobtable {
     struct job **buckets;
     size_t nbuckets, count; /* nbuckets: a power of 2 */
-    struct job *first, *last;
+    struct job *first, *last, *newest;
+    struct submission **arrays; /* by id */
+    size_t narrays, arrays_size;
 };
 
 struct jobtable *jobtable_create(void)
@@ -31,6 +34,9 @@ void jobtable_destroy(struct jobtable *t)
         jobtable_remove(t, job);
         job_free(job);
     }
+    for (size_t i = 0; i < t->narrays; i++)
+        submission_drop(t->arrays[i]);
+    free(t->arrays);
     free(t->buckets);
     free(t);
 }
@@ -65,6 +71,12 @@ void jobtable_add(struct jobtable *t, struct job *job)
     else
         t->first = job;
     t->last = job;
+    if (job->sub->count == 1) {
+        job->older = t->newest;
+        if (t->newest)
+            t->newest->newer = job;
+        t->newest = job;
+    }
     if (++t->count > t->nbuckets)
         grow(t);
 }
@@ -91,6 +103,14 @@ void jobtable_remove(struct jobtable *t, struct job *job)
         job->next->prev = job->prev;
     else
         t->last = job->prev;
+    if (job->sub->count == 1) {
+        if (job->older)
+            job->older->newer = job->newer;
+        if (job->newer)
+            job->newer->older = job->older;
+        else
+            t->newest = job->older;
+    }
     t->count--;
 }
 
@@ -104,15 +124,89 @@ struct job *jobtable_first(const struct jobtable *t)
     return t->first;
 }
 
-struct job *jobtable_last(const struct jobtable *t)
+struct job *jobtable_newest(const struct jobtable *t)
 {
-    return t->last;
+    return t->newest;
+}
+
+/* The place of the first array whose first id is greater than ID. */
+static size_t place_after(const struct jobtable *t, jobid_t id)
+{
+    size_t low = 0, high = t->narrays;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (t->arrays[mid]->first <= id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+void jobtable_add_array(struct jobtable *t, struct submission *sub)
+{
+    size_t at = place_after(t, sub->first);
+    if (t->narrays == t->arrays_size) {
+        t->arrays_size = MAX(2 * t->arrays_size, (size_t)16);
+        t->arrays = xrealloc(t->arrays, t->arrays_size * sizeof(struct submission *));
+    }
+    memmove(&t->arrays[at + 1], &t->arrays[at],
+            (t->narrays - at) * sizeof(struct submission *));
+    t->arrays[at] = sub;
+    t->narrays++;
+    sub->refs++;
+}
+
+void jobtable_remove_array(struct jobtable *t, struct submission *sub)
+{
+    size_t at = place_after(t, sub->first) - 1;
+    t->narrays--;
+    memmove(&t->arrays[at], &t->arrays[at + 1],
+            (t->narrays - at) * sizeof(struct submission *));
+    submission_drop(sub);
+}
+
+size_t jobtable_narrays(const struct jobtable *t)
+{
+    return t->narrays;
+}
+
+struct submission *jobtable_array(const struct jobtable *t, size_t i)
+{
+    return t->arrays[i];
+}
+
+struct submission *jobtable_array_of(const struct jobtable *t, jobid_t id,
+                                     uint64_t *position)
+{
+    size_t after = place_after(t, id);
+    struct submission *sub = after > 0 ? t->arrays[after - 1] : NULL;
+    int64_t at = sub ? jobid_position(sub->first, sub->count, id) : -1;
+    *position = (uint64_t)at;
+    return at >= 0 ? sub : NULL;
+}
+
+uint64_t jobtable_rest(const struct jobtable *t)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < t->narrays; i++)
+        n += array_number(t->arrays[i]->array, ARRAY_REST);
+    return n;
+}
+
+bool jobtable_is_empty(const struct jobtable *t)
+{
+    return t->count == 0 && t->narrays == 0;
 }
 
 void submission_drop(struct submission *sub)
 {
     if (!sub || --sub->refs > 0)
         return;
+    for (int i = 0; sub->rests && i < ARRAY_GROUPS; i++)
+        job_free(sub->rests[i]);
+    free(sub->rests);
+    array_destroy(sub->array);
     jobspec_destroy(sub->spec);
     constraint_destroy(sub->constraint);
     json_object_put(sub->preput);
@@ -330,6 +424,7 @@ void job_free(struct job *job)
     json_object_put(job->output);
     json_object_put(job->memo);
     free(job->log.s);
-    submission_drop(job->sub);
+    if (!job->rest) /* which has no reference, but is its submission's */
+        submission_drop(job->sub);
     free(job);
 }

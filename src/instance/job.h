@@ -13,6 +13,7 @@
 #include "src/job/taskmap.h"
 #include "src/sched/sched.h"
 
+struct array;       /* array.h */
 struct text;        /* specs.h */
 struct depend_wish; /* depend.h */
 struct dependency;
@@ -25,8 +26,12 @@ struct submission {
     struct constraint *constraint; /* or NULL */
     struct text *jobspec_text, *env_text;
     jobid_t first;
-    uint64_t count; /* elements; 1: a job by itself */
-    uint64_t left;  /* elements not over */
+    uint64_t count;      /* elements; 1: a job by itself */
+    uint64_t left;       /* elements not over */
+    struct array *array; /* of an array: how far its elements are; else NULL */
+    struct job *
+        *rests; /* of an array, [ARRAY_GROUPS]: by urgency (element.h); else NULL */
+    struct stream *watchers; /* that attach to all elements of an array */
     unsigned flags;
     char *cc;        /* the array's index set, or NULL */
     char *key;       /* its client's (keys.h), or NULL */
@@ -52,6 +57,7 @@ struct job {
     struct sched_job sj; /* sj.id: the job's id */
     struct job *chain;   /* of the table's bucket */
     struct job *prev, *next;
+    struct job *older, *newer; /* of the jobs that are no elements */
     struct submission *sub;
     int64_t cc; /* array index, -1: not an element */
     enum job_state state;
@@ -66,6 +72,7 @@ struct job {
     bool
         former; /* it ran in a former life of the instance: it has what it says no more */
     bool told;  /* its events go into the state stream */
+    bool rest;  /* not a job: what its elements that wait have in common (element.h) */
     int ahead;  /* the rank in whose lease it waits, -1: in none (lease.h) */
     TAILQ_ENTRY(job) ahead_entry;
     bool slot;   /* where it runs, one of a lease may run when it has ended */
@@ -107,8 +114,23 @@ void jobtable_add(struct jobtable *t, struct job *job);
 struct job *jobtable_find(const struct jobtable *t, jobid_t id); /* or NULL */
 void jobtable_remove(struct jobtable *t, struct job *job);
 size_t jobtable_count(const struct jobtable *t);
-struct job *jobtable_first(const struct jobtable *t); /* in order of submission */
-struct job *jobtable_last(const struct jobtable *t);
+struct job *jobtable_first(const struct jobtable *t); /* in the order of jobtable_add */
+/* The last submitted one of those that are no elements of arrays; then ->older. */
+struct job *jobtable_newest(const struct jobtable *t);
+
+/* Arrays, by id: whether there is a job for each element or not.  The table has a reference to those
+ * that it has. */
+void jobtable_add_array(struct jobtable *t, struct submission *sub);
+void jobtable_remove_array(struct jobtable *t, struct submission *sub);
+size_t jobtable_narrays(const struct jobtable *t);
+struct submission *jobtable_array(const struct jobtable *t, size_t i);
+/* The array that ID is an element of, and its position; or NULL. */
+struct submission *jobtable_array_of(const struct jobtable *t, jobid_t id,
+                                     uint64_t *position);
+/* Elements of arrays that wait without a job of their own. */
+uint64_t jobtable_rest(const struct jobtable *t);
+/* Neither jobs nor arrays. */
+bool jobtable_is_empty(const struct jobtable *t);
 
 /* Element I of SUB (index CC in its array, or -1), in state SCHED; takes a reference. */
 struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgency,

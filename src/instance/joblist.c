@@ -6,25 +6,31 @@
 #include <math.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/instance/element.h"
 #include "src/instance/jobview.h"
 #include "src/instance/params.h"
 #include "src/job/jsonutil.h"
 
+/* But for its id. */
+static bool fits(const struct joblist *l, const struct submission *sub)
+{
+    const struct store_filter *f = &l->filter;
+    const char *queue = jobspec_queue(sub->spec);
+    if (f->name && strcmp(f->name, jobspec_name(sub->spec)) != 0)
+        return false;
+    return !f->queue || (queue && strcmp(f->queue, queue) == 0);
+}
+
 static bool wanted(const struct joblist *l, const struct job *job)
 {
     const struct store_filter *f = &l->filter;
-    const char *queue = jobspec_queue(job->sub->spec);
-    if (!(job->state & l->states) || (f->before && job->sj.id >= f->before))
-        return false;
-    if (f->name && strcmp(f->name, jobspec_name(job->sub->spec)) != 0)
-        return false;
-    if (f->queue && (!queue || strcmp(f->queue, queue) != 0))
+    if (!(job->state & l->states) || (f->before && job->sj.id >= f->before) ||
+        !fits(l, job->sub))
         return false;
     if (f->nids == 0)
         return true;
     for (size_t i = 0; i < f->nids; i++)
-        if (f->ids[i] == job->sj.id ||
-            (f->ids[i] == job->sub->first && job->sub->count > 1))
+        if (f->ids[i] == job->sj.id)
             return true;
     return false;
 }
@@ -101,21 +107,104 @@ bool joblist_wants_history(const struct joblist *l)
     return (l->states & JOB_INACTIVE) != 0;
 }
 
+/* What joblist_add_active goes through. */
+struct walk {
+    struct joblist *l;
+    const struct jobtable *table;
+    struct sched *sched;
+    double left; /* of the instance's time */
+    size_t n;
+};
+
+static bool is_full(const struct walk *w)
+{
+    return w->l->max && w->n > w->l->max;
+}
+
+static void show(struct walk *w, const struct job *job)
+{
+    joblist_add(w->l, jobview_active(job, w->left, w->sched));
+    w->n++;
+}
+
+static void show_element(struct walk *w, const struct submission *sub, uint64_t position)
+{
+    const struct job *rest = element_rest_at(sub, position);
+    const struct job *job =
+        rest ? NULL : jobtable_find(w->table, jobid_nth(sub->first, position));
+    if (job && (job->state & w->l->states))
+        show(w, job);
+    if (!rest || !(rest->state & w->l->states))
+        return;
+    const struct job view = element_view(rest, position);
+    show(w, &view);
+}
+
+static int ids_descending(const void *a, const void *b)
+{
+    jobid_t x = *(const jobid_t *)a, y = *(const jobid_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Those of an array that were asked for one by one, below position BELOW. */
+static void show_named(struct walk *w, const struct submission *sub, uint64_t below)
+{
+    const struct store_filter *f = &w->l->filter;
+    for (size_t i = 0; i < f->nids && !is_full(w); i++) {
+        int64_t at = jobid_position(sub->first, sub->count, f->ids[i]);
+        if (at >= 0 && (uint64_t)at < below && (i == 0 || f->ids[i] != f->ids[i - 1]) &&
+            array_state(sub->array, (uint64_t)at) != ARRAY_OVER)
+            show_element(w, sub, (uint64_t)at);
+    }
+}
+
+static void show_array(struct walk *w, const struct submission *sub)
+{
+    const struct store_filter *f = &w->l->filter;
+    uint64_t below = sub->count;
+    bool all = f->nids == 0;
+    if (!fits(w->l, sub) || (f->before && f->before <= sub->first))
+        return;
+    if (f->before)
+        below = element_between(sub, sub->first, f->before - 1).n;
+    for (size_t i = 0; i < f->nids && !all; i++)
+        all = f->ids[i] == sub->first; /* which stands for all of them */
+    if (!all) {
+        show_named(w, sub, below);
+        return;
+    }
+    int states = element_rest_any(sub)->state & w->l->states ? ARRAY_LEFT : ARRAY_TAKEN;
+    for (int64_t at = (int64_t)below; !is_full(w);) {
+        at = array_find_below(sub->array, states, (uint64_t)at);
+        if (at < 0)
+            return;
+        show_element(w, sub, (uint64_t)at);
+    }
+}
+
 void joblist_add_active(struct joblist *l, const struct jobtable *table,
-                        json_object *info)
+                        json_object *info, struct sched *sched)
 {
     double end = 0;
-    size_t n = 0;
+    struct walk w = {.l = l, .table = table, .sched = sched};
     if (!(l->states & JOB_ACTIVE))
         return;
     jsonutil_number(jsonutil_get(info, "expiration"), &end);
-    double left = end > 0 ? end - time_now() : INFINITY;
-    for (struct job *job = jobtable_last(table); job; job = job->prev) {
-        if (!wanted(l, job))
+    w.left = end > 0 ? end - time_now() : INFINITY;
+    if (l->ids)
+        qsort(l->ids, l->filter.nids, sizeof(*l->ids), ids_descending);
+    size_t i = jobtable_narrays(table);
+    struct job *job = jobtable_newest(table);
+    while ((job || i > 0) && !is_full(&w)) {
+        const struct submission *sub = i > 0 ? jobtable_array(table, i - 1) : NULL;
+        if (sub && (!job || sub->first > job->sj.id)) {
+            show_array(&w, sub);
+            i--;
             continue;
-        joblist_add(l, jobview_active(job, left));
-        if (++n > l->max && l->max)
-            return;
+        }
+        if (wanted(l, job))
+            show(&w, job);
+        job = job->older;
     }
 }
 

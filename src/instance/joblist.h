@@ -24,9 +24,9 @@ bool joblist_wants_history(const struct joblist *l);
 /* Add O (taken over). */
 void joblist_add(struct joblist *l, json_object *o);
 /* Add the active jobs of TABLE that match; of more than fit, the newest, and one more. INFO: instance.info's
- * result. */
+ * result.  SCHED: whose queue they are in, NULL: that is elsewhere. */
 void joblist_add_active(struct joblist *l, const struct jobtable *table,
-                        json_object *info);
+                        json_object *info, struct sched *sched);
 /* {"jobs","more"}, the newest ones first; a new object, the list is empty after that. */
 json_object *joblist_result(struct joblist *l);
 

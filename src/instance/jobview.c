@@ -2,10 +2,13 @@
 #include "src/instance/jobview.h"
 
 #include <limits.h>
+#include <math.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 #include "src/common/util.h"
+#include "src/instance/mapping.h"
 #include "src/job/jsonutil.h"
 
 static void add_str(json_object *o, const char *key, const char *s)
@@ -67,7 +70,11 @@ static void add_shape(json_object *o, const struct job *job)
     }
     const struct rset *r = job_held(job);
     cleanup_free char *nodelist = rset_nodelist(r), *ranks = rset_ranks(r);
-    add_int(o, "ntasks", job->ntasks);
+    /* of an instance its slots, as before its start and after its end, not its ranks */
+    add_int(o, "ntasks",
+            mapping_one_per_node(job->sub->spec)
+                ? jobspec_ntasks(job->sub->spec, (unsigned)job->pl->rset->nnodes)
+                : job->ntasks);
     add_int(o, "nnodes", (int64_t)r->nnodes);
     add_int(o, "ncores", (int64_t)rset_ncores(r));
     add_int(o, "ngpus", (int64_t)rset_ngpus(r));
@@ -75,17 +82,30 @@ static void add_shape(json_object *o, const struct job *job)
     add_str(o, "ranks", ranks);
 }
 
-static const char *why_pending(const struct job *job, double left)
+/* TEXT: room for what is made up. */
+static const char *why_pending(const struct job *job, double left, struct sched *sched,
+                               char *text, size_t size)
 {
+    struct tm tm;
     if (job->state != JOB_SCHED || job->reason)
         return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";
-    return job->urgency == 0 ? "held (urgency 0)" : "waiting for resources";
+    if (job->urgency == 0)
+        return "held (urgency 0)";
+    double start = sched ? sched_estimate(sched, &job->sj) : INFINITY;
+    if (isinf(start))
+        return "waiting for resources";
+    time_t t = (time_t)start;
+    if (start <= 0 || !localtime_r(&t, &tm))
+        return "priority";
+    strftime(text, size, "resources: earliest start %F %T", &tm);
+    return text;
 }
 
-json_object *jobview_active(const struct job *job, double left)
+json_object *jobview_active(const struct job *job, double left, struct sched *sched)
 {
+    char why[64];
     json_object *o = json_object_new_object();
     const struct jobspec *spec = job->sub->spec;
     add_int(o, "id", (int64_t)job->sj.id);
@@ -103,7 +123,7 @@ json_object *jobview_active(const struct job *job, double left)
     add_time(o, "t_run", job->t_run);
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
-    add_str(o, "reason", why_pending(job, left));
+    add_str(o, "reason", why_pending(job, left, sched, why, sizeof(why)));
     if (job->cc >= 0)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)
@@ -134,7 +154,8 @@ json_object *jobview_stored(const struct store_entry *e)
     add_str(o, "cwd", e->job.cwd);
     add_str(o, "queue", e->job.queue);
     add_int(o, "ntasks", e->job.ntasks);
-    add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
+    if (run->nnodes || e->job.nnodes)
+        add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
     add_int(o, "ncores", run->ncores ? run->ncores : e->job.ncores);
     add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
     add_str(o, "nodelist", run->nodelist);

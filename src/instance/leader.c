@@ -12,6 +12,7 @@
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
+#include "src/sched/setup.h"
 
 #define END_GRACE 5.0 /* s; leader_hurry */
 /* s after that: an executor that has not ended a job by then never will */
@@ -79,6 +80,7 @@ static void expire(struct leader *ld, double now)
     }
     if (!ld->expired || (!first && now < ld->config.expiration + ld->end_grace + 1))
         return;
+    elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (manager_keeps(ld, job))
@@ -151,7 +153,7 @@ size_t leader_kept(const struct leader *ld)
     size_t n = 0;
     for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         n += manager_keeps(ld, job);
-    return n;
+    return n + elements_kept(ld);
 }
 
 /* Nothing is left but what is kept. */
@@ -159,6 +161,9 @@ static bool is_quiet(const struct leader *ld)
 {
     for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         if (!manager_keeps(ld, job))
+            return false;
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
+        if (!manager_keeps(ld, element_rest_any(jobtable_array(ld->jobs, i))))
             return false;
     return true;
 }
@@ -198,7 +203,7 @@ static void on_check(uv_check_t *h)
     watch_turn(ld);
     if (ld->config.changed)
         ld->config.changed(ld->config.arg);
-    if (ld->finish && jobtable_count(ld->jobs) == 0)
+    if (ld->finish && jobtable_is_empty(ld->jobs))
         leader_shutdown(ld, "the jobs of an instance without its program have ended");
     /* who waits for a reply, or for the end of a job, is told first */
     bool told = (!ld->replies && !stream_holds_ends(ld)) || ld->store_fails;
@@ -237,9 +242,9 @@ static void take_tables(struct leader *ld, struct replica *rp)
 
 struct leader *leader_create(const struct leader_config *config, struct error *err)
 {
-    const struct sched_policy *policy = sched_policy_find(config->policy);
-    if (!policy)
-        return error_null(err, EINVAL, "no such scheduling policy: %s", config->policy);
+    struct sched_setup setup;
+    if (sched_setup_parse(&setup, config->policy, err) < 0)
+        return NULL;
     struct leader *ld = xcalloc(1, sizeof(*ld));
     ld->config = *config;
     ld->end_grace = END_GRACE;
@@ -262,7 +267,8 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
-    ld->sched = sched_create(ld->pool, policy, manager_start, ld);
+    ld->sched = sched_create(ld->pool, setup.policy, manager_start, ld);
+    sched_set_depth(ld->sched, setup.depth);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
     jobid_gen_init(
         &ld->gen, config->generation % GENERATORS,
@@ -308,6 +314,10 @@ void leader_destroy(struct leader *ld)
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         specs_put(ld->specs, take(job->sub->jobspec_text));
         specs_put(ld->specs, take(job->sub->env_text));
+    }
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        specs_put(ld->specs, take(jobtable_array(ld->jobs, i)->jobspec_text));
+        specs_put(ld->specs, take(jobtable_array(ld->jobs, i)->env_text));
     }
     jobtable_destroy(ld->jobs);
     depends_destroy(ld->depends);
@@ -389,6 +399,7 @@ void leader_shutdown(struct leader *ld, const char *reason)
     change_shutdown(ld);
     await_ends(ld);
     lease_recall_all(ld); /* first: what ends now is to be followed by nobody */
+    elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         manager_wind_up(ld, job, ld->shutdown);

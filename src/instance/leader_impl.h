@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 #include "src/instance/depend.h"
+#include "src/instance/element.h"
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
@@ -184,6 +185,35 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency);
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context);
 
+/* --- elements.c: elements of arrays that wait (element.h) */
+/* The elements of SUB that wait are in the queue, unless they depend on something. */
+void elements_queue(struct leader *ld, struct submission *sub);
+/* The first element of REST is taken, and gets a job. */
+struct job *elements_next(struct leader *ld, struct job *rest);
+/* The active job ID, or NULL; an element that waits without one gets it. */
+struct job *elements_job(struct leader *ld, jobid_t id);
+/* The rest that element ID is in, and its position; NULL: it is not such an element. */
+struct job *elements_waiting(const struct leader *ld, jobid_t id, uint64_t *position);
+/* Elements of RUN that were taken, and have no job, wait again. */
+void elements_put_back(struct leader *ld, struct submission *sub, struct array_run run,
+                       int urgency);
+/* Those of RUN that wait, of REST, of all arrays in STATES, are over by an exception. Return their number. */
+uint64_t elements_end(struct leader *ld, struct submission *sub, struct array_run run,
+                      const char *type, const char *note);
+void elements_end_rest(struct leader *ld, struct job *rest, const char *type,
+                       const char *note);
+uint64_t elements_end_all(struct leader *ld, int states, const char *type,
+                          const char *note);
+/* The instance ends, for REASON: so do elements that wait, unless they are for its next life; the number
+ * of those. */
+void elements_wind_up(struct leader *ld, const char *reason);
+uint64_t elements_kept(const struct leader *ld);
+/* Those of RUN that wait have URGENCY. Return the number of those that had another. */
+uint64_t elements_urgency(struct leader *ld, struct submission *sub, struct array_run run,
+                          int urgency);
+/* No element of SUB is left: it is forgotten. */
+void elements_array_over(struct leader *ld, struct submission *sub);
+
 /* --- launch.c: messages to executors */
 void launch_job(struct leader *ld, struct job *job);
 /* On its node INDEX only. */
@@ -272,6 +302,10 @@ bool stream_reads_from(const struct leader *ld, unsigned rank);
 /* RANK was not there, perhaps since before this leader; now its output can be read. */
 void stream_rank_back(struct leader *ld, unsigned rank);
 void stream_job_over(struct leader *ld, struct job *job); /* it is about to be freed */
+void stream_element(struct leader *ld, struct job *job);  /* it has a job now */
+void stream_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
+                          const struct element_end *end);
+void stream_array_over(struct leader *ld, struct submission *sub);
 void stream_flush(struct leader *ld);
 bool stream_holds_ends(const struct leader *ld); /* which are still to be told */
 /* Jobs that it holds end, unless it MAY_RETURN. */

@@ -38,6 +38,8 @@ void leader_grow(struct leader *ld, json_object **nodes, unsigned size)
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         if (job->state == JOB_SCHED && job->reason && job_check(job, ld->pool))
             sched_add(ld->sched, &job->sj);
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
+        elements_queue(ld, jobtable_array(ld->jobs, i));
     leader_wake(ld);
 }
 

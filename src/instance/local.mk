@@ -19,6 +19,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/array.c src/instance/array.h \
+	src/instance/element.c src/instance/element.h \
+	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \

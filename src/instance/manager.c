@@ -16,7 +16,7 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-enum { MAX_ARRAY = 1000000, RETRY_MAX = 1000 };
+enum { RETRY_MAX = 1000 };
 
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context)
@@ -192,15 +192,23 @@ static void queue_for_resources(struct leader *ld, struct job *job, double now)
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
              (unsigned long long)job->sj.priority);
     job_event(ld, job, now, "priority", context);
-    manager_enqueue(ld, job);
+    if (job->rest)
+        elements_queue(ld, job->sub);
+    else
+        manager_enqueue(ld, job);
 }
 
-static void queue_job(struct leader *ld, struct submission *sub, uint64_t i, int64_t cc,
+/* INDEX: of an array of one. */
+static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
                       double now, const struct submit_options *opts)
 {
     char context[128];
-    struct job *job = job_create(sub, i, cc, opts->urgency, now);
-    jobtable_add(ld->jobs, job);
+    struct job *job = sub->array ? element_rest_make(sub, opts->urgency, NULL, now)
+                                 : job_create(sub, 0, index, opts->urgency, now);
+    if (sub->array)
+        jobtable_add_array(ld->jobs, sub);
+    else
+        jobtable_add(ld->jobs, job);
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
              job->urgency, sub->flags);
@@ -221,36 +229,25 @@ void manager_release(struct leader *ld, struct job *job)
 struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err)
 {
-    cleanup_bitmap hwloc_bitmap_t cc = NULL;
-    uint64_t count = 1;
-    if (opts->cc) {
-        cc = idset_decode(opts->cc, err);
-        if (!cc)
-            return NULL;
-        int weight = hwloc_bitmap_weight(cc);
-        if (weight < 1 || weight > MAX_ARRAY)
-            return error_null(err, EINVAL,
-                              "cc '%s': has %d elements; 1 to %d are possible", opts->cc,
-                              weight, MAX_ARRAY);
-        count = (uint64_t)weight;
-    }
+    int64_t index = -1;
     struct submission *sub = make_submission(ld, o, err);
     if (!sub)
         return NULL;
-    if (check_submission(ld, sub, opts, err) < 0) {
+    sub->count = sub->left = 1;
+    if ((opts->cc && element_array(sub, opts->cc, opts->urgency, &index, err) < 0) ||
+        check_submission(ld, sub, opts, err) < 0) {
         specs_put(ld->specs, sub->jobspec_text);
         specs_put(ld->specs, sub->env_text);
         submission_drop(sub);
         return NULL;
     }
     double now = time_now();
-    sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), count);
-    sub->count = sub->left = count;
+    sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), sub->count);
     sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
-    sub->grant = count == 1 ? job_grant_of(sub->spec) : 0;
+    sub->grant = sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->key = opts->key ? xstrdup(opts->key) : NULL;
     if (opts->key)
-        keys_add(ld->keys, opts->key, sub->first, count);
+        keys_add(ld->keys, opts->key, sub->first, sub->count);
     sub->flags = opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;
@@ -258,16 +255,11 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->spawn_from = opts->spawn_from;
     sub->spawn_token = opts->spawn_token;
     record_submission(ld->store, sub, now, opts->urgency);
-    if (cc) {
-        uint64_t i = 0;
-        for (int id = hwloc_bitmap_first(cc); id >= 0; id = hwloc_bitmap_next(cc, id))
-            queue_job(ld, sub, i++, id, now, opts);
-    } else
-        queue_job(ld, sub, 0, -1, now, opts);
+    queue_job(ld, sub, index, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
     if (sub->grant)
         grant_queued(ld, jobtable_find(ld->jobs, sub->first));
-    submission_drop(sub); /* its jobs hold it */
+    submission_drop(sub); /* its job, or the table, holds it */
     leader_wake(ld);
     return sub;
 }
@@ -308,6 +300,8 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     struct leader *ld = arg;
     struct job *job = job_of(sj);
     struct error err;
+    if (job->rest)
+        job = elements_next(ld, job);
     int rc = place(ld, job, pl, time_now(), &err);
     if (job->sub->grant)
         grant_placed(ld, job);
@@ -336,7 +330,9 @@ struct job *manager_head(struct leader *ld)
 struct job *manager_take_head(struct leader *ld)
 {
     struct job *job = manager_head(ld);
-    sched_take(ld->sched, &job->sj);
+    if (job->rest)
+        return elements_next(ld, job);
+    sched_remove(ld->sched, &job->sj);
     return job;
 }
 
@@ -400,6 +396,8 @@ static void job_over(struct leader *ld, struct job *job)
     job->state = JOB_INACTIVE;
     job_event(ld, job, now, "clean", NULL);
     job->sub->left--;
+    if (job->sub->array)
+        array_end_one(job->sub->array, element_position(job));
     record_end(ld->store, job);
     change_ended(ld, job);
     depend_over(ld, job);
@@ -411,7 +409,10 @@ static void job_over(struct leader *ld, struct job *job)
     if (ld->nspawned)
         spawn_over(ld, job);
     jobtable_remove(ld->jobs, job);
-    if (job->sub->left == 0) {
+    if (job->sub->array) {
+        if (job->sub->left == 0)
+            elements_array_over(ld, job->sub);
+    } else {
         specs_put(ld->specs, job->sub->jobspec_text);
         specs_put(ld->specs, job->sub->env_text);
     }
@@ -515,7 +516,7 @@ void manager_returned(struct leader *ld, struct job *job)
     if (job->ending)
         job_cleanup(ld, job, time_now());
     else
-        sched_add(ld->sched, &job->sj);
+        manager_enqueue(ld, job);
     leader_wake(ld);
 }
 
@@ -587,6 +588,10 @@ static bool is_cut_short(const struct leader *ld, const struct job *job, const c
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note)
 {
+    if (job->rest) {
+        elements_end_rest(ld, job, type, note);
+        return;
+    }
     if (severity == 0 && is_cut_short(ld, job, type)) {
         severity = 1;
         job->requeue = true;

@@ -6,10 +6,9 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-/* Option per-resource {"type":"node"}: one task a node, whatever slots it has. */
-static bool one_per_node(const struct job *job)
+bool mapping_one_per_node(const struct jobspec *spec)
 {
-    json_object *o = jobspec_option(job->sub->spec, "per-resource");
+    json_object *o = jobspec_option(spec, "per-resource");
     const char *type = jsonutil_string(jsonutil_get(o, "type"));
     return type && strcmp(type, "node") == 0;
 }
@@ -19,10 +18,11 @@ static unsigned spread_tasks(const struct job *job, unsigned *ntasks)
 {
     const struct job_shape *shape = job_shape_of(job);
     unsigned n = (unsigned)job->pl->rset->nnodes, total = 0;
+    bool one_per_node = mapping_one_per_node(job->sub->spec);
     for (unsigned i = 0; i < n; i++) {
-        ntasks[i] = one_per_node(job) ? 1
-                    : shape->ntasks   ? shape->ntasks / n + (i < shape->ntasks % n)
-                                      : job->pl->nslots[i] * shape->tasks_per_slot;
+        ntasks[i] = one_per_node    ? 1
+                    : shape->ntasks ? shape->ntasks / n + (i < shape->ntasks % n)
+                                    : job->pl->nslots[i] * shape->tasks_per_slot;
         total += ntasks[i];
     }
     return total;

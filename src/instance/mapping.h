@@ -10,4 +10,7 @@
  * that was asked for is not possible. */
 int mapping_make(struct job *job, struct error *err);
 
+/* Option per-resource {"type":"node"}: one task on each node, whatever slots there are. */
+bool mapping_one_per_node(const struct jobspec *spec);
+
 #endif

@@ -12,7 +12,7 @@
 #include "src/common/util.h"
 #include "src/foreign/foreign.h"
 #include "src/job/property.h"
-#include "src/sched/sched.h"
+#include "src/sched/setup.h"
 
 enum {
     O_TOPOLOGY = 256,
@@ -21,6 +21,7 @@ enum {
     O_URI_FILE,
     O_RUNDIR,
     O_POLICY,
+    O_QUEUE_DEPTH,
     O_SETATTR,
     O_PROPERTY,
     O_TELL_STATUS,
@@ -61,7 +62,12 @@ static const struct {
      "NAME[:ID]",
      "it lives in this allocation: slurm:123 (default: what the\n"
      "environment tells); its end is that of --expiration"},
-    {{"policy", required_argument, NULL, O_POLICY}, "NAME", "scheduling policy (fcfs)"},
+    {{"policy", required_argument, NULL, O_POLICY},
+     "NAME",
+     "scheduling policy: fcfs (which is the default) or easy"},
+    {{"queue-depth", required_argument, NULL, O_QUEUE_DEPTH},
+     "N",
+     "jobs overtake at most the first N that wait"},
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
     {{"property", required_argument, NULL, O_PROPERTY},
      "NAME[:HOSTS]",
@@ -209,6 +215,16 @@ static void set_attr(json_object *attrs, const char *text)
     json_object_object_add(attrs, key, json_object_new_string(eq + 1));
 }
 
+static void set_policy(struct options *o, const char *depth)
+{
+    struct sched_setup setup;
+    struct error err;
+    if (depth) /* kept as long as the process lives */
+        o->policy = xasprintf("%s,depth=%s", o->policy, depth);
+    if (sched_setup_parse(&setup, o->policy, &err) < 0)
+        log_exit(1, "--policy=%s: %s", o->policy, err.text);
+}
+
 void options_parse(struct options *o, int argc, char **argv)
 {
     struct option longs[ARRAY_SIZE(table) + 1];
@@ -220,6 +236,7 @@ void options_parse(struct options *o, int argc, char **argv)
                           .attrs = json_object_new_object(),
                           .properties = json_object_new_array()};
     opterr = 0;
+    const char *depth = NULL;
     int c;
     bool durability = false;
     while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
@@ -278,9 +295,10 @@ void options_parse(struct options *o, int argc, char **argv)
             o->take_lock = true;
             break;
         case O_POLICY:
-            if (!sched_policy_find(optarg))
-                log_exit(1, "--policy=%s: no such scheduling policy", optarg);
             o->policy = optarg;
+            break;
+        case O_QUEUE_DEPTH:
+            depth = optarg;
             break;
         case O_PROPERTY:
             if (property_check(optarg, &err) < 0)
@@ -313,6 +331,7 @@ void options_parse(struct options *o, int argc, char **argv)
                      argv[optind - 1]);
         }
     }
+    set_policy(o, depth);
     if ((o->supervised || o->recover) && !o->rundir)
         log_exit(1, "--%s needs --rundir=DIR, which all ranks know",
                  o->supervised ? "supervised" : "recover");

@@ -23,7 +23,7 @@ struct options {
     const char *statedir; /* what outlives the instance; NULL: nothing does */
     enum store_sync durability;
     bool salvage, take_lock; /* statedir.h */
-    const char *policy;      /* scheduling policy */
+    const char *policy;      /* scheduling policy (src/sched/setup.h) */
     unsigned gpus;           /* GPUs of a virtual node */
     bool isvirtual;          /* several ranks on one machine are nodes of their own */
     bool verbose;

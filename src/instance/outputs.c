@@ -87,8 +87,14 @@ static json_object *files_of(const struct jobspec *spec)
 
 json_object *outputs_describe(struct leader *ld, jobid_t id)
 {
-    const struct job *job = jobtable_find(ld->jobs, id);
+    uint64_t position;
+    const struct job *job = jobtable_find(ld->jobs, id),
+                     *rest = job ? NULL : elements_waiting(ld, id, &position);
     struct found f = {.cc = job ? job->cc : -1};
+    if (rest)
+        f.cc = array_index(rest->sub->array, position);
+    if (rest)
+        job = rest;
     struct jobspec *spec = job ? jobspec_ref(job->sub->spec) : NULL;
     json_object *o = json_object_new_object();
     if (!job) {

@@ -99,6 +99,23 @@ void record_end(struct store *store, const struct job *job)
     put_run(store, job, true);
 }
 
+void record_elements_end(struct store *store, const struct submission *sub,
+                         struct array_run run, const struct element_end *end)
+{
+    const struct store_run first = {
+        .id = jobid_nth(sub->first, run.first),
+        .job = sub->first,
+        .cc = array_index(sub->array, run.first),
+        .t_depend = end->t_depend,
+        .t_inactive = end->when,
+        .status = -1,
+        .result = (int)element_result(end),
+        .exception_type = end->type,
+        .exception_note = end->note,
+    };
+    store_elements_end(store, &first, run.n, sub->left == 0);
+}
+
 static void put_attr(struct store *store, const char *what, unsigned rank,
                      const char *line)
 {

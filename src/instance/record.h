@@ -4,7 +4,7 @@
 #ifndef HBATCH_INSTANCE_RECORD_H
 #define HBATCH_INSTANCE_RECORD_H
 
-#include "src/instance/job.h"
+#include "src/instance/element.h"
 #include "src/store/store.h"
 
 void record_submission(struct store *store, const struct submission *sub, double when,
@@ -13,6 +13,10 @@ void record_submission(struct store *store, const struct submission *sub, double
 void record_run(struct store *store, const struct job *job);
 /* JOB is over (and sub->left counts it no more). */
 void record_end(struct store *store, const struct job *job);
+
+/* The elements of SUB in RUN are over (and sub->left counts them no more). */
+void record_elements_end(struct store *store, const struct submission *sub,
+                         struct array_run run, const struct element_end *end);
 
 /* LINE of the state stream tells what state a node is in. */
 void record_node(struct store *store, unsigned rank, const char *line);

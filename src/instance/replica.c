@@ -7,7 +7,7 @@
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
-#include "src/instance/job.h"
+#include "src/instance/element.h"
 #include "src/instance/joblist.h"
 #include "src/instance/jobview.h"
 #include "src/instance/keys.h"
@@ -85,12 +85,19 @@ struct store **replica_store_of(struct replica *rp)
     return &rp->store;
 }
 
-/* Drop a job; the texts of its submission go with its last one. */
+static void forget_array(struct replica *rp, struct submission *sub)
+{
+    specs_put(rp->specs, sub->jobspec_text);
+    specs_put(rp->specs, sub->env_text);
+    jobtable_remove_array(rp->jobs, sub);
+}
+
+/* Drop a job, with the texts of its submission if it is no element. */
 static void forget(struct replica *rp, struct job *job)
 {
     replica_unlease(rp, job);
     jobtable_remove(rp->jobs, job);
-    if (job->sub->refs == 1) {
+    if (!job->sub->array) {
         specs_put(rp->specs, job->sub->jobspec_text);
         specs_put(rp->specs, job->sub->env_text);
     }
@@ -103,6 +110,8 @@ void replica_destroy(struct replica *rp)
         return;
     while (rp->jobs && jobtable_first(rp->jobs))
         forget(rp, jobtable_first(rp->jobs));
+    while (rp->jobs && jobtable_narrays(rp->jobs) > 0)
+        forget_array(rp, jobtable_array(rp->jobs, 0));
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
     keys_destroy(rp->keys);
@@ -135,7 +144,7 @@ static double seconds(json_object *o, const char *key)
 
 static struct job *find(struct replica *rp, json_object *o, struct error *err)
 {
-    struct job *job = jobtable_find(rp->jobs, (jobid_t)number(o, "id", 0));
+    struct job *job = element_find(rp->jobs, (jobid_t)number(o, "id", 0));
     if (!job)
         error_set(err, ENOENT, "it names a job that is not there");
     return job;
@@ -216,31 +225,34 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
     sub->first = (jobid_t)number(o, "id", 0);
-    sub->count = sub->left = (uint64_t)number(o, "count", 1);
+    sub->count = sub->left = 1;
     sub->flags = (unsigned)number(o, "flags", 0);
     sub->parent = (uint64_t)number(o, "parent", 0);
     sub->parent_rank = (unsigned)number(o, "prank", 0);
+    int64_t urgency = number(o, "urgency", 16), index = -1;
+    bool ok = urgency >= 0 && urgency < ARRAY_GROUPS && sub->spec &&
+              (!constraints || sub->constraint) &&
+              (!cc || element_array(sub, cc, (int)urgency, &index, err) == 0);
     sub->grant = sub->spec && sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->preput = json_object_get(jsonutil_get(o, "preput"));
     sub->spawn_from = -1;
     take_spawn(sub, jsonutil_get(o, "spawn"));
     sub->cc = cc ? xstrdup(cc) : NULL;
     sub->key = key ? xstrdup(key) : NULL;
-    cleanup_bitmap hwloc_bitmap_t ids = cc ? idset_decode(cc, err) : NULL;
-    if (!sub->spec || (cc && !ids) || (constraints && !sub->constraint)) {
+    if (!ok) {
         submission_drop(sub);
         return -1;
     }
-    record_submission(rp->store, sub, seconds(o, "t"), (int)number(o, "urgency", 16));
-    int id = cc ? hwloc_bitmap_first(ids) : -1;
-    for (uint64_t i = 0; i < sub->count; i++) {
-        struct job *job =
-            job_create(sub, i, id, (int)number(o, "urgency", 16), seconds(o, "t"));
-        if (reason)
-            set_reason(job, reason);
+    record_submission(rp->store, sub, seconds(o, "t"), (int)urgency);
+    struct job *job = sub->array
+                          ? element_rest_make(sub, (int)urgency, NULL, seconds(o, "t"))
+                          : job_create(sub, 0, index, (int)urgency, seconds(o, "t"));
+    if (reason)
+        set_reason(job, reason);
+    if (sub->array)
+        jobtable_add_array(rp->jobs, sub);
+    else
         jobtable_add(rp->jobs, job);
-        id = cc ? hwloc_bitmap_next(ids, id) : -1;
-    }
     if (key)
         keys_add(rp->keys, key, sub->first, sub->count);
     submission_drop(sub);
@@ -280,7 +292,7 @@ static struct job *lease_job(struct replica *rp, json_object *ids, size_t i)
 {
     int64_t id;
     return jsonutil_int(json_object_array_get_idx(ids, i), 1, INT64_MAX, &id)
-               ? jobtable_find(rp->jobs, (jobid_t)id)
+               ? element_find(rp->jobs, (jobid_t)id)
                : NULL;
 }
 
@@ -357,8 +369,30 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+/* The elements "id" and "n" of an array tell of. NULL with err set: there is none. */
+static struct submission *find_run(struct replica *rp, json_object *o,
+                                   struct array_run *run, struct error *err)
+{
+    struct submission *sub =
+        jobtable_array_of(rp->jobs, (jobid_t)number(o, "id", 0), &run->first);
+    run->n = (uint64_t)number(o, "n", 0);
+    if (!sub)
+        return error_null(err, ENOENT, "it names an array that is not there");
+    if (run->n < 1 || run->n > sub->count - run->first)
+        return error_null(err, EINVAL, "it names elements that are not there");
+    return sub;
+}
+
 static int on_depend(struct replica *rp, json_object *o, struct error *err)
 {
+    uint64_t position;
+    struct submission *sub =
+        jobtable_array_of(rp->jobs, (jobid_t)number(o, "of", 0), &position);
+    for (int g = 0; sub && g < ARRAY_GROUPS; g++)
+        if (sub->rests[g])
+            set_reason(sub->rests[g], jsonutil_string(jsonutil_get(o, "reason")));
+    if (sub)
+        return 0;
     struct job *job = find(rp, o, err);
     if (!job || job->state > JOB_SCHED)
         return job ? error_set(err, EINVAL, "the job has resources already") : -1;
@@ -449,6 +483,43 @@ static int on_urgency(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_urgencies(struct replica *rp, json_object *o, struct error *err)
+{
+    struct array_run run;
+    struct submission *sub = find_run(rp, o, &run, err);
+    int64_t urgency = number(o, "urgency", -1);
+    if (!sub)
+        return -1;
+    if (urgency < 0 || urgency >= ARRAY_GROUPS)
+        return error_set(err, EINVAL, "there is no urgency %lld", (long long)urgency);
+    const struct job *like = element_rest_any(sub);
+    const struct job *rest = element_rest_make(sub, (int)urgency, like, like->t_submit);
+    array_move(sub->array, run, (int)urgency);
+    store_elements_urgency(rp->store, jobid_nth(sub->first, run.first), run.n,
+                           (int)urgency, (int64_t)rest->sj.priority);
+    return 0;
+}
+
+static int on_ends(struct replica *rp, json_object *o, struct error *err)
+{
+    struct array_run run;
+    struct submission *sub = find_run(rp, o, &run, err);
+    const char *type = jsonutil_string(jsonutil_get(o, "type"));
+    const char *note = jsonutil_string(jsonutil_get(o, "note"));
+    struct element_end end = {seconds(o, "t"), seconds(o, "td"), type ? type : "",
+                              note ? note : ""};
+    if (!sub)
+        return -1;
+    struct array_run rest = array_find(sub->array, ARRAY_REST, run.first);
+    if (rest.first != run.first || rest.n < run.n)
+        return error_set(err, EINVAL, "it names an element that does not wait");
+    sub->left -= array_end(sub->array, run);
+    record_elements_end(rp->store, sub, run, &end);
+    if (sub->left == 0)
+        forget_array(rp, sub);
+    return 0;
+}
+
 static int on_memo(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -486,9 +557,14 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     job->status = (int)number(o, "status", -1);
     json_object_put(job->output);
     job->output = json_object_get(jsonutil_get(o, "output"));
+    struct submission *sub = job->sub->array ? job->sub : NULL;
     job->sub->left--;
+    if (sub)
+        array_end_one(sub->array, element_position(job));
     record_end(rp->store, job);
     forget(rp, job);
+    if (sub && sub->left == 0)
+        forget_array(rp, sub);
     return 0;
 }
 
@@ -532,25 +608,13 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},
-    {"submit", on_submit},
-    {"run", on_run},
-    {"lease", on_lease},
-    {"unlease", on_unlease},
-    {"start", on_start},
-    {"exception", on_exception},
-    {"urgency", on_urgency},
-    {"requeue", on_requeue},
-    {"end", on_end},
-    {"node", on_node},
-    {"depend", on_depend},
-    {"untext", on_untext},
-    {"event", on_event},
-    {"done", on_done},
-    {"release", on_release},
-    {"exec", on_exec},
-    {"memo", on_memo},
-    {"shutdown", on_shutdown},
+    {"text", on_text},           {"submit", on_submit},   {"run", on_run},
+    {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
+    {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
+    {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
+    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
+    {"event", on_event},         {"done", on_done},       {"release", on_release},
+    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
@@ -591,7 +655,7 @@ static json_object *answer_list(struct replica *rp, json_object *params,
     struct joblist l;
     json_object *result = NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
-        joblist_add_active(&l, rp->jobs, rp->info);
+        joblist_add_active(&l, rp->jobs, rp->info, NULL);
         result = joblist_result(&l);
     }
     joblist_clear(&l);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* restore: a replica's tables from its store: of an instance whose ranks are started again. */
+#include "src/instance/element.h"
 #include "src/instance/replica_impl.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
     sub->jobspec_text = text_of(rp, TEXT_JOBSPEC, sj->jobspec);
     sub->env_text = environment(rp, sj->jobspec);
     sub->first = sj->id;
-    sub->count = sj->count;
+    sub->count = sj->count; /* for now */
     sub->flags = sj->flags;
     sub->cc = sj->cc ? xstrdup(sj->cc) : NULL;
     sub->key = sj->key ? xstrdup(sj->key) : NULL;
@@ -163,10 +164,6 @@ static bool still_waits(const struct job *job)
 static int restore_run(struct replica *rp, struct job *job, const struct store_run *run,
                        struct error *err)
 {
-    if (run->urgency_set) {
-        job->urgency = run->urgency;
-        job->sj.priority = (uint64_t)run->priority;
-    }
     if (run->eventlog) {
         strbuf_add(&job->log, run->eventlog);
         job->logged = job->sub->count > 1;
@@ -175,22 +172,6 @@ static int restore_run(struct replica *rp, struct job *job, const struct store_r
         job_except(job, run->exception_type, run->exception_severity,
                    run->exception_note);
     return run->R ? restore_placement(rp, job, run, err) : 0;
-}
-
-static const struct store_run *find_run(const struct store_run *runs, size_t n,
-                                        jobid_t id)
-{
-    size_t low = 0, high = n;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (runs[mid].id == id)
-            return &runs[mid];
-        if (runs[mid].id < id)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
 }
 
 /* How often it was queued again, from the log. */
@@ -219,27 +200,59 @@ static void restore_memo(struct job *job)
     }
 }
 
-static int restore_job(struct replica *rp, struct submission *sub, uint64_t i, int64_t cc,
-                       const struct store_job *sj, const struct store_run *runs,
-                       size_t nruns, struct error *err)
+static int restore_job(struct replica *rp, struct job *job, const struct store_job *sj,
+                       const struct store_run *run, struct error *err)
 {
-    struct job *job = job_create(sub, i, cc, sj->urgency, sj->t_submit);
-    jobtable_add(rp->jobs, job);
-    job->sj.priority = (uint64_t)sj->priority;
     if (sj->eventlog)
         strbuf_add(&job->log, sj->eventlog);
-    const struct store_run *run = find_run(runs, nruns, job->sj.id);
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
     restore_memo(job);
     job->run = count_requeues(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;
-    if (job->state == JOB_SCHED &&
-        (still_waits(job) || (sub->count > 1 && jobspec_dependencies(sub->spec))))
+    if (job->state == JOB_SCHED && still_waits(job))
         job->state = JOB_DEPEND; /* adopt.c finds out for what, or that it does not */
     if (rp->anew)
         job_check(job, rp->pool);
+    return 0;
+}
+
+/* In the order in which they were given: an element has the last one. */
+static void restore_urgencies(struct submission *sub, const struct store_job *sj)
+{
+    const struct job *like = element_rest_any(sub);
+    for (size_t i = 0; i < sj->nurgencies; i++) {
+        const struct store_urgency *u = &sj->urgencies[i];
+        int64_t position = jobid_position(sub->first, sub->count, u->first);
+        if (position < 0 || u->urgency < 0 || u->urgency >= ARRAY_GROUPS)
+            continue;
+        element_rest_make(sub, u->urgency, like, like->t_submit);
+        array_move(sub->array, (struct array_run){(uint64_t)position, u->n}, u->urgency);
+    }
+}
+
+/* Elements with a history, or resources, have jobs; the others wait. */
+static int restore_elements(struct restore *rs, struct submission *sub,
+                            const struct store_job *sj, hwloc_const_bitmap_t ended,
+                            const struct store_run *runs, size_t nruns)
+{
+    struct job *rest = element_rest_make(sub, sj->urgency, NULL, sj->t_submit);
+    if (jobspec_dependencies(sub->spec))
+        rest->state = JOB_DEPEND;
+    restore_urgencies(sub, sj);
+    int index = hwloc_bitmap_first(ended);
+    for (; index >= 0; index = hwloc_bitmap_next(ended, index)) {
+        int64_t position = array_position(sub->array, (uint64_t)index);
+        if (position >= 0)
+            sub->left -= array_end_one(sub->array, (uint64_t)position);
+    }
+    jobtable_add_array(rs->rp->jobs, sub);
+    for (size_t i = 0; i < nruns; i++) {
+        struct job *job = element_find(rs->rp->jobs, runs[i].id);
+        if (job && job->sub == sub && restore_job(rs->rp, job, sj, &runs[i], rs->err) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -247,21 +260,21 @@ static int restore_submitted(struct restore *rs, const struct store_job *sj,
                              hwloc_const_bitmap_t ended, const struct store_run *runs,
                              size_t nruns)
 {
+    int64_t index = -1;
+    int rc = 0;
     struct submission *sub = restore_submission(rs->rp, sj, rs->err);
     if (!sub)
         return -1;
-    cleanup_bitmap hwloc_bitmap_t ids = sub->cc ? idset_decode(sub->cc, rs->err) : NULL;
-    if (sub->cc && !ids) {
-        submission_drop(sub);
-        return -1;
-    }
-    int rc = 0, cc = sub->cc ? hwloc_bitmap_first(ids) : -1;
-    for (uint64_t i = 0; i < sub->count && rc == 0; i++) {
-        if (cc < 0 || !hwloc_bitmap_isset(ended, (unsigned)cc)) {
-            rc = restore_job(rs->rp, sub, i, cc, sj, runs, nruns, rs->err);
-            sub->left++;
-        }
-        cc = sub->cc ? hwloc_bitmap_next(ids, cc) : -1;
+    sub->count = sub->left = 1;
+    if (sj->cc && element_array(sub, sj->cc, sj->urgency, &index, rs->err) < 0) {
+        rc = -1;
+    } else if (sub->array) {
+        rc = restore_elements(rs, sub, sj, ended, runs, nruns);
+    } else {
+        struct job *job = job_create(sub, 0, index, sj->urgency, sj->t_submit);
+        job->sj.priority = (uint64_t)sj->priority;
+        jobtable_add(rs->rp->jobs, job);
+        rc = restore_job(rs->rp, job, sj, nruns > 0 ? &runs[0] : NULL, rs->err);
     }
     submission_drop(sub);
     return rc;

@@ -21,7 +21,7 @@ struct job *active_job(struct leader *ld, json_object *params, struct error *err
     char text[JOBID_BUFSIZE];
     if (param_id(params, "id", &id, err) < 0)
         return NULL;
-    struct job *job = jobtable_find(ld->jobs, id);
+    struct job *job = elements_job(ld, id);
     if (job)
         return job;
     jobid_encode(id, JOBID_F58_PLAIN, text, sizeof(text));
@@ -152,13 +152,18 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
 static int attach_array(struct leader *ld, const struct request *rq, jobid_t first,
                         uint64_t count, struct error *err)
 {
+    uint64_t at;
+    struct submission *sub = jobtable_array_of(ld->jobs, first, &at);
+    if (sub && at == 0 && sub->count == count)
+        count = 0; /* all of them are there */
     for (uint64_t i = 0; i < count; i++) {
         jobid_t id = jobid_nth(first, i);
-        if (!jobtable_find(ld->jobs, id) && !stream_is_over(ld, id, err))
+        if (!jobtable_find(ld->jobs, id) && !elements_waiting(ld, id, &at) &&
+            !stream_is_over(ld, id, err))
             return -1;
     }
     reply_result(ld, rq, json_object_new_object());
-    stream_attach_array(ld, rq, first, count);
+    stream_attach_array(ld, rq, first, count ? count : sub->count);
     return 0;
 }
 
@@ -168,14 +173,17 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     jobid_t id;
     int64_t count;
     if (param_id(params, "id", &id, err) < 0 ||
-        param_int(params, "count", 1, 1000000, 1, &count, err) < 0)
+        param_int(params, "count", 1, ARRAY_MAX, 1, &count, err) < 0)
         return -1;
     if (count > 1)
         return attach_array(ld, rq, id, (uint64_t)count, err);
     json_object *output = jsonutil_get(params, "output"),
                 *follow = jsonutil_get(params, "follow");
     bool now = follow && !json_object_get_boolean(follow);
+    uint64_t position;
     const struct job *job = jobtable_find(ld->jobs, id);
+    if (!job)
+        job = elements_waiting(ld, id, &position);
     if (!job && !stream_is_over(ld, id, err)) /* before the reply: there is only one */
         return -1;
     json_object *result = json_object_new_object();
@@ -204,7 +212,7 @@ static int rpc_follow(struct leader *ld, const struct request *rq, json_object *
     jobid_t first;
     int64_t count;
     if (param_id(params, "first", &first, err) < 0 ||
-        param_int(params, "count", 1, 1000000, 1, &count, err) < 0)
+        param_int(params, "count", 1, ARRAY_MAX, 1, &count, err) < 0)
         return -1;
     if (stream_follow(ld, rq, first, (uint64_t)count, err) < 0)
         return -1;
@@ -260,8 +268,15 @@ static int rpc_stdin(struct leader *ld, const struct request *rq, json_object *p
 static int cancel_one(struct leader *ld, json_object *id, const char *note,
                       struct error *err)
 {
+    uint64_t position;
     cleanup_json json_object *params = json_object_new_object();
     json_object_object_add(params, "id", json_object_get(id));
+    struct job *rest =
+        elements_waiting(ld, (jobid_t)json_object_get_int64(id), &position);
+    if (rest) {
+        elements_end(ld, rest->sub, (struct array_run){position, 1}, "cancel", note);
+        return 0;
+    }
     struct job *job = active_job(ld, params, err);
     if (!job)
         return -1;
@@ -271,7 +286,7 @@ static int cancel_one(struct leader *ld, json_object *id, const char *note,
 
 static int64_t cancel_states(struct leader *ld, int states, const char *note)
 {
-    int64_t n = 0;
+    int64_t n = (int64_t)elements_end_all(ld, states, "cancel", note);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (job->state & states) {

@@ -21,7 +21,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
  * more.  An old job may be active, and newer ones over. */
 static int collect(struct leader *ld, struct joblist *l, struct error *err)
 {
-    joblist_add_active(l, ld->jobs, ld->config.info);
+    joblist_add_active(l, ld->jobs, ld->config.info, ld->sched);
     if (!joblist_wants_history(l))
         return 0;
     l->filter.states = JOB_INACTIVE;
@@ -81,8 +81,11 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
     json_object *keys = jsonutil_get(params, "keys");
     size_t n =
         json_object_is_type(keys, json_type_array) ? json_object_array_length(keys) : 0;
+    uint64_t position;
     const struct job *job = jobtable_find(ld->jobs, id);
     struct error why;
+    if (!job) /* what there is to tell of it is the rest's */
+        job = elements_waiting(ld, id, &position);
     cleanup_free char *spec = store_job_info(ld->store, id, "jobspec", &why);
     if (!spec) {
         char text[JOBID_BUFSIZE];
@@ -126,7 +129,7 @@ static void put_int(json_object *o, const char *key, int64_t v)
 json_object *leader_stats(struct leader *ld)
 {
     struct store_stats st;
-    int64_t pending = 0, running = 0;
+    int64_t pending = (int64_t)jobtable_rest(ld->jobs), running = 0;
     store_stats(ld->store, &st);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         *(job->state & JOB_PENDING ? &pending : &running) += 1;

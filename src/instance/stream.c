@@ -2,8 +2,8 @@
 /* stream: what clients watch: attach (events and output of one job, or of each of an array), follow
  * (the ends of many), wait (the end of one).
  *
- * An array that is attached to is a stream for each element; they have one request and one
- * *window*: what the client was sent and has taken, and how many ends are still to be told. */
+ * An array that is attached to is a stream for each element that has a job, and one for all; they have one
+ * request and one *window*: what the client was sent and has taken, and how many ends are still to be told. */
 #include "src/instance/stream_impl.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 
 static struct stream **list_of(struct leader *ld, enum stream_kind kind)
 {
-    return kind == FOLLOW ? &ld->follows : &ld->streams;
+    return kind == FOLLOW || kind == ARRAY ? &ld->follows : &ld->streams;
 }
 
 struct stream *stream_create(struct leader *ld, enum stream_kind kind,
@@ -56,6 +56,17 @@ void stream_unlink_from_job(struct stream *st)
     st->job = NULL;
 }
 
+static void unlink_from_array(struct stream *st)
+{
+    if (!st->array)
+        return;
+    struct stream **p = &st->array->watchers;
+    while (*p != st)
+        p = &(*p)->job_next;
+    *p = st->job_next;
+    st->array = NULL;
+}
+
 static void link_to_job(struct stream *st, struct job *job)
 {
     st->job = job;
@@ -66,6 +77,9 @@ static void link_to_job(struct stream *st, struct job *job)
 void stream_destroy(struct leader *ld, struct stream *st)
 {
     stream_unlink_from_job(st);
+    unlink_from_array(st);
+    if (st->kind == ARRAY)
+        st->window->all = NULL;
     if (st->prev)
         st->prev->next = st->next;
     else
@@ -156,7 +170,17 @@ void stream_input_ack(struct leader *ld, unsigned rank, json_object *msg)
 static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool output,
                   bool now, struct window *window, struct error *err)
 {
-    struct job *job = jobtable_find(ld->jobs, id);
+    uint64_t position;
+    const struct job *rest = now ? elements_waiting(ld, id, &position) : NULL;
+    if (rest) { /* it goes on without a job of its own */
+        struct stream *st = create_attach(ld, rq, id, output, window);
+        struct job view = element_view(rest, position);
+        st->now = true;
+        send_log(st, rest->log.s, rest->log.len);
+        stream_end(ld, st, stream_describe_state(&view));
+        return 0;
+    }
+    struct job *job = elements_job(ld, id);
     if (job) {
         struct stream *st = create_attach(ld, rq, id, output, window);
         st->now = now;
@@ -194,14 +218,56 @@ int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool ou
     return attach(ld, rq, id, output, true, NULL, err);
 }
 
+/* Those elements that wait get their streams with their jobs. */
+static void watch_array(struct leader *ld, const struct request *rq,
+                        struct submission *sub, struct window *window)
+{
+    struct stream *st = stream_create(ld, ARRAY, rq, sub->first);
+    st->left = 1; /* its window knows better */
+    st->window = window;
+    window->refs++;
+    window->all = st;
+    st->array = sub;
+    st->job_next = sub->watchers;
+    sub->watchers = st;
+}
+
+void stream_element(struct leader *ld, struct job *job)
+{
+    for (struct stream *all = job->sub->watchers; all; all = all->job_next) {
+        struct stream *st = create_attach(ld, &all->rq, job->sj.id, true, all->window);
+        link_to_job(st, job);
+        send_log(st, job->log.s, job->log.len);
+    }
+}
+
+void stream_array_over(struct leader *ld, struct submission *sub)
+{
+    (void)ld;
+    while (sub->watchers)
+        unlink_from_array(sub->watchers);
+}
+
 void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
                          uint64_t count)
 {
+    uint64_t position;
+    struct submission *sub = jobtable_array_of(ld->jobs, first, &position);
     struct window *window = xcalloc(1, sizeof(*window));
     window->refs = 1; /* ours, until all are there */
     window->left = count;
-    for (uint64_t i = 0; i < count; i++)
+    bool whole = sub && position == 0 && sub->count == count;
+    for (uint64_t i = 0; i < count; i++) {
+        if (whole) {
+            struct array_run r = array_find(sub->array, ARRAY_TAKEN | ARRAY_OVER, i);
+            if (r.n == 0)
+                break;
+            i = r.first;
+        }
         attach(ld, rq, jobid_nth(first, i), true, false, window, NULL);
+    }
+    if (whole)
+        watch_array(ld, rq, sub, window);
     if (--window->refs == 0)
         free(window);
 }
@@ -209,7 +275,7 @@ void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t fi
 int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
                 struct error *err)
 {
-    struct job *job = jobtable_find(ld->jobs, id);
+    struct job *job = elements_job(ld, id);
     if (job) {
         link_to_job(stream_create(ld, WAIT, rq, id), job);
         return 0;

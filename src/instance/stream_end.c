@@ -5,6 +5,15 @@
 #include <errno.h>
 #include "src/common/util.h"
 
+static json_object *describe_exception(const char *type, int severity, const char *note)
+{
+    json_object *e = json_object_new_object();
+    json_object_object_add(e, "type", json_object_new_string(type));
+    json_object_object_add(e, "severity", json_object_new_int(severity));
+    json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
+    return e;
+}
+
 /* How a job ended: what job.end and job.wait tell. */
 static json_object *describe_end(jobid_t id, int status, enum job_result result,
                                  const char *type, int severity, const char *note)
@@ -19,13 +28,8 @@ static json_object *describe_end(jobid_t id, int status, enum job_result result,
     if (code == 0 && result != JOB_COMPLETED)
         code = 1;
     json_object_object_add(o, "exit", json_object_new_int(code));
-    if (type) {
-        json_object *e = json_object_new_object();
-        json_object_object_add(e, "type", json_object_new_string(type));
-        json_object_object_add(e, "severity", json_object_new_int(severity));
-        json_object_object_add(e, "note", json_object_new_string(note ? note : ""));
-        json_object_object_add(o, "exception", e);
-    }
+    if (type)
+        json_object_object_add(o, "exception", describe_exception(type, severity, note));
     return o;
 }
 
@@ -55,10 +59,13 @@ json_object *stream_describe_state(const struct job *job)
 
 static void tell_end(struct leader *ld, struct stream *st)
 {
-    json_object_object_add(st->end, "left",
-                           json_object_new_int64((int64_t)--st->window->left));
+    uint64_t left = --st->window->left;
+    struct stream *all = left == 0 ? st->window->all : NULL;
+    json_object_object_add(st->end, "left", json_object_new_int64((int64_t)left));
     notify(st->rq.client, "job.end", take(st->end));
     stream_destroy(ld, st);
+    if (all)
+        stream_destroy(ld, all);
 }
 
 /* A job whose end was told must not run again: the end waits until it would survive the leader. */
@@ -83,15 +90,21 @@ void stream_end(struct leader *ld, struct stream *st, json_object *end)
     stream_finish_if_complete(ld, st);
 }
 
+/* EXCEPTION, or NULL, is taken over.  N: how many jobs from ID on ended so; several have an exception. */
 static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status,
-                    enum job_result result)
+                    enum job_result result, json_object *exception, uint64_t n)
 {
-    json_object *e = json_object_new_array_ext(3);
+    json_object *e = json_object_new_array_ext(n > 1 ? 5 : exception ? 4 : 3);
     json_object_array_add(e, json_object_new_int64((int64_t)id));
     json_object_array_add(e, json_object_new_int(status));
     json_object_array_add(e, json_object_new_string(job_result_name(result, false)));
+    if (exception)
+        json_object_array_add(e, exception);
+    if (n > 1)
+        json_object_array_add(e, json_object_new_int64((int64_t)n));
     if (!st->ends)
         st->ends = json_object_new_array();
+    st->nends += n;
     json_object_array_add(st->ends, e);
     leader_wake(ld);
 }
@@ -110,20 +123,53 @@ void stream_job_over(struct leader *ld, struct job *job)
     }
     for (struct stream *st = ld->follows; st; st = st->next)
         if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
-            add_end(ld, st, job->sj.id, job->status, job_result_of(job));
+            const struct job_exception *e = job->exception;
+            add_end(ld, st, job->sj.id, job->status, job_result_of(job),
+                    e ? describe_exception(e->type, e->severity, e->note) : NULL, 1);
             st->left--;
         }
+}
+
+/* The part of RUN, of SUB, that ST follows. */
+static struct array_run followed(const struct stream *st, const struct submission *sub,
+                                 struct array_run run)
+{
+    if (st->kind == ARRAY)
+        return st->array == sub ? run : (struct array_run){0, 0};
+    struct array_run in =
+        element_between(sub, st->first, jobid_nth(st->first, st->count - 1));
+    uint64_t first = MAX(in.first, run.first);
+    uint64_t end = MIN(in.first + in.n, run.first + run.n);
+    return (struct array_run){first, end > first ? end - first : 0};
+}
+
+void stream_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
+                          const struct element_end *end)
+{
+    for (struct stream *st = ld->follows; st; st = st->next) {
+        struct array_run r = followed(st, sub, run);
+        if (r.n == 0)
+            continue;
+        add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end),
+                describe_exception(end->type, 0, end->note), r.n);
+        if (st->kind == FOLLOW)
+            st->left -= r.n;
+    }
 }
 
 static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
 {
     if (!st->sealed && (st->ends || st->left == 0)) {
         st->sealed = st->ends ? take(st->ends) : json_object_new_array();
+        st->nsealed = st->nends;
+        st->nends = 0;
         st->epoch = gate_epoch(ld);
     }
     if (!st->sealed || st->epoch > safe)
         return;
-    uint64_t left = st->left + (st->ends ? json_object_array_length(st->ends) : 0);
+    uint64_t left = st->left + st->nends;
+    if (st->kind == ARRAY)
+        left = st->window->left -= st->nsealed;
     json_object *params = json_object_new_object();
     json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
     json_object_object_add(params, "ends", take(st->sealed));
@@ -177,8 +223,13 @@ static int on_finished(void *arg, const struct store_entry *entry)
     int64_t i = jobid_position(f->st->first, f->st->count, entry->run->id);
     if (i >= 0 && !f->seen[i]) {
         f->seen[i] = true;
-        add_end(f->ld, f->st, entry->run->id, entry->run->status,
-                (enum job_result)entry->run->result);
+        const struct store_run *run = entry->run;
+        add_end(f->ld, f->st, run->id, run->status, (enum job_result)run->result,
+                run->exception_type
+                    ? describe_exception(run->exception_type, run->exception_severity,
+                                         run->exception_note)
+                    : NULL,
+                1);
     }
     return 0;
 }
@@ -212,21 +263,42 @@ bool stream_is_over(struct leader *ld, jobid_t id, struct error *err)
     return end != NULL;
 }
 
+/* The jobs of a block that are not active: a new list of *N of them; what is left is counted in LEFT. */
+static jobid_t *list_over(struct leader *ld, jobid_t first, uint64_t count,
+                          uint64_t *left, size_t *n)
+{
+    jobid_t *over = xcalloc(count, sizeof(*over));
+    uint64_t position;
+    for (uint64_t i = 0; i < count; i++) {
+        jobid_t id = jobid_nth(first, i);
+        if (jobtable_find(ld->jobs, id) || elements_waiting(ld, id, &position))
+            ++*left;
+        else
+            over[(*n)++] = id;
+    }
+    return over;
+}
+
+/* Of a whole array of which nothing is over there is nothing to list. */
+static bool is_fresh_array(struct leader *ld, jobid_t first, uint64_t count)
+{
+    uint64_t position;
+    const struct submission *sub = jobtable_array_of(ld->jobs, first, &position);
+    return sub && position == 0 && sub->count == count && sub->left == count;
+}
+
 int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
                   uint64_t count, struct error *err)
 {
     struct stream *st = stream_create(ld, FOLLOW, rq, first);
-    cleanup_free jobid_t *over = xcalloc(count, sizeof(*over));
     size_t nover = 0;
     st->count = count;
-    for (uint64_t i = 0; i < count; i++) {
-        jobid_t id = jobid_nth(first, i);
-        if (jobtable_find(ld->jobs, id))
-            st->left++;
-        else
-            over[nover++] = id;
-    }
     leader_wake(ld);
+    if (is_fresh_array(ld, first, count)) {
+        st->left = count;
+        return 0;
+    }
+    cleanup_free jobid_t *over = list_over(ld, first, count, &st->left, &nover);
     if (nover == 0)
         return 0;
     cleanup_free bool *seen = xcalloc(count, sizeof(*seen));

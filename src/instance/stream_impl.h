@@ -8,18 +8,20 @@
 
 #include <sys/queue.h>
 
-enum stream_kind { ATTACH, FOLLOW, WAIT };
+/* ARRAY: all elements of an array, some of which have a stream of kind ATTACH, too: those that have a job. */
+enum stream_kind { ATTACH, FOLLOW, WAIT, ARRAY };
 
 struct window { /* what the streams of one request share */
     unsigned refs;
     uint64_t left; /* ends to be told */
     uint64_t sent, client_acked;
+    struct stream *all; /* ARRAY: their stream, or NULL */
 };
 
 struct reader; /* stream_output.c */
 
 struct stream {
-    struct stream *prev, *next; /* all, or all of kind FOLLOW */
+    struct stream *prev, *next; /* all, or all of kinds FOLLOW and ARRAY */
     struct stream *job_next;    /* those on one job */
     enum stream_kind kind;
     struct request rq;
@@ -27,16 +29,18 @@ struct stream {
     bool now;      /* only what there is: no events and output to come */
     jobid_t first; /* the job, or the first of the followed block */
     uint64_t count, left;
-    struct job *job;  /* NULL: over */
-    json_object *end; /* params of job.end, when the job is over */
-    uint64_t epoch;   /* that tells the other ranks of END, or of SEALED */
-    bool held;        /* ATTACH: END waits for that */
+    struct job *job;          /* NULL: over */
+    struct submission *array; /* ARRAY: it has elements left; else NULL */
+    json_object *end;         /* params of job.end, when the job is over */
+    uint64_t epoch;           /* that tells the other ranks of END, or of SEALED */
+    bool held;                /* ATTACH: END waits for that */
     TAILQ_ENTRY(stream) held_entry;
-    json_object *sealed; /* FOLLOW: ends that wait for it */
-    json_object *ends;   /* ... and those that came since */
+    json_object *sealed;     /* FOLLOW, ARRAY: ends that wait for it */
+    json_object *ends;       /* ... and those that came since */
+    uint64_t nsealed, nends; /* how many jobs they are of */
     struct reader *readers;
     unsigned open_readers;
-    struct window *window; /* ATTACH */
+    struct window *window; /* ATTACH, ARRAY */
     bool input;            /* its client sends stdin, and hears how much was taken */
     bool holds;            /* ATTACH: the job, which is tied, ends with the client */
 };

@@ -109,6 +109,8 @@ json_object *build_dependency(const char *text, struct error *err)
         return error_null(err, EINVAL, "must be SCHEME:VALUE, as in afterok:JOBID");
     const char *value = text + scheme + (text[scheme] == ':');
     size_t len = strcspn(value, "?");
+    if (text[scheme] == ':' && len == 0)
+        return error_null(err, EINVAL, "must be SCHEME:VALUE, as in afterok:JOBID");
     json_object *dep = json_object_new_object();
     json_object_object_add(dep, "scheme", json_object_new_string_len(text, (int)scheme));
     json_object_object_add(dep, "value", json_object_new_string_len(value, (int)len));

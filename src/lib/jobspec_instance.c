@@ -9,6 +9,27 @@
 
 #define PROGRAM "hbatch-instance"
 
+/* ENOEXEC: --wrap would help. */
+static int no_shebang(const char *text, struct error *err)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    if (strncmp(text, byte_order_mark, 3) == 0)
+        return error_set(
+            err, EINVAL,
+            "the script begins with a byte order mark, before which no #! is "
+            "seen: save it without");
+    if (strncmp(text + strspn(text, " \t\r\n"), "#!", 2) == 0)
+        return error_set(
+            err, ENOEXEC,
+            "#! must be the first two characters of the script, but there are "
+            "blanks or empty lines before it (of a here-document, <<- removes "
+            "tabs, and no blanks)");
+    return error_set(
+        err, ENOEXEC,
+        "the script must begin with #! and its interpreter, as in #!/bin/sh; "
+        "--wrap adds that line");
+}
+
 int build_check_script(const char *text, size_t len, struct error *err)
 {
     if (len == 0)
@@ -29,9 +50,7 @@ int build_check_script(const char *text, size_t len, struct error *err)
                          "the script is not UTF-8, which job specifications are "
                          "written in");
     if (len < 2 || strncmp(text, "#!", 2) != 0)
-        return error_set(err, ENOEXEC,
-                         "the script must begin with #! and its interpreter, as in "
-                         "#!/bin/sh; --wrap adds that line");
+        return no_shebang(text, err);
     size_t name = 2 + strspn(text + 2, " \t"), first = strcspn(text, "\n");
     if (text[name + strcspn(text + name, "\r\n")] == '\r' && first > 0 &&
         text[first - 1] == '\r')

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/common/base64.h"
+#include "src/common/jobid.h"
 #include "src/common/util.h"
 #include "src/lib/client.h"
 #include "src/lib/input.h"
@@ -41,9 +42,17 @@ static int get_int(json_object *o, const char *key, int absent)
     return value ? json_object_get_int(value) : absent;
 }
 
+static void take_exception(struct hbatch_result *result, json_object *e)
+{
+    if (!json_object_is_type(e, json_type_object))
+        return;
+    result->exception_type = json_object_get_string(get(e, "type"));
+    result->exception_severity = get_int(e, "severity", 0);
+    result->exception_note = json_object_get_string(get(e, "note"));
+}
+
 void stream_result(json_object *o, struct hbatch_result *result)
 {
-    json_object *e = get(o, "exception");
     *result = (struct hbatch_result){
         .id = json_object_get_uint64(get(o, "id")),
         .result = json_object_get_string(get(o, "result")),
@@ -52,11 +61,7 @@ void stream_result(json_object *o, struct hbatch_result *result)
     };
     if (!result->result)
         result->result = "";
-    if (!e)
-        return;
-    result->exception_type = json_object_get_string(get(e, "type"));
-    result->exception_severity = get_int(e, "severity", 0);
-    result->exception_note = json_object_get_string(get(e, "note"));
+    take_exception(result, get(o, "exception"));
 }
 
 static void take_output(struct stream *s, hbatch_jobid id, json_object *io)
@@ -128,12 +133,46 @@ static int exit_code(int status)
     return 128 + (status & 0x7f);
 }
 
-/* An entry of job.ends. */
-static bool end_is_new(const struct stream *s, json_object *e)
+#define MOST 16777216 /* jobs of an array; who tells of more tells nonsense */
+
+/* How many jobs, whose ids follow each other, an entry of job.ends is of. */
+static uint64_t end_number(json_object *e)
 {
-    return json_object_is_type(e, json_type_array) && json_object_array_length(e) >= 3 &&
-           !progress_ended(s->told,
-                           json_object_get_uint64(json_object_array_get_idx(e, 0)));
+    if (!json_object_is_type(e, json_type_array) || json_object_array_length(e) < 3)
+        return 0;
+    json_object *o = json_object_array_get_idx(e, 4);
+    uint64_t n = o ? json_object_get_uint64(o) : 1;
+    return n <= MOST ? n : 0;
+}
+
+static uint64_t end_id(json_object *e, uint64_t i)
+{
+    return jobid_nth(json_object_get_uint64(json_object_array_get_idx(e, 0)), i);
+}
+
+/* An entry of job.ends; FRESH: jobs whose end is still to be told, LEFT: those of other messages. */
+static void take_end(struct stream *s, json_object *e, uint64_t *fresh, uint64_t left)
+{
+    const char *name = json_object_get_string(json_object_array_get_idx(e, 2));
+    struct hbatch_result result = {
+        .status = json_object_get_int(json_object_array_get_idx(e, 1)),
+        .result = name ? name : "",
+    };
+    bool ok = strcmp(result.result, "COMPLETED") == 0;
+    result.exit_code = result.status >= 0 ? exit_code(result.status) : !ok;
+    if (result.exit_code == 0 && !ok)
+        result.exit_code = 1;
+    take_exception(&result, json_object_array_get_idx(e, 3));
+    for (uint64_t i = 0; i < end_number(e); i++) {
+        result.id = end_id(e, i);
+        if (progress_ended(s->told, result.id))
+            continue;
+        s->untold -= s->untold > 0;
+        progress_end(s->told, result.id);
+        *fresh -= *fresh > 0;
+        if (s->ops.end)
+            s->ops.end(&result, left + *fresh, s->arg);
+    }
 }
 
 static void take_ends(struct stream *s, json_object *params)
@@ -143,28 +182,13 @@ static void take_ends(struct stream *s, json_object *params)
     size_t n = is_list ? json_object_array_length(ends) : 0;
     uint64_t left = json_object_get_uint64(get(params, "left")), fresh = 0;
     s->left = left;
-    for (size_t i = 0; i < n; i++)
-        fresh += end_is_new(s, json_object_array_get_idx(ends, i));
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(ends, i);
-        if (!end_is_new(s, e))
-            continue;
-        const char *name = json_object_get_string(json_object_array_get_idx(e, 2));
-        struct hbatch_result result = {
-            .id = json_object_get_uint64(json_object_array_get_idx(e, 0)),
-            .status = json_object_get_int(json_object_array_get_idx(e, 1)),
-            .result = name ? name : "",
-        };
-        bool ok = strcmp(result.result, "COMPLETED") == 0;
-        result.exit_code = result.status >= 0 ? exit_code(result.status) : !ok;
-        if (result.exit_code == 0 && !ok)
-            result.exit_code = 1;
-        s->untold -= s->untold > 0;
-        progress_end(s->told, result.id);
-        fresh -= fresh > 0;
-        if (s->ops.end)
-            s->ops.end(&result, left + fresh, s->arg);
+        for (uint64_t k = 0; k < end_number(e); k++)
+            fresh += !progress_ended(s->told, end_id(e, k));
     }
+    for (size_t i = 0; i < n; i++)
+        take_end(s, json_object_array_get_idx(ends, i), &fresh, left);
     if (left > 0)
         return;
     end_untold(s, NULL);

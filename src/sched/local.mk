@@ -5,6 +5,10 @@ src_sched_libsched_la_SOURCES = \
 	src/sched/pool_find.c \
 	src/sched/pool_index.c src/sched/pool_index.h \
 	src/sched/queue.c src/sched/queue.h \
+	src/sched/tree.c src/sched/tree.h \
+	src/sched/kinds.c src/sched/kinds.h \
+	src/sched/book.c src/sched/book.h \
 	src/sched/sched.c src/sched/sched.h \
-	src/sched/policy.h src/sched/policy_fcfs.c
-src_sched_libsched_la_LIBADD = src/job/libjob.la src/common/libcommon.la
+	src/sched/setup.c src/sched/setup.h \
+	src/sched/policy.h src/sched/policy_fcfs.c src/sched/policy_easy.c
+src_sched_libsched_la_LIBADD = src/job/libjob.la src/common/libcommon.la -lm

@@ -139,8 +139,9 @@ void pool_destroy(struct pool *p)
     hwloc_bitmap_free(p->work->cores);
     hwloc_bitmap_free(p->work->gpus);
     free(p->work->found);
-    free(p->work->slots);
     free(p->work->levels);
+    free(p->work->changed);
+    free(p->work->is_changed);
     free(p->work);
     free(p);
 }
@@ -259,17 +260,23 @@ static void pick(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned slots,
 
 struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
 {
+    size_t n;
+    const struct pool_spot *spots = pool_find(p, NULL, req, &n);
+    return spots ? pool_alloc_at(p, req, spots, n) : NULL;
+}
+
+struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
+                                const struct pool_spot *spots, size_t nspots)
+{
     const struct job_shape *s = &req->shape;
     struct pool_work *w = p->work;
-    if (!pool_search(p, req, s->exclusive ? VIEW_IDLE : VIEW_FREE, NULL))
-        return NULL;
     struct placement *pl = xmalloc(sizeof(*pl));
     pl->rset = rset_create();
-    pl->nslots = xmalloc(w->nfound * sizeof(*pl->nslots));
-    for (size_t i = 0; i < w->nfound; i++) {
-        const struct pnode *n = &p->nodes[w->found[i].node];
+    pl->nslots = xmalloc(nspots * sizeof(*pl->nslots));
+    for (size_t i = 0; i < nspots; i++) {
+        const struct pnode *n = &p->nodes[spots[i].node];
         hwloc_const_bitmap_t cores = n->cores, gpus = n->gpus;
-        pl->nslots[i] = w->found[i].nslots;
+        pl->nslots[i] = spots[i].nslots;
         if (!s->exclusive) {
             pick(w->cores, n->free_cores, pl->nslots[i], MAX(s->cores_per_slot, 1U));
             pick_lowest(w->gpus, n->free_gpus, pl->nslots[i] * s->gpus_per_slot);
@@ -278,7 +285,7 @@ struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
         }
         rset_add(pl->rset, n->rank, n->host, cores, gpus);
         pl->rset->nslots += pl->nslots[i];
-        change(p, w->found[i].node, cores, gpus, false);
+        change(p, spots[i].node, cores, gpus, false);
     }
     return pl;
 }
@@ -331,6 +338,14 @@ void pool_free(struct pool *p, const struct rset *r)
             change(p, (size_t)at, r->nodes[i].cores, r->nodes[i].gpus, true);
     }
     p->gains++;
+}
+
+void pool_undo(struct pool *p, struct placement *pl)
+{
+    uint64_t gains = p->gains;
+    pool_free(p, pl->rset);
+    p->gains = gains;
+    placement_destroy(pl);
 }
 
 struct placement *placement_create(size_t nnodes)

@@ -81,6 +81,58 @@ uint64_t pool_gains(const struct pool *p);
 struct placement *placement_create(size_t nnodes);
 void placement_destroy(struct placement *pl); /* NULL is allowed */
 
+/* --- for policies that plan -------------------------------------------------------------- */
+
+struct pool_amount {
+    unsigned cores, gpus;
+};
+
+/* Of one node: what it has, and what is not given to a job. */
+struct pool_counts {
+    unsigned rank;
+    bool up;
+    struct pool_amount all, free;
+};
+struct pool_counts pool_counts(const struct pool *p, size_t i);
+size_t pool_position(const struct pool *p,
+                     unsigned rank); /* nnodes: there is no such rank */
+
+/* The positions of nodes that changed in any way since the last call, until the next change; ALL:
+ * it may be all of them, and they may be other ones.  The pool keeps it for one who asks. */
+const size_t *pool_changes(const struct pool *p, size_t *n, bool *all);
+
+/* A view says of each node how much of it may be used: what will be free at some other time,
+ * for instance.  It is for the nodes there are now, with nothing of each to begin with. */
+struct pool_view;
+struct pool_view *pool_view_create(const struct pool *p);
+void pool_view_destroy(struct pool_view *v); /* NULL is allowed */
+void pool_view_set(struct pool_view *v, size_t i, unsigned cores, unsigned gpus);
+struct pool_amount pool_view_get(const struct pool_view *v, size_t i);
+void pool_view_totals(const struct pool_view *v, uint64_t *cores, uint64_t *gpus);
+
+/* A node, by its position, and the slots to be had there. */
+struct pool_spot {
+    size_t node;
+    unsigned nslots;
+};
+
+/* Where REQ would go by what V shows (NULL: what is free now), as pool_alloc says; NULL: nowhere, and *N is
+ * how many nodes would do.  Valid until the next call.  An exclusive request takes nodes of which V
+ * shows all. */
+const struct pool_spot *pool_find(const struct pool *p, const struct pool_view *v,
+                                  const struct pool_request *req, size_t *n);
+/* The first node at or after FROM that has by V what REQ needs on a node, or for all its slots if
+ * it does not ask for nodes; nnodes: there is none. */
+size_t pool_next_node(const struct pool *p, const struct pool_view *v,
+                      const struct pool_request *req, size_t from);
+/* Take a place that was found, where all of it is free now. */
+struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
+                                const struct pool_spot *spots, size_t n);
+/* It was taken to see what would be, and is not used: as if that had not been.  Destroys it. */
+void pool_undo(struct pool *p, struct placement *pl);
+
+/* --- nodes that change ------------------------------------------------------------------- */
+
 /* Change a node's state; REASON may be NULL. -1 if there is no such rank. Running jobs keep
  * what they have; nothing new is placed on a node that is not up. */
 int pool_set_state(struct pool *p, unsigned rank, enum pool_node_state state,

@@ -15,23 +15,24 @@ struct query {
     const struct pool *p;
     const struct pool_request *req;
     enum view view;
+    const struct pool_view *own; /* in place of view, or NULL */
+    const struct pool_index *index;
     const struct rset *held;
     unsigned nodes;       /* asked for, 0: slots alone */
     unsigned slots;       /* per node, or in all */
     unsigned cores, gpus; /* per slot */
 };
 
-struct capacity {
-    unsigned cores, gpus;
-};
-
 static struct query make_query(const struct pool *p, const struct pool_request *req,
-                               enum view view, const struct rset *held)
+                               enum view view, const struct pool_view *own,
+                               const struct rset *held)
 {
     const struct job_shape *s = &req->shape;
     return (struct query){p,
                           req,
                           view,
+                          own,
+                          own ? &own->index : &p->work->index[view],
                           held,
                           s->nnodes_min,
                           MAX(s->nslots, 1U),
@@ -53,6 +54,11 @@ static struct capacity node_capacity(const struct pnode *n, enum view view)
 static struct capacity capacity(const struct query *q, size_t i)
 {
     const struct pnode *n = &q->p->nodes[i];
+    if (q->own) {
+        struct capacity c = q->own->nodes[i];
+        bool part = c.cores < n->ncores || c.gpus < n->ngpus;
+        return q->req->shape.exclusive && part ? (struct capacity){0, 0} : c;
+    }
     struct capacity c = node_capacity(n, q->view);
     const struct rset_node *h = q->held ? rset_find(q->held, n->rank) : NULL;
     if (h) {
@@ -94,10 +100,19 @@ static bool matches(const struct query *q, size_t i)
     return constraint_match(q->req->constraint, &cn);
 }
 
+static void log_change(struct pool_work *w, size_t i)
+{
+    if (w->logs && !w->remade && !w->is_changed[i]) {
+        w->is_changed[i] = true;
+        w->changed[w->nchanged++] = i;
+    }
+}
+
 void pool_index_node(const struct pool *p, size_t i)
 {
     if (p->work->stale)
         return;
+    log_change(p->work, i);
     for (enum view v = 0; v < NVIEWS; v++) {
         struct capacity c = node_capacity(&p->nodes[i], v);
         pool_index_set(&p->work->index[v], i, c.cores, c.gpus);
@@ -114,6 +129,7 @@ void pool_index_refresh(const struct pool *p)
     for (enum view v = 0; v < NVIEWS; v++)
         pool_index_reset(&p->work->index[v], p->nnodes, max_gpus);
     p->work->stale = false;
+    p->work->remade = true;
     for (size_t i = 0; i < p->nnodes; i++)
         pool_index_node(p, i);
 }
@@ -124,7 +140,7 @@ static void found_add(struct pool_work *w, size_t node, unsigned nslots)
         w->found_room = MAX(2 * w->found_room, (size_t)8);
         w->found = xrealloc(w->found, w->found_room * sizeof(*w->found));
     }
-    w->found[w->nfound++] = (struct found){node, nslots};
+    w->found[w->nfound++] = (struct pool_spot){node, nslots};
 }
 
 /* The first node at or after FROM that takes NSLOTS slots, or POOL_INDEX_NONE. */
@@ -133,7 +149,7 @@ static size_t next_node(const struct query *q, size_t from, unsigned nslots)
     uint64_t cores = (uint64_t)nslots * q->cores, gpus = (uint64_t)nslots * q->gpus;
     if (cores > UINT_MAX || gpus > UINT_MAX)
         return POOL_INDEX_NONE;
-    const struct pool_index *ix = &q->p->work->index[q->view];
+    const struct pool_index *ix = q->index;
     for (size_t i = from;; i++) {
         i = pool_index_next(ix, i, (unsigned)cores, (unsigned)gpus);
         /* What is held, and many GPUs, the index does not know. */
@@ -165,21 +181,22 @@ static void *room_for(void *p, size_t *room, size_t n, size_t size)
 }
 
 /* Slots over several nodes: the roomiest first, until the rest fits one.  Looks at each node
- * once to count how many have how many slots, which says how many nodes are taken of each
+ * that takes one once, to count how many have how many slots, which says how many nodes are taken of each
  * size; then takes these in rank order. */
 static bool search_slots_wide(const struct query *q)
 {
     struct pool_work *w = q->p->work;
-    size_t n = q->p->nnodes;
     unsigned most = 0, left = q->slots;
     uint64_t total = 0;
-    w->slots = room_for(w->slots, &w->slots_room, n, sizeof(*w->slots));
-    for (size_t i = 0; i < n; i++) {
+    w->nfound = 0;
+    for (size_t i = 0; (i = next_node(q, i, 1)) != POOL_INDEX_NONE; i++) {
         unsigned k = slots_of(q, capacity(q, i));
-        w->slots[i] = k > 0 && matches(q, i) ? k : 0;
-        most = MAX(most, w->slots[i]);
-        total += w->slots[i];
+        found_add(w, i, k);
+        most = MAX(most, k);
+        total += k;
     }
+    size_t n = w->nfound;
+    w->nfound = 0;
     if (total < left)
         return false;
 
@@ -187,7 +204,7 @@ static bool search_slots_wide(const struct query *q)
         room_for(w->levels, &w->levels_room, (size_t)most + 1, sizeof(*w->levels));
     memset(w->levels, 0, ((size_t)most + 1) * sizeof(*w->levels));
     for (size_t i = 0; i < n; i++)
-        w->levels[w->slots[i]]++;
+        w->levels[w->found[i].nslots]++;
     /* From here on, levels[k] is how many nodes of k slots are taken whole. */
     bool rest = false; /* the last node, which takes what is left */
     for (unsigned k = most; k > 0; k--) {
@@ -197,14 +214,14 @@ static bool search_slots_wide(const struct query *q)
         rest = rest || whole < have;
     }
 
-    for (size_t i = 0; i < n; i++) {
-        unsigned k = w->slots[i];
-        if (k > 0 && w->levels[k] > 0) {
-            w->levels[k]--;
-            found_add(w, i, k);
-        } else if (rest && k >= left) {
+    for (size_t i = 0; i < n; i++) { /* those taken are moved to the front */
+        struct pool_spot s = w->found[i];
+        if (w->levels[s.nslots] > 0) {
+            w->levels[s.nslots]--;
+            w->found[w->nfound++] = s;
+        } else if (rest && s.nslots >= left) {
             rest = false;
-            found_add(w, i, left);
+            w->found[w->nfound++] = (struct pool_spot){s.node, left};
         }
     }
     return true;
@@ -213,7 +230,7 @@ static bool search_slots_wide(const struct query *q)
 /* Most slots that a node has by the index, or 0 where the index does not tell. */
 static unsigned most_slots(const struct query *q)
 {
-    const struct pool_index *ix = &q->p->work->index[q->view];
+    const struct pool_index *ix = q->index;
     unsigned most = 0;
     if (q->gpus > 0 && ix->width > POOL_INDEX_GPUS)
         return 0;
@@ -246,7 +263,7 @@ static bool search_slots_alike(const struct query *q)
             found_add(w, i, left);
             memmove(w->found + k + 1, w->found + k,
                     (w->nfound - 1 - k) * sizeof(*w->found));
-            w->found[k] = (struct found){i, left};
+            w->found[k] = (struct pool_spot){i, left};
             return true;
         }
     }
@@ -265,19 +282,124 @@ static bool search_slots(const struct query *q)
            (search_slots_alike(q) || search_slots_wide(q));
 }
 
-bool pool_search(const struct pool *p, const struct pool_request *req, enum view view,
-                 const struct rset *held)
+/* Whether so many slots are too many by the totals alone. */
+static bool too_many(const struct query *q, uint64_t slots)
 {
-    struct query q = make_query(p, req, view, held);
+    const struct pool *p = q->p;
+    if (!q->own && q->view == VIEW_ALL)
+        return false;
+    uint64_t cores = q->own ? q->own->cores : p->free_cores,
+             gpus = q->own ? q->own->gpus : p->free_gpus;
+    return slots > cores / q->cores || (q->gpus && slots > gpus / q->gpus);
+}
+
+bool pool_search(const struct pool *p, const struct pool_request *req, enum view view,
+                 const struct pool_view *own, const struct rset *held)
+{
+    struct query q = make_query(p, req, view, own, held);
     uint64_t all = (uint64_t)q.slots * MAX(q.nodes, 1U);
     p->work->nfound = 0;
-    if (q.nodes > p->nnodes)
-        return false;
-    if (view != VIEW_ALL &&
-        (all > p->free_cores / q.cores || (q.gpus && all > p->free_gpus / q.gpus)))
+    if (q.nodes > p->nnodes || too_many(&q, all))
         return false;
     pool_index_refresh(p);
     return q.nodes > 0 ? search_nodes(&q) : search_slots(&q);
+}
+
+/* --- views that policies make ------------------------------------------------------------- */
+
+struct pool_view *pool_view_create(const struct pool *p)
+{
+    struct pool_view *v = xcalloc(1, sizeof(*v));
+    unsigned max_gpus = 0;
+    v->nnodes = p->nnodes;
+    v->nodes = xcalloc(MAX(v->nnodes, (size_t)1), sizeof(*v->nodes));
+    for (size_t i = 0; i < p->nnodes; i++)
+        max_gpus = MAX(max_gpus, p->nodes[i].ngpus);
+    pool_index_reset(&v->index, v->nnodes, max_gpus);
+    return v;
+}
+
+void pool_view_destroy(struct pool_view *v)
+{
+    if (!v)
+        return;
+    pool_index_clear(&v->index);
+    free(v->nodes);
+    free(v);
+}
+
+void pool_view_set(struct pool_view *v, size_t i, unsigned cores, unsigned gpus)
+{
+    struct capacity *c = &v->nodes[i];
+    if (c->cores == cores && c->gpus == gpus)
+        return;
+    v->cores += cores - (uint64_t)c->cores; /* unsigned arithmetic wraps */
+    v->gpus += gpus - (uint64_t)c->gpus;
+    *c = (struct capacity){cores, gpus};
+    pool_index_set(&v->index, i, cores, gpus);
+}
+
+struct pool_amount pool_view_get(const struct pool_view *v, size_t i)
+{
+    return (struct pool_amount){v->nodes[i].cores, v->nodes[i].gpus};
+}
+
+void pool_view_totals(const struct pool_view *v, uint64_t *cores, uint64_t *gpus)
+{
+    *cores = v->cores;
+    *gpus = v->gpus;
+}
+
+const struct pool_spot *pool_find(const struct pool *p, const struct pool_view *v,
+                                  const struct pool_request *req, size_t *n)
+{
+    bool found =
+        pool_search(p, req, req->shape.exclusive ? VIEW_IDLE : VIEW_FREE, v, NULL);
+    *n = p->work->nfound;
+    return found ? p->work->found : NULL;
+}
+
+size_t pool_next_node(const struct pool *p, const struct pool_view *v,
+                      const struct pool_request *req, size_t from)
+{
+    struct query q = make_query(p, req, VIEW_FREE, v, NULL);
+    size_t i = next_node(&q, from, q.slots);
+    return i == POOL_INDEX_NONE ? p->nnodes : i;
+}
+
+struct pool_counts pool_counts(const struct pool *p, size_t i)
+{
+    const struct pnode *n = &p->nodes[i];
+    return (struct pool_counts){n->rank,
+                                n->state == POOL_UP,
+                                {n->ncores, n->ngpus},
+                                {n->nfree_cores, n->nfree_gpus}};
+}
+
+size_t pool_position(const struct pool *p, unsigned rank)
+{
+    ptrdiff_t i = pool_find_rank(p, rank);
+    return i < 0 ? p->nnodes : (size_t)i;
+}
+
+const size_t *pool_changes(const struct pool *p, size_t *n, bool *all)
+{
+    struct pool_work *w = p->work;
+    pool_index_refresh(p);
+    *all = w->remade || !w->logs;
+    if (*all) {
+        w->logs = true;
+        w->changed = xrealloc(w->changed, MAX(p->nnodes, (size_t)1) * sizeof(size_t));
+        free(w->is_changed);
+        w->is_changed = xcalloc(MAX(p->nnodes, (size_t)1), sizeof(bool));
+        w->nchanged = 0;
+    }
+    w->remade = false;
+    *n = w->nchanged;
+    for (size_t i = 0; i < *n; i++)
+        w->is_changed[w->changed[i]] = false;
+    w->nchanged = 0;
+    return w->changed;
 }
 
 /* --- why not ------------------------------------------------------------------------------- */
@@ -409,8 +531,8 @@ int pool_satisfiable(const struct pool *p, const struct pool_request *req,
 int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req,
                             const struct rset *held, struct error *err)
 {
-    if (pool_search(p, req, VIEW_ALL, held))
+    if (pool_search(p, req, VIEW_ALL, NULL, held))
         return 0;
-    struct query q = make_query(p, req, VIEW_ALL, held);
+    struct query q = make_query(p, req, VIEW_ALL, NULL, held);
     return explain(&q, err);
 }

@@ -25,21 +25,33 @@ struct property {
  * it has.  The first two show nothing of a node that is not up. */
 enum view { VIEW_FREE, VIEW_IDLE, VIEW_ALL, NVIEWS };
 
+struct capacity {
+    unsigned cores, gpus;
+};
+
+/* A view that a policy makes. */
+struct pool_view {
+    struct pool_index index;
+    struct capacity *nodes; /* [nnodes] */
+    size_t nnodes;
+    uint64_t cores, gpus; /* totals */
+};
+
 /* What the pool derives from its nodes, and room to work in; it hangs on a pointer so that
  * questions to a const pool can be answered with it. */
 struct pool_work {
     struct pool_index index[NVIEWS];
-    bool stale; /* nodes came or went: the indexes must be made anew */
-    struct found {
-        size_t node;
-        unsigned nslots;
-    } * found; /* what pool_search found, ascending nodes */
+    bool stale;              /* nodes came or went: the indexes must be made anew */
+    struct pool_spot *found; /* what pool_search found, ascending nodes */
     size_t nfound, found_room;
-    unsigned *slots; /* of each node, in a search over several of them */
-    size_t slots_room;
     unsigned *levels; /* how many nodes have so many slots */
     size_t levels_room;
     hwloc_bitmap_t cores, gpus; /* picked on one node */
+    size_t *changed;            /* nodes, since pool_changes was asked */
+    bool *is_changed;           /* [nnodes] */
+    size_t nchanged, changed_room;
+    bool logs;   /* somebody asks */
+    bool remade; /* nodes came or went since then */
 };
 
 struct pool {
@@ -57,9 +69,9 @@ ptrdiff_t pool_find_rank(const struct pool *p, unsigned rank);
 /* Bring the indexes up to date for node I, or all of them if they are stale. */
 void pool_index_node(const struct pool *p, size_t i);
 void pool_index_refresh(const struct pool *p);
-/* Search a place for REQ among what VIEW shows, less HELD (NULL: nothing; only with
- * VIEW_ALL): fills work->found.  Return false if there is none. */
+/* Search a place for REQ among what VIEW shows, or OWN if it is not NULL, less HELD (NULL: nothing;
+ * only with VIEW_ALL): fills work->found.  Return false if there is none. */
 bool pool_search(const struct pool *p, const struct pool_request *req, enum view view,
-                 const struct rset *held);
+                 const struct pool_view *own, const struct rset *held);
 
 #endif

@@ -2,10 +2,13 @@
 #include "src/sched/sched.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "src/common/util.h"
+#include "src/sched/book.h"
+#include "src/sched/kinds.h"
 #include "src/sched/policy.h"
 #include "src/sched/queue.h"
 
@@ -16,8 +19,12 @@ struct sched {
     sched_start_f start;
     void *arg;
     struct queue queue;
-    struct queue late; /* jobs that cannot end before END any more */
-    double end;        /* 0: never */
+    struct queue late;  /* jobs that cannot end before END any more */
+    struct book *book;  /* for a policy that plans, or NULL */
+    struct kinds kinds; /* the same */
+    size_t depth;       /* 0: no limit */
+    bool disturbed;     /* the queue, by others, since it was asked */
+    double end;         /* 0: never */
     size_t queued;
     uint64_t tickets; /* given out by sched_add */
     bool changed;     /* the queue, since the last pass */
@@ -27,7 +34,7 @@ struct sched {
     size_t started; /* in this pass */
 };
 
-const struct sched_policy *const sched_policies[] = {&policy_fcfs, NULL};
+const struct sched_policy *const sched_policies[] = {&policy_fcfs, &policy_easy, NULL};
 
 const struct sched_policy *sched_policy_find(const char *name)
 {
@@ -35,6 +42,13 @@ const struct sched_policy *sched_policy_find(const char *name)
         if (strcmp(sched_policies[i]->name, name) == 0)
             return sched_policies[i];
     return NULL;
+}
+
+static void discard(struct sched *s)
+{
+    book_destroy(s->book);
+    kinds_clear(&s->kinds);
+    free(s);
 }
 
 struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
@@ -45,8 +59,14 @@ struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
     s->policy = policy;
     s->start = start;
     s->arg = arg;
+    queue_init(&s->queue);
+    queue_init(&s->late);
+    if (policy->plans) {
+        s->book = book_create();
+        kinds_init(&s->kinds);
+    }
     if (policy->init && policy->init(s) < 0)
-        free(take(s));
+        discard(take(s));
     return s;
 }
 
@@ -56,7 +76,7 @@ void sched_destroy(struct sched *s)
         return;
     if (s->policy->fini)
         s->policy->fini(s);
-    free(s);
+    discard(s);
 }
 
 enum { IN_QUEUE = 1, IN_LATE };
@@ -76,52 +96,65 @@ void **sched_priv(struct sched *s)
     return &s->priv;
 }
 
+struct book *sched_book(struct sched *s)
+{
+    return s->book;
+}
+
+struct kinds *sched_kinds(struct sched *s)
+{
+    return &s->kinds;
+}
+
+static void put(struct sched *s, struct sched_job *job, int where)
+{
+    job->queued = where;
+    queue_insert(queue_of(s, job), job);
+    if (s->policy->plans && where == IN_QUEUE)
+        kinds_insert(&s->kinds, job);
+}
+
+static void pull(struct sched *s, struct sched_job *job)
+{
+    queue_remove(queue_of(s, job), job);
+    if (job->kind)
+        kinds_remove(&s->kinds, job);
+    job->queued = 0;
+}
+
+static void change(struct sched *s)
+{
+    s->changed = s->disturbed = true;
+}
+
 void sched_add(struct sched *s, struct sched_job *job)
 {
     assert(!job->queued && job->count > 0);
-    job->queued = IN_QUEUE;
     job->ticket = ++s->tickets;
-    queue_insert(&s->queue, job);
+    put(s, job, IN_QUEUE);
     s->queued += job->count;
-    s->changed = true;
+    change(s);
 }
 
 void sched_remove(struct sched *s, struct sched_job *job)
 {
     if (!job->queued)
         return;
-    queue_remove(queue_of(s, job), job);
-    job->queued = 0;
+    pull(s, job);
     s->queued -= job->count;
-    s->changed = true;
+    change(s);
 }
 
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority)
 {
-    if (job->queued && priority != job->priority) {
-        struct queue *q = queue_of(s, job);
-        queue_remove(q, job);
+    int where = job->queued;
+    if (where && priority != job->priority) {
+        pull(s, job);
         job->priority = priority;
-        queue_insert(q, job);
-        s->changed = true;
+        put(s, job, where);
+        change(s);
     }
     job->priority = priority;
-}
-
-static void leave(struct sched *s, struct sched_job *job)
-{
-    s->queued--;
-    if (--job->count == 0) {
-        queue_remove(queue_of(s, job), job);
-        job->queued = 0;
-    }
-}
-
-void sched_take(struct sched *s, struct sched_job *job)
-{
-    assert(job->queued && job->count > 0);
-    leave(s, job);
-    s->changed = true;
 }
 
 void sched_hand_over(struct sched *s, const struct sched_job *job, const struct rset *r,
@@ -129,15 +162,74 @@ void sched_hand_over(struct sched *s, const struct sched_job *job, const struct 
 {
     if (s->policy->ended)
         s->policy->ended(s, r);
+    if (s->book) {
+        book_remove(s->book, r);
+        book_add(s->book, r, job->duration > 0 ? now + job->duration : INFINITY);
+    }
     if (s->policy->started)
         s->policy->started(s, job, r, now);
+}
+
+/* Its place in the queue depends on its id: it moves only past those that have the same priority. */
+static void rekey(struct sched *s, struct sched_job *job, uint64_t id)
+{
+    int where = job->queued;
+    const struct sched_job *next = queue_next(job);
+    if (id > job->id && !(next && next->priority == job->priority && next->id < id)) {
+        job->id = id;
+        return;
+    }
+    pull(s, job);
+    job->id = id;
+    put(s, job, where);
+    change(s);
+}
+
+void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint64_t id)
+{
+    if (!job->queued) {
+        job->count = count;
+        job->id = id;
+        return;
+    }
+    if (count == 0) {
+        sched_remove(s, job);
+        job->count = 0;
+        return;
+    }
+    if (count > job->count)
+        change(s);
+    s->queued += count - job->count;
+    job->count = count;
+    if (id != job->id)
+        rekey(s, job, id);
 }
 
 void sched_end(struct sched *s, const struct rset *r)
 {
     if (s->policy->ended)
         s->policy->ended(s, r);
+    if (s->book)
+        book_remove(s->book, r);
     pool_free(s->pool, r);
+}
+
+void sched_adopt(struct sched *s, const struct rset *r, double end)
+{
+    if (s->book)
+        book_add(s->book, r, end > 0 ? end : INFINITY);
+}
+
+void sched_set_depth(struct sched *s, size_t depth)
+{
+    s->depth = depth;
+    change(s);
+}
+
+double sched_estimate(struct sched *s, const struct sched_job *job)
+{
+    return s->policy->estimate && job->queued == IN_QUEUE ? s->policy->estimate(s, job)
+                                                          : INFINITY;
 }
 
 static struct sched_job *unless_held(struct sched_job *job)
@@ -153,32 +245,50 @@ static bool is_late(const struct sched *s, const struct sched_job *job)
 /* Time only goes on: what is late once stays so, and is not looked at again. */
 static void set_aside(struct sched *s, struct sched_job *job)
 {
-    queue_remove(&s->queue, job);
-    queue_insert(&s->late, job);
-    job->queued = IN_LATE;
+    pull(s, job);
+    put(s, job, IN_LATE);
+}
+
+bool sched_too_late(struct sched *s, struct sched_job *job)
+{
+    if (!is_late(s, job))
+        return false;
+    set_aside(s, job);
+    return true;
+}
+
+bool sched_too_deep(const struct sched *s, struct sched_job *job)
+{
+    return s->depth > 0 && queue_position(job) >= s->depth;
+}
+
+bool sched_disturbed(struct sched *s)
+{
+    bool disturbed = s->disturbed;
+    s->disturbed = false;
+    return disturbed;
 }
 
 void sched_set_end(struct sched *s, double end)
 {
     s->end = end;
-    s->changed = true;
-    for (struct sched_job *job; (job = s->late.first);) {
-        queue_remove(&s->late, job);
-        queue_insert(&s->queue, job);
-        job->queued = IN_QUEUE;
+    change(s);
+    for (struct sched_job *job; (job = queue_first(&s->late));) {
+        pull(s, job);
+        put(s, job, IN_QUEUE);
     }
 }
 
 double sched_next_late(const struct sched *s)
 {
-    const struct sched_job *job = unless_held(s->queue.first);
+    const struct sched_job *job = unless_held(queue_first(&s->queue));
     return s->end > 0 && job && job->duration > 0 ? s->end - job->duration : 0;
 }
 
 struct sched_job *sched_first(struct sched *s)
 {
     struct sched_job *job;
-    while ((job = unless_held(s->queue.first)) && is_late(s, job))
+    while ((job = unless_held(queue_first(&s->queue))) && is_late(s, job))
         set_aside(s, job);
     return job;
 }
@@ -194,8 +304,13 @@ struct sched_job *sched_next(struct sched *s, struct sched_job *job)
 void sched_start(struct sched *s, struct sched_job *job, struct placement *pl)
 {
     assert(job->queued && job->count > 0 && job->priority > 0);
+    s->queued--;
     s->started++;
-    leave(s, job);
+    if (--job->count == 0)
+        pull(s, job);
+    if (s->book)
+        book_add(s->book, pl->rset,
+                 job->duration > 0 ? s->now + job->duration : INFINITY);
     if (s->policy->started)
         s->policy->started(s, job, pl->rset, s->now);
     s->start(job, pl, s->arg); /* last: it may end the life of the job */
@@ -206,7 +321,7 @@ size_t sched_run(struct sched *s, double now)
     if (s->running)
         return 0;
     s->now = now;
-    struct sched_job *head = unless_held(s->queue.first);
+    struct sched_job *head = unless_held(queue_first(&s->queue));
     if (!s->changed && s->gains == pool_gains(s->pool) && !(head && is_late(s, head)))
         return 0;
     s->running = true;
@@ -214,6 +329,7 @@ size_t sched_run(struct sched *s, double now)
     s->gains =
         pool_gains(s->pool); /* before: what comes back meanwhile is seen next time */
     s->started = 0;
+    s->disturbed = false;
     s->policy->pass(s, now);
     s->running = false;
     return s->started;

@@ -10,16 +10,20 @@
  * What a policy sees and returns: struct sched_policy below.  In its pass it sees the queue
  * in order (priority, then id) through sched_first and sched_next, the pool, and the time; it
  * takes resources with pool_alloc and hands each placement to sched_start.  Held jobs it does not
- * see.  A policy that plans ahead keeps its own book of what runs until when, told by started
- * and ended.  Private state goes into *sched_priv.  It never blocks and never looks at wall
- * clock. */
+ * see.  For a policy that plans ahead the scheduler keeps a book of what runs until when (book.h),
+ * and the queue by what jobs ask for (kinds.h).  Private state goes into *sched_priv.  It never
+ * blocks and never looks at wall clock. */
 #ifndef HBATCH_SCHED_SCHED_H
 #define HBATCH_SCHED_SCHED_H
 
 #include <stdint.h>
 #include "src/sched/pool.h"
+#include "src/sched/tree.h"
 
 struct sched;
+struct book;
+struct sched_kind;
+struct kinds;
 
 /* A job as the scheduler knows it. The owner allocates it inside its own job (container_of),
  * fills the first part, and keeps it alive from sched_add to sched_remove or, once started,
@@ -33,8 +37,10 @@ struct sched_job {
     double duration; /* seconds, 0: unlimited */
     uint64_t count;  /* elements left to start, >= 1; 1 for a plain job */
     /* set by the scheduler; zero before sched_add */
-    struct sched_job *parent, *left, *right; /* the queue is a treap */
-    unsigned weight;                         /* heap order in it */
+    struct tree_node in_queue, in_kind;
+    size_t size;     /* of the part of the queue below it */
+    double shortest; /* duration in the part of its kind below it */
+    struct sched_kind *kind;
     int queued; /* 0: no; or which of the scheduler's queues it is in */
     uint64_t
         ticket; /* which sched_add it was: tells a job from a later one in its place */
@@ -43,6 +49,7 @@ struct sched_job {
 struct sched_policy {
     const char *name; /* "fcfs" */
     const char *summary;
+    bool plans;                    /* it uses sched_book and sched_kinds */
     int (*init)(struct sched *s);  /* may be NULL */
     void (*fini)(struct sched *s); /* may be NULL */
     /* An element of JOB starts, with R, at NOW; what R holds comes back.  May be NULL. */
@@ -51,6 +58,8 @@ struct sched_policy {
     void (*ended)(struct sched *s, const struct rset *r);
     /* Start what can start at NOW: for each, pool_alloc and sched_start. */
     void (*pass)(struct sched *s, double now);
+    /* sched_estimate; may be NULL. */
+    double (*estimate)(struct sched *s, const struct sched_job *job);
 };
 
 /* Known policies, ended by NULL; the first, "fcfs", is the default: first come first served in
@@ -77,6 +86,10 @@ void sched_add(struct sched *s, struct sched_job *job);
 void sched_remove(struct sched *s, struct sched_job *job);
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority);
 
+/* JOB stands for COUNT elements now, the first of which is ID: its count and id, queued or not; without
+ * elements it leaves the queue. */
+void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint64_t id);
+
 /* All that runs ends at END (0: never): a job whose duration reaches beyond it is not shown to
  * policies, and stands in nobody's way. */
 void sched_set_end(struct sched *s, double end);
@@ -84,16 +97,23 @@ void sched_set_end(struct sched *s, double end);
  * sched_run then, even if nothing changed.  0: never. */
 double sched_next_late(const struct sched *s);
 
-/* One element of JOB leaves the queue as if it had been started: it will get what another one has
- * (sched_hand_over). */
-void sched_take(struct sched *s, struct sched_job *job);
-/* What R holds was of an element that has ended, and JOB's, which was taken, runs there now: the pool does not
+/* What R holds was of a job that has ended, and JOB, which is not queued, runs there now: the pool does not
  * change. */
 void sched_hand_over(struct sched *s, const struct sched_job *job, const struct rset *r,
                      double now);
 
 /* Resources come back (a job or element ended). */
 void sched_end(struct sched *s, const struct rset *r);
+/* R, which the pool regards as taken, runs until END (0: nobody knows): jobs that were not started by
+ * this scheduler. */
+void sched_adopt(struct sched *s, const struct rset *r, double end);
+
+/* Policies that plan look at the first DEPTH entries of the queue only (an array is one); 0: at all. */
+void sched_set_depth(struct sched *s, size_t depth);
+
+/* When a waiting job starts by the last pass's plan, if all that runs and goes before it takes its time;
+ * INFINITY: nobody knows; 0: that is not planned, as others go before it. */
+double sched_estimate(struct sched *s, const struct sched_job *job);
 
 /* Start what can be started at time NOW (seconds). Return the number started. Costs next to
  * nothing when nothing changed since the last call: no job came, left, moved or became too late,
@@ -107,6 +127,13 @@ struct sched_job *sched_first(struct sched *s);
 struct sched_job *sched_next(struct sched *s, struct sched_job *job);
 void sched_start(struct sched *s, struct sched_job *job, struct placement *pl);
 void **sched_priv(struct sched *s);
+struct book *sched_book(struct sched *s);
+struct kinds *sched_kinds(struct sched *s);
+/* JOB is one of those that are not looked at: too late (then it leaves its kind), or too far behind. */
+bool sched_too_late(struct sched *s, struct sched_job *job);
+bool sched_too_deep(const struct sched *s, struct sched_job *job);
+/* Since the pass began, or since the last call, the queue was changed by others. */
+bool sched_disturbed(struct sched *s);
 
 /* Jobs in the queue, elements of arrays counted, held ones included. */
 size_t sched_queued(const struct sched *s);

@@ -40,6 +40,10 @@
 #define NOTED                                                                            \
     "n.id BETWEEN ?1 AND ?2 AND"                                                         \
     " NOT EXISTS (SELECT 1 FROM run WHERE id = n.id AND t_inactive IS NOT NULL)"
+/* As RUN_COLUMNS: what the elements of a span have in common, under the id of the first. */
+#define SPAN_RUN                                                                         \
+    "r.first, r.job, r.cc, r.t_depend, NULL, NULL, r.t_inactive, NULL, NULL, r.result,"  \
+    " NULL, NULL, NULL, r.extype, r.exseverity, r.exnote, NULL, NULL, NULL, NULL"
 #define LONG_TEXTS                                                                       \
     "(SELECT text FROM text WHERE n = r.r), (SELECT text FROM text WHERE n = r.taskmap)"
 
@@ -63,21 +67,29 @@ static const char *const sql[ST_COUNT] = {
     [ST_JOB_BY_KEY] = "SELECT id FROM job WHERE key = ?1 ORDER BY id DESC LIMIT 1",
     [ST_JOB_URGENCY] =
         "UPDATE job SET urgency = ?2, priority = ?3 WHERE id = ?1 AND count = 1",
-    [ST_ELEMENT_URGENCY] = "INSERT OR REPLACE INTO urgency VALUES(?1, ?2, ?3)",
+    [ST_ELEMENTS_URGENCY] =
+        "INSERT INTO urgencies(first, count, urgency, priority) VALUES(?1, ?2, ?3, ?4)",
     [ST_JOB_OVER] = "UPDATE job SET active = NULL WHERE id = ?1",
     /* an end is final: what is told of a start after it is a repetition */
     [ST_RUN_PUT] = RUN_PUT " WHERE t_inactive IS NULL",
     [ST_RUN_END] = RUN_PUT,
     [ST_RUN_RESULT] = "SELECT result FROM run WHERE id = ?1 AND t_inactive IS NOT NULL",
     [ST_RUN_REMOVE] = "DELETE FROM run WHERE id = ?1 AND t_inactive IS NULL",
+    [ST_SPAN_ADD] = "INSERT OR REPLACE INTO span VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+                    " ?9, ?10, ?11)",
+    [ST_SPAN_OF] = "SELECT " SPAN_RUN ", NULL, NULL, r.last, r.count"
+                   " FROM span r WHERE r.last >= ?1 ORDER BY r.last LIMIT 1",
     [ST_LOG_ADD] = "INSERT INTO log VALUES(?1, ?2)"
                    " ON CONFLICT(id) DO UPDATE SET lines = lines || excluded.lines",
     [ST_TALLY_PUT] = "INSERT OR REPLACE INTO tally VALUES(?1, ?2)",
     [ST_TALLY_ALL] = "SELECT result, n FROM tally",
-    [ST_LIST] = "SELECT r.id, " RUN_COLUMNS ", " JOB_COLUMNS
+    [ST_LIST] = "SELECT r.id, " RUN_COLUMNS ", " JOB_COLUMNS ", 1"
                 " FROM run r LEFT JOIN job j ON j.id = r.job WHERE r.id BETWEEN ?1 AND ?2"
-                " AND " SELECTED " UNION ALL SELECT j.id, " NO_RUN ", " JOB_COLUMNS
-                " FROM job j WHERE j.active = 1 AND j.id BETWEEN ?1 AND ?2 AND"
+                " AND " SELECTED " UNION ALL SELECT r.last, " SPAN_RUN ", " JOB_COLUMNS
+                ", r.count FROM span r LEFT JOIN job j ON j.id = r.job"
+                " WHERE r.last >= ?1 AND r.first <= ?2 AND " SELECTED
+                " UNION ALL SELECT j.id, " NO_RUN ", " JOB_COLUMNS
+                ", 1 FROM job j WHERE j.active = 1 AND j.id BETWEEN ?1 AND ?2 AND"
                 " (j.count > 1 OR NOT EXISTS (SELECT 1 FROM run WHERE id = j.id))"
                 " ORDER BY 1 DESC",
     [ST_PENDING] = "SELECT " JOB_COLUMNS ", (SELECT text FROM text WHERE n = j.jobspec)"
@@ -87,9 +99,11 @@ static const char *const sql[ST_COUNT] = {
                 " r.t_inactive IS NULL ORDER BY r.id",
     [ST_ENDED] = "SELECT cc FROM run WHERE id BETWEEN ?1 AND ?2 AND job = ?3 AND"
                  " t_inactive IS NOT NULL",
-    [ST_NOTES] = "SELECT n.id, n.lines, NULL, NULL FROM log n WHERE " NOTED
-                 " UNION ALL SELECT n.id, NULL, n.urgency, n.priority FROM urgency n"
-                 " WHERE " NOTED " ORDER BY 1",
+    [ST_ENDED_SPANS] =
+        "SELECT first, count FROM span WHERE last BETWEEN ?1 AND ?2 AND job = ?3",
+    [ST_NOTES] = "SELECT n.id, n.lines FROM log n WHERE " NOTED " ORDER BY 1",
+    [ST_URGENCIES] = "SELECT first, count, urgency, priority FROM urgencies"
+                     " WHERE first BETWEEN ?1 AND ?2 ORDER BY n",
     [ST_JOB_OF] = "SELECT " JOB_COLUMNS ", (SELECT text FROM text WHERE n = j.jobspec),"
                   " j.active FROM job j WHERE j.id <= ?1 ORDER BY j.id DESC LIMIT 1",
     [ST_RUN_BY_ID] = "SELECT " RUN_COLUMNS ", " LONG_TEXTS " FROM run r WHERE r.id = ?1",
@@ -436,17 +450,25 @@ void store_job_submit(struct store *store, const struct store_job *job)
 void store_job_urgency(struct store *store, jobid_t job, int urgency, int64_t priority)
 {
     struct op *op = op_create(store, OP_URGENCY);
-    op->urgency.id = job;
-    op->urgency.urgency = urgency;
-    op->urgency.priority = priority;
+    op->urgency = (struct store_urgency){job, 1, urgency, priority};
     add(store, op);
 }
 
+void store_elements_urgency(struct store *store, jobid_t first, uint64_t n, int urgency,
+                            int64_t priority)
+{
+    struct op *op = op_create(store, OP_URGENCIES);
+    op->urgency = (struct store_urgency){first, n, urgency, priority};
+    add(store, op);
+}
+
+/* N: of OP_SPAN. */
 static void add_run(struct store *store, enum op_type type, const struct store_run *run,
-                    bool over)
+                    uint64_t n, bool over)
 {
     struct op *op = op_create(store, type);
     op->over = over;
+    op->n = n;
     op->run = *run;
     const char **texts[] = {
         &op->run.exception_type, &op->run.exception_note, &op->run.R,   &op->run.nodelist,
@@ -458,12 +480,18 @@ static void add_run(struct store *store, enum op_type type, const struct store_r
 
 void store_job_update(struct store *store, const struct store_run *run)
 {
-    add_run(store, OP_RUN, run, false);
+    add_run(store, OP_RUN, run, 1, false);
 }
 
 void store_job_end(struct store *store, const struct store_run *run, bool last)
 {
-    add_run(store, OP_END, run, last || run->cc < 0);
+    add_run(store, OP_END, run, 1, last || run->cc < 0);
+}
+
+void store_elements_end(struct store *store, const struct store_run *run, uint64_t n,
+                        bool last)
+{
+    add_run(store, n > 1 ? OP_SPAN : OP_END, run, n, last);
 }
 
 void store_job_requeue(struct store *store, jobid_t id)

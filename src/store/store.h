@@ -9,7 +9,8 @@
  *
  * Two tables hold the jobs.  "job" has one row for each thing submitted: a job, or a whole
  * array (count > 1).  "run" has one row for each job or array element that has started or
- * ended, under its own id, so that newest first is a reverse scan of the primary key.  Texts
+ * ended, under its own id, so that newest first is a reverse scan of the primary key; elements of an
+ * array that end together without having started share a row of "span".  Texts
  * that repeat (jobspec, R, task map, node list) are stored once and referred to by number: a
  * finished element of an array takes about 100 bytes.
  *
@@ -59,6 +60,17 @@ struct store_job {
     uint64_t parent; /* job whose task asked for it, 0: none */
     unsigned parent_rank;
     const char *eventlog; /* only from store_pending, of a single job: its stored lines */
+    /* only from store_pending, of an array, in the order in which they came */
+    const struct store_urgency *urgencies;
+    size_t nurgencies;
+};
+
+/* The urgency of N elements from FIRST on was changed: of those that had not started then. */
+struct store_urgency {
+    jobid_t first;
+    uint64_t n;
+    int urgency;
+    int64_t priority;
 };
 
 /* A job or element that has started, or ended (t_inactive > 0). Strings may be NULL. */
@@ -83,9 +95,6 @@ struct store_run {
         output; /* where its output is: sizes and spool positions, as the leader has them */
     /* only from store_pending */
     const char *eventlog; /* of an element: its stored lines */
-    bool urgency_set;     /* an element's urgency was changed, to: */
-    int urgency;
-    int64_t priority;
 };
 
 /* --- opening ---------------------------------------------------------------------------- */
@@ -107,6 +116,9 @@ void store_env(struct store *store, const char *hash, const char *text);
 void store_job_submit(struct store *store, const struct store_job *job);
 /* Of a single job, or of an element by its own id: an array's id is its first element's. */
 void store_job_urgency(struct store *store, jobid_t job, int urgency, int64_t priority);
+/* Of N elements of an array from FIRST on, those that have not started. */
+void store_elements_urgency(struct store *store, jobid_t first, uint64_t n, int urgency,
+                            int64_t priority);
 /* A job or element has started, or what is known of it has changed: all fields are replaced.
  * Optional for one that ends within the same batch.  It may be one that has not started: with R,
  * it has its resources.  Does nothing if the job has ended: an end is final. */
@@ -115,6 +127,10 @@ void store_job_update(struct store *store, const struct store_run *run);
  * submitted (always so for a single job).  The same id again replaces the end, also in the
  * counts of store_stats. */
 void store_job_end(struct store *store, const struct store_run *run, bool last);
+/* N elements of an array, the first of which RUN is of, have ended like it, without having started: one
+ * row for all of them.  None may have ended before.  LAST: as above. */
+void store_elements_end(struct store *store, const struct store_run *run, uint64_t n,
+                        bool last);
 /* A job or element is back in the queue: what store_job_update told of it is forgotten, its event
  * log stays.  Does nothing if the job has ended. */
 void store_job_requeue(struct store *store, jobid_t id);
@@ -178,8 +194,7 @@ void store_stats(struct store *store, struct store_stats *stats);
  * array's elements that have ended.  RUNS, by id: what is known of its jobs that have not ended
  * beyond what JOB says, namely
  *   - what store_job_update told: with R, t_run > 0 if it has started;
- *   - an element that has stored event lines, or an urgency of its own; without R it waits
- *     (again) in the queue.  The log of an element without lines is made up by store_job_info.
+ *   - an element that has stored event lines; without R it waits (again) in the queue.  The log of an element without lines is made up by store_job_info.
  * FN may call the functions that read (store_job_info, store_env_get...), must not write to the
  * store, and stops by returning not 0. */
 typedef int (*store_pending_f)(void *arg, const struct store_job *job,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "src/common/idranges.h"
 #include "src/common/util.h"
 
 #define SMALLEST 512 /* bytes of a database: SQLite's smallest page */
@@ -190,10 +191,59 @@ static const char views[] =
     " (SELECT lines FROM log WHERE id = r.id) AS eventlog"
     " FROM run r JOIN job j ON j.id = r.job ORDER BY r.id;";
 
+/* A row of its own for each element of the span in ROW. */
+static int expand_span(sqlite3_stmt *row, sqlite3_stmt *put)
+{
+    jobid_t first = (jobid_t)sqlite3_column_int64(row, 0);
+    jobid_t job = (jobid_t)sqlite3_column_int64(row, 2);
+    int64_t n = sqlite3_column_int64(row, 1),
+            position = jobid_position(job, INT64_MAX, first);
+    const char *cc = (const char *)sqlite3_column_text(row, 8);
+    struct idranges *indices = cc ? idranges_decode(cc, UINT64_MAX, NULL) : NULL;
+    int rc = SQLITE_DONE;
+    for (int64_t i = position; indices && i < position + n && rc == SQLITE_DONE; i++) {
+        sqlite3_bind_int64(put, 1, (int64_t)jobid_nth(job, (uint64_t)i));
+        sqlite3_bind_int64(put, 2, (int64_t)job);
+        sqlite3_bind_int64(put, 3, idranges_nth(indices, (uint64_t)i));
+        for (int column = 3; column < 8; column++)
+            sqlite3_bind_value(put, column + 1, sqlite3_column_value(row, column));
+        rc = sqlite3_step(put);
+        sqlite3_reset(put);
+    }
+    idranges_destroy(indices);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int expand_spans(sqlite3 *db)
+{
+    sqlite3_stmt *row = NULL, *put = NULL;
+    int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(
+            db,
+            "SELECT s.first, s.count, s.job, s.t_inactive, s.result, s.extype,"
+            " s.exseverity, s.exnote, j.cc FROM span s JOIN job j ON j.id = s.job",
+            -1, &row, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db,
+                                "INSERT INTO run(id, job, cc, t_inactive, result, extype,"
+                                " exseverity, exnote) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+                                -1, &put, NULL);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(row)) == SQLITE_ROW)
+        rc = expand_span(row, put);
+    sqlite3_finalize(row);
+    sqlite3_finalize(put);
+    return rc == SQLITE_DONE
+               ? sqlite3_exec(db, "DELETE FROM span; COMMIT", NULL, NULL, NULL)
+               : rc;
+}
+
 static int add_views(const char *path, struct error *err)
 {
     sqlite3 *db = NULL;
     int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+    if (rc == SQLITE_OK)
+        rc = expand_spans(db);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, views, NULL, NULL, NULL);
     if (rc != SQLITE_OK)

@@ -3,7 +3,7 @@
 #include "src/store/store_private.h"
 
 #include <string.h>
-#include "src/common/idset.h"
+#include "src/common/idranges.h"
 #include "src/common/util.h"
 
 struct runs {
@@ -51,6 +51,29 @@ static sqlite3_stmt *of_job(struct store *store, enum store_statement which,
     return st;
 }
 
+/* Those that ended together.  INDICES: the array's, or NULL. */
+static int get_spans(struct store *store, const struct store_job *job,
+                     const struct idranges *indices, hwloc_bitmap_t ended, uint64_t *n,
+                     struct error *err)
+{
+    sqlite3_stmt *st = of_job(store, ST_ENDED_SPANS, job, err);
+    if (st == NULL)
+        return -1;
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        jobid_t first = (jobid_t)sqlite3_column_int64(st, 0);
+        uint64_t count = (uint64_t)sqlite3_column_int64(st, 1);
+        int64_t position = jobid_position(job->id, job->count, first);
+        if (position < 0 || indices == NULL ||
+            (uint64_t)position + count > idranges_count(indices))
+            continue;
+        *n += count;
+        for (uint64_t i = 0; i < count; i++)
+            hwloc_bitmap_set(ended, idranges_nth(indices, (uint64_t)position + i));
+    }
+    return store_rows_end(store, st, rc, err);
+}
+
 /* How many have ended goes to *N. */
 static int get_ended(struct store *store, const struct store_job *job,
                      hwloc_bitmap_t ended, uint64_t *n, struct error *err)
@@ -96,22 +119,6 @@ static int compare_runs(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Indices of an array's elements, for positions that only grow. */
-struct indices {
-    hwloc_bitmap_t cc;
-    int64_t position;
-    int index;
-};
-
-static int64_t index_at(struct indices *in, int64_t position)
-{
-    if (in->cc == NULL)
-        return -1;
-    for (; in->position < position && in->index >= 0; in->position++)
-        in->index = hwloc_bitmap_next(in->cc, in->index);
-    return in->index;
-}
-
 /* The run of the element ID, which is made if there is none. RUNS: the first SORTED are. */
 static struct store_run *note_run(struct runs *runs, size_t sorted, jobid_t id,
                                   const struct store_job *job, int64_t cc)
@@ -129,13 +136,11 @@ static struct store_run *note_run(struct runs *runs, size_t sorted, jobid_t id,
     return run;
 }
 
-/* Event lines and urgencies of an array's elements. */
-static int get_notes(struct store *store, const struct store_job *job, struct runs *runs,
-                     struct error *err)
+/* Event lines of an array's elements.  INDICES: the array's. */
+static int get_notes(struct store *store, const struct store_job *job,
+                     const struct idranges *indices, struct runs *runs, struct error *err)
 {
     size_t sorted = runs->n;
-    cleanup_bitmap hwloc_bitmap_t cc = NULL;
-    struct indices indices = {.index = -2};
     sqlite3_stmt *st = of_job(store, ST_NOTES, job, err);
     if (st == NULL)
         return -1;
@@ -145,23 +150,36 @@ static int get_notes(struct store *store, const struct store_job *job, struct ru
         int64_t position = jobid_position(job->id, job->count, id);
         if (position < 0)
             continue;
-        if (indices.index == -2) { /* decoded only where there is such an element */
-            cc = job->cc != NULL ? idset_decode(job->cc, NULL) : NULL;
-            indices.cc = cc;
-            indices.index = cc != NULL ? hwloc_bitmap_first(cc) : -1;
-        }
-        struct store_run *run =
-            note_run(runs, sorted, id, job, index_at(&indices, position));
-        if (store_row_text(st, 1) != NULL) {
-            run->eventlog = copy(store_row_text(st, 1));
-        } else {
-            run->urgency_set = true;
-            run->urgency = sqlite3_column_int(st, 2);
-            run->priority = sqlite3_column_int64(st, 3);
-        }
+        int64_t cc =
+            indices != NULL ? (int64_t)idranges_nth(indices, (uint64_t)position) : -1;
+        note_run(runs, sorted, id, job, cc)->eventlog = copy(store_row_text(st, 1));
     }
     if (runs->n > sorted)
         qsort(runs->run, runs->n, sizeof(*runs->run), compare_runs);
+    return store_rows_end(store, st, rc, err);
+}
+
+/* What was made of the urgency of an array's elements: a new list of *N. */
+static int get_urgencies(struct store *store, const struct store_job *job,
+                         struct store_urgency **list, size_t *n, struct error *err)
+{
+    size_t size = 0;
+    sqlite3_stmt *st = of_job(store, ST_URGENCIES, job, err);
+    if (st == NULL)
+        return -1;
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        if (*n == size) {
+            size = MAX(2 * size, (size_t)8);
+            *list = xrealloc(*list, size * sizeof(**list));
+        }
+        (*list)[(*n)++] = (struct store_urgency){
+            .first = (jobid_t)sqlite3_column_int64(st, 0),
+            .n = (uint64_t)sqlite3_column_int64(st, 1),
+            .urgency = sqlite3_column_int(st, 2),
+            .priority = sqlite3_column_int64(st, 3),
+        };
+    }
     return store_rows_end(store, st, rc, err);
 }
 
@@ -178,6 +196,11 @@ static char *get_log(struct store *store, const struct store_job *job, struct er
     return text;
 }
 
+static void free_indices(struct idranges **indices)
+{
+    idranges_destroy(*indices);
+}
+
 static int pending_job(struct store *store, struct store_job *job, store_pending_f fn,
                        void *arg, bool *stop, struct error *err)
 {
@@ -185,16 +208,23 @@ static int pending_job(struct store *store, struct store_job *job, store_pending
     cleanup_bitmap hwloc_bitmap_t ended = hwloc_bitmap_alloc();
     cleanup_free char *log = NULL;
     struct error failed = {0};
+    __attribute__((cleanup(free_indices))) struct idranges *indices = NULL;
+    cleanup_free struct store_urgency *urgencies = NULL;
     uint64_t nended = 0;
-    if (get_ended(store, job, ended, &nended, err) < 0)
+    if (job->count > 1 && job->cc != NULL)
+        indices = idranges_decode(job->cc, job->count, NULL);
+    if (get_ended(store, job, ended, &nended, err) < 0 ||
+        (job->count > 1 && get_spans(store, job, indices, ended, &nended, err) < 0))
         return -1;
     if (nended >= job->count) /* all ended, the array was not told so */
         return 0;
     if (get_runs(store, job, &runs, err) < 0)
         return -1;
     if (job->count > 1) {
-        if (get_notes(store, job, &runs, err) < 0)
+        if (get_notes(store, job, indices, &runs, err) < 0 ||
+            get_urgencies(store, job, &urgencies, &job->nurgencies, err) < 0)
             return -1;
+        job->urgencies = urgencies;
     } else {
         job->eventlog = log = get_log(store, job, &failed);
         if (failed.code != 0) {

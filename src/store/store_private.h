@@ -25,12 +25,14 @@ enum store_statement {
     ST_JOB_AGAIN,
     ST_JOB_BY_KEY,
     ST_JOB_URGENCY,
-    ST_ELEMENT_URGENCY,
+    ST_ELEMENTS_URGENCY,
     ST_JOB_OVER,
     ST_RUN_PUT,
     ST_RUN_END,
     ST_RUN_RESULT,
     ST_RUN_REMOVE,
+    ST_SPAN_ADD,
+    ST_SPAN_OF,
     ST_LOG_ADD,
     ST_TALLY_PUT,
     ST_TALLY_ALL,
@@ -38,19 +40,32 @@ enum store_statement {
     ST_PENDING,
     ST_RUNS,
     ST_ENDED,
+    ST_ENDED_SPANS,
     ST_NOTES,
+    ST_URGENCIES,
     ST_JOB_OF,
     ST_RUN_BY_ID,
     ST_LOG_GET,
     ST_COUNT,
 };
 
-enum op_type { OP_ENV, OP_ATTR, OP_SUBMIT, OP_URGENCY, OP_RUN, OP_END, OP_REQUEUE };
+enum op_type {
+    OP_ENV,
+    OP_ATTR,
+    OP_SUBMIT,
+    OP_URGENCY,
+    OP_URGENCIES,
+    OP_RUN,
+    OP_END,
+    OP_SPAN,
+    OP_REQUEUE
+};
 
 struct op {
     struct op *next;
     enum op_type type;
-    bool over; /* OP_END: nothing is left of the job */
+    bool over;  /* OP_END, OP_SPAN: nothing is left of the job */
+    uint64_t n; /* OP_SPAN: elements like RUN */
     union {
         jobid_t id;
         struct store_job job;
@@ -58,11 +73,7 @@ struct op {
         struct {
             const char *name, *value;
         } pair;
-        struct {
-            jobid_t id;
-            int urgency;
-            int64_t priority;
-        } urgency;
+        struct store_urgency urgency;
     };
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include "src/common/idranges.h"
 #include "src/common/util.h"
 #include "src/job/eventlog.h"
 #include "src/job/state.h"
@@ -104,6 +105,8 @@ struct list {
     int64_t calls;
     bool rest_only; /* what is left of an array, none of its elements */
     bool stop;
+    jobid_t array; /* whose INDICES these are */
+    struct idranges *indices;
 };
 
 static bool same_text(const char *wanted, const char *text)
@@ -118,6 +121,48 @@ static bool matches(const struct store_filter *f, const struct store_entry *e)
            (f->results == 0 || (ended && (f->results & e->run->result) != 0)) &&
            (!ended || e->run->t_inactive >= f->since) &&
            same_text(f->name, e->job.name) && same_text(f->queue, e->job.queue);
+}
+
+/* The index of the element at POSITION of JOB. */
+static int64_t index_of(struct list *l, const struct store_job *job, uint64_t position)
+{
+    if (l->array != job->id) {
+        idranges_destroy(l->indices);
+        l->indices = job->cc ? idranges_decode(job->cc, UINT64_MAX, NULL) : NULL;
+        l->array = job->id;
+    }
+    return l->indices && position < idranges_count(l->indices)
+               ? (int64_t)idranges_nth(l->indices, position)
+               : -1;
+}
+
+static void tell(struct list *l, const struct store_entry *entry)
+{
+    if ((l->rest_only && entry->run != NULL) || !matches(l->filter, entry))
+        return;
+    l->calls++;
+    l->stop = l->fn(l->arg, entry) != 0 ||
+              (l->filter->max > 0 && (size_t)l->calls >= l->filter->max);
+}
+
+/* The elements of a span with FIRST <= id <= LAST, each by itself; RUN: the first of N. Return their number. */
+static size_t tell_span(struct list *l, struct store_entry *entry, struct store_run *run,
+                        uint64_t n, jobid_t first, jobid_t last)
+{
+    const struct store_job *job = &entry->job;
+    int64_t start = jobid_position(job->id, job->count, run->id);
+    size_t told = 0;
+    for (uint64_t i = n; start >= 0 && i-- > 0 && !l->stop;) {
+        run->id = jobid_nth(job->id, (uint64_t)start + i);
+        if (run->id > last)
+            continue;
+        if (run->id < first)
+            break;
+        run->cc = index_of(l, job, (uint64_t)start + i);
+        told++;
+        tell(l, entry);
+    }
+    return told;
 }
 
 /* Entries with FIRST <= id <= LAST.  Adds to *FOUND, if the filter has ids, what there is, whether it matches or
@@ -144,12 +189,13 @@ static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found
             entry.run = &run;
         }
         entry.state = run_state(entry.run);
-        ++*found;
-        if ((l->rest_only && entry.run != NULL) || !matches(l->filter, &entry))
+        uint64_t n = (uint64_t)sqlite3_column_int64(st, 1 + RUN_WIDTH + JOB_WIDTH);
+        if (n > 1) {
+            *found += tell_span(l, &entry, &run, n, first, last);
             continue;
-        l->calls++;
-        l->stop = l->fn(l->arg, &entry) != 0 ||
-                  (l->filter->max > 0 && (size_t)l->calls >= l->filter->max);
+        }
+        ++*found;
+        tell(l, &entry);
     }
     return store_rows_end(l->store, st, l->stop ? SQLITE_DONE : rc, err);
 }
@@ -222,6 +268,7 @@ int64_t store_list(struct store *store, const struct store_filter *filter,
     jobid_t last = l.filter->before > 0 ? l.filter->before - 1 : INT64_MAX;
     int rc =
         l.filter->nids > 0 ? list_ids(&l, err) : list_range(&l, 0, last, &found, err);
+    idranges_destroy(l.indices);
     return rc < 0 ? -1 : l.calls;
 }
 
@@ -346,6 +393,23 @@ static char *info_text(enum info_key key, sqlite3_stmt *job, sqlite3_stmt *run)
     return key == KEY_R ? make_R(text, &r) : xstrdup(text);
 }
 
+/* The row of the span that has element ID of JOB, or NULL. */
+static sqlite3_stmt *span_of(struct store *store, const struct store_job *job, jobid_t id,
+                             struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_SPAN_OF, err);
+    if (st == NULL)
+        return NULL;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    if (sqlite3_step(st) == SQLITE_ROW &&
+        (jobid_t)sqlite3_column_int64(st, 1) == job->id &&
+        jobid_position((jobid_t)sqlite3_column_int64(st, 0),
+                       (uint64_t)sqlite3_column_int64(st, RUN_WIDTH + 3), id) >= 0)
+        return st;
+    sqlite3_reset(st);
+    return NULL;
+}
+
 char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err)
 {
     enum info_key k = 0;
@@ -382,8 +446,15 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
     sqlite3_bind_int64(js, 1, (int64_t)id);
     sqlite3_bind_int64(rs, 1, (int64_t)id);
     char *text = NULL;
-    if (sqlite3_step(js) == SQLITE_ROW)
-        text = info_text(k, js, sqlite3_step(rs) == SQLITE_ROW ? rs : NULL);
+    if (sqlite3_step(js) == SQLITE_ROW) {
+        bool has_run = sqlite3_step(rs) == SQLITE_ROW;
+        if (!has_run && job.count > 1) { /* it may be one of many that ended alike */
+            sqlite3_reset(rs);
+            rs = span_of(store, &job, id, err);
+            has_run = rs != NULL;
+        }
+        text = info_text(k, js, has_run ? rs : NULL);
+    }
     sqlite3_reset(js);
     sqlite3_reset(rs);
     if (text == NULL) {

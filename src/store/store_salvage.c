@@ -168,8 +168,11 @@ static const char end_lost[] =
     "   WHERE hash = json_extract(text.text, '$.attributes.system.environment'))))";
 static const char make_tally[] =
     "DELETE FROM tally; INSERT INTO tally SELECT 0, count(*) FROM job;"
-    "INSERT INTO tally SELECT result, count(*) FROM run"
-    " WHERE result > 0 AND t_inactive IS NOT NULL GROUP BY result;";
+    "INSERT INTO tally SELECT result, sum(n) FROM ("
+    " SELECT result, count(*) AS n FROM run"
+    "  WHERE result > 0 AND t_inactive IS NOT NULL GROUP BY result"
+    " UNION ALL SELECT result, sum(count) AS n FROM span WHERE result > 0"
+    "  GROUP BY result) GROUP BY result;";
 
 static size_t count_rows(sqlite3 *db, const char *sql)
 {
@@ -190,7 +193,11 @@ static int copy_all(struct salvage *sv, struct store_salvaged *found, struct err
     copy_attrs(sv);
     copy_table(sv, "text");
     copy_table(sv, "env");
-    copy_table(sv, "urgency");
+    if (count_rows(sv->old, "SELECT count(*) FROM sqlite_schema WHERE name = 'span'") >
+        0) {
+        copy_table(sv, "urgencies"); /* which version 2 did not have */
+        copy_table(sv, "span");
+    }
     found->jobs = copy_table(sv, "job");
     found->runs = copy_table(sv, "run");
     found->logs = copy_table(sv, "log");

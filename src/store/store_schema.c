@@ -31,7 +31,11 @@ static const char schema[] =
     " taskmap INTEGER, uri TEXT, output TEXT);"
     "CREATE TABLE log(id INTEGER PRIMARY KEY, lines TEXT);"
     "CREATE INDEX job_key ON job(key) WHERE key IS NOT NULL;"
-    "CREATE TABLE urgency(id INTEGER PRIMARY KEY, urgency INTEGER, priority INTEGER);";
+    "CREATE TABLE urgencies(n INTEGER PRIMARY KEY, first INTEGER, count INTEGER,"
+    " urgency INTEGER, priority INTEGER);"
+    "CREATE TABLE span(last INTEGER PRIMARY KEY, first INTEGER, count INTEGER,"
+    " job INTEGER, cc INTEGER, t_depend REAL, t_inactive REAL, result INTEGER,"
+    " extype TEXT, exseverity INTEGER, exnote TEXT);";
 
 /* Script N takes a store of schema version N to N + 1: never change one that was released. */
 static const char *const upgrades[] = {
@@ -42,6 +46,15 @@ static const char *const upgrades[] = {
     "ALTER TABLE job ADD COLUMN parent_rank INTEGER;"
     "CREATE INDEX job_key ON job(key) WHERE key IS NOT NULL;"
     "CREATE TABLE urgency(id INTEGER PRIMARY KEY, urgency INTEGER, priority INTEGER);",
+    /* 2 to 3: elements of arrays that are alike share a row */
+    "CREATE TABLE urgencies(n INTEGER PRIMARY KEY, first INTEGER, count INTEGER,"
+    " urgency INTEGER, priority INTEGER);"
+    "INSERT INTO urgencies(first, count, urgency, priority)"
+    " SELECT id, 1, urgency, priority FROM urgency;"
+    "DROP TABLE urgency;"
+    "CREATE TABLE span(last INTEGER PRIMARY KEY, first INTEGER, count INTEGER,"
+    " job INTEGER, cc INTEGER, t_depend REAL, t_inactive REAL, result INTEGER,"
+    " extype TEXT, exseverity INTEGER, exnote TEXT);",
 };
 #define SCHEMA_VERSION ((int64_t)ARRAY_SIZE(upgrades))
 

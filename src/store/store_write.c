@@ -142,26 +142,30 @@ static int put_job(struct store *store, const struct store_job *job, struct erro
     return 0;
 }
 
-static int put_urgency_by(struct store *store, enum store_statement which,
-                          const struct op *op, struct error *err)
+static int put_urgencies(struct store *store, const struct op *op, struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, which, err);
+    sqlite3_stmt *st = store_statement(store, ST_ELEMENTS_URGENCY, err);
     if (st == NULL)
         return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)op->urgency.id);
-    sqlite3_bind_int64(st, 2, op->urgency.urgency);
-    sqlite3_bind_int64(st, 3, op->urgency.priority);
+    sqlite3_bind_int64(st, 1, (int64_t)op->urgency.first);
+    sqlite3_bind_int64(st, 2, (int64_t)op->urgency.n);
+    sqlite3_bind_int64(st, 3, op->urgency.urgency);
+    sqlite3_bind_int64(st, 4, op->urgency.priority);
     return store_step(store, st, err);
 }
 
 /* In the job's row, or beside its array's. */
 static int put_urgency(struct store *store, const struct op *op, struct error *err)
 {
-    if (put_urgency_by(store, ST_JOB_URGENCY, op, err) < 0)
+    sqlite3_stmt *st = store_statement(store, ST_JOB_URGENCY, err);
+    if (st == NULL)
         return -1;
-    return sqlite3_changes(store->db) > 0
-               ? 0
-               : put_urgency_by(store, ST_ELEMENT_URGENCY, op, err);
+    sqlite3_bind_int64(st, 1, (int64_t)op->urgency.first);
+    sqlite3_bind_int64(st, 2, op->urgency.urgency);
+    sqlite3_bind_int64(st, 3, op->urgency.priority);
+    if (store_step(store, st, err) < 0)
+        return -1;
+    return sqlite3_changes(store->db) > 0 ? 0 : put_urgencies(store, op, err);
 }
 
 static int put_run(struct store *store, enum store_statement which,
@@ -207,7 +211,7 @@ static int put_run(struct store *store, enum store_statement which,
 }
 
 /* Add N to the count of RESULT, if it is one. */
-static void count_result(struct store *store, int64_t result, int n)
+static void count_result(struct store *store, int64_t result, int64_t n)
 {
     if (result > 0 && result <= TALLY_MAX)
         store->tally[result] += (uint64_t)n;
@@ -227,6 +231,30 @@ static int put_end(struct store *store, const struct store_run *run, struct erro
         return -1;
     count_result(store, before, -1);
     count_result(store, run->result, 1);
+    return 0;
+}
+
+static int put_span(struct store *store, const struct op *op, struct error *err)
+{
+    const struct store_run *run = &op->run;
+    uint64_t first = (uint64_t)jobid_position(run->job, UINT32_MAX, run->id);
+    sqlite3_stmt *st = store_statement(store, ST_SPAN_ADD, err);
+    if (st == NULL)
+        return -1;
+    sqlite3_bind_int64(st, 1, (int64_t)jobid_nth(run->job, first + op->n - 1));
+    sqlite3_bind_int64(st, 2, (int64_t)run->id);
+    sqlite3_bind_int64(st, 3, (int64_t)op->n);
+    sqlite3_bind_int64(st, 4, (int64_t)run->job);
+    sqlite3_bind_int64(st, 5, run->cc);
+    bind_real(st, 6, run->t_depend);
+    bind_real(st, 7, run->t_inactive);
+    sqlite3_bind_int64(st, 8, run->result);
+    store_bind_text(st, 9, run->exception_type);
+    bind_int(st, 10, run->exception_severity);
+    store_bind_text(st, 11, run->exception_note);
+    if (store_step(store, st, err) < 0)
+        return -1;
+    count_result(store, run->result, (int64_t)op->n);
     return 0;
 }
 
@@ -251,10 +279,16 @@ int store_apply(struct store *store, const struct op *op, struct error *err)
         return put_job(store, &op->job, err);
     case OP_URGENCY:
         return put_urgency(store, op, err);
+    case OP_URGENCIES:
+        return put_urgencies(store, op, err);
     case OP_RUN:
         return put_run(store, ST_RUN_PUT, &op->run, err);
     case OP_END:
         if (put_end(store, &op->run, err) < 0)
+            return -1;
+        return op->over ? by_id(store, ST_JOB_OVER, op->run.job, err) : 0;
+    case OP_SPAN:
+        if (put_span(store, op, err) < 0)
             return -1;
         return op->over ? by_id(store, ST_JOB_OVER, op->run.job, err) : 0;
     case OP_REQUEUE:

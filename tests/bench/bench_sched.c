@@ -119,6 +119,166 @@ static void queue_many(struct bench *b, size_t n)
     free(jobs);
 }
 
+/* --- EASY backfill ------------------------------------------------------------------------- */
+
+/* What runs, by its end. */
+struct mixed {
+    struct bench *b;
+    struct sched_job *jobs;
+    double now;
+    struct ending {
+        double at;
+        struct placement *pl;
+    } * heap;
+    size_t n, started;
+};
+
+static void push(struct mixed *m, struct ending e)
+{
+    size_t i = m->n++;
+    for (; i > 0 && m->heap[(i - 1) / 2].at > e.at; i = (i - 1) / 2)
+        m->heap[i] = m->heap[(i - 1) / 2];
+    m->heap[i] = e;
+}
+
+static struct ending pop(struct mixed *m)
+{
+    struct ending top = m->heap[0], e = m->heap[--m->n];
+    size_t i = 0;
+    for (size_t k; (k = 2 * i + 1) < m->n; i = k) {
+        k += k + 1 < m->n && m->heap[k + 1].at < m->heap[k].at;
+        if (e.at <= m->heap[k].at)
+            break;
+        m->heap[i] = m->heap[k];
+    }
+    m->heap[i] = e;
+    return top;
+}
+
+static void mixed_start(struct sched_job *job, struct placement *pl, void *arg)
+{
+    struct mixed *m = arg;
+    double real = job->duration * (0.3 + 0.7 * pick(m->b, 1000) / 1000);
+    push(m, (struct ending){m->now + real, pl});
+    m->started++;
+}
+
+/* One core to a few hundred nodes, some with GPUs, small ones more often; a minute to a day. */
+static void mix(struct bench *b, struct sched_job *j, uint64_t id)
+{
+    unsigned kind = pick(b, 100), minutes = 1 + pick(b, 1440), nodes = 1u << pick(b, 9);
+    if (kind < 60)
+        *j = make_job(0, 1 + pick(b, b->cores), 1, 0, 1);
+    else if (kind < 75 && b->gpus > 0)
+        *j = make_job(0, 1 + pick(b, b->gpus), 1 + pick(b, 8), 1, 1);
+    else
+        *j = make_job(MIN(nodes, b->nodes), b->cores, 1, 0, 1);
+    j->id = id;
+    j->duration = 60.0 * minutes;
+}
+
+static void backfill(struct bench *b, size_t queued)
+{
+    struct mixed m = {.b = b};
+    size_t total = queued * 5 / 2;
+    struct sched *s = sched_create(b->pool, sched_policy_find("easy"), mixed_start, &m);
+    m.jobs = xcalloc(total, sizeof(*m.jobs));
+    m.heap = xcalloc(total, sizeof(*m.heap));
+    size_t added = 0;
+    double t = time_mono();
+    while (added < queued) {
+        mix(b, &m.jobs[added], added + 1);
+        sched_add(s, &m.jobs[added++]);
+    }
+    size_t first = sched_run(s, 0);
+    report("EASY, a mixed load: the first pass", first, time_mono() - t);
+    t = time_mono();
+    size_t passes = 0, before = m.started;
+    while (added < total) {
+        struct ending e = pop(&m);
+        m.now = e.at;
+        sched_end(s, e.pl->rset);
+        placement_destroy(e.pl);
+        size_t n = sched_run(s, m.now);
+        passes++;
+        for (; n > 0 && added < total; n--) { /* as many are queued all the time */
+            mix(b, &m.jobs[added], added + 1);
+            sched_add(s, &m.jobs[added++]);
+        }
+    }
+    double spent = time_mono() - t;
+    report("EASY, a mixed load: end one, start what fits, queue as many",
+           m.started - before, spent);
+    printf("    %zu are queued, a pass after each end: %.1f us\n", sched_queued(s),
+           spent / (double)passes * 1e6);
+    while (m.n > 0) {
+        struct ending e = pop(&m);
+        sched_end(s, e.pl->rset);
+        placement_destroy(e.pl);
+    }
+    for (size_t i = 0; i < total; i++)
+        sched_remove(s, &m.jobs[i]);
+    sched_destroy(s);
+    free(m.jobs);
+    free(m.heap);
+    malloc_trim(0);
+}
+
+static void no_start(struct sched_job *job, struct placement *pl, void *arg)
+{
+    (void)job;
+    struct bench *b = arg;
+    b->running[b->nrunning++] = pl;
+}
+
+/* N jobs of KINDS shapes that do not fit, and a pass after each change of the pool. */
+static void nothing_to_start(struct bench *b, size_t n, unsigned kinds)
+{
+    struct sched *s = sched_create(b->pool, sched_policy_find("easy"), no_start, b);
+    struct sched_job *jobs = xcalloc(n, sizeof(*jobs)), all = make_job(0, 1, 1, 0, 1);
+    all.count = (uint64_t)b->nodes * b->cores;
+    all.duration = 1000;
+    sched_add(s, &all);
+    sched_run(s, 0);
+    for (size_t i = 0; i < n; i++) {
+        unsigned k = (unsigned)(i % kinds);
+        jobs[i] = make_job(0, 2 + k, 1, 0, 1);
+        jobs[i].id = i + 2;
+        jobs[i].duration = 60 + pick(b, 10000);
+        sched_add(s, &jobs[i]);
+    }
+    double worst = 0, sum = 0;
+    enum { PASSES = 200 };
+    sched_run(s, 1);
+    for (int i = 0; i < PASSES;
+         i++) { /* one core comes back, and is too little for any of them */
+        size_t at = pick(b, b->nrunning);
+        struct placement *pl = b->running[at];
+        sched_end(s, pl->rset);
+        double t = time_mono();
+        size_t started = sched_run(s, 2);
+        t = time_mono() - t;
+        sum += t;
+        worst = MAX(worst, t);
+        if (started != 0 || pool_take(b->pool, pl->rset, NULL) < 0)
+            abort();
+        sched_adopt(s, pl->rset, 1000);
+    }
+    printf("%-58s %9d, %.3f ms each, the worst %.3f ms\n",
+           "a pass with nothing to start, 1,000,000 queued, 1,000 shapes", PASSES,
+           sum / PASSES * 1e3, worst * 1e3);
+    for (size_t i = 0; i < n; i++)
+        sched_remove(s, &jobs[i]);
+    while (b->nrunning > 0) {
+        struct placement *pl = b->running[--b->nrunning];
+        sched_end(s, pl->rset);
+        placement_destroy(pl);
+    }
+    sched_destroy(s);
+    free(jobs);
+    malloc_trim(0);
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = {.nodes = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
@@ -158,6 +318,8 @@ int main(int argc, char **argv)
         fill_and_turn(&b, "all nodes", make_job(b.nodes, b.cores, 1, 0, 1));
     }
     queue_many(&b, 1000000);
+    backfill(&b, 100000);
+    nothing_to_start(&b, 1000000, 1000);
 
     free(b.running);
     sched_destroy(b.s);

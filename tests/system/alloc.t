@@ -318,14 +318,14 @@ is "$(LC_ALL=C.UTF-8 hbatch pstree -C -p --skip-root)" "$a alloc
 └─$b alloc
   └─2*[work]" "-C -p --skip-root"
 is "$(LC_ALL=C.UTF-8 hbatch pstree --ascii -L1 -o '{name}/{ntasks}')" '.
-`-- alloc/1
+`-- alloc/4
     |-- side/1
-    `-- alloc/1' "--ascii -L1 --label"
+    `-- alloc/2' "--ascii -L1 --label"
 is "$(hbatch pstree -L0)" '.
 `-- alloc' "-L0"
 capture hbatch pstree -x
 like "$out" "^ +JOBID USER +ST NTASKS NNODES +RUNTIME
- +$a [a-z_0-9]+ +R +1 +1 +[0-9.]+[smh] alloc
+ +$a [a-z_0-9]+ +R +4 +1 +[0-9.]+[smh] alloc
  +f[^ ]+ [a-z_0-9]+ +R +1 +1 +[0-9.]+[smh] \|-- side
  +$b .* \`-- alloc
  +f[^ ]+ .*     \|-- work

@@ -47,7 +47,7 @@ ok "of each level" wait_until 20 env HBATCH_URI="$(hbatch uri "$outer")" \
     bash -c "$(declare -f inner_jobs is_known); is_known $inner 'PD:0 R:1 CD:0 F:0'"
 ok "top --once" hbatch top --once
 like "$out" "cores \[[|]+ +5/8\] 3 free +2 running" "used and free cores, running jobs"
-like "$out" "outer +R +1 +1 .*  PD:0 R:2 CD:5 F:1" "the instance's jobs in its line"
+like "$out" "outer +R +4 +1 .*  PD:0 R:2 CD:5 F:1" "the instance's jobs in its line"
 like "$out" "big +S +8 +- +- waiting for resources" "a pending job"
 ok "top --once TARGET" hbatch top --once "$outer/$inner"
 like "$out" "^ $outer/$inner .*level 1|level 2" "of a deeper level"

@@ -123,7 +123,7 @@ START_TEST(head_changes)
 }
 END_TEST
 
-START_TEST(pool_changes)
+START_TEST(nodes_change)
 {
     struct owner *o = owner_create("0:0-3", sched_policy_find("fcfs"));
     struct sched_job a = make_job(1, 16, 6);
@@ -440,16 +440,14 @@ START_TEST(agrees_with_a_plain_list)
 }
 END_TEST
 
-/* Depth of the tree below JOB, with a check of its shape. */
-static unsigned depth(const struct sched_job *job)
+/* Depth of the tree below N, with a check of its shape. */
+static unsigned depth(const struct tree_node *n)
 {
-    if (!job)
+    if (!n)
         return 0;
-    ck_assert(!job->left ||
-              (job->left->parent == job && job->left->weight <= job->weight));
-    ck_assert(!job->right ||
-              (job->right->parent == job && job->right->weight <= job->weight));
-    unsigned l = depth(job->left), r = depth(job->right);
+    ck_assert(!n->left || (n->left->parent == n && n->left->weight <= n->weight));
+    ck_assert(!n->right || (n->right->parent == n && n->right->weight <= n->weight));
+    unsigned l = depth(n->left), r = depth(n->right);
     return 1 + MAX(l, r);
 }
 
@@ -465,7 +463,7 @@ START_TEST(the_queue_stays_shallow)
     }
     for (size_t i = 0; i < N; i += 2)
         sched_remove(s, &jobs[i]);
-    struct sched_job *root = &jobs[1];
+    struct tree_node *root = &jobs[1].in_queue;
     while (root->parent)
         root = root->parent;
     ck_assert_uint_le(depth(root), 50); /* about 2.5 log2(10000), with luck to spare */
@@ -479,7 +477,7 @@ START_TEST(the_queue_stays_shallow)
 }
 END_TEST
 
-UNIT_MAIN("sched", first_come_first_served, head_changes, pool_changes,
+UNIT_MAIN("sched", first_come_first_served, head_changes, nodes_change,
           arrays_start_one_by_one, start_may_change_the_queue, no_pass_without_a_change,
           too_late, late_while_waiting, policies, agrees_with_a_plain_list,
           the_queue_stays_shallow)

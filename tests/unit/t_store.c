@@ -631,7 +631,7 @@ START_TEST(refuses)
         {"garbage", make_garbage, "not a database"},
         {"another program's database", make_foreign, "of another program"},
         {"a newer store", make_newer,
-         "schema version 77; this hbatch knows versions up to 2"},
+         "schema version 77; this hbatch knows versions up to 3"},
         {"a cut store", make_short, "damaged"},
         {"a damaged store", make_damaged, "damaged"},
         {"a directory", make_directory, "Is a directory"},

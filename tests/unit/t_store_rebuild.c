@@ -200,9 +200,6 @@ static void same_run(const struct store_run *a, const struct store_run *b)
     ck_assert_int_eq(a->ncores, b->ncores);
     ck_assert_int_eq(a->ngpus, b->ngpus);
     ck_assert_int_eq(a->exception_severity, b->exception_severity);
-    ck_assert_int_eq(a->urgency_set, b->urgency_set);
-    ck_assert_int_eq(a->urgency, b->urgency);
-    ck_assert_int_eq(a->priority, b->priority);
 }
 
 struct expected {
@@ -210,6 +207,8 @@ struct expected {
     const char *ended;
     const struct store_run *runs;
     size_t nruns;
+    const struct store_urgency *urgencies;
+    size_t nurgencies;
 };
 
 struct walk {
@@ -232,6 +231,13 @@ static int check_one(void *arg, const struct store_job *job, hwloc_const_bitmap_
     ck_assert_uint_eq(nruns, e->nruns);
     for (size_t i = 0; i < nruns; i++)
         same_run(&runs[i], &e->runs[i]);
+    ck_assert_uint_eq(job->nurgencies, e->nurgencies);
+    for (size_t i = 0; i < e->nurgencies; i++) {
+        ck_assert_uint_eq(job->urgencies[i].first, e->urgencies[i].first);
+        ck_assert_uint_eq(job->urgencies[i].n, e->urgencies[i].n);
+        ck_assert_int_eq(job->urgencies[i].urgency, e->urgencies[i].urgency);
+        ck_assert_int_eq(job->urgencies[i].priority, e->urgencies[i].priority);
+    }
     /* what reads may be called from here, and does not end the walk */
     cleanup_free char *log = store_job_info(w->store, job->id, "eventlog", &err);
     ck_assert_msg(log != NULL, "%s", err.text);
@@ -277,7 +283,9 @@ START_TEST(gives_all_of_a_job)
         if (reopened == 0)
             store_event(s, 30, LINE(2));
         const struct expected expected[] = {
-            {&waits, "", NULL, 0}, {&runs, "", &run, 1}, {&bare, "", &pending, 1}};
+            {.job = &waits, .ended = "", .runs = NULL, .nruns = 0},
+            {.job = &runs, .ended = "", .runs = &run, .nruns = 1},
+            {.job = &bare, .ended = "", .runs = &pending, .nruns = 1}};
         check_pending(s, expected, ARRAY_SIZE(expected));
         s = reopen(s);
     }
@@ -286,7 +294,9 @@ START_TEST(gives_all_of_a_job)
     runs.priority = 99;
     store_job_requeue(s, 30);
     end_single(s, JOB_COMPLETED);
-    const struct expected expected[] = {{&runs, "", NULL, 0}, {&bare, "", &pending, 1}};
+    const struct expected expected[] = {
+        {.job = &runs, .ended = "", .runs = NULL, .nruns = 0},
+        {.job = &bare, .ended = "", .runs = &pending, .nruns = 1}};
     check_pending(s, expected, ARRAY_SIZE(expected));
     s = reopen(s);
     check_pending(s, expected, ARRAY_SIZE(expected));
@@ -298,23 +308,9 @@ START_TEST(gives_all_of_an_array)
 {
     struct store *s = must_open();
     struct store_run done = element(1, 300, JOB_COMPLETED), runs = element(3, 0, 0),
-                     again = element(2, 0, 0), first = element(0, 0, 0);
+                     again = element(2, 0, 0);
     const struct store_run noted[] = {
-        {.id = first.id,
-         .job = 20,
-         .cc = 1,
-         .status = -1,
-         .urgency_set = true,
-         .urgency = 0,
-         .priority = 0},
-        {.id = again.id,
-         .job = 20,
-         .cc = 4,
-         .status = -1,
-         .eventlog = LINE(2),
-         .urgency_set = true,
-         .urgency = 31,
-         .priority = 77},
+        {.id = again.id, .job = 20, .cc = 4, .status = -1, .eventlog = LINE(2)},
         runs,
         {.id = jobid_nth(20, 4), .job = 20, .cc = 9, .status = -1, .eventlog = LINE(9)}};
     store_env(s, "h1", "{}");
@@ -326,11 +322,20 @@ START_TEST(gives_all_of_an_array)
     store_event(s, again.id, LINE(2));
     store_job_requeue(s, again.id);
     store_job_urgency(s, again.id, 30, 76);
-    store_job_urgency(s, again.id, 31, 77);
-    store_job_urgency(s, first.id, 0, 0);
+    store_elements_urgency(s, 20, 3, 31, 77);
+    store_job_urgency(s, 20, 0, 0);
     store_event(s, jobid_nth(20, 4), LINE(9));
     store_job_update(s, &runs);
-    const struct expected expected = {&array, "3", noted, ARRAY_SIZE(noted)};
+    const struct store_urgency urgencies[] = {{jobid_nth(20, 1), 1, 5, 5},
+                                              {again.id, 1, 30, 76},
+                                              {20, 3, 31, 77},
+                                              {20, 1, 0, 0}};
+    const struct expected expected = {.job = &array,
+                                      .ended = "3",
+                                      .runs = noted,
+                                      .nruns = ARRAY_SIZE(noted),
+                                      .urgencies = urgencies,
+                                      .nurgencies = 4};
     check_pending(s, &expected, 1);
     s = reopen(s);
     check_pending(s, &expected, 1);
@@ -341,16 +346,108 @@ START_TEST(gives_all_of_an_array)
     runs = element(3, 400, JOB_FAILED);
     store_job_end(s, &runs, false);
     again.eventlog = LINE(2) LINE(3);
-    again.urgency_set = true;
-    again.urgency = 31;
-    again.priority = 77;
-    const struct store_run later[] = {noted[0], again, noted[3]};
-    check_pending(s, &(struct expected){&array, "3,5", later, 3}, 1);
+    const struct store_run later[] = {again, noted[2]};
+    check_pending(s,
+                  &(struct expected){.job = &array,
+                                     .ended = "3,5",
+                                     .runs = later,
+                                     .nruns = 2,
+                                     .urgencies = urgencies,
+                                     .nurgencies = 4},
+                  1);
     for (uint64_t i = 0; i < 5; i++) {
         struct store_run end = element(i, 500, JOB_COMPLETED);
         store_job_end(s, &end, false);
     }
     check_pending(s, NULL, 0);
+    store_close(s);
+}
+END_TEST
+
+struct listed {
+    int64_t cc[8];
+    jobid_t id[8];
+    size_t n;
+};
+
+static int on_listed(void *arg, const struct store_entry *entry)
+{
+    struct listed *l = arg;
+    l->cc[l->n] = entry->run ? entry->run->cc : -1;
+    l->id[l->n++] = entry->run ? entry->run->id : entry->job.id;
+    return 0;
+}
+
+static void lists(struct store *s, const struct store_filter *filter, const char *wanted)
+{
+    static const int64_t indices[] = {1, 3, 4, 5, 9};
+    struct listed l = {.n = 0};
+    char text[64] = "";
+    struct error err;
+    int64_t n = store_list(s, filter, on_listed, &l, &err);
+    ck_assert_int_eq(n, (int64_t)l.n);
+    for (size_t i = 0; i < l.n; i++) {
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%d", i ? " " : "",
+                 (int)l.cc[i]);
+        if (l.cc[i] >= 0)
+            ck_assert_int_eq(l.cc[i], indices[l.id[i] - 20]);
+    }
+    ck_assert_str_eq(text, wanted);
+}
+
+/* Elements that end together without having started share a row; who looks sees each. */
+START_TEST(elements_that_end_alike)
+{
+    struct store *s = must_open();
+    struct error err;
+    struct store_stats stats;
+    store_env(s, "h1", "{}");
+    store_job_submit(s, &array);
+    struct store_run end = {.id = jobid_nth(20, 1),
+                            .job = 20,
+                            .cc = 3,
+                            .t_depend = 201,
+                            .t_inactive = 300,
+                            .status = -1,
+                            .result = JOB_CANCELED,
+                            .exception_type = "cancel",
+                            .exception_note = "why"};
+    store_elements_end(s, &end, 3, false);
+    check_pending(
+        s, &(struct expected){.job = &array, .ended = "3-5", .runs = NULL, .nruns = 0},
+        1);
+    s = reopen(s);
+    check_pending(
+        s, &(struct expected){.job = &array, .ended = "3-5", .runs = NULL, .nruns = 0},
+        1);
+    lists(s, NULL, "5 4 3 -1");
+    lists(s, &(struct store_filter){.max = 2}, "5 4");
+    lists(s, &(struct store_filter){.before = 23, .states = JOB_INACTIVE}, "4 3");
+    lists(s, &(struct store_filter){.before = 22, .states = JOB_INACTIVE}, "3");
+    const jobid_t ids[] = {22, 24};
+    lists(s, &(struct store_filter){.ids = ids, .nids = 1}, "4");
+    lists(s, &(struct store_filter){.ids = &array.id, .nids = 1}, "5 4 3 -1");
+    lists(s, &(struct store_filter){.ids = ids, .nids = 2}, "-1 4");
+    lists(s, &(struct store_filter){.results = JOB_FAILED}, "");
+    lists(s, &(struct store_filter){.results = JOB_CANCELED, .since = 300}, "5 4 3");
+    lists(s, &(struct store_filter){.since = 301}, "-1");
+    cleanup_free char *log = store_job_info(s, 23, "eventlog", &err);
+    ck_assert_msg(log && strstr(log, "\"why\"") && strstr(log, "clean"), "%s", log);
+    cleanup_free char *waits = store_job_info(s, 24, "eventlog", &err);
+    ck_assert_msg(waits && !strstr(waits, "clean"), "%s", waits);
+    store_stats(s, &stats);
+    ck_assert_uint_eq(stats.canceled, 3);
+    struct store_run rest = end;
+    rest.id = 20;
+    rest.cc = 1;
+    store_elements_end(s, &rest, 1, false);
+    rest.id = 24;
+    rest.cc = 9;
+    store_elements_end(s, &rest, 1, true);
+    check_pending(s, NULL, 0);
+    lists(s, NULL, "9 5 4 3 1");
+    store_stats(s, &stats);
+    ck_assert_uint_eq(stats.canceled, 5);
     store_close(s);
 }
 END_TEST
@@ -526,7 +623,7 @@ START_TEST(upgrades_version_1)
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     char *text = NULL;
     int rc = sqlite3_exec(db,
-                          "DROP INDEX job_key; DROP TABLE urgency;"
+                          "DROP INDEX job_key; DROP TABLE urgencies; DROP TABLE span;"
                           "ALTER TABLE job DROP COLUMN key;"
                           "ALTER TABLE job DROP COLUMN parent;"
                           "ALTER TABLE job DROP COLUMN parent_rank;"
@@ -541,7 +638,9 @@ START_TEST(upgrades_version_1)
     old.parent_rank = 0;
     young.id = 11;
     store_job_submit(s, &young);
-    const struct expected expected[] = {{&old, "", NULL, 0}, {&young, "", NULL, 0}};
+    const struct expected expected[] = {
+        {.job = &old, .ended = "", .runs = NULL, .nruns = 0},
+        {.job = &young, .ended = "", .runs = NULL, .nruns = 0}};
     check_pending(s, expected, 2);
     s = reopen(s);
     check_pending(s, expected, 2);
@@ -551,6 +650,32 @@ START_TEST(upgrades_version_1)
     ck_assert_str_eq(upgraded, new);
     free(upgraded);
     free(new);
+}
+END_TEST
+
+START_TEST(upgrades_version_2)
+{
+    sqlite3 *db;
+    struct store *s = must_open();
+    store_env(s, "h1", "{}");
+    store_job_submit(s, &array);
+    must_flush(s);
+    store_close(s);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    int rc = sqlite3_exec(db,
+                          "DROP TABLE urgencies; DROP TABLE span;"
+                          "CREATE TABLE urgency(id INTEGER PRIMARY KEY, urgency INTEGER,"
+                          " priority INTEGER);"
+                          "INSERT INTO urgency VALUES(22, 3, 4); PRAGMA user_version = 2",
+                          NULL, NULL, NULL);
+    ck_assert_int_eq(rc, SQLITE_OK);
+    sqlite3_close(db);
+    s = must_open();
+    const struct store_urgency own = {22, 1, 3, 4};
+    const struct expected expected = {
+        .job = &array, .ended = "", .urgencies = &own, .nurgencies = 1};
+    check_pending(s, &expected, 1);
+    store_close(s);
 }
 END_TEST
 
@@ -623,7 +748,8 @@ START_TEST(copies)
     ck_assert(!exists(".new"));
     s = must_open();
     ck_assert_msg(store_check(s, &err) == 0, "%s", err.text);
-    const struct expected expected = {&single, "", &run, 1};
+    const struct expected expected = {
+        .job = &single, .ended = "", .runs = &run, .nruns = 1};
     check_pending(s, &expected, 1);
     check_stats(s, 1, 0, 0);
     end_single(s, JOB_FAILED);
@@ -1009,10 +1135,12 @@ int main(void)
     const TTest *const tests[] = {
         gives_all_of_a_job,
         gives_all_of_an_array,
+        elements_that_end_alike,
         stops_and_finds_keys,
         takes_a_repetition,
         counts_once_after_a_failure,
         upgrades_version_1,
+        upgrades_version_2,
         copies,
         copies_over_a_killed_one,
         copies_whole_or_not_at_all,

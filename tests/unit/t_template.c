@@ -74,6 +74,17 @@ START_TEST(renders)
 }
 END_TEST
 
+START_TEST(ascii_ids)
+{
+    struct template_vars ascii = vars;
+    char f58[64];
+    ascii.ascii_ids = true;
+    cleanup_free char *got = template_render("{{id}}", &ascii);
+    ck_assert_str_eq(got, jobid_encode(vars.id, JOBID_F58_PLAIN, f58, sizeof(f58)));
+    ck_assert_int_eq(got[0], 'f');
+}
+END_TEST
+
 START_TEST(keeps_tags_without_value)
 {
     struct template_vars few = {.id = 1, .size = 2};
@@ -102,4 +113,4 @@ START_TEST(survives_noise)
 }
 END_TEST
 
-UNIT_MAIN("template", renders, keeps_tags_without_value, survives_noise)
+UNIT_MAIN("template", renders, ascii_ids, keeps_tags_without_value, survives_noise)

@@ -69,4 +69,41 @@ START_TEST(bad_byte_at_any_offset)
 }
 END_TEST
 
-UNIT_MAIN("utf8", tells_text, bad_byte_at_any_offset)
+/* LC_ALL, LC_CTYPE, LANG, HBATCH_F58_FORCE_ASCII */
+static const struct {
+    const char *values[4];
+    bool utf8, ascii;
+} locales[] = {
+    {{NULL, NULL, NULL, NULL}, false, true},
+    {{NULL, NULL, "C.UTF-8", NULL}, true, false},
+    {{NULL, NULL, "de_DE.utf8", NULL}, true, false},
+    {{"C", NULL, "C.UTF-8", NULL}, false, true},
+    {{"", "", "C.UTF-8", ""}, true, false},
+    {{NULL, "C.UTF-8", "C", NULL}, true, false},
+    {{NULL, NULL, "de_DE", NULL}, false, true},
+    {{NULL, NULL, "C.UTF-8", "1"}, true, true},
+    {{NULL, NULL, "C.UTF-8", "0"}, true, false},
+};
+
+static const char *get_value(const void *env, const char *name)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG",
+                                        "HBATCH_F58_FORCE_ASCII"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return ((const char *const *)env)[i];
+    ck_abort_msg("asks for %s", name);
+}
+
+START_TEST(locale_by_name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(locales); i++) {
+        ck_assert_msg(utf8_locale(get_value, locales[i].values) == locales[i].utf8,
+                      "row %zu", i);
+        ck_assert_msg(utf8_ascii_ids(get_value, locales[i].values) == locales[i].ascii,
+                      "row %zu", i);
+    }
+}
+END_TEST
+
+UNIT_MAIN("utf8", tells_text, bad_byte_at_any_offset, locale_by_name)

@@ -10,7 +10,23 @@
 static void publish(struct leader *ld, struct strbuf *b)
 {
     strbuf_add(b, "}\n");
-    ld->config.publish(ld->config.arg, b->s, b->len);
+    if (ld->holds_changes)
+        strbuf_addn(&ld->held_changes, b->s, b->len);
+    else
+        ld->config.publish(ld->config.arg, b->s, b->len);
+}
+
+void change_hold(struct leader *ld)
+{
+    ld->holds_changes = true;
+}
+
+void change_let_go(struct leader *ld)
+{
+    ld->holds_changes = false;
+    if (ld->held_changes.len > 0)
+        ld->config.publish(ld->config.arg, ld->held_changes.s, ld->held_changes.len);
+    ld->held_changes.len = 0;
 }
 
 static void begin(struct strbuf *b, const char *kind, const struct job *job)

@@ -75,8 +75,10 @@ struct job {
     bool rest;  /* not a job: what its elements that wait have in common (element.h) */
     int ahead;  /* the rank in whose lease it waits, -1: in none (lease.h) */
     TAILQ_ENTRY(job) ahead_entry;
-    bool slot;   /* where it runs, one of a lease may run when it has ended */
-    bool handed; /* and does: it has nothing to give back */
+    bool slot;        /* where it runs, one of a lease may run when it has ended */
+    bool handed;      /* and does: it has nothing to give back */
+    struct job *heir; /* the one that does; NULL: it is not one of ours */
+    double heir_since;
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */

@@ -123,9 +123,8 @@ static bool flush(struct leader *ld)
     if (ld->store_fails && !ld->flush_due)
         return false;
     /* what runs is in the store before it starts where there may be a successor */
-    bool starts =
-        ld->start_recorded ||
-        (ld->config.publish && calls > 0 && (launch_pending(ld) || lease_pending(ld)));
+    bool starts = ld->start_recorded || (ld->config.publish && calls > 0 &&
+                                         (launch_pending(ld) || lease_pending(ld)));
     if (!ld->replies_fresh && !starts && !ld->flush_due && calls < FLUSH_CALLS) {
         if (calls > 0 && !uv_is_active((uv_handle_t *)&ld->flush_timer))
             uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_MS, 0);
@@ -188,7 +187,7 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
-    if (!ld->shutdown) /* what is queued then stays there */
+    if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
         sched_run(ld->sched, now);
     manager_end_unmapped(ld);
     lease_turn(ld);
@@ -338,6 +337,7 @@ void leader_destroy(struct leader *ld)
     free(ld->shutdown);
     free(ld->shut_down_as);
     free(ld->spawned);
+    free(ld->held_changes.s);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);

@@ -80,7 +80,9 @@ struct leader {
     bool begins_again;  /* adopt_begin_again is to be called */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
-    int64_t last_class; /* of a lease: never one of another leader */
+    struct strbuf held_changes; /* see change_hold */
+    bool holds_changes;
+    int64_t last_class;   /* of a lease: never one of another leader */
     uint64_t lease_gains; /* pool_gains when room was looked for */
     jobid_t *spawned;     /* [nspawned] sub-instances that tasks spawned */
     size_t nspawned;
@@ -147,8 +149,9 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
 struct job *manager_head(struct leader *ld);
 struct job *manager_take_head(struct leader *ld);
 void manager_returned(struct leader *ld, struct job *job);
-/* JOB, of a lease, runs at PL (taken over) since WHEN. */
-void manager_began(struct leader *ld, struct job *job, struct placement *pl, double when);
+/* JOB, of a lease, has its placement, and runs there since WHEN; JOB may have been known to: it was the heir of one
+ * that is over. */
+void manager_began(struct leader *ld, struct job *job, double when);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */
 void manager_end_unmapped(struct leader *ld);
 void manager_node_started(struct leader *ld, struct job *job, unsigned index,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/lease.h"
 
+#include <math.h>
 #include <string.h>
 #include "src/common/idset.h"
 #include "src/common/log.h"
@@ -9,6 +10,7 @@
 #include "src/instance/leader_impl.h"
 #include "src/job/jsonutil.h"
 
+#define STRANDED 0.1      /* s, for which the queue waits for jobs that come back */
 #define RECALL_EVERY 0.02 /* s, at most, because of room elsewhere */
 
 struct lease *lease_create(void)
@@ -170,34 +172,32 @@ static struct job *ahead_job(struct leader *ld, unsigned rank, json_object *id)
     return job && job->ahead == (int)rank ? job : NULL;
 }
 
-struct placement *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
-                                  json_object *next)
+struct job *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
+                            json_object *next, double when)
 {
-    struct job *follower = ahead_job(ld, rank, json_object_array_get_idx(next, 0));
-    if (!follower)
-        return NULL;
-    if (!job || !job->pl || job->held)
-        return make_placement(ld, follower, rank, next);
-    job->handed = true;
-    if (job->slot) { /* not one of another leader, whose classes are not ours */
-        follower->slot = true;
-        lease_of(ld, rank)->slots++;
-    }
-    return copy_placement(job->pl);
-}
-
-void lease_began(struct leader *ld, unsigned rank, json_object *next,
-                 struct placement *pl, double when)
-{
-    struct job *job = ahead_job(ld, rank, json_object_array_get_idx(next, 0));
-    if (!job || !pl) { /* mostly one that is told again, and known */
+    struct job *heir = ahead_job(ld, rank, json_object_array_get_idx(next, 0));
+    if (!heir) { /* mostly one that is told again, and known */
         log_debug("rank %u: job %s began, and was not expected to", rank,
                   jsonutil_show(json_object_array_get_idx(next, 0)).text);
-        placement_destroy(pl);
-        return;
+        return NULL;
     }
-    drop_ahead(ld, job);
-    manager_began(ld, job, pl, when);
+    struct placement *pl = job && job->pl && !job->held
+                               ? copy_placement(job->pl)
+                               : make_placement(ld, heir, rank, next);
+    if (!pl)
+        return NULL;
+    drop_ahead(ld, heir);
+    heir->pl = pl;
+    if (!job)
+        return heir;
+    job->handed = true;
+    job->heir = heir;
+    job->heir_since = when;
+    if (job->slot) { /* not one of another leader, whose classes are not ours */
+        heir->slot = true;
+        lease_of(ld, rank)->slots++;
+    }
+    return heir;
 }
 
 void lease_recall(struct leader *ld, unsigned rank)
@@ -348,6 +348,23 @@ static void check(struct leader *ld, unsigned rank, bool gained, double now)
         lease->check = true;
 }
 
+/* The last slot's job had ended before its executor had the jobs ahead, which are on their way back, and come before
+ * what is in the queue. */
+bool lease_blocks(struct leader *ld)
+{
+    double now = time_mono();
+    bool blocks = false;
+    for (unsigned i = 0; i < ld->config.size; i++) {
+        struct lease *lease = lease_of(ld, i);
+        if (lease->slots > 0 || lease->n == lease->unsent || !is_usable(ld, i))
+            lease->stranded = 0;
+        else if (lease->stranded == 0)
+            lease->stranded = now;
+        blocks |= lease->stranded > 0 && now - lease->stranded < STRANDED;
+    }
+    return blocks;
+}
+
 void lease_turn(struct leader *ld)
 {
     double now = time_mono();
@@ -366,15 +383,15 @@ void lease_turn(struct leader *ld)
 
 double lease_next(const struct leader *ld)
 {
-    double next = 0;
+    double now = time_mono(), next = INFINITY;
     for (unsigned i = 0; i < ld->config.size; i++) {
-        const struct lease *lease = ld->nodes[i].lease;
-        double in = lease->recalled + RECALL_EVERY - time_mono();
-        if (lease->check && lease->n > 0 &&
-            (next == 0 || time_now() + MAX(in, 0.001) < next))
-            next = time_now() + MAX(in, 0.001);
+        const struct lease *lease = lease_of(ld, i);
+        if (lease->check && lease->n > 0)
+            next = MIN(next, lease->recalled + RECALL_EVERY);
+        if (lease->stranded > 0)
+            next = MIN(next, lease->stranded + STRANDED);
     }
-    return next;
+    return isfinite(next) ? time_now() + MAX(next - now, 0.001) : 0;
 }
 
 bool lease_pending(const struct leader *ld)

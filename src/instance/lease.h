@@ -38,8 +38,10 @@ struct lease { /* of a node */
     double mean;     /* s, how long these ran: of late */
     double recalled; /* when; monotonic */
     bool recalling;  /* the answer is still to come */
-    bool check;      /* room was looked for too early after that */
-    int64_t greet;   /* number of the executor's hello */
+    double
+        stranded; /* since when its jobs have nobody to follow, monotonic; 0: they have */
+    bool check;   /* room was looked for too early after that */
+    int64_t greet; /* number of the executor's hello */
 };
 
 #define LEASE_HORIZON 0.25
@@ -52,19 +54,19 @@ int64_t lease_slot(struct leader *ld, struct job *job);
 /* JOB, which ran in a slot, gives its place back. */
 void lease_slot_over(struct leader *ld, struct job *job);
 
-/* JOB of RANK has ended, and NEXT, of its finish event, says who took its place over. The place; NULL if there was none.
- * JOB NULL: an end that is told again, and was known. */
-struct placement *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
-                                  json_object *next);
-/* Then, when JOB is over: NEXT runs there since WHEN; PL is taken over. */
-void lease_began(struct leader *ld, unsigned rank, json_object *next,
-                 struct placement *pl, double when);
+/* JOB of RANK has ended at WHEN, and NEXT, of its finish event, says who took its place over: this becomes its heir,
+ * and manager_began is to be called for it when JOB is over.  NULL: that is known, or none of ours.  JOB NULL: an
+ * end that is told again. */
+struct job *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
+                            json_object *next, double when);
 /* The event "returned" of RANK. */
 void lease_returned(struct leader *ld, unsigned rank, json_object *context);
 /* Ask for what has not begun. */
 void lease_recall(struct leader *ld, unsigned rank);
 void lease_recall_all(struct leader *ld);
 
+/* The scheduler is to wait for jobs that come back. */
+bool lease_blocks(struct leader *ld);
 /* Once a turn, after the pass of the scheduler: jobs for those who have few, back from those who have too
  * many; what was decided is sent by lease_flush. */
 void lease_turn(struct leader *ld);

@@ -336,12 +336,25 @@ struct job *manager_take_head(struct leader *ld)
     return job;
 }
 
-void manager_began(struct leader *ld, struct job *job, struct placement *pl, double when)
+/* What JOB had is its heir's at the moment in which JOB is over, or queued again. */
+static void pass_on(struct leader *ld, struct job *job,
+                    void (*tell)(struct leader *, const struct job *))
 {
     struct error err;
-    if (place(ld, job, pl, when, &err) < 0)
+    struct job *heir = take(job->heir);
+    change_hold(ld);
+    tell(ld, job);
+    if (heir && place(ld, heir, take(heir->pl), job->heir_since, &err) < 0)
         log_error("%s", err.text); /* not with one node: see lease.c, is_eligible */
-    sched_hand_over(ld->sched, &job->sj, pl->rset, when);
+    change_let_go(ld);
+}
+
+void manager_began(struct leader *ld, struct job *job, double when)
+{
+    struct error err;
+    if (job->state < JOB_RUN && place(ld, job, take(job->pl), when, &err) < 0)
+        log_error("%s", err.text);
+    sched_hand_over(ld->sched, &job->sj, job->pl->rset, when);
     job_await_nodes(job);
     if (ld->config.publish)
         record_run(ld->store, job);
@@ -399,7 +412,7 @@ static void job_over(struct leader *ld, struct job *job)
     if (job->sub->array)
         array_end_one(job->sub->array, element_position(job));
     record_end(ld->store, job);
-    change_ended(ld, job);
+    pass_on(ld, job, change_ended);
     depend_over(ld, job);
     stream_job_over(ld, job);
     if (job->sub->spawn_from >= 0 && !job->started)
@@ -442,7 +455,7 @@ static void requeue(struct leader *ld, struct job *job)
     if (!job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
-    change_requeued(ld, job);
+    pass_on(ld, job, change_requeued);
     store_job_requeue(ld->store, job->sj.id);
     manager_enqueue(ld, job);
     leader_wake(ld);

@@ -51,8 +51,9 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         return;
     jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
     if (index < 0 || run != job->run || job->nodes[index].done) {
-        if (next)
-            lease_began(ld, rank, next, lease_take_over(ld, NULL, rank, next), when);
+        struct job *heir = next ? lease_take_over(ld, NULL, rank, next, when) : NULL;
+        if (heir)
+            manager_began(ld, heir, when);
         log_debug("rank %u: event %s of a job, or a run of it, that is not there", rank,
                   kind);
         return;
@@ -62,12 +63,12 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     if (strcmp(kind, "start") == 0)
         manager_node_started(ld, job, (unsigned)index, when);
     else if (strcmp(kind, "finish") == 0) {
-        struct placement *pl = next ? lease_take_over(ld, job, rank, next) : NULL;
+        struct job *heir = next ? lease_take_over(ld, job, rank, next, when) : NULL;
         json_object_object_del(context, "next");
         jsonutil_int(jsonutil_get(context, "status"), 0, INT32_MAX, &status);
         manager_node_finished(ld, job, (unsigned)index, (int)status, context, when);
-        if (next)
-            lease_began(ld, rank, next, pl, when);
+        if (heir)
+            manager_began(ld, heir, when);
     } else if (strcmp(kind, "exception") == 0) {
         const char *type = jsonutil_string(jsonutil_get(context, "type"));
         const char *note = jsonutil_string(jsonutil_get(context, "note"));

@@ -356,7 +356,8 @@ bool lease_blocks(struct leader *ld)
     bool blocks = false;
     for (unsigned i = 0; i < ld->config.size; i++) {
         struct lease *lease = lease_of(ld, i);
-        if (lease->slots > 0 || lease->n == lease->unsent || !is_usable(ld, i))
+        if (lease->slots > 0 || lease->n == lease->unsent || !lease->class ||
+            !is_usable(ld, i))
             lease->stranded = 0;
         else if (lease->stranded == 0)
             lease->stranded = now;
@@ -478,8 +479,11 @@ void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
 {
     struct lease *lease = lease_of(ld, rank);
     json_object *ids = jsonutil_get(hello, "jobs");
-    lease->greet = 0;
-    jsonutil_int(jsonutil_get(hello, "greet"), 0, INT64_MAX, &lease->greet);
+    int64_t greet = 0;
+    jsonutil_int(jsonutil_get(hello, "greet"), 0, INT64_MAX, &greet);
+    if (greet == lease->greet) /* the same one again: what was sent since is there */
+        return;
+    lease->greet = greet;
     lease->recalling = false;
     lease->unsent = 0;
     for (struct job *job = TAILQ_FIRST(&lease->ahead), *next; job; job = next) {
@@ -493,6 +497,7 @@ void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
 void lease_lost(struct leader *ld, unsigned rank, const char *why)
 {
     struct lease *lease = lease_of(ld, rank);
+    lease->greet = 0;
     lease->recalling = false;
     lease->unsent = 0;
     for (struct job *job; (job = TAILQ_FIRST(&lease->ahead));) {

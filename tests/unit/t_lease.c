@@ -312,6 +312,25 @@ START_TEST(an_end_that_is_told_again)
 }
 END_TEST
 
+/* A hello may come twice on its way to another leader. */
+START_TEST(a_hello_that_comes_twice)
+{
+    struct kit k;
+    int64_t ids[4];
+    static const char hello[] = "{\"m\":\"hello\",\"pid\":100,\"since\":1,\"jobs\":[],"
+                                "\"started\":[],\"greet\":2,\"seq\":0}";
+    fill(&k, ids, 4);
+    kit_exec(&k, 0, "%s", hello);
+    kit_run(&k, false);
+    ck_assert_uint_gt(leased(&k, 0, ids, 4), 0);
+    kit_forget(&k);
+    kit_exec(&k, 0, "%s", hello);
+    kit_run(&k, false);
+    ck_assert_ptr_null(kit_sent(&k, 0, "lease"));
+    kit_close(&k);
+}
+END_TEST
+
 START_TEST(nonsense_changes_nothing)
 {
     struct kit k;
@@ -343,4 +362,5 @@ UNIT_MAIN("lease", one_takes_the_place_of_another, leases_grow_with_what_is_done
           canceled_ones_are_over_when_it_is_known_that_they_did_not_begin,
           drained_nodes_give_back, nobody_waits_while_a_core_is_idle,
           a_lost_executor_s_jobs_are_queued_again, jobs_that_must_not_run_twice,
-          another_leader, an_end_that_is_told_again, nonsense_changes_nothing)
+          another_leader, an_end_that_is_told_again, a_hello_that_comes_twice,
+          nonsense_changes_nothing)

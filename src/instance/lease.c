@@ -203,7 +203,8 @@ struct job *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
 void lease_recall(struct leader *ld, unsigned rank)
 {
     struct lease *lease = lease_of(ld, rank);
-    if (lease->recalling || lease->n == 0)
+    /* without a class: of a former leader, its executor has yet to say hello, and tells all */
+    if (lease->recalling || lease->n == 0 || !lease->class)
         return;
     while (lease->unsent > 0)
         take_back_told(ld, TAILQ_LAST(&lease->ahead, ahead_jobs));
@@ -228,8 +229,7 @@ void lease_returned(struct leader *ld, unsigned rank, json_object *context)
     json_object *ids = jsonutil_get(context, "ids");
     size_t n =
         json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
-    bool all = json_object_get_boolean(jsonutil_get(context, "recall"));
-    if (all)
+    if (json_object_get_boolean(jsonutil_get(context, "recall")))
         lease->recalling = false;
     for (size_t i = 0; i < n; i++) {
         struct job *job = ahead_job(ld, rank, json_object_array_get_idx(ids, i));
@@ -238,8 +238,6 @@ void lease_returned(struct leader *ld, unsigned rank, json_object *context)
     }
     if (n > 0)
         change_unlease(ld, rank, ids);
-    while (all && lease->n > lease->unsent) /* nobody knows of them */
-        take_back_told(ld, TAILQ_FIRST(&lease->ahead));
     leader_wake(ld);
 }
 

@@ -6,7 +6,7 @@
 
 after=
 for part in $(seq "${1:-3}"); do
-    id=$(hbatch batch -n1 --job-name="part$part" --output="part$part.out" --wrap "hbatch run echo result of part $part")
+    id=$(hbatch batch -n1 --job-name="part$part" --output="part$part.out" --wrap "hbatch run sh -c 'sleep 0.2; echo result of part $part'")
     after="$after --dependency=afterok:$id"
 done
 # shellcheck disable=SC2086

@@ -9,7 +9,8 @@ if [ "$level" -lt 3 ]; then
     hbatch batch --wait --quiet --output="levels$level.out" -n $((4 - level)) levels.sh "$@"
     cat "levels$level.out"
 else
-    hbatch run -n2 sleep "${1:-1}" &
+    id=$(hbatch submit -n2 sleep "${1:-1}")
+    hbatch job wait-event -q "$id" start
     hbatch --root pstree
-    wait
+    hbatch job wait "$id"
 fi

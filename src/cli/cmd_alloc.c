@@ -20,7 +20,8 @@ enum { BG = SPECOPT_END, WAIT_EVENT };
 
 static const struct opt own[] = {
     {BG, 0, "bg", NULL,
-     "Run no command: print the job's id as soon as its instance is ready, and return"},
+     "Print the job's id as soon as its instance is ready, and return; the instance runs "
+     "COMMAND itself, if there is one"},
     {WAIT_EVENT, 0, "wait-event", "NAME",
      "With --bg, return after this event of the job"},
 };
@@ -417,8 +418,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         else
             a.wait_event = p.value;
     }
-    if (a.bg && p.nargs)
-        cli_die(cli, "--bg runs no command: '%s' is one too many", p.args[0]);
     if (a.wait_event && !a.bg)
         cli_die(cli, "--wait-event is for --bg");
     s.argc = p.nargs;
@@ -426,8 +425,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     p.args[p.nargs] = NULL; /* a list for execve */
     a.verbose = s.verbose > 1;
     name_it(&s);
-    bool attached = !s.dry_run && s.argc > 0 && !all_is_here(cli);
-    if (!attached)
+    bool attached = !a.bg && !s.dry_run && s.argc > 0 && !all_is_here(cli);
+    if (!attached && !a.bg)
         s.argc = 0;
     json_object *spec = specopts_encode(&s, cli, cmd, NULL);
     int rc;

@@ -23,6 +23,7 @@ struct cancel {
     int states;
     const char *note;
     struct ids ids;
+    json_object *ranges;
 };
 
 static int parse_states(struct cli *cli, const char *text)
@@ -77,17 +78,30 @@ static int cancel(struct cancel *c)
 {
     json_object *params = json_object_new_object();
     json_object_object_add(params, c->states ? "states" : "ids", which(c));
+    json_object_object_add(params, "ranges", json_object_get(c->ranges));
+    if (c->dry_run)
+        json_object_object_add(params, "dry", json_object_new_boolean(true));
     if (c->note)
         json_object_object_add(params, "note", json_object_new_string(c->note));
     cleanup_json json_object *result = cli_call(c->cli, "job.cancel", params);
     size_t n = (size_t)cli_get_number(result, "canceled", 0);
-    if (c->states && !c->quiet) {
+    if (c->dry_run) {
+        tell_count(c->cli, "would cancel", n);
+    } else if (c->states && !c->quiet) {
         if (n)
             tell_count(c->cli, "canceled", n);
         else
             cli_error(c->cli, "no job matches");
     }
     return report(c, result);
+}
+
+static json_object *range(uint64_t first, uint64_t last)
+{
+    json_object *o = json_object_new_array_ext(2);
+    json_object_array_add(o, json_object_new_uint64(first));
+    json_object_array_add(o, json_object_new_uint64(last));
+    return o;
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -118,16 +132,16 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "give job ids, or --all or --states, not both");
     if (!p.nargs && !c.states)
         cli_die(cli, "which jobs? Give ids, --all or --states");
-    for (int i = 0; i < p.nargs; i++)
-        ids_add(&c.ids, cli, p.args[i]);
-    int rc = 0;
-    if (c.dry_run) {
-        if (c.states)
-            ids_add_states(&c.ids, cli, c.states);
-        tell_count(cli, "would cancel", c.ids.n);
-    } else {
-        rc = cancel(&c);
+    c.ranges = json_object_new_array();
+    for (int i = 0; i < p.nargs; i++) {
+        uint64_t first, last;
+        if (ids_range(cli, p.args[i], &first, &last))
+            json_object_array_add(c.ranges, range(first, last));
+        else
+            ids_add(&c.ids, cli, p.args[i]);
     }
+    int rc = cancel(&c);
+    json_object_put(c.ranges);
     ids_fini(&c.ids);
     return rc;
 }

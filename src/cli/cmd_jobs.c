@@ -60,6 +60,9 @@ static const struct opt opts[] = {
      "Again and again; with --stats-only until no job is active"},
     {INTERVAL, 'i', "interval", "SECONDS", "With -W, every SECONDS (default 2)"},
     {USER, 'u', "user", "USER", NULL},
+    {RECURSIVE, 0, "recurse-all", NULL, NULL},
+    {USER, 0, "threads", "N", NULL},
+    {USER, 0, "color", "[WHEN]", NULL},
     {NO_HEADER, 0, "suppress-header", NULL, NULL},
 };
 

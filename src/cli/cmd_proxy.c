@@ -6,14 +6,25 @@
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
+enum { NOHUP, IGNORED };
+
+static const struct opt opts[] = {
+    {NOHUP, 'n', "nohup", NULL, "Leave a shell alone when the instance ends"},
+    {IGNORED, 0, "reconnect", NULL, NULL}, /* Flux's: clients do so anyhow */
+    {IGNORED, 'f', "force", NULL, NULL},
+};
+static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
     struct target t = {.wait = true, .tell = true};
     struct place at;
     struct error err;
+    bool nohup = false;
     optparse_init(&p, cli, cmd, argc, argv);
-    optparse_next(&p);
+    for (const struct opt *o; (o = optparse_next(&p));)
+        nohup |= o->id == NOHUP;
     if (p.nargs == 0)
         cli_die(cli, "the TARGET is missing; see hbatch proxy --help");
     t.text = p.args[0];
@@ -45,6 +56,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         inside_close(&in);
         return err.code == ENOENT ? 127 : 126;
     }
+    in.shell = in.shell && !nohup;
     int rc = inside_wait(&in, cli);
     inside_close(&in);
     return rc;
@@ -60,5 +72,6 @@ const struct cmd cmd_proxy = {
             "TARGET is ssh://HOST/PATH or ends in ?remote, by ssh on the host where the "
             "instance is.",
     .flags = CMD_POSIX,
+    .groups = groups,
     .run = run,
 };

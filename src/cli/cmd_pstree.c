@@ -15,6 +15,7 @@ enum {
     COUNT,
     FILTER,
     EXTENDED,
+    DETAIL,
     DETAIL_FORMAT,
     LONG,
     LEVEL,
@@ -40,6 +41,8 @@ static const struct opt opts[] = {
     {PARENT_LABEL, 0, "parent-label", "FORMAT",
      "Label of instances (default: as --label)"},
     {EXTENDED, 'x', "extended", NULL, "Columns with id, user, state, size and run time"},
+    {DETAIL, 'd', "detail", "NAME",
+     "Columns by name: default (those of -x), resources, progress or stats of instances"},
     {DETAIL_FORMAT, 0, "detail-format", "FORMAT", "Columns of this format"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line over the columns"},
     {NO_COMBINE, 'X', "no-combine", NULL, "A line for each job, also of those alike"},
@@ -55,6 +58,21 @@ static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
     "{id.f58:>12} {username:<8.8} {status_abbrev:>2.2} {ntasks:>6h} {nnodes:>6h} "       \
     "{runtime!F:>8h}"
 
+static const struct {
+    const char *name, *format;
+} details[] = {
+    {"default", COLUMNS},
+    {"resources",
+     "{id.f58:>12} {instance.resources.all.nnodes:>5} "
+     "{instance.resources.allocated.nnodes:>5} {instance.resources.all.ncores:>5} "
+     "{instance.resources.allocated.ncores:>5} {instance.resources.all.ngpus:>5} "
+     "{instance.resources.allocated.ngpus:>5}"},
+    {"progress", "{id.f58:>12} {ntasks:>6h} {instance.stats.total:>6} "
+                 "{instance.progress!P:>5} {instance.utilization!P:>5} "
+                 "{instance.gpu_utilization!P:>5} {runtime!F:>8h}"},
+    {"stats", "{id.f58:>12} {instance.stats:^25} {runtime!F:>8h}"},
+};
+
 struct pstree {
     struct cli *cli;
     struct jobquery query;
@@ -66,6 +84,14 @@ struct pstree {
     long levels;
     const char *label_text, *parent_text, *columns_text;
 };
+
+static const char *find_detail(const struct cli *cli, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(details); i++)
+        if (strcmp(details[i].name, name) == 0)
+            return details[i].format;
+    cli_die(cli, "--detail=%s: must be default, resources, progress or stats", name);
+}
 
 static void parse(struct pstree *t, const struct cmd *cmd, int argc, char **argv)
 {
@@ -96,6 +122,9 @@ static void parse(struct pstree *t, const struct cmd *cmd, int argc, char **argv
             break;
         case EXTENDED:
             t->columns_text = t->columns_text ? t->columns_text : COLUMNS;
+            break;
+        case DETAIL:
+            t->columns_text = find_detail(t->cli, p.value);
             break;
         case DETAIL_FORMAT:
             t->columns_text = p.value;

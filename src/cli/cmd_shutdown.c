@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
 enum { BACKGROUND, CANCEL, NOW, REASON };
@@ -11,6 +12,15 @@ static const struct opt opts[] = {
     {BACKGROUND, 0, "background", NULL, "Do not wait until the instance has ended"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
+
+static void use_target(struct cli *cli, const char *text)
+{
+    struct target t = {.text = text};
+    struct place at;
+    struct error err;
+    if (target_find(cli, &t, &at, &err) < 0 || target_enter(cli, &at, &err) < 0)
+        cli_die(cli, "%s", err.text);
+}
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
@@ -29,7 +39,9 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         else
             json_object_object_add(params, "reason", json_object_new_string(p.value));
     }
-    cli_operand(cli, &p, "", true);
+    const char *target = cli_operand(cli, &p, "", true);
+    if (target)
+        use_target(cli, target);
     json_object_put(cli_call(cli, "instance.shutdown", params));
     /* The connection closes when the instance is gone. */
     while (!background && client_process(cli->h, -1, &err) >= 0)
@@ -39,8 +51,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_shutdown = {
     .name = "shutdown",
-    .args = "",
+    .args = "[TARGET]",
     .help = "End the instance: its jobs are canceled, or kept in its state directory",
+    .more = "Without TARGET, this instance; TARGET is that of 'hbatch uri': the job that "
+            "is an instance, a path of jobs, a URI.",
     .groups = groups,
     .run = run,
 };

@@ -10,21 +10,37 @@ static void add(struct ids *ids, uint64_t id)
     ids->v[ids->n++] = id;
 }
 
-static void add_between(struct ids *ids, struct cli *cli, int states, uint64_t first,
-                        uint64_t last)
+enum { PAGE = 5000 };
+
+/* Those on the page that begins below BEFORE, unless it is 0. Return the id of the last, 0: there is no
+ * page after it. */
+static uint64_t add_page(struct ids *ids, struct cli *cli, int states, uint64_t before,
+                         uint64_t first, uint64_t last)
 {
+    uint64_t id = 0;
     json_object *q = json_object_new_object();
     json_object_object_add(q, "states", json_object_new_int(states));
-    json_object_object_add(q, "max", json_object_new_int(0));
+    json_object_object_add(q, "max", json_object_new_int(PAGE));
+    if (before)
+        json_object_object_add(q, "before", json_object_new_uint64(before));
     cleanup_json json_object *result = cli_call(cli, "job.list", q);
     json_object *jobs = cli_list(cli, result, "jobs");
     size_t n = json_object_array_length(jobs);
     for (size_t i = 0; i < n; i++) {
-        uint64_t id =
-            json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, i), "id"));
+        id = json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, i), "id"));
         if (id >= first && id <= last)
             add(ids, id);
     }
+    return json_object_get_boolean(cli_get(result, "more")) && id > first ? id : 0;
+}
+
+static void add_between(struct ids *ids, struct cli *cli, int states, uint64_t first,
+                        uint64_t last)
+{
+    uint64_t before = last < INT64_MAX ? last + 1 : 0;
+    do
+        before = add_page(ids, cli, states, before, first, last);
+    while (before);
 }
 
 void ids_add_states(struct ids *ids, struct cli *cli, int states)
@@ -32,25 +48,30 @@ void ids_add_states(struct ids *ids, struct cli *cli, int states)
     add_between(ids, cli, states, 0, UINT64_MAX);
 }
 
-void ids_add(struct ids *ids, struct cli *cli, const char *word)
+bool ids_range(struct cli *cli, const char *word, uint64_t *first, uint64_t *last)
 {
-    jobid_t first, last;
-    if (strcmp(word, "last") == 0 || jobid_decode(word, &first, NULL) == 0) {
-        add(ids, cli_jobid(cli, word));
-        return;
-    }
+    if (strcmp(word, "last") == 0 || jobid_decode(word, first, NULL) == 0)
+        return false;
     /* Some forms have '-' inside: any of them may be the one between two ids. */
     for (const char *dash = word; (dash = strchr(dash, '-')); dash++) {
         cleanup_free char *before = xstrndup(word, (size_t)(dash - word));
-        if (jobid_decode(before, &first, NULL) < 0 ||
-            jobid_decode(dash + 1, &last, NULL) < 0)
+        if (jobid_decode(before, first, NULL) < 0 ||
+            jobid_decode(dash + 1, last, NULL) < 0)
             continue;
-        if (last < first)
+        if (*last < *first)
             cli_die(cli, "the range '%s' ends before it begins", word);
-        add_between(ids, cli, JOB_ACTIVE, first, last);
-        return;
+        return true;
     }
-    add(ids, cli_jobid(cli, word)); /* says what is wrong with it */
+    return false;
+}
+
+void ids_add(struct ids *ids, struct cli *cli, const char *word)
+{
+    jobid_t first, last;
+    if (ids_range(cli, word, &first, &last))
+        add_between(ids, cli, JOB_ACTIVE, first, last);
+    else
+        add(ids, cli_jobid(cli, word)); /* or says what is wrong with it */
 }
 
 void ids_fini(struct ids *ids)

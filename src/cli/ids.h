@@ -11,6 +11,8 @@ struct ids {
     size_t n;
 };
 
+/* WORD is a range "A-B": its ends. */
+bool ids_range(struct cli *cli, const char *word, uint64_t *first, uint64_t *last);
 /* Append what WORD means. */
 void ids_add(struct ids *ids, struct cli *cli, const char *word);
 /* Append all jobs in STATES (RFC 21 mask), newest first. */

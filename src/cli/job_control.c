@@ -130,6 +130,17 @@ static const struct opt urgency_opts[] = {
 };
 static const struct opt_group urgency_groups[] = {OPTS(NULL, urgency_opts), OPTS_END};
 
+static json_object *range_params(uint64_t first, uint64_t last)
+{
+    json_object *params = json_object_new_object(), *list = json_object_new_array(),
+                *range = json_object_new_array_ext(2);
+    json_object_array_add(range, json_object_new_uint64(first));
+    json_object_array_add(range, json_object_new_uint64(last));
+    json_object_array_add(list, range);
+    json_object_object_add(params, "ranges", list);
+    return params;
+}
+
 static int urgency_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -138,16 +149,27 @@ static int urgency_run(struct cli *cli, const struct cmd *cmd, int argc, char **
     while (optparse_next(&p))
         verbose = true;
     if (p.nargs != 2)
-        cli_die(cli, "needs a JOBID and an urgency; see hbatch %s --help", cli->verb);
+        cli_die(cli,
+                "needs a JOBID (or a range of them) and an urgency; see hbatch %s --help",
+                cli->verb);
     const char *text = p.args[1];
     long n = strcmp(text, "hold") == 0      ? 0
              : strcmp(text, "default") == 0 ? 16
              : strcmp(text, "expedite") == 0
                  ? 31
                  : cli_number(cli, "the urgency", text, 0, 31);
-    json_object *params = cli_id_params(cli_jobid(cli, p.args[0]));
+    uint64_t first, last;
+    bool many = ids_range(cli, p.args[0], &first, &last);
+    json_object *params =
+        many ? range_params(first, last) : cli_id_params(cli_jobid(cli, p.args[0]));
     json_object_object_add(params, "urgency", json_object_new_int64(n));
     cleanup_json json_object *result = cli_call(cli, "job.urgency", params);
+    if (many) {
+        if (verbose)
+            fprintf(stderr, "changed: %ju\n",
+                    (uintmax_t)cli_get_number(result, "changed", 0));
+        return 0;
+    }
     int old = (int)cli_get_number(result, "old", 0);
     if (verbose && old == 0)
         fprintf(stderr, "old urgency: job held\n");

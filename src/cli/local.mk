@@ -8,6 +8,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_env.c \
 	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
@@ -21,6 +22,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
+	src/cli/cmd_simulate.c \
 	src/cli/cmd_start.c \
 	src/cli/cmd_submit.c \
 	src/cli/cmd_top.c src/cli/top.c src/cli/top.h src/cli/top_page.c src/cli/top_terminal.h \
@@ -35,6 +37,7 @@ bin_hbatch_SOURCES = \
 	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
+	src/cli/installed.c src/cli/installed.h \
 	src/cli/instconf.c src/cli/instconf.h \
 	src/cli/jobfields.c src/cli/jobfields.h \
 	src/cli/jobquery.c src/cli/jobquery.h \
@@ -62,8 +65,8 @@ bin_hbatch_SOURCES = \
 	src/cli/target.c src/cli/target.h \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
-bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"'
-bin_hbatch_LDADD = src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
+bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"' -DCOMPATDIR='"$(compatdir)"'
+bin_hbatch_LDADD = src/sim/libsim.la src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
 
 # The plugin is the only part that links ncurses.
 plugins_LTLIBRARIES += bin/hbatch_top.la

@@ -15,8 +15,8 @@ static const struct cmd *const verbs[] = {
     &cmd_alloc, &cmd_proxy,     &cmd_jobs,     &cmd_top,        &cmd_pstree,
     &cmd_job,   &cmd_attach,    &cmd_output,   &cmd_export,     &cmd_cancel,
     &cmd_watch, &cmd_waitevent, &cmd_resource, &cmd_uptime,     &cmd_uri,
-    &cmd_info,  &cmd_getattr,   &cmd_shutdown, &cmd_python,     &cmd_version,
-    &cmd_help,
+    &cmd_info,  &cmd_getattr,   &cmd_shutdown, &cmd_simulate,   &cmd_python,
+    &cmd_env,   &cmd_version,   &cmd_help,
 };
 
 static const char more[] =
@@ -82,13 +82,8 @@ static void use_target(struct cli *cli, const char *option, const char *text, ch
         memcpy(words + 1, rest, (size_t)n * sizeof(*words));
         exit(sshrun(cli, &at, n + 1, words));
     }
-    struct hbatch *h = at.host ? target_open(&at, &err) : NULL;
-    if (at.host && !h)
+    if (target_enter(cli, &at, &err) < 0)
         cli_die(cli, "%s: %s", option, err.text);
-    cleanup_free char *uri = h ? xstrdup(client_uri(h)) : place_uri(&at, false);
-    client_close(h);
-    place_fini(&at);
-    target_use(cli, uri);
 }
 
 /* --parent, --root and --uri, each of which may be given again. Return the number of words. */

@@ -67,7 +67,7 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[12] = {
+const struct opt specopts_job[13] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
@@ -77,6 +77,8 @@ const struct opt specopts_job[12] = {
     {J, 'o', "setopt", "KEY[=VAL]", "Set a launch option (may be repeated)"},
     {J, 'S', "setattr", "KEY[=VAL]",
      "Set a job attribute; ^KEY=FILE reads JSON from a file (may be repeated)"},
+    {J, 0, "add-file", "[NAME[:PERMS]=]FILE",
+     "Take a small file along: {{tmpdir}}/NAME on each node (may be repeated)"},
     {J, 0, "requeue", NULL, "Queue it again when it loses tasks with a node: -o requeue"},
     {J, 0, "retry", "N", "Run it again, up to N times, when its tasks fail"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},

@@ -386,3 +386,15 @@ int target_find(struct cli *cli, struct target *t, struct place *p, struct error
         return error_set(err, EINVAL, "'%s' names no instance", t->text);
     return find_path(cli, t, text, p, err);
 }
+
+int target_enter(struct cli *cli, struct place *p, struct error *err)
+{
+    struct hbatch *h = p->host ? target_open(p, err) : NULL;
+    bool found = !p->host || h;
+    cleanup_free char *uri = h ? xstrdup(client_uri(h)) : place_uri(p, false);
+    client_close(h);
+    place_fini(p);
+    if (found)
+        target_use(cli, uri);
+    return found ? 0 : -1;
+}

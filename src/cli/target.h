@@ -29,6 +29,8 @@ int target_find(struct cli *cli, struct target *t, struct place *p, struct error
  * named. */
 struct hbatch *target_open(const struct place *p, struct error *err);
 
+/* From now on talk to the instance at P, which is taken over; -1 with err set as for target_open. */
+int target_enter(struct cli *cli, struct place *p, struct error *err);
 /* From now on talk to the instance at URI: HBATCH_URI and what belongs to it are set. */
 void target_use(struct cli *cli, const char *uri);
 /* The URI of the parent of the instance that is talked to, new; NULL with err set: it has none. */

@@ -19,7 +19,8 @@ static void reserve(struct strbuf *b, size_t n)
 void strbuf_addn(struct strbuf *b, const char *s, size_t n)
 {
     reserve(b, n);
-    memcpy(b->s + b->len, s, n);
+    if (n > 0) /* else S may be NULL: another one's text that is empty */
+        memcpy(b->s + b->len, s, n);
     b->len += n;
     b->s[b->len] = '\0';
 }

@@ -147,14 +147,39 @@ void elements_end_rest(struct leader *ld, struct job *rest, const char *type,
     end_them(ld, rest->sub, all, rest->urgency, type, note);
 }
 
-uint64_t elements_end_all(struct leader *ld, int states, const char *type,
-                          const char *note)
+static uint64_t count_waiting(const struct submission *sub, struct array_run run)
+{
+    uint64_t n = 0, end = run.first + run.n;
+    for (struct array_run r; (r = waiting_in(sub, run, -1)).n;) {
+        n += r.n;
+        run.first = r.first + r.n;
+        run.n = end - run.first;
+    }
+    return n;
+}
+
+uint64_t elements_end_between(struct leader *ld, const struct job_range *range,
+                              const char *type, const char *note)
 {
     uint64_t n = 0;
     for (size_t i = jobtable_narrays(ld->jobs); i-- > 0;) {
         struct submission *sub = jobtable_array(ld->jobs, i);
-        if (element_rest_any(sub)->state & states)
-            n += elements_end(ld, sub, (struct array_run){0, sub->count}, type, note);
+        struct array_run run = element_between(sub, range->first, range->last);
+        if (run.n > 0 && (element_rest_any(sub)->state & range->states))
+            n += type ? elements_end(ld, sub, run, type, note) : count_waiting(sub, run);
+    }
+    return n;
+}
+
+uint64_t elements_urgency_between(struct leader *ld, const struct job_range *range,
+                                  int urgency)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        struct submission *sub = jobtable_array(ld->jobs, i);
+        struct array_run run = element_between(sub, range->first, range->last);
+        if (run.n > 0)
+            n += elements_urgency(ld, sub, run, urgency);
     }
     return n;
 }

@@ -188,6 +188,12 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency);
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context);
 
+/* Active jobs with FIRST <= id <= LAST, in STATES. */
+struct job_range {
+    jobid_t first, last;
+    int states;
+};
+
 /* --- elements.c: elements of arrays that wait (element.h) */
 /* The elements of SUB that wait are in the queue, unless they depend on something. */
 void elements_queue(struct leader *ld, struct submission *sub);
@@ -200,20 +206,23 @@ struct job *elements_waiting(const struct leader *ld, jobid_t id, uint64_t *posi
 /* Elements of RUN that were taken, and have no job, wait again. */
 void elements_put_back(struct leader *ld, struct submission *sub, struct array_run run,
                        int urgency);
-/* Those of RUN that wait, of REST, of all arrays in STATES, are over by an exception. Return their number. */
+/* Those of RUN that wait, of REST, of RANGE, are over by an exception. Return their number.  TYPE NULL: only
+ * that. */
 uint64_t elements_end(struct leader *ld, struct submission *sub, struct array_run run,
                       const char *type, const char *note);
 void elements_end_rest(struct leader *ld, struct job *rest, const char *type,
                        const char *note);
-uint64_t elements_end_all(struct leader *ld, int states, const char *type,
-                          const char *note);
+uint64_t elements_end_between(struct leader *ld, const struct job_range *range,
+                              const char *type, const char *note);
 /* The instance ends, for REASON: so do elements that wait, unless they are for its next life; the number
  * of those. */
 void elements_wind_up(struct leader *ld, const char *reason);
 uint64_t elements_kept(const struct leader *ld);
-/* Those of RUN that wait have URGENCY. Return the number of those that had another. */
+/* Those of RUN, or of RANGE, that wait have URGENCY. Return the number of those that had another. */
 uint64_t elements_urgency(struct leader *ld, struct submission *sub, struct array_run run,
                           int urgency);
+uint64_t elements_urgency_between(struct leader *ld, const struct job_range *range,
+                                  int urgency);
 /* No element of SUB is left: it is forgotten. */
 void elements_array_over(struct leader *ld, struct submission *sub);
 

@@ -238,7 +238,8 @@ static int restore_elements(struct restore *rs, struct submission *sub,
                             const struct store_run *runs, size_t nruns)
 {
     struct job *rest = element_rest_make(sub, sj->urgency, NULL, sj->t_submit);
-    if (jobspec_dependencies(sub->spec))
+    json_object *dependencies = jobspec_dependencies(sub->spec);
+    if (dependencies && json_object_array_length(dependencies) > 0)
         rest->state = JOB_DEPEND;
     restore_urgencies(sub, sj);
     int index = hwloc_bitmap_first(ended);

@@ -284,32 +284,68 @@ static int cancel_one(struct leader *ld, json_object *id, const char *note,
     return 0;
 }
 
-static int64_t cancel_states(struct leader *ld, int states, const char *note)
+static bool is_between(const struct job *job, const struct job_range *range)
 {
-    int64_t n = (int64_t)elements_end_all(ld, states, "cancel", note);
+    return (job->state & range->states) && job->sj.id >= range->first &&
+           job->sj.id <= range->last;
+}
+
+/* DRY: they are only counted. */
+static int64_t cancel_between(struct leader *ld, const struct job_range *range,
+                              const char *note, bool dry)
+{
+    int64_t n = (int64_t)elements_end_between(ld, range, dry ? NULL : "cancel", note);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        if (job->state & states) {
+        if (!is_between(job, range))
+            continue;
+        if (!dry)
             manager_exception(ld, job, "cancel", 0, note);
-            n++;
-        }
+        n++;
     }
     return n;
+}
+
+/* [[FIRST,LAST],...]: active jobs. */
+static int parse_ranges(json_object *list, struct job_range **ranges, size_t *n,
+                        struct error *err)
+{
+    size_t size = list ? json_object_array_length(list) : 0;
+    *ranges = xcalloc(size + 1, sizeof(**ranges));
+    for (*n = 0; *n < size; ++*n) {
+        json_object *o = json_object_array_get_idx(list, *n);
+        int64_t first, last;
+        if (!json_object_is_type(o, json_type_array) ||
+            !jsonutil_int(json_object_array_get_idx(o, 0), 0, INT64_MAX, &first) ||
+            !jsonutil_int(json_object_array_get_idx(o, 1), first, INT64_MAX, &last))
+            return error_set(err, EINVAL,
+                             "request: a range must be [first, last], not %s",
+                             jsonutil_show(o).text);
+        (*ranges)[*n] = (struct job_range){(jobid_t)first, (jobid_t)last, JOB_ACTIVE};
+    }
+    return 0;
 }
 
 static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *params,
                       struct error *err)
 {
     json_object *ids = jsonutil_get(params, "ids"),
-                *states = jsonutil_get(params, "states");
+                *states = jsonutil_get(params, "states"),
+                *between = jsonutil_get(params, "ranges");
     const char *note = jsonutil_string(jsonutil_get(params, "note"));
     int64_t canceled = 0;
     int mask = 0;
-    if (!ids && !states)
-        return error_set(err, EINVAL, "request: job.cancel needs ids or states");
+    bool dry = json_object_get_boolean(jsonutil_get(params, "dry"));
+    if (!ids && !states && !between)
+        return error_set(err, EINVAL, "request: job.cancel needs ids, ranges or states");
     if ((ids && !json_object_is_type(ids, json_type_array)) ||
+        (between && !json_object_is_type(between, json_type_array)) ||
         (states && !json_object_is_type(states, json_type_array)))
-        return error_set(err, EINVAL, "request: ids and states must be lists");
+        return error_set(err, EINVAL, "request: ids, ranges and states must be lists");
+    cleanup_free struct job_range *ranges = NULL;
+    size_t nranges;
+    if (parse_ranges(between, &ranges, &nranges, err) < 0)
+        return -1;
     size_t n = states ? json_object_array_length(states) : 0;
     for (size_t i = 0; i < n; i++) {
         json_object *name = json_object_array_get_idx(states, i);
@@ -320,12 +356,16 @@ static int rpc_cancel(struct leader *ld, const struct request *rq, json_object *
         mask |= one;
     }
     json_object *errors = json_object_new_array();
-    canceled += cancel_states(ld, mask, note);
+    const struct job_range all = {0, UINT64_MAX, mask};
+    if (mask)
+        canceled += cancel_between(ld, &all, note, dry);
+    for (size_t i = 0; i < nranges; i++)
+        canceled += cancel_between(ld, &ranges[i], note, dry);
     n = ids ? json_object_array_length(ids) : 0;
     for (size_t i = 0; i < n; i++) {
         json_object *id = json_object_array_get_idx(ids, i);
         struct error e;
-        if (cancel_one(ld, id, note, &e) == 0 || done_before(rq, &e)) {
+        if (dry || cancel_one(ld, id, note, &e) == 0 || done_before(rq, &e)) {
             canceled++;
             continue;
         }
@@ -420,20 +460,68 @@ static int rpc_memo(struct leader *ld, const struct request *rq, json_object *pa
     return 0;
 }
 
+static void reply_urgency(struct leader *ld, const struct request *rq, int old)
+{
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "old", json_object_new_int(old));
+    reply_when_safe(ld, rq, result);
+}
+
+/* Of all jobs that wait, in some ranges. */
+static int urgency_between(struct leader *ld, const struct request *rq,
+                           json_object *params, int urgency, struct error *err)
+{
+    json_object *list = jsonutil_get(params, "ranges");
+    cleanup_free struct job_range *ranges = NULL;
+    size_t nranges;
+    int64_t n = 0;
+    if (!json_object_is_type(list, json_type_array))
+        return error_set(err, EINVAL, "request: ranges must be a list");
+    if (parse_ranges(list, &ranges, &nranges, err) < 0)
+        return -1;
+    for (size_t i = 0; i < nranges; i++) {
+        ranges[i].states = JOB_PENDING;
+        n += (int64_t)elements_urgency_between(ld, &ranges[i], urgency);
+        for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+            if (is_between(job, &ranges[i]) && job->urgency != urgency) {
+                manager_urgency(ld, job, urgency);
+                n++;
+            }
+    }
+    json_object *result = json_object_new_object();
+    json_object_object_add(result, "changed", json_object_new_int64(n));
+    reply_when_safe(ld, rq, result);
+    return 0;
+}
+
 static int rpc_urgency(struct leader *ld, const struct request *rq, json_object *params,
                        struct error *err)
 {
     int64_t urgency;
+    jobid_t id;
+    uint64_t position;
+    if (param_int(params, "urgency", 0, 31, 16, &urgency, err) < 0)
+        return -1;
+    if (jsonutil_get(params, "ranges"))
+        return urgency_between(ld, rq, params, (int)urgency, err);
+    if (param_id(params, "id", &id, err) < 0)
+        return -1;
+    struct job *rest = elements_waiting(ld, id, &position);
+    if (rest) {
+        int before = rest->urgency;
+        elements_urgency(ld, rest->sub, (struct array_run){position, 1}, (int)urgency);
+        reply_urgency(ld, rq, before);
+        return 0;
+    }
     struct job *job = active_job(ld, params, err);
-    if (!job || param_int(params, "urgency", 0, 31, 16, &urgency, err) < 0)
+    if (!job)
         return -1;
     if (job->state >= JOB_RUN)
         return error_set(err, EINVAL,
                          "the job has started: its urgency no longer matters");
-    json_object *result = json_object_new_object();
-    json_object_object_add(result, "old", json_object_new_int(job->urgency));
+    int old = job->urgency;
     manager_urgency(ld, job, (int)urgency);
-    reply_when_safe(ld, rq, result);
+    reply_urgency(ld, rq, old);
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct hbatch_jobspec {
     json_object *instance; /* hbatch-instance and its options, or NULL: no sub-instance */
     json_object *
         script; /* its program, an RFC 37 file in place of the command's first word, or NULL */
+    json_object *files; /* that go along: RFC 37, by name; or NULL */
     json_object *unfit; /* names of variables left out: they are not UTF-8; or NULL */
 };
 
@@ -53,6 +54,11 @@ int build_check_script(const char *text, size_t len, struct error *err);
 json_object *build_instance_command(const struct hbatch_jobspec *b);
 void build_instance_attributes(const struct hbatch_jobspec *b, json_object *system,
                                json_object *shell);
+
+/* --add-file: [NAME[:PERMS]=]FILE, or NAME[:PERMS]=TEXT if that has a newline (jobspec_files.c). */
+int build_add_file(struct hbatch_jobspec *b, const char *text, struct error *err);
+/* For jobspec_encode.c: those files into attributes.system. */
+void build_files(const struct hbatch_jobspec *b, json_object *system);
 
 /* ROOT.a.b.c = VALUE, which is taken over; objects between are made. */
 int build_path_set(json_object *root, const char *path, json_object *value,

@@ -75,7 +75,7 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *b)
     json_object *const all[] = {b->command,   b->shell,     b->dependencies, b->requires,
                                 b->env_rules, b->rlimits,   b->setopt,       b->setattr,
                                 b->programs,  b->resources, b->unfit,        b->instance,
-                                b->script};
+                                b->script,    b->files};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         json_object_put(all[i]);
     char *const texts[] = {b->name,  b->queue,  b->bank, b->cwd,
@@ -363,6 +363,7 @@ static const struct {
     {"signal", false, set_signal},
     {"taskmap", false, set_taskmap},
     {"setopt", false, set_setopt},
+    {"add-file", false, build_add_file},
     {"retry", false, set_retry},
     {"setattr", false, set_setattr},
     {"env", false, set_env},

@@ -390,6 +390,7 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
     add_io(b, shell);
     if (b->instance)
         build_instance_attributes(b, system, shell);
+    build_files(b, system);
     json_object_object_add(shell, "rlimit",
                            b->rlimits ? json_object_get(b->rlimits) : rlimits_default());
     if (b->dependencies)

@@ -27,4 +27,4 @@ python/.stamp: $(HBATCH_PY) Makefile
 	echo "LIBDIR = '$(abs_top_builddir)/src/lib/.libs'" >python/hbatch/_config.py && touch $@
 clean-local:
 	rm -rf python
-EXTRA_DIST += src/python/README
+EXTRA_DIST += src/python/README examples/futures.py examples/loop.py

@@ -57,7 +57,14 @@ s = json.load(sys.stdin)
 y = s["attributes"]["system"]
 print(s["tasks"][0]["command"], y["duration"], y["job"]["name"], y["shell"]["options"]["instance"])')" \
     "['hbatch-instance', '--no-program'] 300 true True" "--dry-run"
-refuses "one too many" alloc --bg true
+ok "--bg with a command" hbatch alloc --bg -n1 sh -c 'hbatch run echo level $HBATCH_INSTANCE_LEVEL; exit 5'
+id=$out
+nok "which the instance runs" hbatch job wait "$id"
+is "$(hbatch jobs -ano '{name} {returncode}' "$id") $(hbatch output "$id")" "sh 5 level 1" "itself, and ends with it"
+ok "--bg, and shutdown of a job's instance" sh -c 'hbatch shutdown "$(hbatch alloc --bg -n1)"'
+wait_until 10 is_in last INACTIVE
+is "$(hbatch jobs -ano '{result}' last)" COMPLETED "ends it in order"
+refuses "there is no job f2" shutdown f2
 refuses "--wait-event is for --bg" alloc --wait-event=start true
 refuses "no node of this instance matches" alloc --requires=host:vnode7 -n1 true
 capture hbatch alloc -n100 true
@@ -331,6 +338,12 @@ like "$out" "^ +JOBID USER +ST NTASKS NNODES +RUNTIME
  +f[^ ]+ .*     \|-- work
  +f[^ ]+ .*     \`-- work$" "pstree -x"
 unlike "$(hbatch pstree -xn)" JOBID "-n: no header"
+told() { hbatch pstree -d stats | grep -q 'PD:0 R:2 '; } # once a second
+wait_until 10 told
+like "$(hbatch pstree -d stats | head -2)" "STATS.*$a +PD:0 R:2 CD:[0-9]+ F:0 .* alloc" "pstree -d stats"
+like "$(hbatch pstree -d resources | sed -n 2p)" "$a +1 +1 +4 +3 +0 +0 alloc" "-d resources"
+like "$(hbatch pstree -d progress | sed -n 1p)" "NJOBS +PROG +CORE% +GPU%" "-d progress"
+refuses "must be default, resources, progress or stats" pstree -d nonsense
 is "$(hbatch pstree --detail-format='{id}|' -n -L0)" "$a| alloc" "--detail-format"
 is "$(hbatch pstree "$a" | head -2)" 'alloc
 |-- side' "a job's tree"

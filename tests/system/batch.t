@@ -141,6 +141,15 @@ is "$(cat stdin.out)" "wrapped too" "works"
 from_stdin '#!/bin/sh\n#flux: --broker-opts=-v -o mpi=none\n' --dry-run >/dev/null 2>err.txt
 like "$(cat err.txt)" "stdin: line 2: .*broker-opts.*stdin: line 2: .*'mpi'" "what only Flux knows is ignored, with a note"
 
+# --- files that go along ----------------------------------------------------------------------------
+printf '\377binary' >data.bin && chmod 640 data.bin
+capture hbatch batch --quiet --wait --output=files.out --add-file=data.bin --add-file=run.sh:700=$'#!/bin/sh\necho "$# $1"\n' \
+    --add-file=copy=job.sh --wrap 'cd "${0%/*}"; ls; stat -c %a data.bin run.sh copy | xargs; ./run.sh x; cmp data.bin '"$tmp/data.bin"
+is "$rc $(xargs <files.out)" "0 copy data.bin hbatch-$(sed -n 's/^hbatch-//p' files.out) run.sh script 640 700 $(stat -c %a job.sh) 1 x" "--add-file"
+is "$(hbatch run --add-file=x=$'text\n' cat '{{tmpdir}}/x')" text "of any job"
+path="['attributes']['system']['files']"
+like "$(dry --add-file=data.bin job.sh)" '"data.bin": \{"mode": 33184, "data": "[^"]*", "encoding": "base64"\}' "in the specification"
+
 # --- dependencies -----------------------------------------------------------------------------------
 path="['attributes']['system']['dependencies']"
 like "$(dry --dependency=afterok:f1 --begin-time=+1h job.sh)" "afterok.*begin-time" "--dependency, --begin-time"
@@ -328,6 +337,13 @@ reject "no option" "bad.sh: line 2: .*'run'" bad.sh
 reject "a bad value of the command line" "nslots=x" -n x job.sh
 reject "more nodes than slots" "2 nodes.*slots" -N2 -n1 job.sh
 reject "an unknown option" "--bogus" --bogus job.sh
+reject "a file that is not there" "add-file.*/no/such: No such file" --add-file=x=/no/such job.sh
+reject "a directory that should go along" "no regular file" --add-file=/tmp job.sh
+reject "a reserved name" "'script' cannot be the name" --add-file=script=job.sh job.sh
+reject "a name with a slash" "'a/b' cannot be the name" --add-file=a/b=job.sh job.sh
+reject "permissions that are none" "'9': the permissions" --add-file=a:9=job.sh job.sh
+head -c 1100000 /dev/zero >large
+reject "a large file" "large: is larger than 1024 KiB" --add-file=large job.sh
 reject "no option for hbatch-instance" "'run'" --instance-opt=run job.sh
 reject "input to tasks" "--input=0" --input=0 job.sh
 is "$(timeout 20 hbatch run echo alive)" alive "and the instance is well"

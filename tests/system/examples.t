@@ -30,6 +30,22 @@ else
     skip "watch.py" "python3 is not here"
 fi
 
+ok "posts" "$builddir/examples/posts" 1000 true
+is "$out" "1000 of 1000 jobs have completed" "posts: what it counts"
+capture "$builddir/examples/posts" 3 false
+is "$rc $out" "1 0 of 3 jobs have completed" "posts: jobs that fail"
+
+if command -v python3 >/dev/null; then # with the output that their README shows
+    told() { sed -n "/hbatch python examples\/$1/,/^\$/{ /^\$/d; /\\$ hbatch/d; s/^ *//p }" "$examples/README"; }
+    for example in "futures.py 20" "loop.py 4"; do
+        # shellcheck disable=SC2086
+        ok "$example" hbatch python "$examples"/$example
+        is "$out" "$(told "${example% *}")" "$example: what it prints"
+    done
+else
+    skip "Python" "python3 is not here"
+fi
+
 for mpi in openmpi mpich; do
     if ! command -v mpicc.$mpi >/dev/null; then
         skip "MPI programs, $mpi" "mpicc.$mpi is not here"

@@ -378,6 +378,18 @@ class Work:
         with raises(hbatch.JobNotFound):
             list(self.inst.wait_many([1]))
 
+    def test_many_environments(self):
+        mine = Jobspec.from_command(["sh", "-c", "test $MINE = yes"], environment=dict(os.environ, MINE="yes"))
+        true(self.inst.run(mine).result.ok)
+        with hbatch.Instance() as other:
+            env = {"PATH": os.environ["PATH"]}
+            many = [Jobspec.from_command(["true"], environment=dict(env, N=str(i))) for i in range(400)]
+            for r in other.wait_many(other.submit_many(many), timeout=100):
+                r.check()
+        true(self.inst.run(mine).result.ok)
+        is_(len(self.inst.submit_many([mine] * 10, urgency=0)), 10)
+        self.inst.cancel_all()
+
     def test_async(self):
         f = self.inst.submit_async(["sh", "-c", "exit 4"])
         is_(self.inst.wait_async(f.result(60)).result(60).exit_code, 4)
@@ -764,6 +776,39 @@ class Loss:
             asyncio.run(main())
         finally:
             end_instance(p)
+
+    def test_comes_back(self):
+        cutter = os.path.join(os.path.dirname(os.path.realpath(__file__)), "cutter.py")
+        real = os.environ["HBATCH_URI"][len("local://") :]
+        with tempfile.TemporaryDirectory() as there:
+            path = os.path.join(there, "sock")
+            open(os.path.join(there, "recoverable"), "w", encoding="utf-8").close()
+            limits = ["c300", "500", "3000", "c5000", "20000", "c9000", "700", "0"] * 2
+            p = subprocess.Popen([sys.executable, cutter, real, path, *limits], stdout=subprocess.PIPE, text=True)
+            try:
+                is_(p.stdout.readline(), "ready\n")
+                with hbatch.Instance() as direct:
+                    before = direct.stats()["inactive"]
+                    with hbatch.Executor("local://" + path) as ex:
+                        futures = [ex.submit(["sh", "-c", f"exit {i % 7}"]) for i in range(150)]
+                        is_([f.result(100) for f in futures], [i % 7 for i in range(150)])
+                    with hbatch.Instance("local://" + path) as inst:
+                        ids = inst.submit_many([["true"]] * 50)
+                        is_(len(list(inst.wait_many(ids, timeout=100))), 50)
+                    is_(direct.stats()["inactive"] - before, 200)
+
+                async def main():
+                    async with hbatch.aio.AsyncInstance("local://" + path) as inst:
+                        results = await asyncio.gather(*(inst.run(["true"]) for _ in range(30)))
+                        is_(sum(r.ok for r in results), 30)
+
+                asyncio.run(main())
+            finally:
+                p.terminate()
+                cuts = int(p.stdout.read())
+                p.stdout.close()
+                p.wait()
+        true(cuts >= 5)
 
     def test_shut_down(self):
         p, uri = other_instance()

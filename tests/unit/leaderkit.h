@@ -286,7 +286,7 @@ static inline int64_t kit_submit(struct kit *k, unsigned nnodes, const char *opt
     json_object *reply = kit_reply(k, 1);
     ck_assert_ptr_nonnull(reply);
     json_object *result = jsonutil_get(reply, "result");
-    ck_assert_msg(result != NULL, "%s", json_object_to_json_string(reply));
+    ck_assert_msg(result != NULL, "%.300s", json_object_to_json_string(reply));
     return json_object_get_int64(jsonutil_get(result, "id"));
 }
 
@@ -301,8 +301,8 @@ static const char *kit_state(struct kit *k, int64_t id)
             (long long)id);
     ck_assert_uint_eq(k->nreplies, before + 1);
     json_object *jobs = jsonutil_get(jsonutil_get(k->replies[before], "result"), "jobs");
-    ck_assert_msg(jobs && json_object_array_length(jobs) == 1, "%.300s",
-                  json_object_to_json_string(k->replies[before]));
+    ck_assert_msg(jobs && json_object_array_length(jobs) == 1, "job %lld: %.300s",
+                  (long long)id, json_object_to_json_string(k->replies[before]));
     snprintf(state, sizeof(state), "%s",
              json_object_get_string(
                  jsonutil_get(json_object_array_get_idx(jobs, 0), "state")));

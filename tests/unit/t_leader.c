@@ -219,5 +219,244 @@ START_TEST(a_spawn_outlives_the_leader)
 }
 END_TEST
 
+/* --- arrays --------------------------------------------------------------------------------- */
+
+enum { ELEMENTS = 60 };
+
+static uint64_t seed;
+
+static unsigned dice(unsigned n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)((seed >> 33) % n);
+}
+
+static int64_t submit_array(struct kit *k, const char *dependencies)
+{
+    kit_forget(k);
+    kit_ask(
+        k,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.submit\",\"params\":{"
+        "\"cc\":\"1-%d\",\"jobspec\":{\"version\":1,\"resources\":[{\"type\":\"slot\","
+        "\"count\":1,\"label\":\"t\",\"with\":[{\"type\":\"core\",\"count\":1}]}],"
+        "\"tasks\":[{\"command\":[\"true\"],\"slot\":\"t\",\"count\":{\"per_slot\":1}}],"
+        "\"attributes\":{\"system\":{\"duration\":0,\"dependencies\":[%s]}}}}}",
+        ELEMENTS, dependencies);
+    kit_run(k, false);
+    json_object *result = jsonutil_get(kit_reply(k, 1), "result");
+    ck_assert_msg(result != NULL, "%.300s", json_object_to_json_string(kit_reply(k, 1)));
+    return json_object_get_int64(jsonutil_get(result, "id"));
+}
+
+static const char list_line[] =
+    "{\"jsonrpc\":\"2.0\",\"id\":77,\"method\":\"job.list\",\"params\":{\"states\":62,"
+    "\"max\":0}}";
+
+/* The urgency of what runs means nothing any more. */
+static const char *text_of(json_object *job, const char *key)
+{
+    bool runs = jsonutil_get(job, "ranks") != NULL;
+    if (runs && strcmp(key, "urgency") == 0)
+        return "";
+    return json_object_to_json_string(jsonutil_get(job, key));
+}
+
+/* Which jobs there are, in which state, with which urgency; new. */
+static char *outline(json_object *reply)
+{
+    struct strbuf b = {0};
+    json_object *jobs = jsonutil_get(jsonutil_get(reply, "result"), "jobs");
+    ck_assert_msg(jobs != NULL, "%.300s", json_object_to_json_string(reply));
+    for (size_t i = 0; i < json_object_array_length(jobs); i++) {
+        static const char *const keys[] = {"id", "cc", "state", "urgency", "ranks"};
+        for (size_t j = 0; j < ARRAY_SIZE(keys); j++)
+            strbuf_addf(&b, "%s%c", text_of(json_object_array_get_idx(jobs, i), keys[j]),
+                        j + 1 < ARRAY_SIZE(keys) ? ' ' : '\n');
+    }
+    return strbuf_take(&b);
+}
+
+static char *outline_leader(struct kit *k)
+{
+    unsigned before = k->nreplies;
+    kit_ask(k, "%s", list_line);
+    char *text = outline(k->replies[before]);
+    json_object_put(k->replies[--k->nreplies]);
+    return text;
+}
+
+static char *outline_replica(struct replica *rp)
+{
+    json_object *reply = replica_answer(rp, list_line, strlen(list_line));
+    char *text = outline(reply);
+    json_object_put(reply);
+    return text;
+}
+
+/* What a restart would find in the leader's store. */
+static struct replica *restored(struct kit *k)
+{
+    static const struct store_options options = {.sync = STORE_SYNC_OFF};
+    struct error err;
+    unsigned char *data;
+    size_t len;
+    cleanup_free char *path = xasprintf("%s/copy-%u.sqlite", k->dir, k->stores++);
+    ck_assert_int_eq(leader_snapshot(k->ld, &data, &len, &err), 0);
+    ck_assert_int_eq(store_copy_in(path, data, len, &err), 0);
+    free(data);
+    struct replica *rp =
+        replica_create(k->nodes, KIT_NODES, k->info, store_open(path, &options, &err));
+    int rc = replica_restore(rp, false, &err);
+    ck_assert_msg(rc == 0, "%s", err.text);
+    return rp;
+}
+
+/* Check has no room for all of it in a message. */
+static void same_lines(const char *a, const char *b, const char *where)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    ck_assert_msg(*a == *b, "%s: '%.40s' at the leader, '%.40s' there", where, a, b);
+}
+
+static void same_everywhere(struct kit *k)
+{
+    struct replica *again = restored(k);
+    cleanup_free char *leader = outline_leader(k);
+    cleanup_free char *stored = outline_replica(again);
+    if (k->replica) {
+        cleanup_free char *copy = outline_replica(k->replica);
+        same_lines(leader, copy, "in the copy");
+    }
+    same_lines(leader, stored, "in the store");
+    replica_destroy(again);
+}
+
+static void finish(struct kit *k, int64_t first, unsigned i)
+{
+    for (unsigned rank = 0; rank < KIT_NODES; rank++)
+        kit_exec(k, rank,
+                 "{\"m\":\"ev\",\"seq\":1,\"e\":[[%lld,\"start\",2e9,{\"pids\":{}}],"
+                 "[%lld,\"finish\",2e9,{\"status\":%u}]]}",
+                 (long long)jobid_nth((jobid_t)first, i),
+                 (long long)jobid_nth((jobid_t)first, i), 256 * dice(2));
+}
+
+static void array_step(struct kit *k, int64_t first)
+{
+    unsigned a = dice(ELEMENTS), b = a + dice(ELEMENTS - a);
+    if (dice(3)) /* mostly small ranges */
+        b = MIN(b, a + 4);
+    long long low = (long long)jobid_nth((jobid_t)first, a),
+              high = (long long)jobid_nth((jobid_t)first, b);
+    static const int urgencies[] = {0, 0, 16, 17, 31};
+    int urgency = urgencies[dice(ARRAY_SIZE(urgencies))];
+    switch (dice(8)) {
+    case 0:
+        kit_ask(k, "{\"id\":2,\"method\":\"job.cancel\",\"params\":{\"ids\":[%lld]}}",
+                low);
+        break;
+    case 1:
+        b = MIN(b, a + 3);
+        high = (long long)jobid_nth((jobid_t)first, b);
+        kit_ask(
+            k,
+            "{\"id\":2,\"method\":\"job.cancel\",\"params\":{\"ranges\":[[%lld,%lld]]}}",
+            low, high);
+        break;
+    case 2:
+        kit_ask(k,
+                "{\"id\":2,\"method\":\"job.urgency\",\"params\":{\"id\":%lld,"
+                "\"urgency\":%d}}",
+                low, urgency);
+        break;
+    case 3:
+        kit_ask(
+            k,
+            "{\"id\":2,\"method\":\"job.urgency\",\"params\":{\"ranges\":[[%lld,%lld]],"
+            "\"urgency\":%d}}",
+            low, high, urgency);
+        break;
+    case 4:
+        kit_ask(k, "{\"id\":2,\"method\":\"job.wait\",\"params\":{\"id\":%lld}}", low);
+        break;
+    default:
+        for (unsigned i = a; i < a + 6; i++)
+            finish(k, first, i % ELEMENTS);
+    }
+    kit_run(k, false);
+    kit_forget(k);
+}
+
+/* Whatever is done to elements of an array, the other ranks' copy, and what would be read after a restart, know
+ * the same of them. */
+START_TEST(an_array_is_the_same_everywhere)
+{
+    for (unsigned round = 1; round <= 8; round++) {
+        struct kit k;
+        seed = round;
+        kit_open(&k);
+        int64_t first = submit_array(&k, "");
+        kit_forget(&k);
+        for (unsigned i = 0; i < 30; i++) {
+            array_step(&k, first);
+            same_everywhere(&k);
+        }
+        cleanup_free char *before = outline_leader(&k);
+        kit_succeed(&k);
+        cleanup_free char *after = outline_leader(&k);
+        same_lines(before, after, "after the succession");
+        kit_greet(&k);
+        kit_run(&k, false);
+        for (unsigned i = 0; i < 10; i++) {
+            array_step(&k, first);
+            same_everywhere(&k);
+        }
+        kit_close(&k);
+    }
+}
+END_TEST
+
+/* One that waits does so as a whole, also in the eyes of others. */
+START_TEST(an_array_that_depends)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        struct kit k;
+        kit_open(&k);
+        int64_t other = kit_submit(&k, 1, "{}", "none");
+        cleanup_free char *dependency =
+            xasprintf("{\"scheme\":\"afterok\",\"value\":\"%lld\"}", (long long)other);
+        int64_t first = submit_array(&k, dependency);
+        same_everywhere(&k);
+        kit_ask(&k,
+                "{\"id\":2,\"method\":\"job.urgency\",\"params\":{\"id\":%lld,"
+                "\"urgency\":0}}",
+                (long long)jobid_nth((jobid_t)first, 7));
+        kit_ask(&k, "{\"id\":2,\"method\":\"job.wait\",\"params\":{\"id\":%lld}}",
+                (long long)jobid_nth((jobid_t)first, 9));
+        kit_run(&k, false);
+        same_everywhere(&k);
+        ck_assert_str_eq(kit_state(&k, (int64_t)jobid_nth((jobid_t)first, 9)), "DEPEND");
+        kit_forget(&k);
+        kit_exec(&k, 0,
+                 "{\"m\":\"ev\",\"seq\":1,\"e\":[[%lld,\"start\",2e9,{\"pids\":{}}],"
+                 "[%lld,\"finish\",2e9,{\"status\":%u}]]}",
+                 (long long)other, (long long)other, 256 * round);
+        kit_run(&k, false);
+        ck_assert_str_eq(kit_state(&k, (int64_t)jobid_nth((jobid_t)first, 1)),
+                         round ? "INACTIVE" : "RUN");
+        ck_assert_str_eq(kit_state(&k, (int64_t)jobid_nth((jobid_t)first, 7)),
+                         round ? "INACTIVE" : "SCHED");
+        ck_assert_str_eq(kit_state(&k, (int64_t)jobid_nth((jobid_t)first, 9)),
+                         round ? "INACTIVE" : "RUN");
+        cleanup_free char *leader = outline_leader(&k);
+        cleanup_free char *copy = outline_replica(k.replica);
+        same_lines(leader, copy, "in the copy");
+        kit_close(&k);
+    }
+}
+END_TEST
+
 UNIT_MAIN("leader", events_of_an_earlier_run, a_run_that_was_not_started,
-          ends_are_told_when_they_are_safe, a_spawn_outlives_the_leader)
+          ends_are_told_when_they_are_safe, a_spawn_outlives_the_leader,
+          an_array_is_the_same_everywhere, an_array_that_depends)

@@ -92,6 +92,7 @@ class Channel:
         self._inbox: Deque[List[Any]] = collections.deque()
         self._last_tag = 0
         self._sleeping = False  # the pump is in poll, or about to be
+        self._dirty = False  # something was posted that was not sent yet
         self._waiters = 0
         self._error = Error()
         self._error_ref = ctypes.byref(self._error)
@@ -133,6 +134,7 @@ class Channel:
         return request_error(self._error.code, self._error.text)
 
     def _posted(self) -> None:
+        self._dirty = True
         if self._sleeping:
             self._sleeping = False
             os.write(self._wake_w, b"\0")
@@ -219,13 +221,11 @@ class Channel:
         return any_came
 
     def _receive_locked(self) -> Optional[str]:
+        """One reading of the socket: poll tells if there is more."""
         if self._lost:
             return None
-        rc = 1
-        for _ in range(64):  # then others have their turn
-            rc = lib.hbatch_dispatch(self._handle, 0, self._error_ref)
-            if rc <= 0:
-                break
+        self._dirty = False
+        rc = lib.hbatch_dispatch(self._handle, 0, self._error_ref)
         text = lib.hbatch_take(self._handle, self._size_ref)
         told = ctypes.string_at(text, self._size.value).decode("utf-8", "replace") if text else None
         if rc < 0:
@@ -248,19 +248,14 @@ class Channel:
 
     def _sleep(self, timeout: Optional[float]) -> None:
         """Until something may have come, or was posted."""
-        if self._inbox:
-            return
         self._sleeping = True
-        with self._lock:  # what was posted before the line above has nobody who wakes us
-            told = self._receive_locked()
-        if told:
-            self._inbox.extend(json.loads(told))
-        if told or self._lost:
+        # Who posts after this line wakes us; who did before has left a mark.
+        if self._dirty or self._inbox or self._lost:
             self._sleeping = False
             return
         ready = self._poll.poll(None if timeout is None else max(0, timeout) * 1000)
         self._sleeping = False
-        if any(fd == self._wake_r for fd, _ in ready):
+        if len(ready) > 1 or (ready and ready[0][0] == self._wake_r):
             try:
                 os.read(self._wake_r, 4096)
             except BlockingIOError:
@@ -284,11 +279,10 @@ class Channel:
                 self._pump_thread = me
                 self._pump_depth += 1
             try:
-                if not self.receive() and not done():
-                    if self._lost:
-                        raise self._lost_again()
-                    self._sleep(left)
-                    self.receive()
+                self._sleep(left)
+                self.receive()
+                if self._lost and not done():
+                    raise self._lost_again()
             finally:
                 self._leave_pump()
 
@@ -312,8 +306,8 @@ class Channel:
             self._pump_depth += 1
         try:
             while not stop() and not self._lost:
-                if not self.receive():
-                    self._sleep(None)
+                self._sleep(None)
+                self.receive()
                 if self._waiters:
                     with self._cond:
                         self._cond.notify_all()

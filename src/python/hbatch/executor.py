@@ -93,11 +93,9 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
 
     def add_jobid_callback(self, callback: Callable[["JobFuture"], Any]) -> "JobFuture":
         """Call CALLBACK(future) once the job's id is known, or it is known that there will be none."""
-        with self._condition:
-            if self._jobid is None and not self.done():
-                self._jobid_callbacks.append(callback)
-                return self
-        self._call(callback)
+        self._jobid_callbacks.append(callback)
+        if self._jobid is not None or self.done():
+            self._call_jobid_callbacks()
         return self
 
     def add_event_callback(self, event: str, callback: Callable[["JobFuture", Event], Any]) -> "JobFuture":
@@ -115,10 +113,16 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
             _log.exception("exception in a callback of %r", self)
 
     def _set_jobid(self, jobid: Optional[JobID]) -> None:
-        with self._condition:
-            self._jobid = jobid
-            callbacks, self._jobid_callbacks = self._jobid_callbacks, []
-        for callback in callbacks:
+        self._jobid = jobid
+        if self._jobid_callbacks:
+            self._call_jobid_callbacks()
+
+    def _call_jobid_callbacks(self) -> None:
+        while True:
+            try:
+                callback = self._jobid_callbacks.pop(0)  # each once, whoever is first
+            except IndexError:
+                return
             self._call(callback)
 
     def _finish(self, value: Any = None, exception: Optional[BaseException] = None) -> None:
@@ -145,6 +149,7 @@ class Executor(concurrent.futures.Executor):
 
     #: Names of events.
     EVENTS = EVENTS
+    _future_class = JobFuture
 
     def __init__(self, uri: Optional[str] = None, *, thread_name_prefix: str = "hbatch-executor") -> None:
         self._channel = Channel(uri)
@@ -183,7 +188,7 @@ class Executor(concurrent.futures.Executor):
         shutdown, or when the instance has ended."""
         options = submit_options(urgency, waitable, debug)
         wire = wire_of(jobspec)
-        future = JobFuture(self)
+        future = self._future_class(self)
         with self._lock:
             self._check_open()
             self._active[id(future)] = future
@@ -203,7 +208,7 @@ class Executor(concurrent.futures.Executor):
     def attach(self, jobid: JobIDLike) -> JobFuture:
         """A future of a job that is there already."""
         number = JobID(jobid)
-        future = JobFuture(self)
+        future = self._future_class(self)
         future._jobid = number
         future.set_running_or_notify_cancel()
         with self._lock:
@@ -279,9 +284,8 @@ class Executor(concurrent.futures.Executor):
         word = entry[1]
         if word == "submitted":
             future.set_running_or_notify_cancel()
-            with self._lock:
-                self._tags.pop(id(future), None)
-            future._set_jobid(JobID(entry[2]))
+            self._tags.pop(id(future), None)
+            future._set_jobid(JobID.of(entry[2]))
             return False
         if word == "end":
             self._ended(future, result_from_entry(entry))

@@ -232,7 +232,7 @@ class Instance:
             try:
                 if isinstance(t, Exception):
                     raise t
-                ids.append(JobID(check(seen.entries[t])[0]))
+                ids.append(JobID.of(check(seen.entries[t])[0]))
             except (HbatchError, ValueError, TypeError) as e:
                 ids.append(e)
         failed = next((e for e in ids if isinstance(e, Exception)), None)

@@ -26,6 +26,11 @@ class JobID(int):
             raise ValueError(f"{value} is no job id: it must be from 0 to 2^64 - 1")
         return super().__new__(cls, value)
 
+    @staticmethod
+    def of(number: int) -> "JobID":
+        """The id of a number that is known to be one."""
+        return int.__new__(JobID, number)
+
     def encode(self, form: str = "f58") -> str:
         """In the form "f58", "f58plain", "dec", "hex", "dothex", "kvs", "words" or "emoji"."""
         err = Error()

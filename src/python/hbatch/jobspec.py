@@ -158,6 +158,18 @@ class Jobspec:
             raise TypeError("attributes.system.duration must be a number")
         _check_dependencies(system.get("dependencies", ()))
 
+    @classmethod
+    def _of(cls, resources: List[Any], tasks: List[Any]) -> "Jobspec":
+        """Of what is known to be right."""
+        js = cls.__new__(cls)
+        js.jobspec = {
+            "resources": resources,
+            "tasks": tasks,
+            "attributes": {"system": {"duration": 0}},
+            "version": 1,
+        }
+        return js
+
     # --- ways to make one --------------------------------------------------------------------
 
     @classmethod
@@ -194,7 +206,8 @@ class Jobspec:
             slot = _resource("slot", -(-num_tasks // num_nodes), children, label="task")
             top = _resource("node", num_nodes, [slot], **({"exclusive": True} if exclusive else {}))
         task = {"command": words, "slot": "task", "count": count}
-        return cls([top], [task], {"system": {"duration": 0}}, 1)._options(**options)
+        js = cls._of([top], [task])
+        return js._options(**options) if options else js
 
     @classmethod
     def per_resource(

@@ -121,7 +121,7 @@ def result_from_entry(entry: Any) -> Result:
     """Of ["end", ...] in what hbatch_take tells."""
     kind, note = entry[6], entry[8]
     return Result(
-        JobID(entry[2]),
+        JobID.of(entry[2]),
         entry[3],
         entry[4],
         entry[5],

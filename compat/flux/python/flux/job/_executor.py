@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Jobs as futures."""
+import time
+
+import hbatch
+from hbatch.executor import JobFuture
+
+from ..future import oserror
+from ._events import MAIN_EVENTS, EventLogEvent, JobException
+
+
+def _translated(e):
+    """The exception that Flux would have."""
+    if isinstance(e, hbatch.JobError):
+        info = e.result.exception if e.result else None
+        context = {
+            "type": info.type if info else "",
+            "severity": info.severity if info else 0,
+            "note": info.note if info else e.text,
+        }
+        return JobException(EventLogEvent({"timestamp": time.time(), "name": "exception", "context": context}))
+    if isinstance(e, hbatch.HbatchError):
+        if isinstance(e, hbatch.JobNotFound):
+            return ValueError("job ID does not match any job")
+        return oserror(e)
+    return e
+
+
+class FluxExecutorFuture(JobFuture):
+    """A job of a FluxExecutor."""
+
+    EVENTS = MAIN_EVENTS
+
+    def set_exception(self, exception):
+        super().set_exception(_translated(exception))
+
+    def jobid(self, timeout=None):
+        try:
+            return super().jobid(timeout)
+        except (OSError, ValueError) as e:
+            if isinstance(e, TimeoutError):
+                raise
+            raise RuntimeError(f"job could not be submitted due to {e!r}") from e
+
+    def add_event_callback(self, event, callback):
+        def translated(future, e):
+            callback(future, EventLogEvent({"timestamp": e.timestamp, "name": e.name, "context": e.context}))
+
+        return super().add_event_callback(event, translated)
+
+
+class FluxExecutor(hbatch.Executor):
+    """As of Flux: submit() and attach() give futures.  threads and poll_interval mean nothing here."""
+
+    EVENTS = MAIN_EVENTS
+    _future_class = FluxExecutorFuture
+
+    def __init__(self, threads=1, thread_name_prefix="", poll_interval=0.1, handle_args=(), handle_kwargs=None):
+        del poll_interval
+        if threads < 0:
+            raise ValueError("the number of threads must be > 0")
+        url = handle_args[0] if handle_args else (handle_kwargs or {}).get("url")
+        try:
+            super().__init__(url or None, thread_name_prefix=thread_name_prefix or "FluxExecutor")
+        except hbatch.HbatchError as e:
+            raise oserror(e) from e
+
+    def submit(self, jobspec, urgency=None, waitable=False, debug=False, pre_signed=False, **_):
+        """What is wrong with the job is an exception of the future."""
+        del pre_signed
+        try:
+            return super().submit(jobspec, urgency, waitable, debug)
+        except (TypeError, ValueError) as e:
+            future = self._future_class(self)
+            future.set_exception(e)
+            return future
+
+    def map(self, fn, *iterables, **kwargs):
+        """Not in Flux; as of hbatch.Executor."""
+        return super().map(fn, *iterables, **kwargs)

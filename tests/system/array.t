@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Arrays are objects: a million elements are taken, listed, held and canceled in milliseconds, and cost next to
+# nothing until they run; where they were is known after a restart.
+. "${0%/*}/lib.sh"
+need pgrep procps
+unset HBATCH_URI HBATCH_JOB_ID
+export HBATCH_F58_FORCE_ASCII=1
+
+instance_start one --test-topology="core:4 pu:1" || exit 1
+leader=$instance_pid
+rss() { awk '/VmRSS/ { print $2 }' "/proc/$leader/status"; } # KiB
+stats() { hbatch jobs --stats-only; }
+# quick NAME MS: the last capture was a success, in MS milliseconds; of them the client has its part
+quick() {
+    note "$1: $ms ms"
+    [ "$rc" = 0 ] && [ "$ms" -le "$2" ] && pass "$1" || fail "$1" "exit code $rc after $ms ms: $err"
+}
+# element CC: the id of the element with this index of $array (whose indices begin with 1)
+element() { hbatch jobs -no '{id} {cc}' -c 0 "$array" | awk -v cc="$1" '$2 == cc { print $1 }'; }
+field() { hbatch jobs -ano "{$1}" "$2"; }
+
+# --- a million -----------------------------------------------------------------------------------
+gate=$(hbatch submit -n4 sleep inf)
+hbatch wait-event "$gate" start >/dev/null
+before=$(rss)
+capture hbatch submit --quiet --cc=1-1000000 true
+quick "a million elements are accepted" 5000
+grown=$(($(rss) - before))
+note "the leader has $grown KiB more"
+[ "$grown" -lt 8000 ] && pass "... in a few bits each" || fail "... in a few bits each" "$grown KiB"
+is "$(stats)" "1 running, 0 completed, 0 failed, 1000000 pending" "they are counted"
+capture hbatch jobs -c 100
+quick "... and listed" 5000
+is "$(wc -l <<<"$out")" 101 "... the newest ones first, as many as wanted"
+is "$(hbatch jobs -no '{cc}' -c 3 | xargs)" "1000000 999999 999998" "... each with its index"
+last=$(hbatch jobs -no '{id}' -c 1) some=$(hbatch jobs -no '{id}' -c 500 | tail -n 1)
+is "$(hbatch jobs -no '{state} {cc}' "$some")" "SCHED 999501" "one of them by its id"
+first=$(hbatch jobs -no '{id}' -c 1 -f running)
+capture hbatch cancel -n --states=pending
+is "$err" "hbatch cancel: would cancel 1000000 jobs" "a dry run counts"
+
+# --- one by one, and in ranges --------------------------------------------------------------------
+ok "an element is canceled" hbatch cancel -m "this one" "$some"
+is "$(field result "$some")" CANCELED "... by itself"
+like "$(hbatch job eventlog "$some")" "this one" "... and its log says why"
+ok "another is held" hbatch job urgency "$last" hold
+is "$(hbatch jobs -no '{cc} {urgency}' -c 2 | xargs)" "1000000 0 999999 16" "... and not its neighbour"
+before=$(rss)
+capture hbatch job urgency -v "$some-$last" 20
+is "$rc $err" "0 changed: 499" "a range of them has another urgency"
+for u in 1 2 3 4; do hbatch job urgency "$first-$last" $u; done
+capture hbatch job urgency -v "$first-$last" 7
+quick "all of them" 5000
+is "$err" "changed: 999999" "... which had another one"
+is "$(hbatch jobs -no '{urgency}' -c 1000 | sort -u)" 7 "... have it"
+note "the leader has $(($(rss) - before)) KiB more"
+[ $(($(rss) - before)) -lt 16000 ] && pass "... without memory for each" || fail "... without memory for each"
+capture hbatch cancel "$some-$last"
+quick "a range is canceled" 5000
+is "$(stats)" "1 running, 0 completed, 500 failed, 999500 pending" "... and no other"
+capture hbatch cancel --all
+quick "all of them are" 5000
+wait_until 20 eval '[ "$(stats)" = "0 running, 0 completed, 1000001 failed, 0 pending" ]'
+is "$(stats)" "0 running, 0 completed, 1000001 failed, 0 pending" "... each counts"
+capture hbatch jobs -a -c 10000 -no '{cc} {result}'
+quick "they are in the history" 15000
+is "$(wc -l <<<"$out") $(tail -n 1 <<<"$out")" "10000 990001 CANCELED" "... one by one"
+is "$(hbatch jobs -a -c 3 -no '{cc}' --since=-1h -f canceled | xargs)" "1000000 999999 999998" "... and by what became of them"
+like "$(hbatch job eventlog "$last")" "exception.*clean" "... with a log"
+capture hbatch submit --quiet --cc=1-200000 true
+hbatch jobs -no '{id}' -c 1 >newest
+hbatch submit --quiet --wait --urgency=31 true
+hbatch cancel --all -q
+wait_until 20 eval '[ -z "$(hbatch jobs -no "{id}")" ]'
+
+# --- who waits -------------------------------------------------------------------------------------
+gate=$(hbatch submit -n4 sleep inf)
+capture timeout 60 hbatch submit --wait --cc=1-100000 --progress true &
+waiter=$!
+wait_until 20 eval 'stats | grep -q " 100000 pending"'
+hbatch cancel --states=pending -q
+wait $waiter
+is "$(stats | sed 's/.*failed, //')" "0 pending" "who waits for an array hears of the end of its elements"
+capture hbatch submit --quiet --watch --cc=1-50 true &
+watcher=$!
+wait_until 20 eval 'stats | grep -q " 50 pending"'
+hbatch cancel --states=pending -q
+wait $watcher
+is $? 1 "... and who watches"
+hbatch cancel -q "$gate"
+
+# --- the order, and what depends on elements ---------------------------------------------------------
+gate=$(hbatch submit -n4 sleep inf)
+hbatch wait-event "$gate" start >/dev/null
+# shellcheck disable=SC2016
+hbatch submit --cc=1-40 -n4 sh -c '[ "$HBATCH_TASK_RANK" = 0 ] && echo $HBATCH_JOB_CC >>order; [ $HBATCH_JOB_CC != 5 ]' >ids
+array=$(head -n 1 ids)
+nth() { sed -n "$1p" ids; }
+after=$(hbatch submit --dependency=afterok:"$(nth 30)" --urgency=31 -n4 sh -c '[ "$HBATCH_TASK_RANK" = 0 ] && echo after >>order; true')
+never=$(hbatch submit --dependency=afterok:"$(nth 5)" true)
+is "$(field state "$after")" DEPEND "a job that depends on an element waits"
+hbatch job urgency "$(nth 20)" expedite
+hbatch job urgency "$(nth 10)" 17
+hbatch job urgency "$(nth 11)" hold
+hbatch cancel "$(nth 12)"
+hbatch cancel "$(nth 13)-$(nth 15)"
+hbatch cancel -q "$gate"
+ok "the elements run" timeout 60 hbatch job wait "$(nth 40)"
+is "$(xargs <order)" "20 10 1 2 3 4 5 6 7 8 9 16 17 18 19 21 22 23 24 25 26 27 28 29 30 after 31 32 33 34 35 36 37 38 39 40" \
+    "... by urgency, then in their order"
+is "$(field state "$(nth 11)")" SCHED "one that is held waits on"
+is "$(field result "$never")" FAILED "what depended on one that failed is over"
+hbatch job urgency "$(nth 11)" default
+ok "... until it is released" timeout 20 hbatch job wait "$(nth 11)"
+is "$(hbatch jobs -ano '{result}' "$array" | sort | uniq -c | xargs)" "4 CANCELED 35 COMPLETED 1 FAILED" \
+    "the array has its elements in the history"
+
+# an array that waits as a whole
+gate=$(hbatch submit sleep inf)
+hbatch wait-event "$gate" start >/dev/null
+hbatch submit --dependency=afterany:"$gate" --cc=1-1000 true >ids
+is "$(hbatch jobs -no '{state}' "$(head -n 1 ids)" | sort | uniq -c | xargs)" "1000 DEPEND" "an array depends on a job as a whole"
+hbatch job urgency "$(nth 7)" hold
+like "$(hbatch job eventlog "$(nth 7)")" "dependency-add.*urgency" "one of its elements has an urgency of its own"
+hbatch cancel "$gate"
+hbatch job wait "$(tail -n 1 ids)"
+wait_until 20 eval 'stats | grep -q " 1 pending"'
+is "$(hbatch jobs -no '{cc} {state} {urgency}')" "7 SCHED 0" "it runs when that is over, but for the one that is held"
+like "$(hbatch job eventlog "$(nth 8)")" "dependency-add|depend" "its elements have that in their log"
+hbatch cancel -q --all
+doomed=$(hbatch submit --dependency=afterok:"$gate" --cc=1-1000 true | tail -n 1)
+nok "an array whose dependency can never be met" hbatch job wait "$doomed"
+like "$(hbatch job eventlog "$doomed")" "can never be met" "... says so, for each element"
+
+# --- mistakes --------------------------------------------------------------------------------------
+for bad in 1-1000000000 0-16777215 5-1 1- a 1,1 1,,2 "" -5; do
+    nok "--cc='$bad' is refused" hbatch submit --cc="$bad" true
+    like "$err" "cc|IDSET|set" "... with a reason: $err"
+done
+instance_stop one
+is "$rc" 0 "the instance ends well"
+
+# --- the cursor outlives ranks ------------------------------------------------------------------------
+case $(hbatch start --dry-run --test-nodes=2 true 2>/dev/null) in
+*enable-recovery*) ;;
+*) done_testing ;;
+esac
+instance_start main --test-nodes=3 --test-topology="core:4 pu:1" || exit 1
+rundir=$(dirname "${HBATCH_URI#local://}")
+ranks() { pgrep -f "^[^ ]*hbatch-instance .*--rundir=$rundir"; }
+# shellcheck disable=SC2016
+hbatch submit --cc=1-600 sh -c 'echo $HBATCH_JOB_CC >>ran.$HBATCH_JOB_CC; sleep 0.05' >ids
+hbatch job urgency "$(nth 300)-$(nth 310)" hold
+hbatch cancel "$(nth 400)-$(nth 409)"
+hbatch cancel "$(nth 305)"
+beyond() { [ -e "ran.$1" ]; }
+ok "an array is under way" wait_until 30 beyond 60
+kill -9 "$(ranks | head -n 1)"
+ok "it goes on under another leader" wait_until 60 beyond 200
+is "$(hbatch jobs -no '{urgency}' "$(nth 300)")" 0 "... which knows what is held"
+# shellcheck disable=SC2046
+kill -9 $(ranks)
+ok "... and when all ranks were started again" wait_until 60 beyond 350
+is "$(hbatch jobs -no '{urgency}' "$(nth 310)")" 0 "... what is held still is"
+hbatch job urgency "$(nth 300)-$(nth 310)" default
+wait_until 60 eval 'stats | grep -q " 0 pending" && stats | grep -q "^0 running"'
+is "$(stats)" "0 running, 589 completed, 11 failed, 0 pending" "all of it has run, but for what was canceled"
+is "$(ls ran.* | wc -l)" 589 "... each of its elements"
+is "$(cat ran.* | wc -l)" 589 "... once"
+instance_stop main
+is "$rc" 0 "the instance ends well"
+done_testing

@@ -68,6 +68,10 @@ tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_salvage
+tests_unit_t_salvage_SOURCES = tests/unit/t_salvage.c
+tests_unit_t_salvage_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_salvage_LDADD = src/store/libstore.la $(UNIT_LIBS)
 UNIT += tests/unit/t_store_rebuild
 endif
 tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c
@@ -150,6 +154,20 @@ endif
 tests_unit_t_sim_SOURCES = tests/unit/t_sim.c
 tests_unit_t_sim_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_sim_LDADD = src/sim/libsim.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
+UNIT += tests/unit/t_conservative
+endif
+tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c
+tests_unit_t_conservative_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_conservative_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
+UNIT += tests/unit/t_priority
+endif
+tests_unit_t_priority_SOURCES = tests/unit/t_priority.c
+tests_unit_t_priority_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_priority_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
 if HAVE_CHECK
 UNIT += tests/unit/t_easy
@@ -396,7 +414,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 
 # Several hosts from namespaces: as root.
 EXTRA_DIST += tests/system/sub.t tests/system/domains.t tests/system/grow.t tests/system/growloss.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
-EXTRA_DIST += tests/system/statedir.t tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
+EXTRA_DIST += tests/system/statedir.t tests/system/durable.t tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all
 	HBATCH_BUILDDIR=$(abs_top_builddir) prove -e '' $(top_srcdir)/tests/cluster/*.t
@@ -431,4 +449,12 @@ tests_mpi_spawnapi_CPPFLAGS = -I$(top_srcdir)/src/lib -I$(top_srcdir)/src/mpi
 tests_mpi_spawnapi_CFLAGS = $(AM_CFLAGS) $(MPI_CFLAGS) -Wno-cast-qual
 tests_mpi_spawnapi_LDFLAGS = $(AM_LDFLAGS) -no-install
 tests_mpi_spawnapi_LDADD = src/mpi/libhbatch-mpi.la src/lib/libhbatch.la $(MPI_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_launch_options
+endif
+tests_unit_t_launch_options_SOURCES = tests/unit/t_launch_options.c
+tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
+
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t

@@ -30,7 +30,7 @@ static const struct opt opts[] = {
     {CORES, 'c', "cores", "N", "... with N cores each (default: 1)"},
     {GPUS, 'g', "gpus", "N", "... and N GPUs (default: 0)"},
     {POLICY, 0, "policy", "NAME",
-     "Scheduling policy: fcfs (which is the default) or easy"},
+     "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
     {COMPARE, 0, "compare", NULL, "All policies, side by side"},
     {EXACT, 0, "exact", NULL,

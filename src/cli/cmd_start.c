@@ -45,7 +45,7 @@ static const struct opt opts[] = {
      "Give these nodes (default: all) a property that jobs may ask for (may be "
      "repeated)"},
     {POLICY, 0, "policy", "NAME",
-     "Scheduling policy: fcfs (which is the default) or easy"},
+     "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
     {STATEDIR, 'S', "statedir", "DIR",
      "Keep jobs, history and output in DIR, and go on with what is there"},

@@ -216,7 +216,8 @@ static const struct key {
     const char *name;
     enum { TEXT, TIME, FLAG, LIST } kind;
 } keys[] = {{"policy", TEXT},     {"queue-depth", TEXT}, {"idle-return", TIME},
-            {"time-limit", TIME}, {"property", LIST},    {"verbose", FLAG}};
+            {"time-limit", TIME}, {"property", LIST},    {"verbose", FLAG},
+            {"statedir", TEXT},   {"durability", TEXT}};
 
 static bool is_scalar(json_object *value)
 {
@@ -302,8 +303,8 @@ static int add_all(json_object *options, json_object *conf, struct error *err)
             return error_set(
                 err, EINVAL,
                 "there is no setting '%s' here; there are policy, "
-                "queue-depth, idle-return, time-limit, property, verbose and " ATTRIBUTES
-                ".NAME",
+                "queue-depth, idle-return, time-limit, property, verbose, statedir, "
+                "durability and " ATTRIBUTES ".NAME",
                 name);
         int rc = attributes ? add_attributes(options, "", value, err)
                             : add_setting(options, &keys[i], value, err);

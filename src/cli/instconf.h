@@ -6,8 +6,8 @@
  *     FILE               of such: a JSON object, or TOML without multi-line values
  *     text of lines      the same, not in a file
  *
- * Keys: policy, queue-depth, idle-return, time-limit, property (one or a list), verbose (true or false), and
- * attributes.NAME, or a table or object "attributes" of names. */
+ * Keys: policy, queue-depth, idle-return, time-limit, property (one or a list), verbose (true or false),
+ * statedir, durability, and attributes.NAME, or a table or object "attributes" of names. */
 #ifndef HBATCH_CLI_INSTCONF_H
 #define HBATCH_CLI_INSTCONF_H
 

@@ -60,7 +60,7 @@ bin_hbatch_SOURCES = \
 	src/cli/submitting.c src/cli/submitting.h \
 	src/cli/subst.c src/cli/subst.h \
 	src/cli/sshrun.c src/cli/sshrun.h \
-	src/cli/supervise.c src/cli/supervise.h \
+	src/cli/supervise.c src/cli/supervise.h src/cli/supervise_impl.h src/cli/starts.c \
 	src/cli/subtree.c src/cli/subtree.h \
 	src/cli/target.c src/cli/target.h \
 	src/cli/tree.c src/cli/tree.h \

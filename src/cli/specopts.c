@@ -156,7 +156,7 @@ static void add_flags(struct specopts *s, const struct cli *cli, const char *tex
     s->flags = all;
 }
 
-/* A launch option that neither src/exec/options.c nor the leader reads does nothing.  It is no error, as
+/* A launch option that neither src/job/launch_options.c nor the leader reads does nothing.  It is no error, as
  * scripts for Flux may set what is not needed here, but it may be a slip. */
 static void check_setopt(const struct cli *cli, const char *text)
 {

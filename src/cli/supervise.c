@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/cli/supervise.h"
+#include "src/cli/supervise_impl.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,59 +21,11 @@
 #define PROGRAM_PATIENCE 5.0 /* s, from SIGHUP to SIGKILL */
 #define END_PATIENCE 60.0    /* s, for an instance that is told to end; if told twice: */
 #define HURRIED_PATIENCE 10.0
-#define FIRST_PATIENCE                                                                   \
-    20.0 /* s, for the first ranks, before hosts are asked what is wrong */
-#define START_PATIENCE 120.0 /* s, for ranks that are started again */
-#define HOST_PATIENCE 5.0    /* s, for a host's answer before that */
 #define DEAF_PATIENCE 3.0    /* s, for ranks that are to leave, and cannot be told */
 #define MPIRUN_PATIENCE 10.0 /* s, for mpirun to end after its ranks; with a host lost: */
 #define LOST_PATIENCE 3.0
 
-enum { MAX_FAILURES = 3, MAX_STARTS = 20 /* in a minute */ };
-
-enum phase {
-    STARTING, /* mpirun runs; not ready */
-    READY,
-    PAUSING, /* before the next try */
-    ASKING,  /* which hosts answer */
-    OVER     /* there are no ranks any more, nor will there be */
-};
-
-struct supervisor {
-    struct supervise *config;
-    char self[256];
-    char *rundir, *mark;
-    enum phase phase;
-    double until;              /* of this phase; 0: no end */
-    struct ranks *ranks;       /* NULL: none run */
-    double began;              /* time_now() of the first start */
-    double starts[MAX_STARTS]; /* of the last ones, in turn */
-    unsigned nstarts, failures;
-    char *uri;          /* NULL: they were never ready */
-    bool remote;        /* rank 0 runs the program */
-    int ended;          /* the instance ended with this exit code; -1: it has not */
-    bool lost, leaving; /* a host, ever; the ranks leave for a restart */
-    char *why;          /* of the next start */
-    struct reach *asked;
-    struct hostlist *others; /* hosts but this one: those that are asked */
-    struct absent *absent;
-    struct request *request;
-    bool restarting;    /* that is the request; else it is to shut down */
-    const char *reason; /* to shut down; NULL: it is not to */
-    bool acknowledged, hurried;
-    double force_at; /* monotonic, 0: never */
-    bool forced;
-    pid_t program;  /* 0: none (yet, or any more) */
-    pid_t doctor;   /* asks the hosts what is wrong */
-    bool diagnosed; /* and has told it */
-    int status;     /* its exit code */
-    double told_at; /* it was told to end */
-    int told_by;    /* the signal that ends all */
-    bool given_up;
-    int terminal; /* descriptor, or -1 */
-};
-
-static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+void __attribute__((format(printf, 1, 2))) supervisor_say(const char *fmt, ...)
 {
     va_list ap;
     char *text;
@@ -95,19 +47,19 @@ static double left(double at)
     return at > 0 ? MAX(at - time_mono(), 0) : -1;
 }
 
-static void set_why(struct supervisor *sv, char *why)
+void supervisor_why(struct supervisor *sv, char *why)
 {
     free(sv->why);
     sv->why = why;
 }
 
-static void set_phase(struct supervisor *sv, enum phase phase, double seconds)
+void supervisor_phase(struct supervisor *sv, enum phase phase, double seconds)
 {
     sv->phase = phase;
     sv->until = seconds > 0 ? time_mono() + seconds : 0;
 }
 
-static void drop_request(struct supervisor *sv)
+void supervisor_drop_request(struct supervisor *sv)
 {
     request_destroy(take(sv->request));
 }
@@ -135,7 +87,7 @@ static void start_program(struct supervisor *sv)
     words_fini(&argv);
     if (sv->program > 0)
         return;
-    say("%s", err.text);
+    supervisor_say("%s", err.text);
     sv->program = 0;
     sv->status = err.code == ENOENT ? 127 : 126;
     shut_down(sv, "the initial program could not be started");
@@ -171,7 +123,7 @@ static const char *host_name(const struct supervisor *sv, const char *host)
     return NULL;
 }
 
-static bool is_here(const struct supervisor *sv, const char *host)
+bool supervisor_is_here(const struct supervisor *sv, const char *host)
 {
     return !sv->config->hosts || foreign_same_host(host, sv->self);
 }
@@ -180,7 +132,7 @@ static void on_ready(struct supervisor *sv, const char *uri)
 {
     bool first = !sv->uri && !sv->remote;
     sv->failures = 0;
-    set_phase(sv, READY, 0);
+    supervisor_phase(sv, READY, 0);
     if (strcmp(uri, "remote") == 0)
         sv->remote = true;
     if (sv->remote || !first)
@@ -190,7 +142,7 @@ static void on_ready(struct supervisor *sv, const char *uri)
         start_program(sv);
 }
 
-static void on_said(void *arg, enum noise_word word, const char *rest)
+void supervisor_said(void *arg, enum noise_word word, const char *rest)
 {
     struct supervisor *sv = arg;
     switch (word) {
@@ -210,7 +162,7 @@ static void on_said(void *arg, enum noise_word word, const char *rest)
     case NOISE_LOST:
         sv->lost = true;
         if (sv->uri && host_name(sv, rest))
-            absent_add(sv->absent, host_name(sv, rest), is_here(sv, rest));
+            absent_add(sv->absent, host_name(sv, rest), supervisor_is_here(sv, rest));
         break;
     case NOISE_RESTART:
         sv->leaving = true;
@@ -218,193 +170,6 @@ static void on_said(void *arg, enum noise_word word, const char *rest)
             ranks_leave(sv->ranks);
         break;
     }
-}
-
-/* --- mpirun -------------------------------------------------------------------------------- */
-
-static double earliest(double a, double b)
-{
-    return a > 0 && b > 0 ? MIN(a, b) : MAX(a, b);
-}
-
-/* On HOSTS (NULL: all). */
-static int start_ranks(struct supervisor *sv, struct hostlist *hosts, struct error *err)
-{
-    struct start s = *sv->config->start;
-    struct foreign alloc = *s.alloc;
-    struct words w = {0};
-    s.rundir = sv->rundir;
-    s.supervised = sv->self;
-    s.recover = sv->uri != NULL;
-    if (hosts)
-        alloc.hosts = hosts;
-    s.alloc = &alloc;
-    if (s.recover && s.time_limit > 0) { /* it has begun already */
-        s.expiration = earliest(s.expiration, sv->began + s.time_limit);
-        s.time_limit = 0;
-    }
-    sv->config->command(&s, &w);
-    sv->leaving = sv->acknowledged = false;
-    sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
-    set_phase(sv, STARTING, s.recover ? START_PATIENCE : FIRST_PATIENCE);
-    sv->ranks = ranks_start(w.v, sv->mark, sv->config->spare, on_said, sv, err);
-    words_fini(&w);
-    return sv->ranks ? 0 : -1;
-}
-
-static bool too_often(const struct supervisor *sv)
-{
-    return sv->nstarts >= MAX_STARTS &&
-           time_mono() - sv->starts[sv->nstarts % MAX_STARTS] < 60;
-}
-
-static void fail_again(struct supervisor *sv, char *why);
-
-/* The hosts that answer, this one among them; the others become absent. */
-static struct hostlist *choose_hosts(struct supervisor *sv, struct hostlist *silent)
-{
-    const struct hostlist *all = sv->config->start->alloc->hosts;
-    struct hostlist *hosts = hostlist_create();
-    for (size_t i = 0, k = 0; i < hostlist_count(all); i++) {
-        const char *name = hostlist_nth(all, i);
-        bool asked = sv->asked && !is_here(sv, name);
-        bool good = !asked || reach_answer(sv->asked, k) == REACH_GOOD;
-        k += asked;
-        hostlist_append_name(good ? hosts : silent, name);
-        if (good)
-            absent_remove(sv->absent, name);
-        else
-            absent_add(sv->absent, name, false);
-    }
-    return hosts;
-}
-
-static void start_again(struct supervisor *sv)
-{
-    struct error err;
-    struct hostlist *silent = hostlist_create(), *hosts = NULL;
-    const struct start *s = sv->config->start;
-    if (sv->config->hosts) {
-        hosts = choose_hosts(sv, silent);
-        cleanup_free char *list = hostlist_encode(hosts), *rest = hostlist_encode(silent);
-        size_t n = hostlist_count(silent);
-        say("%s: starting the ranks again on %s%s%s%s", sv->why, list, n ? "; " : "",
-            rest,
-            n == 0   ? ""
-            : n == 1 ? " does not answer"
-                     : " do not answer");
-    } else {
-        absent_remove(sv->absent, NULL);
-        say("%s: starting the ranks again on %u virtual nodes", sv->why,
-            MAX(s->test_nodes, 1));
-    }
-    set_why(sv, NULL);
-    reach_destroy(take(sv->asked));
-    if (start_ranks(sv, hosts, &err) < 0)
-        fail_again(sv, xasprintf("%s", err.text));
-    hostlist_destroy(hosts);
-    hostlist_destroy(silent);
-}
-
-static void ask_hosts(struct supervisor *sv)
-{
-    if (!sv->config->hosts || !sv->config->ask || hostlist_count(sv->others) == 0) {
-        start_again(sv);
-        return;
-    }
-    set_phase(sv, ASKING, 0);
-    sv->asked = reach_start(sv->others, sv->config->ask, HOST_PATIENCE);
-}
-
-static void give_up(struct supervisor *sv)
-{
-    say("%s: the instance is given up, after %u starts", sv->why, sv->nstarts);
-    sv->given_up = true;
-    set_phase(sv, OVER, 0);
-}
-
-/* A start has failed. */
-static void fail_again(struct supervisor *sv, char *why)
-{
-    set_why(sv, why);
-    if (++sv->failures >= MAX_FAILURES || too_often(sv))
-        give_up(sv);
-    else
-        set_phase(sv, PAUSING, sv->failures);
-}
-
-static char *describe(int status)
-{
-    if (WIFSIGNALED(status))
-        return xasprintf("mpirun was killed (signal %d)", WTERMSIG(status));
-    return xasprintf("mpirun ended with exit code %d", WEXITSTATUS(status));
-}
-
-/* The exit code of an instance that never was. */
-static void never_ready(struct supervisor *sv, int status)
-{
-    sv->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    if (sv->ended > 0)
-        sv->status = sv->ended;
-    if (sv->diagnosed)
-        sv->status = 1;
-    sv->config->failed = sv->ended < 0 && !sv->told_by && !sv->diagnosed;
-    if (!sv->config->failed || sv->remote)
-        return;
-    if (sv->status == 0) {
-        cleanup_free char *text = describe(status);
-        say("%s before the instance was ready", text);
-        sv->status = 1;
-    }
-}
-
-/* The first ranks are long not ready: mpirun waits for a host, or for a rank that cannot start. */
-static void ask_doctor(struct supervisor *sv)
-{
-    if (sv->doctor > 0)
-        return;
-    sv->doctor = fork();
-    if (sv->doctor != 0)
-        return;
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    _exit(sv->config->diagnose(sv->config->start) > 0);
-}
-
-static void doctor_over(struct supervisor *sv, int status)
-{
-    sv->doctor = 0;
-    if (sv->phase != STARTING || sv->uri || !sv->ranks || status == 0)
-        return;
-    sv->diagnosed = true;
-    ranks_end(sv->ranks, 0);
-}
-
-static void ranks_over(struct supervisor *sv, int status)
-{
-    bool ready = sv->phase == READY;
-    if (!sv->uri)
-        sv->config->kept = ranks_kept(sv->ranks);
-    ranks_destroy(take(sv->ranks));
-    drop_request(sv);
-    orphans_kill_marked(sv->mark, sv->config->spare, 2);
-    if (!sv->uri)
-        never_ready(sv, status);
-    if (!sv->uri || sv->ended >= 0 || sv->forced) {
-        set_phase(sv, OVER, 0);
-        return;
-    }
-    if (!ready && !sv->leaving) {
-        fail_again(sv, describe(status));
-        return;
-    }
-    if (!sv->leaving || !sv->why)
-        set_why(sv, sv->leaving ? xstrdup("the ranks have left") : describe(status));
-    if (too_often(sv))
-        give_up(sv);
-    else
-        ask_hosts(sv);
 }
 
 /* --- requests ------------------------------------------------------------------------------ */
@@ -422,7 +187,7 @@ static void ask_to_shut_down(struct supervisor *sv)
 static void ask_to_restart(struct supervisor *sv, const char *host)
 {
     json_object *o = json_object_new_object();
-    set_why(sv, xasprintf("%s answers again", host));
+    supervisor_why(sv, xasprintf("%s answers again", host));
     json_object_object_add(o, "reason", json_object_new_string(sv->why));
     sv->request = request_create(sv->uri, "instance.restart", o);
     sv->restarting = true;
@@ -431,7 +196,7 @@ static void ask_to_restart(struct supervisor *sv, const char *host)
 static void request_over(struct supervisor *sv, enum request_state state,
                          const struct error *err)
 {
-    drop_request(sv);
+    supervisor_drop_request(sv);
     if (!sv->restarting) {
         sv->acknowledged = state == REQUEST_DONE;
         if (sv->acknowledged && !sv->told_by)
@@ -442,7 +207,7 @@ static void request_over(struct supervisor *sv, enum request_state state,
         ranks_end(sv->ranks, MPIRUN_PATIENCE);
         return;
     }
-    say("%s, but its rank is not started again: %s", sv->why, err->text);
+    supervisor_say("%s, but its rank is not started again: %s", sv->why, err->text);
     absent_remove(sv->absent, NULL);
 }
 
@@ -454,7 +219,7 @@ static double step_requests(struct supervisor *sv)
     const char *host = absent_step(sv->absent, &wait);
     bool useless = sv->phase != READY || !sv->uri || sv->ended >= 0 || sv->leaving;
     if (useless || (sv->reason && sv->restarting))
-        drop_request(sv);
+        supervisor_drop_request(sv);
     if (useless)
         return wait;
     if (!sv->request && sv->reason && !sv->acknowledged)
@@ -467,7 +232,7 @@ static double step_requests(struct supervisor *sv)
     if (state != REQUEST_WAITS)
         request_over(sv, state, &err);
     else if (request_deaf(sv->request) > DEAF_PATIENCE) {
-        drop_request(sv);
+        supervisor_drop_request(sv);
         sv->leaving = true; /* not in order: they are started again */
         ranks_end(sv->ranks, 0);
     }
@@ -494,7 +259,7 @@ static void terminate(struct supervisor *sv, int signum)
                                    : "the instance was terminated");
     sv->force_at = time_mono() + (sv->hurried ? HURRIED_PATIENCE : END_PATIENCE);
     if (sv->hurried) {
-        drop_request(sv);
+        supervisor_drop_request(sv);
         sv->acknowledged = false;
     }
 }
@@ -507,7 +272,7 @@ static void reap(struct supervisor *sv)
         if (pid == sv->program)
             program_over(sv, status);
         else if (pid == sv->doctor)
-            doctor_over(sv, status);
+            starts_doctor_over(sv, status);
         else if (sv->ranks && ranks_reaped(sv->ranks, pid, status))
             continue;
         else if (!sv->asked || !reach_reaped(sv->asked, pid, status))
@@ -553,30 +318,30 @@ static double step(struct supervisor *sv)
     if (sv->ranks)
         ranks_step(sv->ranks);
     if (sv->ranks && ranks_ended(sv->ranks, &status))
-        ranks_over(sv, status);
+        starts_over(sv, status);
     if (sv->phase == STARTING && sv->until > 0 && left(sv->until) <= 0) {
         sv->until = 0;
         if (sv->uri)
             ranks_end(sv->ranks, 0);
         else
-            ask_doctor(sv);
+            starts_ask_doctor(sv);
     }
     if (sv->phase == PAUSING && left(sv->until) <= 0)
-        ask_hosts(sv);
+        starts_ask_hosts(sv);
     if (sv->phase == ASKING && reach_step(sv->asked, &later))
-        start_again(sv);
+        starts_again(sv);
     else if (sv->phase == ASKING)
         wait = later;
     wait = sooner(wait, step_requests(sv));
     if (sv->force_at > 0 && left(sv->force_at) <= 0 && sv->phase != OVER) {
-        say("the instance does not end: its ranks are killed");
+        supervisor_say("the instance does not end: its ranks are killed");
         sv->force_at = 0;
         sv->forced = true;
         reach_destroy(take(sv->asked));
         if (sv->ranks)
             ranks_end(sv->ranks, 0);
         else
-            set_phase(sv, OVER, 0);
+            supervisor_phase(sv, OVER, 0);
     }
     if (sv->ranks)
         wait = sooner(wait, ranks_wait(sv->ranks));
@@ -655,7 +420,7 @@ static void list_others(struct supervisor *sv)
     const struct hostlist *all = sv->config->start->alloc->hosts;
     sv->others = hostlist_create();
     for (size_t i = 0; sv->config->hosts && i < hostlist_count(all); i++)
-        if (!is_here(sv, hostlist_nth(all, i)))
+        if (!supervisor_is_here(sv, hostlist_nth(all, i)))
             hostlist_append_name(sv->others, hostlist_nth(all, i));
 }
 
@@ -667,7 +432,7 @@ static void clean_up(struct supervisor *sv)
         waitpid(sv->doctor, NULL, 0);
     }
     absent_destroy(sv->absent);
-    drop_request(sv);
+    supervisor_drop_request(sv);
     ranks_destroy(sv->ranks);
     /* else what the program has left behind stays, as it does after any program */
     if (sv->told_at > 0 || sv->given_up || sv->forced)
@@ -721,7 +486,7 @@ int supervise(struct supervise *config, struct error *err)
     int rc = -1, signals = open_signals(&before);
     if (signals < 0)
         error_set(err, errno, "signalfd: %s", strerror(errno));
-    else if (start_ranks(&sv, NULL, err) == 0) {
+    else if (starts_begin(&sv, NULL, err) == 0) {
         loop(&sv, signals);
         rc = exit_code(&sv);
     }

@@ -23,34 +23,13 @@ hwloc_bitmap_t bind_share(hwloc_const_bitmap_t set, unsigned index, unsigned n)
     return share;
 }
 
-/* Entry INDEX of "LIST;LIST;...", cyclic; each as hwloc list, bitmask or taskset mask. */
-static hwloc_bitmap_t map_entry(const char *map, unsigned index)
-{
-    unsigned count = 1;
-    for (const char *p = map; *p; p++)
-        count += *p == ';';
-    index %= count;
-    while (index > 0)
-        index -= *map++ == ';';
-    cleanup_free char *entry = xstrndup(map, strcspn(map, ";"));
-    hwloc_bitmap_t set = hwloc_bitmap_alloc();
-    int rc = strncmp(entry, "0x", 2) != 0 ? hwloc_bitmap_list_sscanf(set, entry)
-             : strchr(entry, ',') != NULL ? hwloc_bitmap_sscanf(set, entry)
-                                          : hwloc_bitmap_taskset_sscanf(set, entry);
-    if (rc < 0 || hwloc_bitmap_weight(set) <= 0) {
-        hwloc_bitmap_free(set);
-        return NULL;
-    }
-    return set;
-}
-
 hwloc_bitmap_t bind_cpus(const struct node *node, enum affinity kind, const char *map,
                          hwloc_const_bitmap_t cores, unsigned index, unsigned n)
 {
     if (kind == AFFINITY_OFF || !node->bind)
         return NULL;
     if (kind == AFFINITY_MAP)
-        return map_entry(map, index);
+        return launch_options_map(map, index);
     cleanup_bitmap hwloc_bitmap_t share =
         kind == AFFINITY_PER_TASK ? bind_share(cores, index, n) : hwloc_bitmap_dup(cores);
     hwloc_bitmap_t pus = hwloc_bitmap_alloc();
@@ -82,10 +61,10 @@ void bind_gpus(const struct node *node, enum affinity kind, const char *map,
 {
     if (node->ngpus == 0 || kind == AFFINITY_OFF)
         return;
-    cleanup_bitmap hwloc_bitmap_t share = kind == AFFINITY_PER_TASK
-                                              ? bind_share(gpus, index, n)
-                                          : kind == AFFINITY_MAP ? map_entry(map, index)
-                                                                 : hwloc_bitmap_dup(gpus);
+    cleanup_bitmap hwloc_bitmap_t share =
+        kind == AFFINITY_PER_TASK ? bind_share(gpus, index, n)
+        : kind == AFFINITY_MAP    ? launch_options_map(map, index)
+                                  : hwloc_bitmap_dup(gpus);
     for (unsigned v = 0; v < node->ngpus; v++) {
         const char *name = node->gpus[v].env;
         if (!name || !first_of_name(node, v))

@@ -5,7 +5,7 @@
 
 #include <hwloc/bitmap.h>
 #include "src/exec/node.h"
-#include "src/exec/options.h"
+#include "src/job/launch_options.h"
 
 /* Task INDEX of N: its contiguous share of SET, ids in order; where there are more tasks than ids,
  * tasks share.  A new bitmap. */

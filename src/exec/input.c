@@ -156,7 +156,7 @@ static int service_for_task(struct job *job, const struct task *task, int *fd,
 
 int input_for_task(struct job *job, const struct task *task, int *fd, struct error *err)
 {
-    const struct options *o = &job->spec->options;
+    const struct launch_options *o = &job->spec->options;
     *fd = -1;
     if (o->input == INPUT_NONE ||
         (o->input_ranks && !hwloc_bitmap_isset(o->input_ranks, task->rank)))

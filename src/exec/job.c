@@ -304,7 +304,7 @@ void job_stream_ended(struct job *job)
 
 static void judge(struct job *job, const struct task *task, int status, bool unclean)
 {
-    const struct options *o = &job->spec->options;
+    const struct launch_options *o = &job->spec->options;
     char how[96];
     doom_describe(status, how, sizeof(how));
     if (o->exit_on_error && status != 0)
@@ -372,7 +372,7 @@ static void on_expire(void *arg)
 
 static void set_timers(struct job *job)
 {
-    const struct options *o = &job->spec->options;
+    const struct launch_options *o = &job->spec->options;
     if (job->expiration <= 0)
         return;
     double left = job->expiration - time_now();

@@ -48,7 +48,7 @@ static void on_timer(void *arg)
 
 void doom_task_ended(struct job *job, const struct task *task, int status)
 {
-    const struct options *o = &job->spec->options;
+    const struct launch_options *o = &job->spec->options;
     if (job->doomed || job->ntasks < 2 || o->exit_timeout < 0 ||
         !(o->exit_timeout_set || (job->pmi && status != 0)) ||
         (job->nrunning == 0 && job->nnodes == 1))

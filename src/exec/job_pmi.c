@@ -11,6 +11,10 @@
 #include "src/exec/job.h"
 #include "src/job/jsonutil.h"
 
+_Static_assert((int)LAUNCH_PMI_NONE == PMI_NONE && (int)LAUNCH_PMIX == PMI_PMIX &&
+                   (int)LAUNCH_PMI_WIRE == PMI_WIRE,
+               "the option is a mask of enum pmi_kind");
+
 static unsigned detect_job(struct job *job)
 {
     struct spec *spec = job->spec;
@@ -78,7 +82,7 @@ static int fill_nodes(struct job *job, struct lists *l, struct error *err)
 
 static void fill_tasks(struct job *job, struct lists *l)
 {
-    const struct options *o = &job->spec->options;
+    const struct launch_options *o = &job->spec->options;
     l->ncpusets = job->ntasks;
     l->cpusets = xcalloc(job->ntasks, sizeof(*l->cpusets));
     for (unsigned i = 0; i < job->nlocal; i++) {
@@ -156,8 +160,8 @@ int job_start_pmi(struct job *job, struct error *err)
     int wanted = job->spec->options.pmi;
     if (job->spec->options.instance)
         wanted = wanted_by_instance(job);
-    job->pmi_kinds = wanted == PMI_AUTO ? detect_job(job) : (unsigned)wanted;
-    if (wanted == PMI_AUTO && jsonutil_get(job->start, "parent"))
+    job->pmi_kinds = wanted == LAUNCH_PMI_AUTO ? detect_job(job) : (unsigned)wanted;
+    if (wanted == LAUNCH_PMI_AUTO && jsonutil_get(job->start, "parent"))
         job->pmi_kinds |= PMI_PMIX | PMI_WIRE; /* spawned: by an MPI program */
     if (job->pmi_kinds == PMI_NONE)
         return 0;

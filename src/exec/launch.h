@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include "src/exec/rlimit.h"
+#include "src/job/rlimit.h"
 
 enum launch_step {
     LAUNCH_FORK,

@@ -16,17 +16,14 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/launch.c src/exec/launch.h \
 	src/exec/lease.c src/exec/lease.h \
 	src/exec/node.c src/exec/node.h \
-	src/exec/options.c src/exec/options.h \
 	src/exec/output.c src/exec/output.h \
 	src/exec/reader.c src/exec/reader.h \
 	src/exec/remember.c src/exec/remember.h \
-	src/exec/rlimit.c src/exec/rlimit.h \
 	src/exec/rundir.c src/exec/rundir.h \
 	src/exec/spec.c src/exec/spec.h \
 	src/exec/spool.c src/exec/spool.h \
 	src/exec/sweep.c src/exec/sweep.h \
 	src/exec/task.c src/exec/task.h \
-	src/exec/template.c src/exec/template.h \
 	src/exec/timer.c src/exec/timer.h \
 	src/exec/files.c src/exec/files.h \
 	src/exec/sub.c src/exec/sub.h \

@@ -128,7 +128,7 @@ void spec_put(struct spec *spec)
         envtab_put(spec->envtab);
     else
         envset_destroy(spec->env);
-    options_fini(&spec->options);
+    launch_options_fini(&spec->options);
     jobspec_destroy(spec->js);
     free(spec);
 }
@@ -251,8 +251,8 @@ static int compile(struct specs *specs, struct spec *spec, bool spawned,
 {
     if (compile_env(specs, spec, spawned, err) < 0)
         return -1;
-    if (options_decode(spec->js, &spec->options, err) < 0) {
-        options_fini(&spec->options);
+    if (launch_options_decode(spec->js, &spec->options, err) < 0) {
+        launch_options_fini(&spec->options);
         if (spec->envtab)
             envtab_put(take(spec->envtab));
         else

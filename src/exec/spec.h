@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include "src/common/error.h"
 #include "src/exec/env.h"
-#include "src/exec/options.h"
+#include "src/job/launch_options.h"
 #include "src/job/jobspec.h"
 
 struct app {     /* one program of a job; most jobs have one */
@@ -30,7 +30,7 @@ struct spec {
     unsigned napps;
     struct envset *env;
     struct envtab *envtab; /* environment by hash, or NULL */
-    struct options options;
+    struct launch_options options;
 };
 
 struct specs;

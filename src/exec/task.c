@@ -307,7 +307,7 @@ static int run(struct task *task, struct app *app, char **argv, struct fds *f,
                int *exit_code, struct error *err)
 {
     struct job *job = task->job;
-    const struct options *o = &job->spec->options;
+    const struct launch_options *o = &job->spec->options;
     unsigned long mask[256]; /* 16384 processors */
     cleanup_bitmap hwloc_bitmap_t pus = bind_cpus(job->x->node, o->cpus, o->cpu_map,
                                                   job->cores, task->index, job->nlocal);

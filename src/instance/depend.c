@@ -6,6 +6,7 @@
 #include <time.h>
 #include "src/common/util.h"
 #include "src/instance/change.h"
+#include "src/instance/element.h"
 #include "src/instance/leader_impl.h"
 #include "src/job/jsonutil.h"
 
@@ -23,7 +24,9 @@ static const struct {
 /* One dependency of a submission; all its jobs have the same. */
 struct depend_wish {
     enum kind kind;
-    jobid_t id;      /* the other job */
+    jobid_t id;      /* the other job, or the first of a range */
+    jobid_t last;    /* of the range; 0: there is none */
+    uint64_t left;   /* jobs of the range that were not over when it was submitted */
     double when;     /* BEGIN_TIME */
     char *text;      /* "afterok:f1": in events and lists */
     bool met;        /* when it was submitted */
@@ -37,6 +40,8 @@ struct dependency {
     struct dependency *next, **back; /* of the list it is in; BACK NULL: in none */
     size_t place;                    /* in the heap, from 1; 0: not there */
     const char *why;                 /* it can never be met */
+    jobid_t culprit;                 /* because of that job */
+    uint64_t left;                   /* jobs of a range that are not over */
     bool met;
 };
 
@@ -241,6 +246,83 @@ static int look_up_job(struct leader *ld, struct depend_wish *w, const char *sch
     return 0;
 }
 
+struct range_look {
+    struct depend_wish *w;
+    uint64_t n;
+};
+
+static int on_ranged(void *arg, const struct store_entry *entry)
+{
+    struct range_look *look = arg;
+    if (!entry->run)
+        return 0;
+    if (entry->run->id < look->w->id)
+        return 1;
+    struct outcome o = {0};
+    on_entry(&o, entry);
+    const char *why = judge(look->w->kind, &o);
+    look->w->why = why ? why : look->w->why;
+    look->n++;
+    return 0;
+}
+
+/* Elements of SUB in RUN that are not over. */
+static uint64_t count_left(const struct submission *sub, struct array_run run)
+{
+    uint64_t n = 0, end = run.first + run.n;
+    for (struct array_run r = array_find(sub->array, ARRAY_LEFT, run.first);
+         r.n && r.first < end; r = array_find(sub->array, ARRAY_LEFT, r.first + r.n))
+        n += MIN(r.n, end - r.first);
+    return n;
+}
+
+/* What is over of it is in the store, the rest in the table. */
+static int look_up_range(struct leader *ld, struct depend_wish *w, const char *scheme,
+                         struct error *err)
+{
+    char first[JOBID_BUFSIZE], last[JOBID_BUFSIZE];
+    uint64_t position;
+    struct range_look look = {.w = w};
+    struct store_filter filter = {.states = JOB_INACTIVE, .before = w->last + 1};
+    jobid_encode(w->id, JOBID_F58_PLAIN, first, sizeof(first));
+    jobid_encode(w->last, JOBID_F58_PLAIN, last, sizeof(last));
+    w->text = xasprintf("%s:%s-%s", scheme, first, last);
+    if (w->kind == AFTER)
+        return error_set(err, ENOTSUP,
+                         "only the ends of the jobs of a range can be "
+                         "waited for: take afterany or afterok");
+    const struct submission *sub = jobtable_array_of(ld->jobs, w->id, &position);
+    if (sub && jobid_position(sub->first, sub->count, w->last) < (int64_t)position)
+        return error_set(err, EINVAL, "the range must be of elements of one array");
+    for (const struct job *job = jobtable_first(ld->jobs); !sub && job; job = job->next)
+        if (job->sj.id >= w->id && job->sj.id <= w->last)
+            return error_set(err, EINVAL, "the range must be of elements of one array");
+    if (sub)
+        w->left = count_left(sub, element_between(sub, w->id, w->last));
+    if (store_list(ld->store, &filter, on_ranged, &look, err) < 0)
+        return -1;
+    if (look.n + w->left == 0)
+        return error_set(err, ENOENT, "there is no job in it to depend on");
+    w->met = !w->why && w->left == 0;
+    return 0;
+}
+
+/* VALUE is "A-B": some forms of ids have '-' inside. */
+static bool is_range(const char *value, struct depend_wish *w)
+{
+    jobid_t only;
+    if (jobid_decode(value, &only, NULL) == 0)
+        return false;
+    for (const char *dash = value; (dash = strchr(dash, '-')); dash++) {
+        cleanup_free char *before = xstrndup(value, (size_t)(dash - value));
+        if (jobid_decode(before, &w->id, NULL) == 0 &&
+            jobid_decode(dash + 1, &w->last, NULL) == 0 && w->id <= w->last)
+            return true;
+    }
+    w->last = 0;
+    return false;
+}
+
 static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
                    struct error *err)
 {
@@ -251,6 +333,7 @@ static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
             continue;
         w->kind = schemes[i].kind;
         int rc = w->kind == BEGIN_TIME ? look_up_time(w, value, err)
+                 : is_range(value, w)  ? look_up_range(ld, w, scheme, err)
                                        : look_up_job(ld, w, scheme, value, err);
         return rc < 0 ? error_prefix(err, "dependency %s:%s", scheme, value) : 0;
     }
@@ -309,11 +392,17 @@ static void doom(struct leader *ld, struct dependency *d, const char *why)
     leader_wake(ld);
 }
 
-/* WHY: it can never be met. */
-static void enlist(struct leader *ld, struct dependency *d, const char *why)
+/* WHY: it can never be met.  LEFT: of a range. */
+static void enlist(struct leader *ld, struct dependency *d, const char *why,
+                   uint64_t left)
 {
+    uint64_t position;
+    d->left = left;
+    d->culprit = d->wish->id;
     if (why)
         doom(ld, d, why);
+    else if (d->wish->last)
+        list_add(&jobtable_array_of(ld->jobs, d->wish->id, &position)->dependents, d);
     else if (d->wish->kind == BEGIN_TIME)
         heap_add(ld->depends, d);
     else
@@ -330,7 +419,8 @@ void depend_inherit(struct leader *ld, const struct job *like, struct job *job)
         struct dependency *d = &job->deps[job->ndeps++];
         d->wish = theirs->wish;
         d->job = job;
-        enlist(ld, d, theirs->why);
+        enlist(ld, d, theirs->why, theirs->left);
+        d->culprit = theirs->culprit;
     }
     job->ndeps_left = job->ndeps;
     tell_reason(job);
@@ -353,7 +443,7 @@ bool depend_wait(struct leader *ld, struct job *job)
         struct dependency *d = &job->deps[job->ndeps++];
         d->wish = w;
         d->job = job;
-        enlist(ld, d, w->why);
+        enlist(ld, d, w->why, w->left);
         log_event(ld, d, "dependency-add");
     }
     job->ndeps_left = n;
@@ -385,11 +475,49 @@ void depend_started(struct leader *ld, struct job *job)
     }
 }
 
+static void range_over(struct leader *ld, struct submission *sub, struct array_run run,
+                       const struct outcome *o)
+{
+    for (struct dependency *d = sub->dependents, *next; d; d = next) {
+        next = d->next;
+        struct array_run in = element_between(sub, d->wish->id, d->wish->last);
+        uint64_t first = MAX(in.first, run.first);
+        uint64_t end = MIN(in.first + in.n, run.first + run.n);
+        if (end <= first)
+            continue;
+        const char *why = judge(d->wish->kind, o);
+        d->left -= MIN(d->left, end - first);
+        if (!why && d->left > 0)
+            continue;
+        list_remove(d);
+        d->culprit = jobid_nth(sub->first, first);
+        if (why)
+            doom(ld, d, why);
+        else
+            met(ld, d);
+    }
+}
+
+void depend_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
+                          enum job_result result)
+{
+    const struct outcome o = {.excepted = true, .result = result};
+    range_over(ld, sub, run, &o);
+}
+
+void depend_array_over(struct leader *ld, struct submission *sub)
+{
+    for (struct dependency *d; (d = sub->dependents);) {
+        list_remove(d);
+        met(ld, d);
+    }
+}
+
 void depend_over(struct leader *ld, struct job *job)
 {
-    if (!job->dependents)
-        return;
     struct outcome o = outcome_of(job);
+    if (job->sub->dependents)
+        range_over(ld, job->sub, (struct array_run){element_position(job), 1}, &o);
     for (struct dependency *d; (d = job->dependents);) {
         list_remove(d);
         const char *why = judge(d->wish->kind, &o);
@@ -418,7 +546,7 @@ void depend_run(struct leader *ld, double now)
     }
     for (struct dependency *d; (d = ds->never);) { /* the job's end takes it out */
         char text[JOBID_BUFSIZE];
-        jobid_encode(d->wish->id, JOBID_F58_PLAIN, text, sizeof(text));
+        jobid_encode(d->culprit, JOBID_F58_PLAIN, text, sizeof(text));
         cleanup_free char *note = xasprintf("dependency %s can never be met: job %s %s",
                                             d->wish->text, text, d->why);
         manager_exception(ld, d->job, "dependency", 0, note);

@@ -8,6 +8,8 @@
  *   afterexcept:ID            ID has run, and an exception ended it
  *   begin-time:T              it is T, seconds since the epoch
  *
+ * Instead of ID there may be a range A-B of elements of one array, but for after: all of them are meant.
+ *
  * A job with a dependency that is not met is in state DEPEND.  Each dependency is in one list: of the
  * job that it waits for, or of those that can never be met, or in a heap by time; so what
  * happens to a job costs as much as it has dependents.  A job whose dependency can never be met
@@ -16,6 +18,7 @@
 #ifndef HBATCH_INSTANCE_DEPEND_H
 #define HBATCH_INSTANCE_DEPEND_H
 
+#include "src/instance/array.h"
 #include "src/instance/job.h"
 
 struct leader;
@@ -35,6 +38,11 @@ void depend_inherit(struct leader *ld, const struct job *like, struct job *job);
 /* JOB started; is over: what depends on it goes on. */
 void depend_started(struct leader *ld, struct job *job);
 void depend_over(struct leader *ld, struct job *job);
+/* The elements of SUB in RUN, which never ran, are over, with RESULT. */
+void depend_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
+                          enum job_result result);
+/* All elements of SUB are over. */
+void depend_array_over(struct leader *ld, struct submission *sub);
 /* JOB waits no more: it is about to be over itself. */
 void depend_forget(struct leader *ld, struct job *job);
 /* Release what waited for a time up to NOW, end what can never be met. */

@@ -94,6 +94,7 @@ void elements_array_over(struct leader *ld, struct submission *sub)
     specs_put(ld->specs, sub->jobspec_text);
     specs_put(ld->specs, sub->env_text);
     stream_array_over(ld, sub);
+    depend_array_over(ld, sub);
     jobtable_remove_array(ld->jobs, sub);
     leader_wake(ld);
 }
@@ -123,6 +124,7 @@ static uint64_t end_them(struct leader *ld, struct submission *sub, struct array
         record_elements_end(ld->store, sub, r, &end);
         change_elements_ended(ld, sub, r, &end);
         stream_elements_over(ld, sub, r, &end);
+        depend_elements_over(ld, sub, r, element_result(&end));
         n += r.n;
     }
     recount_all(ld, sub);

@@ -31,7 +31,8 @@ struct submission {
     struct array *array; /* of an array: how far its elements are; else NULL */
     struct job *
         *rests; /* of an array, [ARRAY_GROUPS]: by urgency (element.h); else NULL */
-    struct stream *watchers; /* that attach to all elements of an array */
+    struct dependency *dependents; /* of jobs, on ranges of an array's elements */
+    struct stream *watchers;       /* that attach to all elements of an array */
     unsigned flags;
     char *cc;        /* the array's index set, or NULL */
     char *key;       /* its client's (keys.h), or NULL */

@@ -169,6 +169,18 @@ void launch_job(struct leader *ld, struct job *job)
     }
 }
 
+void launch_withdraw(struct leader *ld, const struct job *job)
+{
+    for (size_t i = 0; job->pl && i < job->pl->rset->nnodes; i++) {
+        json_object *starts = ld->nodes[job->pl->rset->nodes[i].rank].starts;
+        for (size_t k = starts ? json_object_array_length(starts) : 0; k-- > 0;) {
+            json_object *o = json_object_array_get_idx(starts, k);
+            if (json_object_get_int64(jsonutil_get(o, "id")) == (int64_t)job->sj.id)
+                json_object_array_del_idx(starts, k, 1);
+        }
+    }
+}
+
 void launch_again(struct leader *ld, struct job *job, unsigned index)
 {
     json_object *o = describe(job);

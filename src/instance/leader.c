@@ -18,6 +18,8 @@
 /* s after that: an executor that has not ended a job by then never will */
 #define END_LATE 10.0
 
+#define STORE_TRY_S 0.05 /* between two tries to write to a store that fails */
+
 enum {
     FLUSH_MS = 50,      /* ends of jobs are committed within this time */
     FLUSH_CALLS = 4096, /* or when there are so many */
@@ -132,10 +134,13 @@ static bool flush(struct leader *ld)
     }
     ld->flush_due = false;
     uv_timer_stop(&ld->flush_timer);
+    ld->store_tried = time_mono();
     if (commit(ld, &err) < 0) {
         if (!ld->store_fails)
             log_error("%s; no job starts until then", err.text);
         ld->store_fails = true;
+        ld->store_error = err;
+        replies_refuse(ld, &err);
         uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_RETRY_MS, 0);
         return false;
     }
@@ -165,6 +170,16 @@ static bool is_quiet(const struct leader *ld)
         if (!manager_keeps(ld, element_rest_any(jobtable_array(ld->jobs, i))))
             return false;
     return true;
+}
+
+bool leader_store_works(struct leader *ld)
+{
+    if (!ld->store_fails)
+        return true;
+    if (time_mono() - ld->store_tried < STORE_TRY_S)
+        return false;
+    ld->flush_due = true;
+    return flush(ld);
 }
 
 /* The work of a turn, in an order that keeps promises: nothing is said to be accepted, and
@@ -410,6 +425,8 @@ void leader_shutdown(struct leader *ld, const char *reason)
 void leader_keep_nothing(struct leader *ld)
 {
     ld->keep_nothing = true;
+    if (ld->shutdown)
+        elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; ld->shutdown && job;
          job = next) {
         next = job->next;

@@ -52,12 +52,14 @@ struct leader {
     bool awake;             /* a turn's work is due */
     uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
-    bool start_recorded; /* a start is to be in the store before it is made */
-    bool store_fails;    /* the last commit did; flush_timer tells when to try again */
-    char *shutdown;      /* reason, NULL: none */
-    bool expired;        /* that was it */
-    bool keep_nothing;   /* the shutdown is one that cancels also what could be kept */
-    double end_grace; /* s, from the polite to the final signal of a job that must end */
+    bool start_recorded;      /* a start is to be in the store before it is made */
+    struct error store_error; /* why */
+    double store_tried;       /* monotonic time of the last commit */
+    bool store_fails;  /* the last commit did; flush_timer tells when to try again */
+    char *shutdown;    /* reason, NULL: none */
+    bool expired;      /* that was it */
+    bool keep_nothing; /* the shutdown is one that cancels also what could be kept */
+    double end_grace;  /* s, from the polite to the final signal of a job that must end */
     struct stream *streams;         /* that attach or wait */
     struct stream *follows;         /* few, and asked at the end of each job */
     TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
@@ -92,6 +94,9 @@ struct leader {
 /* There is work to be done once for all at the end of the turn. */
 void leader_wake(struct leader *ld);
 
+/* Whether it takes changes; one that did not is tried again, but not too often. */
+bool leader_store_works(struct leader *ld);
+
 /* --- rpc.c: replies. All take over RESULT. */
 struct request {
     struct client *client;
@@ -102,6 +107,11 @@ void reply_result(struct leader *ld, const struct request *rq, json_object *resu
 void reply_error(struct leader *ld, const struct request *rq, const struct error *err);
 /* After the next commit: what it says is then in the store. */
 void reply_when_stored(struct leader *ld, const struct request *rq, json_object *result);
+/* The same, of jobs that were submitted: if the store does not take them, they are refused. */
+void reply_accept_when_stored(struct leader *ld, const struct request *rq,
+                              json_object *result);
+/* The commit failed: what was to be accepted with it is not. */
+void replies_refuse(struct leader *ld, const struct error *why);
 /* After what was decided so far would survive this leader. */
 void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result);
 void replies_stored(struct leader *ld); /* the commit was made */
@@ -162,6 +172,8 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 /* What the job means to give back, of nodes where its tasks have ended, is free: it goes on with
  * less. */
 void manager_give_back(struct leader *ld, struct job *job);
+/* The job, of which nobody but the leader knows so far, ends. */
+void manager_refuse(struct leader *ld, struct job *job, const char *why);
 /* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
@@ -232,6 +244,8 @@ void launch_job(struct leader *ld, struct job *job);
 void launch_again(struct leader *ld, struct job *job, unsigned index);
 /* RANK's executor has the texts of SUB. */
 void launch_teach(struct leader *ld, unsigned rank, const struct submission *sub);
+/* Take its start back, which was not sent yet. */
+void launch_withdraw(struct leader *ld, const struct job *job);
 bool launch_pending(const struct leader *ld);
 void launch_flush(struct leader *ld);
 void launch_end(struct leader *ld, struct job *job, double grace, const char *note);

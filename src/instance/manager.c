@@ -15,6 +15,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
+#include "src/job/launch_options.h"
 
 enum { RETRY_MAX = 1000 };
 
@@ -168,7 +169,8 @@ static int check_submission(struct leader *ld, struct submission *sub,
         return error_set(err, EINVAL,
                          "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
                          jsonutil_show(tries).text);
-    if (check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
+    if (launch_options_check(sub->spec, err) < 0 || check_duration(ld, shape, err) < 0 ||
+        depend_lookup(ld, sub, err) < 0)
         return -1;
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
@@ -648,6 +650,15 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+void manager_refuse(struct leader *ld, struct job *job, const char *why)
+{
+    if (job->state >= JOB_RUN) {
+        launch_withdraw(ld, job);
+        job->nodes_starting = job->nodes_running = 0;
+    }
+    manager_exception(ld, job, "cancel", 0, why);
 }
 
 void manager_end_former(struct leader *ld, struct job *job, const char *why)

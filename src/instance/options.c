@@ -64,7 +64,7 @@ static const struct {
      "environment tells); its end is that of --expiration"},
     {{"policy", required_argument, NULL, O_POLICY},
      "NAME",
-     "scheduling policy: fcfs (which is the default) or easy"},
+     "scheduling policy: fcfs (the default), easy or conservative"},
     {{"queue-depth", required_argument, NULL, O_QUEUE_DEPTH},
      "N",
      "jobs overtake at most the first N that wait"},

@@ -13,6 +13,8 @@ struct reply { /* one that waits for the next commit, or for the second rank */
     struct request rq;
     json_object *result;
     bool stored;
+    bool
+        submitted; /* it accepts jobs, which are in the store with the next commit only */
     uint64_t epoch; /* that tells the others, once it is stored */
 };
 
@@ -64,6 +66,55 @@ void reply_when_stored(struct leader *ld, const struct request *rq, json_object 
 {
     add_reply(ld, rq, result);
     ld->replies_fresh = true;
+}
+
+void reply_accept_when_stored(struct leader *ld, const struct request *rq,
+                              json_object *result)
+{
+    add_reply(ld, rq, result)->submitted = true;
+    ld->replies_fresh = true;
+}
+
+static void refuse_jobs(struct leader *ld, const struct reply *r, const char *why)
+{
+    jobid_t first =
+        (jobid_t)json_object_get_int64(json_object_object_get(r->result, "id"));
+    uint64_t count =
+        (uint64_t)json_object_get_int64(json_object_object_get(r->result, "count"));
+    for (uint64_t i = 0; i < count; i++) {
+        struct job *job = jobtable_find(ld->jobs, jobid_nth(first, i));
+        if (job)
+            manager_refuse(ld, job, why);
+    }
+    uint64_t at = 0;
+    struct submission *sub = count > 1 ? jobtable_array_of(ld->jobs, first, &at) : NULL;
+    if (sub) /* the elements that wait */
+        elements_end(ld, sub, (struct array_run){0, sub->count}, "cancel", why);
+}
+
+void replies_refuse(struct leader *ld, const struct error *why)
+{
+    struct error err;
+    error_set(&err, why->code, "the job was not accepted: %s", why->text);
+    struct reply *refused = NULL;
+    ld->replies_end = &ld->replies;
+    for (struct reply **p = &ld->replies, *r; (r = *p);) {
+        if (r->stored || !r->submitted) {
+            p = &r->next;
+            ld->replies_end = p;
+            continue;
+        }
+        *p = r->next;
+        r->next = refused;
+        refused = r;
+    }
+    for (struct reply *r; (r = refused);) {
+        refused = r->next;
+        reply_error(ld, &r->rq, &err);
+        refuse_jobs(ld, r, err.text);
+        json_object_put(r->result);
+        free(r);
+    }
 }
 
 void reply_when_safe(struct leader *ld, const struct request *rq, json_object *result)

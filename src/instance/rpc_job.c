@@ -57,7 +57,8 @@ static int parse_flags(json_object *list, unsigned *flags, struct error *err)
 /* The answer to job.submit, once it is in the store; FOLLOW: the stream that comes with it; ENV: the name of
  * the environment, or NULL. */
 static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t first,
-                            uint64_t count, const char *follow, const char *env)
+                            uint64_t count, const char *follow, const char *env,
+                            bool fresh)
 {
     json_object *result = json_object_new_object();
     json_object_object_add(result, "id", json_object_new_int64((int64_t)first));
@@ -66,7 +67,10 @@ static void reply_submitted(struct leader *ld, const struct request *rq, jobid_t
         json_object_object_add(result, "follow", json_object_new_string(follow));
     if (env)
         json_object_object_add(result, "env", json_object_new_string(env));
-    reply_when_stored(ld, rq, result);
+    if (fresh)
+        reply_accept_when_stored(ld, rq, result);
+    else
+        reply_when_stored(ld, rq, result);
 }
 
 static int on_count(void *arg, const struct store_entry *entry)
@@ -134,7 +138,11 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
                          "request: flag tied needs follow attach, and is for one job");
     opts.urgency = (int)urgency;
     cleanup_free char *env = NULL;
-    if (!key || !was_submitted(ld, rq, opts.key, &first, &count)) {
+    bool fresh = !key || !was_submitted(ld, rq, opts.key, &first, &count);
+    if (fresh && !leader_store_works(ld))
+        return error_set(err, ld->store_error.code,
+                         "nothing is accepted at the moment: %s", ld->store_error.text);
+    if (fresh) {
         struct submission *sub = manager_submit(ld, spec, &opts, err);
         if (!sub)
             return -1;
@@ -144,7 +152,7 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
     } else {
         env = environment_name(ld, first);
     }
-    reply_submitted(ld, rq, first, count, follow, env);
+    reply_submitted(ld, rq, first, count, follow, env, fresh);
     return 0;
 }
 

@@ -10,6 +10,9 @@ src_job_libjob_la_SOURCES = \
 	src/job/directives.c src/job/directives.h \
 	src/job/eventlog.c src/job/eventlog.h \
 	src/job/jsonutil.c src/job/jsonutil.h \
+	src/job/launch_options.c src/job/launch_options.h \
+	src/job/rlimit.c src/job/rlimit.h \
+	src/job/template.c src/job/template.h \
 	src/job/rset.c src/job/rset.h src/job/rset_json.c \
 	src/job/rset_groups.c src/job/rset_groups.h \
 	src/job/state.c src/job/state.h src/job/replay.c \

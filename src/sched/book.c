@@ -269,20 +269,25 @@ const unsigned *book_changes(struct book *b, size_t *n)
     return b->changed;
 }
 
-void book_each(const struct book *b, unsigned rank,
-               void (*f)(void *arg, struct pool_amount amount, double end), void *arg)
+void book_each(const struct book *b,
+               void (*f)(void *arg, unsigned rank, struct pool_amount amount, double end),
+               void *arg)
 {
-    if (rank >= b->nnodes)
-        return;
-    const struct node *n = &b->nodes[rank];
-    for (unsigned i = 0; i < n->ncores; i++) {
-        struct run *run = n->owner[i];
-        bool seen = !run;
-        for (unsigned k = 0; k < i && !seen; k++)
-            seen = n->owner[k] == run;
-        if (seen)
-            continue;
-        const struct part *part = find_part(run, rank);
-        f(arg, (struct pool_amount){part->cores, part->gpus}, run->end);
+    for (struct tree_node *n = b->runs.first; n; n = tree_next(n)) {
+        const struct run *run = run_of(n);
+        for (size_t i = 0; i < run->nparts; i++)
+            if (run->parts[i].cores > 0)
+                f(arg, run->parts[i].rank,
+                  (struct pool_amount){run->parts[i].cores, run->parts[i].gpus},
+                  run->end);
     }
+}
+
+double book_end_of(const struct book *b, const struct rset *r)
+{
+    if (r->nnodes == 0 || r->nodes[0].rank >= b->nnodes)
+        return NAN;
+    const struct node *n = &b->nodes[r->nodes[0].rank];
+    int id = hwloc_bitmap_first(r->nodes[0].cores);
+    return id >= 0 && (unsigned)id < n->ncores && n->owner[id] ? n->owner[id]->end : NAN;
 }

@@ -31,8 +31,11 @@ double book_next_end(const struct book *b);
 /* The ranks for which the counts have changed since the last call, until the next change. */
 const unsigned *book_changes(struct book *b, size_t *n);
 
-/* What runs on RANK, in no order: how much of it, until when.  Calls F for each. */
-void book_each(const struct book *b, unsigned rank,
-               void (*f)(void *arg, struct pool_amount amount, double end), void *arg);
+/* Call F for each part of what runs, in the order of their ends. */
+void book_each(const struct book *b,
+               void (*f)(void *arg, unsigned rank, struct pool_amount amount, double end),
+               void *arg);
+/* When what has the first core of R ends; NAN: that is unknown. */
+double book_end_of(const struct book *b, const struct rset *r);
 
 #endif

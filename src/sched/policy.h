@@ -5,6 +5,6 @@
 
 #include "src/sched/sched.h"
 
-extern const struct sched_policy policy_fcfs, policy_easy;
+extern const struct sched_policy policy_fcfs, policy_easy, policy_conservative;
 
 #endif

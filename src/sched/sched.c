@@ -34,7 +34,8 @@ struct sched {
     size_t started; /* in this pass */
 };
 
-const struct sched_policy *const sched_policies[] = {&policy_fcfs, &policy_easy, NULL};
+const struct sched_policy *const sched_policies[] = {&policy_fcfs, &policy_easy,
+                                                     &policy_conservative, NULL};
 
 const struct sched_policy *sched_policy_find(const char *name)
 {

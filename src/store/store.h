@@ -225,7 +225,7 @@ int store_detach(const char *path, struct error *err);
 
 struct store_salvaged {
     size_t jobs, active; /* submissions, and those of them that are not over */
-    size_t runs, logs;   /* that have a history; event logs */
+    size_t runs, logs;   /* rows of what has started or ended; event logs */
     size_t
         lost; /* not over, but their specification or environment cannot be read: they are
                           * taken for over */

@@ -25,6 +25,22 @@ struct range {
     int64_t low, high;
 };
 
+struct table {
+    const char *name, *columns, *to; /* where its rows go */
+};
+
+static const struct table tables[] = {
+    {"text", "*", "text"},
+    {"env", "*", "env"},
+    {"urgency", "id AS first, 1 AS count, urgency, priority",
+     "urgencies"}, /* version 2 */
+    {"urgencies", "*", "urgencies"},
+    {"job", "*", "job"},
+    {"run", "*", "run"},
+    {"span", "*", "span"},
+    {"log", "*", "log"},
+};
+
 struct salvage {
     sqlite3 *old;
     struct store *fresh;
@@ -65,20 +81,21 @@ static void copy_row(struct salvage *sv, const char *table, sqlite3_stmt *st,
 
 /* Read from one end of R to the other, or to the first thing that cannot be read, which R begins (or
  * ends) with then.  True: there was none. */
-static bool read_range(struct salvage *sv, const char *table, struct range *r,
+static bool read_range(struct salvage *sv, const struct table *table, struct range *r,
                        bool backwards, sqlite3_stmt **insert)
 {
     sqlite3_stmt *st = NULL;
-    cleanup_free char *sql = xasprintf("SELECT rowid, * FROM %s NOT INDEXED WHERE rowid "
-                                       "BETWEEN ?1 AND ?2 ORDER BY rowid%s",
-                                       table, backwards ? " DESC" : "");
+    cleanup_free char *sql =
+        xasprintf("SELECT rowid, %s FROM %s NOT INDEXED WHERE rowid BETWEEN ?1 AND ?2"
+                  " ORDER BY rowid%s",
+                  table->columns, table->name, backwards ? " DESC" : "");
     int rc = sqlite3_prepare_v2(sv->old, sql, -1, &st, NULL);
     if (rc == SQLITE_OK) {
         sqlite3_bind_int64(st, 1, r->low);
         sqlite3_bind_int64(st, 2, r->high);
         while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
             int64_t id = sqlite3_column_int64(st, 0);
-            copy_row(sv, table, st, insert);
+            copy_row(sv, table->to, st, insert);
             if ((backwards ? id == r->low : id == r->high)) {
                 rc = SQLITE_DONE;
                 break;
@@ -110,9 +127,20 @@ static size_t count_gaps(struct range *gaps, size_t n)
     return count;
 }
 
-/* The rows that could be read. */
-static size_t copy_table(struct salvage *sv, const char *table)
+static bool has_table(sqlite3 *db, const char *name)
 {
+    sqlite3_stmt *st = NULL;
+    cleanup_free char *sql = xasprintf("SELECT 1 FROM %s", name);
+    bool has = sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK;
+    sqlite3_finalize(st);
+    return has;
+}
+
+/* The rows that could be read. */
+static size_t copy_table(struct salvage *sv, const struct table *table)
+{
+    if (!has_table(sv->old, table->name)) /* it is of another version */
+        return 0;
     struct range *todo = xcalloc(2 * TRIES + 1, sizeof(*todo));
     struct range *gaps = xcalloc(2 * TRIES + 1, sizeof(*gaps));
     size_t ntodo = 1, ngaps = 0;
@@ -169,10 +197,9 @@ static const char end_lost[] =
 static const char make_tally[] =
     "DELETE FROM tally; INSERT INTO tally SELECT 0, count(*) FROM job;"
     "INSERT INTO tally SELECT result, sum(n) FROM ("
-    " SELECT result, count(*) AS n FROM run"
-    "  WHERE result > 0 AND t_inactive IS NOT NULL GROUP BY result"
-    " UNION ALL SELECT result, sum(count) AS n FROM span WHERE result > 0"
-    "  GROUP BY result) GROUP BY result;";
+    " SELECT result, count(*) AS n FROM run WHERE t_inactive IS NOT NULL GROUP BY result"
+    " UNION ALL SELECT result, sum(count) FROM span GROUP BY result)"
+    " WHERE result > 0 GROUP BY result;";
 
 static size_t count_rows(sqlite3 *db, const char *sql)
 {
@@ -191,16 +218,16 @@ static int copy_all(struct salvage *sv, struct store_salvaged *found, struct err
     if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
         return store_sql_error(sv->fresh, "write to it", err);
     copy_attrs(sv);
-    copy_table(sv, "text");
-    copy_table(sv, "env");
-    if (count_rows(sv->old, "SELECT count(*) FROM sqlite_schema WHERE name = 'span'") >
-        0) {
-        copy_table(sv, "urgencies"); /* which version 2 did not have */
-        copy_table(sv, "span");
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        const struct table *t = &tables[i];
+        size_t n = copy_table(sv, t);
+        if (strcmp(t->name, "job") == 0)
+            found->jobs = n;
+        else if (strcmp(t->name, "run") == 0 || strcmp(t->name, "span") == 0)
+            found->runs += n;
+        else if (strcmp(t->name, "log") == 0)
+            found->logs = n;
     }
-    found->jobs = copy_table(sv, "job");
-    found->runs = copy_table(sv, "run");
-    found->logs = copy_table(sv, "log");
     found->unread = sv->unread;
     if (sqlite3_exec(db, end_lost, NULL, NULL, NULL) != SQLITE_OK)
         return store_sql_error(sv->fresh, "write to it", err);
@@ -239,15 +266,6 @@ static void mend_first_page(const char *path, const char *model)
         fclose(to);
 }
 
-static bool can_be_read(sqlite3 *db)
-{
-    sqlite3_stmt *st = NULL;
-    bool can =
-        sqlite3_prepare_v2(db, "SELECT rowid FROM job", -1, &st, NULL) == SQLITE_OK;
-    sqlite3_finalize(st);
-    return can;
-}
-
 static sqlite3 *open_old(const char *copy, const char *model)
 {
     sqlite3 *db = NULL;
@@ -256,7 +274,7 @@ static sqlite3 *open_old(const char *copy, const char *model)
         if (sqlite3_open_v2(copy, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
             sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL) ==
                 SQLITE_OK &&
-            can_be_read(db))
+            has_table(db, "job"))
             return db;
         sqlite3_close(take(db));
         if (pass == 0)

@@ -172,5 +172,10 @@ int store_schema_init(struct store *store, const struct store_options *options,
         run_sql(store, "PRAGMA journal_mode = WAL", "set its journal", err) < 0 ||
         (!created && check_size(store, err) < 0) || upgrade(store, version, err) < 0)
         return -1;
+    /* a checkpoint forces the file to the disk, and a copy that is taken file by file is a good one only
+     * between two of them */
+    if (options->sync != STORE_SYNC_OFF &&
+        run_sql(store, "PRAGMA wal_autocheckpoint = 4096", "set its journal", err) < 0)
+        return -1;
     return set_limit(store, options->max_bytes, err);
 }

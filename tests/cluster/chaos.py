@@ -188,7 +188,7 @@ class Chaos:
         runs, ends = collections.Counter(), collections.Counter()
         with open(self.path("log")) as f:
             for line in f:
-                words = line.split()
+                words = line.replace("ƒ", "f").split()  # as the submitter's locale has it
                 if len(words) > 1:
                     (runs if words[1] == "b" else ends)[words[0]] += 1
         out = self.hbatch("jobs", "-a", "--json", "-c", "0")
@@ -212,7 +212,7 @@ class Chaos:
                 wrong.append(json.dumps(j))
         tap(not wrong, "they completed, or failed for the loss of a node", "\n".join(wrong[:5]))
         twice, never = [], []
-        out = self.hbatch("job", "id", "--to=f58", *by_id.keys()) if by_id else None
+        out = self.hbatch("job", "id", "--to=f58plain", *by_id.keys()) if by_id else None
         names = dict(zip(by_id.keys(), out.stdout.split())) if out else {}
         for i, j in by_id.items():
             n = runs[names.get(i, i)]
@@ -221,9 +221,10 @@ class Chaos:
                 if log.count("requeue") < n - 1:
                     twice.append(f"{names.get(i)}: {n} runs\n{log}")
             if j.get("result") == "COMPLETED" and ends[names.get(i, i)] == 0:
-                never.append(f"{names.get(i)}")
+                never.append(i)
         tap(not twice, "none ran again without a requeue event", "\n".join(twice[:3]))
-        tap(not never, "those that completed did run to their end", "\n".join(never[:20]))
+        tap(not never, "those that completed did run to their end", "\n".join([names.get(i, i) for i in never[:20]] +
+                      [self.hbatch("job", "eventlog", i).stdout for i in never[:2]]))
 
     def strays(self):
         left = []

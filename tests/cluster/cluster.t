@@ -7,7 +7,7 @@
 cluster=$srcdir/tests/cluster/cluster
 reason=$("$cluster" check 2>&1) || skip_all "$reason"
 mpi_need openmpi
-export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp
+export CLUSTER_STATE=$tmp/c CLUSTER_SHARED=$tmp CLUSTER_NET=${CLUSTER_NET:-10.77.0}
 before=$(wc -l </proc/self/mountinfo)
 links=$(ip -o link | wc -l)
 
@@ -56,7 +56,7 @@ like "$err" "no host node9" "... is named"
 is "$(on node1 "$cluster" exec node3 hostname)" node3 "from host to host"
 is "$(on node1 "$srcdir/tests/cluster/rsh" -x -l root node3 'echo $(hostname)' '$PWD')" "node3 /root" \
     "rsh gives a login shell"
-is "$(on node1 getent hosts node3 | awk '{print $1}')" 10.77.0.3 "names resolve"
+is "$(on node1 getent hosts node3 | awk '{print $1}')" "$CLUSTER_NET.3" "names resolve"
 is "$(for i in $(seq 12); do on "node$((i % 3 + 1))" hostname & done | sort | uniq -c | tr -s ' \n' ' ')" \
     " 4 node1 4 node2 4 node3 " "twelve commands at once"
 on node1 touch /tmp/mine
@@ -110,7 +110,7 @@ wait $client
 is $? 255 "a power cut ends what ran there"
 knock node1 node2 2>/dev/null
 is $? 124 "no answer from a dead host"
-like "$("$cluster" status)" "node2 10.77.0.2 down" "status says that it is down"
+like "$("$cluster" status)" "node2 $CLUSTER_NET.2 down" "status says that it is down"
 ok "boot" "$cluster" boot node2
 knock node1 node2 2>/dev/null
 is $? 1 "it answers again"

@@ -55,17 +55,20 @@ cluster_up() {
 }
 
 left() {
-    local n p line init
+    local n p init line files
+    read -ra files <<<"$left_files" # as they are: not this machine's
+    while read -r n p; do
+        [[ " $left_hosts " == *" $n "* ]] || continue
+        mapfile -d '' line <"/proc/$p/cmdline"
+        line="${line[*]} "
+        [ "$line" = " " ] || [[ $line =~ $left_but ]] && continue
+        [[ $line =~ $left_only ]] && echo "$n: $line"
+    done 2>/dev/null < <("$cluster" pids)
     for n in $left_hosts; do
-        for p in $("$cluster" pids "$n" 2>/dev/null); do
-            line=$(tr '\0' ' ' <"/proc/$p/cmdline")
-            [ -z "$line" ] || [[ $line =~ $left_but ]] && continue
-            [[ $line =~ $left_only ]] && echo "$n: $line"
-        done
         read -r init _ <"$CLUSTER_STATE/$n/init.pid" || continue
-        for p in $left_files; do
-            compgen -G "/proc/$init/root$p" | sed "s|/proc/$init/root|$n: |"
-        done
+        for p in "${files[@]}"; do
+            compgen -G "/proc/$init/root$p"
+        done | sed "s|/proc/$init/root|$n: |"
     done 2>/dev/null
 }
 nothing_left() { [ -z "$(left)" ]; }

@@ -6,6 +6,7 @@
 cluster_need
 . "$srcdir/tests/cluster/env.sh"
 cluster_up
+export HBATCH_START_TIMEOUT=5s # for an mpirun that waits for ever
 ours() { grep '^hbatch' <<<"$err"; }
 # refused NAME PATTERN COMMAND...: on node1 it fails; what hbatch says matches PATTERN as a whole,
 # and mpirun has no page to add

@@ -133,6 +133,29 @@ doomed=$(hbatch submit --dependency=afterok:"$gate" --cc=1-1000 true | tail -n 1
 nok "an array whose dependency can never be met" hbatch job wait "$doomed"
 like "$(hbatch job eventlog "$doomed")" "can never be met" "... says so, for each element"
 
+# a job that depends on all elements of an array, or on some
+gate=$(hbatch submit -n4 sleep inf)
+hbatch wait-event "$gate" start >/dev/null
+# shellcheck disable=SC2016
+hbatch submit --cc=1-20 sh -c 'echo $HBATCH_JOB_CC >>all; [ $HBATCH_JOB_CC != 13 ]' >ids
+after=$(hbatch submit --urgency=31 --dependency=afterany:"$(nth 1)-$(nth 20)" sh -c 'wc -l <all >count')
+few=$(hbatch submit --dependency=afterok:"$(nth 1)-$(nth 12)" --cc=1-3 true | tail -n 1)
+never=$(hbatch submit --dependency=afterok:"$(nth 1)-$(nth 20)" true)
+ended=$(hbatch submit --dependency=afternotok:"$(nth 3)-$(nth 4)" true)
+like "$(hbatch job eventlog "$after")" "afterany:f" "a job depends on a range"
+nok "a range of what is no array" hbatch submit --dependency=afterok:"$gate-$(nth 2)" true
+like "$err" "one array" "... is refused"
+nok "the start of a range" hbatch submit --dependency=after:"$(nth 1)-$(nth 2)" true
+hbatch cancel -q "$gate"
+ok "it runs" hbatch job wait "$after"
+is "$(cat count)" 20 "... when all of it is over"
+ok "... so does an array that depends on a part of it" hbatch job wait "$few"
+nok "one that cannot any more is over" hbatch job wait "$never"
+like "$(hbatch job eventlog "$never")" "job $(nth 13) failed" "... which says because of whom"
+nok "... another one, too" hbatch job wait "$ended"
+ok "what is over may be depended on" hbatch run --dependency=afterany:"$(nth 2)-$(nth 9)" true
+nok "... and met or not" hbatch run --dependency=afterok:"$(nth 2)-$(nth 19)" true
+
 # --- mistakes --------------------------------------------------------------------------------------
 for bad in 1-1000000000 0-16777215 5-1 1- a 1,1 1,,2 "" -5; do
     nok "--cc='$bad' is refused" hbatch submit --cc="$bad" true

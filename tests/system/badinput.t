@@ -467,17 +467,22 @@ prlimit --pid "$instance_pid" --nofile=1000:
 goes_on "too many clients"
 
 # --- a store that takes nothing: nothing is accepted, nothing starts, until it does again ------------
+running=$(hbatch submit sh -c 'while [ ! -e "$0" ]; do sleep 0.05; done; exit 5' "$tmp/end-unstored")
+hbatch wait-event -t 20 "$running" start >/dev/null
 prlimit --pid "$instance_pid" --fsize=4096:
-hbatch run touch "$tmp/started-unstored" &
-client=$!
-background+=("$client")
+nok "the first submission that the store does not take" hbatch run touch "$tmp/started-unstored"
+like "$err" "the job was not accepted: store '.*': cannot write to it: .*" "is refused, with the reason"
+nok "the next one" hbatch submit true
+like "$err" "nothing is accepted at the moment: store '.*': cannot write to it: " "is refused, with the reason"
 ok "a store that cannot be written is told" wait_until 20 grep -q "no job starts until then" main.err
+touch end-unstored
 ok "meanwhile questions are answered" hbatch jobs
 nok "the job has not started" [ -e started-unstored ]
 prlimit --pid "$instance_pid" --fsize=unlimited:
-wait "$client"
-is $? 0 "it runs when the store can be written again"
-ok "it has started" [ -e started-unstored ]
+ok "the store is written again" wait_until 20 grep -q "the store takes changes again" main.err
+hbatch wait-event -t 20 "$running" clean >/dev/null
+is "$(hbatch jobs -a -no '{state} {returncode}' "$running")" "INACTIVE 5" "a job that ended meanwhile is recorded with its end"
+nok "what was refused has not started" [ -e started-unstored ]
 goes_on "a full store"
 
 instance_stop main

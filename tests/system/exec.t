@@ -217,8 +217,8 @@ def environment_of_a_task(x):
     check(f58.startswith("\u0192") and tmp.startswith(x.dir), f58, tmp)
     same(hb, {"HBATCH_URI": "local:///run/sock-0", "HBATCH_PARENT_URI": "local:///run/outer", "HBATCH_INSTANCE_LEVEL": "1",
               "HBATCH_JOB_SIZE": "2", "HBATCH_JOB_NNODES": "1", "HBATCH_JOB_CC": "7", "HBATCH_TASK_RANK": "1",
-              "HBATCH_TASK_LOCAL_ID": "1", "HBATCH_NODE_ID": "0", "HBATCH_JOB_PATH": f"outer.5/i7.{id}",
-              "HBATCH_NODE_PATH": "outer.2/i7.0"})
+              "HBATCH_TASK_LOCAL_ID": "1", "HBATCH_NODE_ID": "0", "HBATCH_JOB_PATH": f"outer.5/{INSTANCE}.{id}",
+              "HBATCH_NODE_PATH": f"outer.2/{INSTANCE}.0"})
     same(env["PWD"], x.dir)
     for name in gone:
         check(name in hb or name not in env or name.startswith("HBATCH_"), name + " reached the task")

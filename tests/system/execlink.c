@@ -114,12 +114,21 @@ static void wait_for(struct rank *r, const char *what)
     r->until = NULL;
 }
 
+/* Executors end what others of their instance have left: it is known by its directory. */
+static unsigned instance_of(const char *rundir)
+{
+    unsigned h = 5381;
+    while (*rundir)
+        h = h * 33 + (unsigned char)*rundir++;
+    return h;
+}
+
 static json_object *make_init(const struct rank *r)
 {
     cleanup_free char *text = xasprintf(
-        "{\"m\":\"init\",\"instance\":\"i7\",\"rank\":0,\"size\":1,\"host\":\"n\","
+        "{\"m\":\"init\",\"instance\":\"l%u\",\"rank\":0,\"size\":1,\"host\":\"n\","
         "\"uri\":\"local:///x\",\"rundir\":\"%s\",\"bind\":false,\"cores\":[\"0\"]}",
-        r->rundir);
+        instance_of(r->rundir), r->rundir);
     return json_tokener_parse(text);
 }
 

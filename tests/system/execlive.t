@@ -276,9 +276,9 @@ def litter(x, name):
 def its_successor_sweeps(x):
     pids = litter(x, "pids")
     # not its business: of another rank, and of another instance
-    others = [Executor(rank=1, dir=x.dir), Executor(init={"instance": "i77"}), Executor(rank=10, dir=x.dir)]
+    others = [Executor(rank=1, dir=x.dir), Executor(init={"instance": INSTANCE + "7"}), Executor(rank=10, dir=x.dir)]
     strangers = sum((litter(y, f"strangers{i}") for i, y in enumerate(others)), [])
-    bystander = subprocess.Popen(["sleep", "1000"], env=dict(os.environ, HBATCH_NODE_PATH="i7.01"))
+    bystander = subprocess.Popen(["sleep", "1000"], env=dict(os.environ, HBATCH_NODE_PATH=INSTANCE + ".01"))
     y = None
     try:
         x.process.kill()

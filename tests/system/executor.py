@@ -10,6 +10,7 @@ SOURCE = os.path.realpath(os.path.dirname(os.path.realpath(__file__)) + "/../.."
 BUILD = os.environ.get("HBATCH_BUILDDIR") or SOURCE
 if "HBATCH_BUILDDIR" not in os.environ and os.path.exists(SOURCE + "/build/bin/hbatch-exec"):
     BUILD = SOURCE + "/build"
+INSTANCE = f"i{os.getpid()}"  # executors end what others of their name have left
 PROGRAM = BUILD + "/bin/hbatch-exec"
 PERL = shutil.which("perl")
 CREDIT = 1 << 20
@@ -78,7 +79,7 @@ class Executor:
         listener.close()
         if cores is None:
             cores = [str(c) for c in sorted(os.sched_getaffinity(0))]
-        self.init = dict(m="init", instance="i7", rank=rank, size=1, host="nodeA", uri="local:///run/sock-0",
+        self.init = dict(m="init", instance=INSTANCE, rank=rank, size=1, host="nodeA", uri="local:///run/sock-0",
                          level=level, rundir=self.dir, bind=bind, universe=len(cores), cores=cores,
                          gpus=list(gpus))
         if level:

@@ -212,12 +212,12 @@ instance_stop() {
 # each word, matches it.  no_strays [REGEX]: there is none.
 export TEST_MARK=$$-$RANDOM
 strays() {
-    local p
-    for p in /proc/[0-9]*; do
-        grep -qzs "^TEST_MARK=$TEST_MARK\$" "$p/environ" || continue
-        [ $# = 0 ] || [[ $(tr '\0' ' ' <"$p/cmdline") =~ $1 ]] || continue
-        echo "${p#/proc/}"
-    done 2>/dev/null
+    local p mark=$TEST_MARK
+    # one grep for all of them, which is not to find itself
+    while IFS=/ read -r _ _ p _; do
+        [ $# = 0 ] || [[ $(tr '\0' ' ' <"/proc/$p/cmdline") =~ $1 ]] || continue
+        echo "$p"
+    done 2>/dev/null < <(export -n TEST_MARK && exec grep -lzsxF "TEST_MARK=$mark" /proc/[0-9]*/environ)
     return 0
 }
 no_strays() { [ -z "$(strays "$@")" ]; }

@@ -159,7 +159,7 @@ part = page("hbatch-jobs.1").partition("The fields:")[2].partition(".Sh EXIT")[0
 told = {f for line in re.findall(r"^\.It Cm (.*)$", part, re.M) for f in line.split(" , ")}
 check("hbatch-jobs.1: fields", differences(fields, told, "field", "hbatch-jobs.1"))
 
-tags = set(re.findall(r"\{\{[\w.]+\}\}", read("src/exec/template.h").partition("#ifndef")[0])) - {"{{id.FORM}}"}
+tags = set(re.findall(r"\{\{[\w.]+\}\}", read("src/job/template.h").partition("#ifndef")[0])) - {"{{id.FORM}}"}
 part = page("hbatch-output.7").partition(".Ss Templates")[2].partition("A tag that is")[0]
 told = set(re.findall(r"\{\{[\w.]+\}\}", part)) - {"{{id.dec}}"}
 check("hbatch-output.7: tags", differences(tags, told, "tag", "hbatch-output.7"))

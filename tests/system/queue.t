@@ -184,5 +184,22 @@ while True:
         break
 print(len(ends), len({e[0] for e in ends}), {e[2] for e in ends})')
 is "$follow" "200 200 {'COMPLETED'}" "who follows an array hears of every end once"
+
+# --- launch options that executors would refuse are refused before the job is in the queue
+before=$(hbatch jobs -anc 0 | wc -l)
+while IFS='|' read -r option want; do
+    capture hbatch submit -o "$option" true
+    [ $rc != 0 ] || fail "-o $option is accepted"
+    like "$err" "$want" "-o $option is refused"
+done <<'END'
+cpu-affinity=foo|option cpu-affinity: "foo" is not "on"
+gpu-affinity=map:0;x|option gpu-affinity: 'x' in
+pmi=pmi3|option pmi: "pmi3"
+exit-timeout=soon|option exit-timeout: .*soon
+signal=SIGFOO|"SIGFOO" names no signal
+rlimit.cores=1|option rlimit.cores: there is no such limit
+END
+is "$(hbatch jobs -anc 0 | wc -l)" "$before" "none of these became a job"
+
 ok "the instance goes on" hbatch run -n 4 true
 done_testing

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A state directory outlives its instance: whatever ends that, the next one goes on, with other nodes, too.
 . "${0%/*}/lib.sh"
-need sqlite3 sqlite3 pgrep procps
+need sqlite3 sqlite3 pgrep procps python3 python3
 unset HBATCH_URI
 state=$tmp/state
 two="core:2 pu:1"
@@ -136,6 +136,33 @@ wait_until 20 eval '[ $(wc -l <pids) = 2 ]'
 is "$(for p in $(cat pids); do grep -hs '^State:.[^ZX]' "/proc/$p/status"; done | wc -l)" 1 "of a job that runs again, only one run is there"
 hbatch cancel "$survivor"
 instance_stop seven
+
+python3 -c '
+import fcntl, sys, time
+f = open(sys.argv[1] + "/lock", "w")
+fcntl.lockf(f, fcntl.LOCK_EX)
+f.write("far.away 4711 1 0 id /its/rundir\\n")
+f.flush()
+open("held", "w").close()
+time.sleep(100)' "$state" &
+background+=("$!")
+wait_until 20 test -e held
+nok "a lock of another host" hbatch start --statedir="$state" true
+like "$err" "process 4711 on far.away has it, of instance id: end that one, or use another directory; if that host is dead, .*--take-lock" "is told, with the way out"
+ok "--take-lock" hbatch start --statedir="$state" --take-lock --test-topology="$two" hbatch run true
+ok "and the next one needs none" hbatch start --statedir="$state" --test-topology="$two" hbatch run true
+
+# --- clients that wait for what is kept ------------------------------------------------------------------
+life waiting --test-topology="$two"
+hbatch submit --urgency=0 --wait true >waiting.out 2>&1 &
+waiter=$!
+wait_until 20 test -s waiting.out
+hbatch shutdown
+wait "$waiter"
+isnt $? 0 "who waits for a job that is kept is told that the instance has ended"
+like "$(cat waiting.out)" "instance" "in words"
+note "$(cat waiting.out)"
+wait "${instance_pids[waiting]}"
 
 # --- levels of durability, and mistakes ---------------------------------------------------------------
 for level in full normal off; do

@@ -83,7 +83,8 @@ died='while ! grep -qs started "$FAKE/program"; do sleep 0.02; done; '
 program=(sh -c 'echo started >"$FAKE/program"; trap "echo hup >>\"$FAKE/program\"; exit 3" HUP
     while [ ! -e "$FAKE/up.$0" ]; do sleep 0.02; done; exit 8')
 # what has a session of its own, as executors have, lives on
-acts 'ready; setsid sleep 98765 & echo $! >"$FAKE/executor"; '"$died"'kill -9 $$' "$up; obey"
+own='setsid sh -c "echo \$\$ >\"\$FAKE/executor\"; exec sleep 98765" & while [ ! -s "$FAKE/executor" ]; do sleep 0.02; done; '
+acts "ready; $own$died"'kill -9 $$' "$up; obey"
 nok "kill -9 of mpirun" "${start[@]}" "${program[@]}" 2
 is "$rc $(runs)" "8 2" "it is started again; the program goes on, and ends in its time"
 is "$err" "hbatch start: mpirun was killed (signal 9): starting the ranks again on 2 virtual nodes" "it is said why"

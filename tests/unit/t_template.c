@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/exec/template.h"
+#include "src/job/template.h"
 
 #include "src/common/jobid.h"
 #include "src/common/util.h"

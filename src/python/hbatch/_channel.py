@@ -22,6 +22,7 @@ from .errors import ConnectError, ConnectionClosed, ConnectionLost, HbatchError,
 #: Called with an entry of what hbatch_take tells: [tag, word, ...], or [tag, "lost", exception].  True: the last one.
 Handler = Callable[[List[Any]], bool]
 
+_scan = json.JSONDecoder().scan_once
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -213,7 +214,7 @@ class Channel:
         with self._lock:
             text = self._receive_locked()
         if text:
-            self._inbox.extend(json.loads(text))
+            self._inbox.extend(_scan(text, 0)[0])
         any_came = bool(self._inbox)
         self._deliver()
         if self._lost:

@@ -51,6 +51,7 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         self._jobid_callbacks: List[Callable[["JobFuture"], Any]] = []
         self._event_callbacks: Optional[Dict[str, List[Callable[["JobFuture", Event], Any]]]] = None
         self._events: List[Event] = []
+        self._end: Optional[List[Any]] = None  # the entry that told of the end
         self._ended: Optional[Result] = None
 
     def jobid(self, timeout: Optional[float] = None) -> JobID:
@@ -71,6 +72,8 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
     @property
     def job_result(self) -> Optional[Result]:
         """All that is known of how the job ended; None: it has not."""
+        if self._ended is None and self._end is not None:
+            self._ended = result_from_entry(self._end)
         return self._ended
 
     def result(self, timeout: Optional[float] = None) -> Any:
@@ -126,13 +129,14 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
             self._call(callback)
 
     def _finish(self, value: Any = None, exception: Optional[BaseException] = None) -> None:
-        if self.done():
-            return
-        if exception is not None:
+        try:
+            if exception is None:
+                self.set_result(value)
+                return
             self.set_exception(exception)
-            self._set_jobid(self._jobid)
-        else:
-            self.set_result(value)
+        except concurrent.futures.InvalidStateError:
+            return  # it was over before
+        self._set_jobid(self._jobid)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return asyncio.wrap_future(self).__await__()
@@ -276,9 +280,8 @@ class Executor(concurrent.futures.Executor):
         return self._closing and not self._active
 
     def _over(self, future: JobFuture) -> None:
-        with self._lock:
-            self._active.pop(id(future), None)
-            self._tags.pop(id(future), None)
+        self._active.pop(id(future), None)
+        self._tags.pop(id(future), None)
 
     def _told(self, future: JobFuture, entry: List[Any]) -> bool:
         word = entry[1]
@@ -288,7 +291,12 @@ class Executor(concurrent.futures.Executor):
             future._set_jobid(JobID.of(entry[2]))
             return False
         if word == "end":
-            self._ended(future, result_from_entry(entry))
+            if entry[3] == "COMPLETED":
+                future._end = entry
+                self._over(future)
+                future._finish(0)
+            else:
+                self._failed(future, result_from_entry(entry))
             return True
         if word in ("error", "lost"):
             self._over(future)
@@ -301,14 +309,9 @@ class Executor(concurrent.futures.Executor):
             return True
         return False
 
-    def _ended(self, future: JobFuture, result: Result) -> None:
-        future._ended = result
-        if result.ok:
-            self._over(future)
-            future._finish(result.returncode)
-            return
+    def _failed(self, future: JobFuture, result: Result) -> None:
+        """Why is not among what is told of ends."""
 
-        # why it ended is not among what is told of ends
         def told(entry: List[Any]) -> bool:
             told_result = result
             if entry[1] == "reply":

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/exec/options.h"
+#include "src/job/launch_options.h"
 
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <strings.h>
-#include "pmi/pmi.h"
 #include "src/common/duration.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
@@ -16,7 +15,7 @@
 #define DEFAULT_KILL_TIMEOUT 5.0
 #define DEFAULT_WARN_LEFT 60.0
 
-void options_fini(struct options *o)
+void launch_options_fini(struct launch_options *o)
 {
     for (int i = 0; i < 2; i++)
         free(o->out[i].path);
@@ -24,7 +23,7 @@ void options_fini(struct options *o)
     hwloc_bitmap_free(o->input_ranks);
     free(o->cpu_map);
     free(o->gpu_map);
-    *o = (struct options){0};
+    *o = (struct launch_options){0};
 }
 
 /* true, any number but 0, and strings that do not mean no: an option given without a value is 1. */
@@ -99,7 +98,8 @@ static int get_stream(json_object *output, const char *name, struct output_optio
     return 0;
 }
 
-static int get_output(const struct jobspec *js, struct options *o, struct error *err)
+static int get_output(const struct jobspec *js, struct launch_options *o,
+                      struct error *err)
 {
     json_object *output = jobspec_option(js, "output");
     json_object *unbuffered = jobspec_option(js, "unbuffered");
@@ -113,7 +113,8 @@ static int get_output(const struct jobspec *js, struct options *o, struct error 
     return get_stream(output, "stderr", &o->out[1], err);
 }
 
-static int get_input(const struct jobspec *js, struct options *o, struct error *err)
+static int get_input(const struct jobspec *js, struct launch_options *o,
+                     struct error *err)
 {
     json_object *in = jsonutil_get(jobspec_option(js, "input"), "stdin");
     if (!in)
@@ -151,6 +152,43 @@ static int get_input(const struct jobspec *js, struct options *o, struct error *
     return 0;
 }
 
+/* Each as hwloc list, bitmask or taskset mask. */
+hwloc_bitmap_t launch_options_map(const char *map, unsigned index)
+{
+    unsigned count = 1;
+    for (const char *p = map; *p; p++)
+        count += *p == ';';
+    index %= count;
+    while (index > 0)
+        index -= *map++ == ';';
+    cleanup_free char *entry = xstrndup(map, strcspn(map, ";"));
+    hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    int rc = strncmp(entry, "0x", 2) != 0 ? hwloc_bitmap_list_sscanf(set, entry)
+             : strchr(entry, ',') != NULL ? hwloc_bitmap_sscanf(set, entry)
+                                          : hwloc_bitmap_taskset_sscanf(set, entry);
+    if (rc < 0 || hwloc_bitmap_weight(set) <= 0) {
+        hwloc_bitmap_free(set);
+        return NULL;
+    }
+    return set;
+}
+
+static int check_map(const char *map, const char *name, struct error *err)
+{
+    const char *entry = map;
+    for (unsigned i = 0; entry; i++) {
+        cleanup_bitmap hwloc_bitmap_t set = launch_options_map(map, i);
+        if (!set)
+            return error_set(err, EINVAL,
+                             "option %s: '%.*s' in \"map:%s\" is neither a list of ids "
+                             "nor a mask of some",
+                             name, (int)strcspn(entry, ";"), entry, map);
+        entry = strchr(entry, ';');
+        entry += entry != NULL;
+    }
+    return 0;
+}
+
 static int get_affinity(const struct jobspec *js, const char *name, enum affinity *kind,
                         char **map, struct error *err)
 {
@@ -170,6 +208,7 @@ static int get_affinity(const struct jobspec *js, const char *name, enum affinit
     else if (s && strncmp(s, "map:", 4) == 0) {
         *kind = AFFINITY_MAP;
         *map = xstrdup(s + 4);
+        return check_map(*map, name, err);
     } else {
         return error_set(
             err, EINVAL,
@@ -179,18 +218,18 @@ static int get_affinity(const struct jobspec *js, const char *name, enum affinit
     return 0;
 }
 
-static int get_pmi(const struct jobspec *js, struct options *o, struct error *err)
+static int get_pmi(const struct jobspec *js, struct launch_options *o, struct error *err)
 {
     static const struct {
         const char *name;
         int mask;
     } kinds[] = {
-        {"none", 0},        {"off", 0},         {"pmix", PMI_PMIX},
-        {"pmi1", PMI_WIRE}, {"pmi2", PMI_WIRE}, {"simple", PMI_WIRE},
+        {"none", LAUNCH_PMI_NONE}, {"off", LAUNCH_PMI_NONE},  {"pmix", LAUNCH_PMIX},
+        {"pmi1", LAUNCH_PMI_WIRE}, {"pmi2", LAUNCH_PMI_WIRE}, {"simple", LAUNCH_PMI_WIRE},
     };
     json_object *v = jobspec_option(js, "pmi");
     const char *s = jsonutil_string(v);
-    o->pmi = PMI_AUTO;
+    o->pmi = LAUNCH_PMI_AUTO;
     if (!v || (s && strcmp(s, "auto") == 0))
         return 0;
     int mask = 0;
@@ -245,7 +284,8 @@ static int signal_number(const char *s, size_t len)
 }
 
 /* "SIGUSR1@60s", a number, or {"signum":N,"timeleft":T}. */
-static int get_signal(const struct jobspec *js, struct options *o, struct error *err)
+static int get_signal(const struct jobspec *js, struct launch_options *o,
+                      struct error *err)
 {
     json_object *v = jobspec_option(js, "signal");
     if (!v)
@@ -277,10 +317,11 @@ static int get_signal(const struct jobspec *js, struct options *o, struct error 
                        err);
 }
 
-int options_decode(const struct jobspec *js, struct options *o, struct error *err)
+int launch_options_decode(const struct jobspec *js, struct launch_options *o,
+                          struct error *err)
 {
-    *o = (struct options){.exit_timeout = DEFAULT_EXIT_TIMEOUT,
-                          .kill_timeout = DEFAULT_KILL_TIMEOUT};
+    *o = (struct launch_options){.exit_timeout = DEFAULT_EXIT_TIMEOUT,
+                                 .kill_timeout = DEFAULT_KILL_TIMEOUT};
     json_object *timeout = jobspec_option(js, "exit-timeout");
     json_object *on_error = jobspec_option(js, "exit-on-error");
     json_object *rlimit = jobspec_option(js, "rlimit");
@@ -301,4 +342,12 @@ int options_decode(const struct jobspec *js, struct options *o, struct error *er
         (rlimit && rlimits_decode(rlimit, &o->rlimits, err) < 0))
         return -1;
     return 0;
+}
+
+int launch_options_check(const struct jobspec *js, struct error *err)
+{
+    struct launch_options o;
+    int rc = launch_options_decode(js, &o, err);
+    launch_options_fini(&o);
+    return rc;
 }

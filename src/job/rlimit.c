@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/exec/rlimit.h"
+#include "src/job/rlimit.h"
 
 #include <errno.h>
 #include <string.h>

@@ -15,8 +15,8 @@
  *   {{task.index}} {{task.localid}}       index among the job's tasks on this node
  *
  * A tag that is unknown, or has no value here, stays as it is. */
-#ifndef HBATCH_EXEC_TEMPLATE_H
-#define HBATCH_EXEC_TEMPLATE_H
+#ifndef HBATCH_JOB_TEMPLATE_H
+#define HBATCH_JOB_TEMPLATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rlimit: the job's option "rlimit": soft limits of its processes by lower case name. */
-#ifndef HBATCH_EXEC_RLIMIT_H
-#define HBATCH_EXEC_RLIMIT_H
+#ifndef HBATCH_JOB_RLIMIT_H
+#define HBATCH_JOB_RLIMIT_H
 
 #include <sys/resource.h>
 #include <json-c/json.h>

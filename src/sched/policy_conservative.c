@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* policy_conservative: each job that waits has a plan: when it starts, and on which nodes.
+ *
+ * Jobs are planned in the order of the queue, each at the first time at which it delays none of the plans
+ * made before.  When something ends before its limit, plans move forward, in order, each as far as it can
+ * without touching another one: so none is ever put off.  (Two things do that: a job that comes before others in
+ * the queue, after which those are planned anew, and what runs beyond its limit, or the loss of a node.)
+ * Elements of an array have a plan each. */
+#include "src/sched/policy.h"
+
+#include <math.h>
+#include <string.h>
+#include "src/common/util.h"
+#include "src/sched/book.h"
+#include "src/sched/queue.h"
+#include "src/sched/timeline.h"
+
+enum { PLANS_MAX = 1000 }; /* what comes after so many elements is not looked at */
+
+struct plan {
+    uint64_t ticket, priority, id; /* of its job */
+    double start, end;             /* INFINITY, NAN: it has no place, ever */
+    struct pool_spot *spots;
+    size_t nspots;
+    bool exclusive;
+    struct pool_amount slot;
+};
+
+struct conservative {
+    struct plan *plans; /* [n] in the order of the queue */
+    size_t n, room;
+    struct timeline *timeline; /* of one pass */
+    double now;                /* at the last pass */
+    double freed_until;        /* when the last of what has ended since then was to end */
+    size_t nnodes, nup;        /* that the plans are for */
+};
+
+static int conservative_init(struct sched *s)
+{
+    struct conservative *c = xcalloc(1, sizeof(*c));
+    c->freed_until = -INFINITY;
+    *sched_priv(s) = c;
+    return 0;
+}
+
+static void drop_from(struct conservative *c, size_t i)
+{
+    for (size_t k = i; k < c->n; k++)
+        free(c->plans[k].spots);
+    c->n = MIN(c->n, i);
+}
+
+static void conservative_fini(struct sched *s)
+{
+    struct conservative *c = *sched_priv(s);
+    drop_from(c, 0);
+    free(c->plans);
+    free(c);
+}
+
+/* What is beyond its limit will not be for long: it is thought to end within as much time again. */
+static double likely_end(double end, double now)
+{
+    return end > now ? end : now + fmax(1, now - end);
+}
+
+static void conservative_ended(struct sched *s, const struct rset *r)
+{
+    struct conservative *c = *sched_priv(s);
+    double end = book_end_of(sched_book(s), r);
+    c->freed_until =
+        isnan(end) ? INFINITY : fmax(c->freed_until, likely_end(end, c->now));
+}
+
+/* --- the timeline --------------------------------------------------------------------------- */
+
+struct fill {
+    const struct pool *pool;
+    struct timeline *timeline;
+    double now;
+};
+
+static void fill_one(void *arg, unsigned rank, struct pool_amount amount, double end)
+{
+    const struct fill *f = arg;
+    size_t i = pool_position(f->pool, rank);
+    if (i < pool_nnodes(f->pool))
+        timeline_use(f->timeline, i, amount, -INFINITY, likely_end(end, f->now), 1);
+}
+
+static void use_plan(struct sched *s, struct conservative *c, const struct plan *p,
+                     int sign)
+{
+    for (size_t i = 0; i < p->nspots; i++) {
+        const struct pool_spot *spot = &p->spots[i];
+        struct pool_amount a = {p->slot.cores * spot->nslots,
+                                p->slot.gpus * spot->nslots};
+        if (p->exclusive)
+            a = pool_counts(sched_pool(s), spot->node).all;
+        timeline_use(c->timeline, spot->node, a, p->start, p->end, sign);
+    }
+}
+
+static void make_plan(struct sched *s, struct conservative *c, struct plan *p,
+                      const struct sched_job *job)
+{
+    size_t n;
+    double duration = job->duration > 0 ? job->duration : INFINITY;
+    const struct pool_spot *spots =
+        timeline_find(c->timeline, &job->req, duration, &p->start, &n);
+    free(p->spots);
+    p->spots = NULL;
+    p->nspots = 0;
+    p->exclusive = job->req.shape.exclusive;
+    p->slot = (struct pool_amount){MAX(job->req.shape.cores_per_slot, 1U),
+                                   job->req.shape.gpus_per_slot};
+    if (!spots) {
+        p->start = INFINITY;
+        return;
+    }
+    p->end = p->start + duration;
+    p->spots = xmalloc(n * sizeof(*p->spots));
+    memcpy(p->spots, spots, n * sizeof(*p->spots));
+    p->nspots = n;
+    use_plan(s, c, p, 1);
+}
+
+static struct plan *add_plan(struct conservative *c, const struct sched_job *job)
+{
+    if (c->n == c->room) {
+        c->room = MAX(2 * c->room, (size_t)64);
+        c->plans = xrealloc(c->plans, c->room * sizeof(*c->plans));
+    }
+    c->plans[c->n] =
+        (struct plan){.ticket = job->ticket, .priority = job->priority, .id = job->id};
+    return &c->plans[c->n++];
+}
+
+static void remove_plan(struct conservative *c, size_t i)
+{
+    free(c->plans[i].spots);
+    memmove(c->plans + i, c->plans + i + 1, (c->n - i - 1) * sizeof(*c->plans));
+    c->n--;
+}
+
+/* --- a pass --------------------------------------------------------------------------------- */
+
+static size_t count_up(const struct pool *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool_nnodes(p); i++)
+        n += pool_counts(p, i).up;
+    return n;
+}
+
+/* Plans of jobs that have left the queue go; from where the queue has a job that has none, all do.  Return
+ * whether one has gone that others may move into. */
+static bool match_plans(struct sched *s, struct conservative *c)
+{
+    size_t i = 0;
+    bool gone = false;
+    struct sched_job *job = sched_first(s);
+    while (i < c->n && job) {
+        struct plan *p = &c->plans[i];
+        struct sched_job at = {.priority = p->priority, .id = p->id};
+        if (p->ticket != job->ticket) {
+            if (!queue_before(&at, job))
+                break;
+            remove_plan(c, i);
+            gone = true;
+            continue;
+        }
+        uint64_t have = 0;
+        while (i < c->n && c->plans[i].ticket == job->ticket) {
+            if (have == job->count) {
+                remove_plan(c, i);
+                gone = true;
+                continue;
+            }
+            c->plans[i].priority = job->priority;
+            c->plans[i++].id = job->id;
+            have++;
+        }
+        if (have < job->count) /* its other elements come before what follows */
+            break;
+        job = sched_next(s, job);
+    }
+    gone |= i < c->n;
+    drop_from(c, i);
+    return gone;
+}
+
+/* Has all that is to have one a plan? */
+static bool is_planned(struct sched *s, const struct conservative *c)
+{
+    size_t i = 0;
+    for (struct sched_job *job = sched_first(s); job; job = sched_next(s, job)) {
+        uint64_t have = 0;
+        for (; i < c->n && c->plans[i].ticket == job->ticket; i++)
+            have++;
+        if (c->n >= PLANS_MAX || sched_too_deep(s, job))
+            return true;
+        if (have < job->count)
+            return false;
+    }
+    return true;
+}
+
+/* Go on with the queue where the plans end. */
+static void plan_rest(struct sched *s, struct conservative *c)
+{
+    size_t i = 0;
+    for (struct sched_job *job = sched_first(s); job; job = sched_next(s, job)) {
+        uint64_t have = 0;
+        for (; i < c->n && c->plans[i].ticket == job->ticket; i++)
+            have++;
+        if (sched_too_deep(s, job))
+            return;
+        for (; have < job->count && c->n < PLANS_MAX; have++, i++)
+            make_plan(s, c, add_plan(c, job), job);
+        if (c->n >= PLANS_MAX)
+            return;
+    }
+}
+
+/* Each plan in turn is made anew: it has its own place still, or a better one.  Return whether one has. */
+static bool compress(struct sched *s, struct conservative *c)
+{
+    size_t i = 0;
+    bool moved = false;
+    for (struct sched_job *job = sched_first(s); job && i < c->n;
+         job = sched_next(s, job))
+        for (; i < c->n && c->plans[i].ticket == job->ticket; i++) {
+            struct plan *p = &c->plans[i];
+            double before = p->start;
+            use_plan(s, c, p, -1);
+            make_plan(s, c, p, job);
+            moved |= p->start < before;
+        }
+    return moved;
+}
+
+static bool is_free(const struct pool *pool, const struct plan *p)
+{
+    for (size_t i = 0; i < p->nspots; i++) {
+        struct pool_counts c = pool_counts(pool, p->spots[i].node);
+        unsigned cores = p->exclusive ? c.all.cores : p->slot.cores * p->spots[i].nslots,
+                 gpus = p->exclusive ? c.all.gpus : p->slot.gpus * p->spots[i].nslots;
+        if (!c.up || c.free.cores < cores || c.free.gpus < gpus)
+            return false;
+    }
+    return true;
+}
+
+/* Start what is due.  Return false if that has changed the queue in other ways. */
+static bool start_due(struct sched *s, struct conservative *c, double now)
+{
+    size_t i = 0;
+    struct sched_job *job = sched_first(s);
+    while (job && i < c->n) {
+        struct plan *p = &c->plans[i];
+        struct sched_job *next = sched_next(s, job);
+        if (p->ticket != job->ticket) {
+            job = next;
+            continue;
+        }
+        if (p->start > now || !is_free(sched_pool(s), p)) {
+            i++;
+            continue;
+        }
+        struct placement *pl =
+            pool_alloc_at(sched_pool(s), &job->req, p->spots, p->nspots);
+        bool last = job->count == 1;
+        remove_plan(c, i);
+        sched_start(s, job, pl);
+        if (sched_disturbed(s))
+            return false;
+        if (last)
+            job = next;
+    }
+    return true;
+}
+
+static void make_timeline(struct sched *s, struct conservative *c, double now)
+{
+    struct pool *pool = sched_pool(s);
+    c->timeline = timeline_create(pool, now);
+    struct fill f = {pool, c->timeline, now};
+    book_each(sched_book(s), fill_one, &f);
+    for (size_t i = 0; i < c->n; i++)
+        use_plan(s, c, &c->plans[i], 1);
+    timeline_ready(c->timeline);
+}
+
+/* Is what is planned to begin by now to be had? */
+static bool plans_hold(struct sched *s, const struct conservative *c, double now)
+{
+    struct pool *pool = sched_pool(s);
+    if (pool_nnodes(pool) != c->nnodes || count_up(pool) != c->nup)
+        return false;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->plans[i].start < now ||
+            (c->plans[i].start == now && !is_free(pool, &c->plans[i])))
+            return false;
+    return true;
+}
+
+static void conservative_pass(struct sched *s, double now)
+{
+    struct conservative *c = *sched_priv(s);
+    bool again;
+    do {
+        bool better = match_plans(s, c) || c->freed_until > now;
+        c->now = now;
+        sched_disturbed(s);
+        if (!plans_hold(s, c, now))
+            drop_from(c, 0);
+        c->freed_until = -INFINITY;
+        c->nnodes = pool_nnodes(sched_pool(s));
+        c->nup = count_up(sched_pool(s));
+        if (better || !is_planned(s, c)) {
+            make_timeline(s, c, now);
+            /* until each begins when another ends: then there is a pass in time for it */
+            while (better && compress(s, c))
+                ;
+            plan_rest(s, c);
+            timeline_destroy(take(c->timeline));
+        }
+        again = !start_due(s, c, now);
+    } while (again);
+}
+
+static double conservative_estimate(struct sched *s, const struct sched_job *job)
+{
+    const struct conservative *c = *sched_priv(s);
+    for (size_t i = 0; i < c->n; i++)
+        if (c->plans[i].ticket == job->ticket)
+            return c->plans[i].start;
+    return 0;
+}
+
+const struct sched_policy policy_conservative = {
+    .name = "conservative",
+    .summary =
+        "each job that waits has a plan, and jobs overtake if that delays none of them",
+    .plans = true,
+    .init = conservative_init,
+    .fini = conservative_fini,
+    .ended = conservative_ended,
+    .pass = conservative_pass,
+    .estimate = conservative_estimate,
+};

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/sched/timeline.h"
+
+#include <math.h>
+#include <string.h>
+#include "src/common/util.h"
+
+/* A change on one node; counts may go either way. */
+struct step {
+    double at;
+    int cores, gpus;
+};
+
+struct node {
+    bool up;
+    struct pool_amount all;
+    int cores, gpus;    /* free now */
+    struct step *steps; /* after now, ascending */
+    size_t nsteps, room;
+};
+
+/* The same changes, of all nodes. */
+struct event {
+    double at;
+    size_t node;
+};
+
+struct timeline {
+    const struct pool *pool;
+    double now;
+    struct node *nodes;
+    size_t nnodes;
+    struct event *events; /* ascending, for each step one at least */
+    size_t nevents, room;
+    bool ready;             /* the events are there */
+    struct pool_view *view; /* what is free in the whole of the window */
+};
+
+struct timeline *timeline_create(const struct pool *p, double now)
+{
+    struct timeline *t = xcalloc(1, sizeof(*t));
+    t->pool = p;
+    t->now = now;
+    t->nnodes = pool_nnodes(p);
+    t->nodes = xcalloc(t->nnodes + 1, sizeof(*t->nodes));
+    t->view = pool_view_create(p);
+    for (size_t i = 0; i < t->nnodes; i++) {
+        struct pool_counts c = pool_counts(p, i);
+        t->nodes[i] = (struct node){.up = c.up,
+                                    .all = c.all,
+                                    .cores = (int)c.free.cores,
+                                    .gpus = (int)c.free.gpus};
+    }
+    return t;
+}
+
+void timeline_destroy(struct timeline *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->nnodes; i++)
+        free(t->nodes[i].steps);
+    free(t->nodes);
+    free(t->events);
+    pool_view_destroy(t->view);
+    free(t);
+}
+
+/* The first of N events that is later than AT, or (not AFTER) not before it. */
+static size_t first_event(const struct timeline *t, double at, bool after)
+{
+    size_t lo = 0, hi = t->nevents;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (after ? t->events[mid].at <= at : t->events[mid].at < at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void add_event(struct timeline *t, double at, size_t node)
+{
+    if (t->nevents == t->room) {
+        t->room = MAX(2 * t->room, (size_t)64);
+        t->events = xrealloc(t->events, t->room * sizeof(*t->events));
+    }
+    size_t i = first_event(t, at, true);
+    memmove(t->events + i + 1, t->events + i, (t->nevents - i) * sizeof(*t->events));
+    t->events[i] = (struct event){at, node};
+    t->nevents++;
+}
+
+static void drop_event(struct timeline *t, double at, size_t node)
+{
+    size_t i = first_event(t, at, false);
+    while (t->events[i].node != node)
+        i++;
+    memmove(t->events + i, t->events + i + 1, (t->nevents - i - 1) * sizeof(*t->events));
+    t->nevents--;
+}
+
+static void add_step(struct timeline *t, size_t i, double at, int cores, int gpus)
+{
+    struct node *n = &t->nodes[i];
+    size_t k = n->nsteps;
+    if (!isfinite(at) && at > 0)
+        return;
+    if (at <= t->now) {
+        n->cores += cores;
+        n->gpus += gpus;
+        return;
+    }
+    while (k > 0 && n->steps[k - 1].at > at)
+        k--;
+    if (k > 0 && n->steps[k - 1].at == at) {
+        struct step *s = &n->steps[k - 1];
+        s->cores += cores;
+        s->gpus += gpus;
+        if (s->cores == 0 && s->gpus == 0) {
+            memmove(s, s + 1, (n->nsteps - k) * sizeof(*s));
+            n->nsteps--;
+            if (t->ready)
+                drop_event(t, at, i);
+        }
+        return;
+    }
+    if (n->nsteps == n->room) {
+        n->room = MAX(2 * n->room, (size_t)4);
+        n->steps = xrealloc(n->steps, n->room * sizeof(*n->steps));
+    }
+    memmove(n->steps + k + 1, n->steps + k, (n->nsteps - k) * sizeof(*n->steps));
+    n->steps[k] = (struct step){at, cores, gpus};
+    n->nsteps++;
+    if (t->ready)
+        add_event(t, at, i);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct event *e = a, *f = b;
+    return (e->at > f->at) - (e->at < f->at);
+}
+
+void timeline_ready(struct timeline *t)
+{
+    for (size_t i = 0; i < t->nnodes; i++)
+        t->nevents += t->nodes[i].nsteps;
+    t->room = t->nevents + 64;
+    t->events = xcalloc(t->room, sizeof(*t->events));
+    size_t n = 0;
+    for (size_t i = 0; i < t->nnodes; i++)
+        for (size_t k = 0; k < t->nodes[i].nsteps; k++)
+            t->events[n++] = (struct event){t->nodes[i].steps[k].at, i};
+    qsort(t->events, n, sizeof(*t->events), by_time);
+    t->ready = true;
+}
+
+void timeline_use(struct timeline *t, size_t i, struct pool_amount amount, double begin,
+                  double end, int sign)
+{
+    int cores = sign * (int)amount.cores, gpus = sign * (int)amount.gpus;
+    if (isfinite(begin))
+        add_step(t, i, begin, -cores, -gpus);
+    add_step(t, i, end, cores, gpus);
+}
+
+/* What is free on node I from FROM to TO (not included). */
+static void look(struct timeline *t, size_t i, double from, double to)
+{
+    const struct node *n = &t->nodes[i];
+    int cores = n->cores, gpus = n->gpus;
+    size_t k = 0;
+    for (; k < n->nsteps && n->steps[k].at <= from; k++) {
+        cores += n->steps[k].cores;
+        gpus += n->steps[k].gpus;
+    }
+    int least = cores, least_gpus = gpus;
+    for (; k < n->nsteps && n->steps[k].at < to; k++) {
+        cores += n->steps[k].cores;
+        gpus += n->steps[k].gpus;
+        least = MIN(least, cores);
+        least_gpus = MIN(least_gpus, gpus);
+    }
+    pool_view_set(t->view, i, n->up && least > 0 ? MIN((unsigned)least, n->all.cores) : 0,
+                  n->up && least_gpus > 0 ? MIN((unsigned)least_gpus, n->all.gpus) : 0);
+}
+
+const struct pool_spot *timeline_find(struct timeline *t, const struct pool_request *req,
+                                      double duration, double *when, size_t *n)
+{
+    double from = t->now;
+    for (size_t i = 0; i < t->nnodes; i++)
+        look(t, i, from, from + duration);
+    for (size_t next = 0;;) {
+        const struct pool_spot *spots = pool_find(t->pool, t->view, req, n);
+        *when = from;
+        if (spots || next == t->nevents)
+            return spots;
+        /* to the next event: the window slides, and nodes with events at its ends change */
+        double to = t->events[next].at;
+        for (; next < t->nevents && t->events[next].at <= to; next++)
+            look(t, t->events[next].node, to, to + duration);
+        for (size_t k = first_event(t, from + duration, false);
+             k < t->nevents && t->events[k].at < to + duration; k++)
+            look(t, t->events[k].node, to, to + duration);
+        from = to;
+    }
+}

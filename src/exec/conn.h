@@ -33,7 +33,7 @@ struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
                                    const char *name, double t);
 void conn_event_end(struct conn *c);
 /* The same, of what need not be told at once: within CONN_LAZY_MS, or with the next one that must. */
-#define CONN_LAZY_MS 20
+#define CONN_LAZY_MS 2
 void conn_event_end_lazily(struct conn *c);
 /* Something may be to be told then: see lease_tell. */
 void conn_lazy(struct conn *c);

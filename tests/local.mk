@@ -414,6 +414,7 @@ EXTRA_DIST += tests/system/man.t tests/system/examples.t examples/README example
 
 # Several hosts from namespaces: as root.
 EXTRA_DIST += tests/system/sub.t tests/system/domains.t tests/system/grow.t tests/system/growloss.t tests/system/grant.t tests/system/fakechild.py tests/cluster/chaos.t tests/cluster/chaos.py
+EXTRA_DIST += tests/cluster/tree.t tests/cluster/tree-slurm.t tests/system/many.t
 EXTRA_DIST += tests/system/statedir.t tests/system/durable.t tests/system/stream.t tests/system/recover.t tests/system/rankloss.t tests/cluster/hbatch.t tests/cluster/slurm-hbatch.t tests/system/foreign.t
 .PHONY: check-cluster
 check-cluster: all

@@ -18,7 +18,7 @@
 #define MPI_SPAWNER_TAG 8421
 
 #define MPI_PLUGIN_SYMBOL "hbatch_mpi_plugin"
-#define MPI_PLUGIN_VERSION 7
+#define MPI_PLUGIN_VERSION 8
 
 #define MPI_PLUGIN_USAGE 8 /* numbers of a usage reduction: sums, then maxima */
 
@@ -103,8 +103,9 @@ struct mpi_plugin {
     int (*progress)(const struct mpi_events *events, void *arg);
     /* Sends not yet complete, and collectives of the sender. */
     int (*pending)(void);
-    /* MPI_Finalize; when members have changed it would wait for some: end the process with STATUS then. */
-    void (*finalize)(int status);
+    /* MPI_Finalize; when members have changed it would wait for some: end the process with STATUS then.
+     * BRIEF: do so also if that is faster. */
+    void (*finalize)(int status, int brief);
 };
 
 #endif

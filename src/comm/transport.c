@@ -419,7 +419,13 @@ void transport_stop(struct transport *t)
     uv_close((uv_handle_t *)&t->flusher, NULL);
 }
 
-void transport_destroy(struct transport *t, int status)
+#ifdef __SANITIZE_ADDRESS__
+#define LEAKS_ARE_SOUGHT true
+#else
+#define LEAKS_ARE_SOUGHT false
+#endif
+
+void transport_destroy(struct transport *t, int status, bool brief)
 {
     if (!t)
         return;
@@ -441,7 +447,7 @@ void transport_destroy(struct transport *t, int status)
     }
     if (!t->broken)
         t->mpi->barrier(LEAVE_S);
-    t->mpi->finalize(status);
+    t->mpi->finalize(status, brief && !LEAKS_ARE_SOUGHT);
     t->resend = NULL;
     transport_release(t, UINT64_MAX);
     free(t->lost);

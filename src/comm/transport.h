@@ -26,8 +26,9 @@ typedef void (*transport_recv_f)(unsigned src, char *line, size_t len, void *arg
 /* Load the MPI plugin and MPI_Init. NULL with err set: plugin missing, or MPI_Init failed. */
 struct transport *transport_create(struct error *err);
 /* Send what is queued, barrier, MPI_Finalize. NULL is allowed. */
-/* After a loss MPI_Finalize would wait for the dead: the process then ends with STATUS here. */
-void transport_destroy(struct transport *t, int status);
+/* After a loss MPI_Finalize would wait for the dead: the process then ends with STATUS here. BRIEF: who
+ * launched this process does not miss MPI_Finalize, so it may end here in any case. */
+void transport_destroy(struct transport *t, int status, bool brief);
 
 /* Until transport_number, ranks and size are MPI's: an instance that was started again may be
  * without some of its ranks, and keeps the numbers of the others. */

@@ -166,6 +166,22 @@ static void start_signals(struct instance *in)
     signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }
 
+static void on_late_signal(uv_signal_t *h, int signum)
+{
+    (void)h, (void)signum;
+}
+
+/* They are caught to the last, by a loop that is never closed: a rank that dies of one now leaves
+ * the others in the barrier at the end. */
+static void stop_signals(struct instance *in)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
+        if (in->signals[i].data) {
+            uv_signal_start(&in->signals[i], on_late_signal, in->signals[i].signum);
+            uv_unref((uv_handle_t *)&in->signals[i]);
+        }
+}
+
 /* --- quiet, and the end ----------------------------------------------------------------- */
 
 static void on_exec_gone(void *arg)
@@ -236,9 +252,10 @@ static int bring_up(struct instance *in, struct error *err)
         json_object_put(take(node));
     if (!node)
         node = node_unusable(&in->options, in->world, err->text);
-    if (in->options.join
-            ? join_instance(in, node, err) < 0
-            : gather(in, node, err) < 0 || (in->transport && lead_join(in, err) < 0))
+    if (in->options.join ? join_instance(in, node, err) < 0 : gather(in, node, err) < 0)
+        return -1;
+    early_hold(in->early); /* all have come: from now on they leave together */
+    if (!in->options.join && in->transport && lead_join(in, err) < 0)
         return -1;
     start_signals(in); /* before: one that came since early_hold is not lost */
     early_stop(take(in->early));
@@ -307,6 +324,7 @@ static void tear_down(struct instance *in)
     size_t kept = in->leader ? leader_kept(in->leader) : 0;
     leader_destroy(in->leader);
     replica_destroy(in->replica);
+    stop_signals(in);
     statedir_leave(in->statedir);
     if (kept > 0 && in->options.statedir)
         fprintf(
@@ -314,9 +332,6 @@ static void tear_down(struct instance *in)
             "hbatch-instance: %zu jobs wait in %s for the next instance: hbatch start "
             "--statedir=%s\n",
             kept, in->options.statedir, in->options.statedir);
-    for (size_t i = 0; i < ARRAY_SIZE(in->signals); i++)
-        if (in->signals[i].data)
-            uv_close((uv_handle_t *)&in->signals[i], NULL);
     if (in->patience.data)
         uv_close((uv_handle_t *)&in->patience, NULL);
     execlink_destroy(in->exec);
@@ -325,10 +340,9 @@ static void tear_down(struct instance *in)
     uv_run(&in->loop, UV_RUN_DEFAULT); /* the handles' close callbacks */
     if (in->transport && in->rank == 0)
         spawner_farewell(in->transport, "the instance has ended");
-    uv_loop_close(&in->loop);
     if (in->own_rundir || in->options.supervised)
         path_remove_tree(in->rundir);
-    transport_destroy(in->transport, in->status);
+    transport_destroy(in->transport, in->status, in->sub.told && !in->sub.spawned);
     for (unsigned i = 0; in->nodes && i < in->size; i++)
         json_object_put(in->nodes[i]);
     free(in->nodes);
@@ -362,7 +376,7 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
     if (in->agreed && in->transport && in->rank == 0)
         spawner_farewell(in->transport, err->text);
     if (in->agreed)
-        transport_destroy(in->transport, 1);
+        transport_destroy(in->transport, 1, false);
     _exit(tells ? 1 : 0);
 }
 

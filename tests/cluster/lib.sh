@@ -4,7 +4,7 @@
 #   cluster_need [SYSTEM]     skip_all unless hosts can be made here and hbatch was built with Open MPI;
 #                             SYSTEM: slurm or gridengine, tools of this folder, which can be had, too.
 #                             What is up at the end of the test is taken down
-#   cluster_up                the hosts head, node1, node2 and node3
+#   cluster_up [N]            the hosts head, node1 to nodeN (3)
 #   on HOST COMMAND...        run it there; a program in PATH
 #   left                      what is on the hosts: processes, and files of instances
 #   nothing_stays [NAME]      wait until nothing is left, for 10 s ($left_limit)
@@ -48,9 +48,10 @@ cluster_need() {
 }
 
 cluster_up() {
-    "$cluster" up 3 >up 2>&1 && return
+    left_hosts="head $(seq -s' ' -f 'node%g' "${1:-3}")"
+    "$cluster" up "${1:-3}" >up 2>&1 && return
     cat up
-    fail "three hosts come up"
+    fail "the hosts come up"
     done_testing
 }
 

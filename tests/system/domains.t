@@ -142,9 +142,7 @@ for level in 3 2 1; do
     begin -N2 -n2
     parent=$(hbatch getattr pid)
     other=$(other_rank_of "$parent")
-    [ "$level" = 1 ] && other=$(pgrep -f "hbatch-instance .*--rundir=$(dirname "${HBATCH_URI#local://}")" | while read -r p; do
-        [ "$p" != "$parent" ] && [ "$(ps -o comm= "$p")" = hbatch-instance ] && echo "$p"
-    done)
+    [ "$level" = 1 ] && other=$(pgrep -P "$(ps -o ppid= "$parent" | xargs)" -x hbatch-instance | grep -vx "$parent")
     kill -KILL "$(executor_of "$other")"
     failed "the parent's executor there is killed" "the executor of rank 1 \(vnode1\) died"
 done

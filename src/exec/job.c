@@ -20,6 +20,7 @@
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 
+#define SHORT 0.005      /* s: a job of a burst */
 #define LINGER_STEP 0.02 /* seconds between looks at who holds a pipe open */
 #define LINGER_STEPS 50
 
@@ -187,7 +188,11 @@ static void finish_event(const struct job *job, int status, const struct leased 
         strbuf_add(b, ",\"next\":[");
         strbuf_addu(b, next->id);
         strbuf_addf(b, ",\"%s\",\"%s\"]", cores ? cores : "", gpus ? gpus : "");
-        conn_event_end_lazily(job->x->conn);
+        /* the next one may want to know of itself: only among the shortest does it wait */
+        if (time_mono() - job->since < SHORT)
+            conn_event_end_lazily(job->x->conn);
+        else
+            conn_event_end(job->x->conn);
     } else {
         conn_event_end(job->x->conn);
     }
@@ -502,6 +507,7 @@ static void start_tasks(struct job *job)
     struct error err;
     int code = 126;
     job->starting = true;
+    job->since = time_mono();
     for (unsigned i = 0; i < job->nlocal; i++)
         if (task_start(&job->tasks[i], &code, &err) < 0) {
             job->tasks[i].status = code << 8;

@@ -25,6 +25,7 @@ struct job {
     char cc_text[16];
     int64_t class
         ; /* of the jobs that may take its place when it is over (lease.h), 0: none */
+    double since; /* when it was started, monotonic */
     double
         begun; /* it was such a one: since then it runs, and the leader has yet to hear of it */
     unsigned ntasks, nnodes, node;

@@ -75,9 +75,6 @@ def jobs_follow_each_other_in_order(x):
     same([line[0] for line in lines], [str(i + 5) for i in range(30)])
     same([line[0] for line in lines], [line[2] for line in lines])
     check(len({line[1] for line in lines}) == 30, "job ids")
-    # Many ends in one message, few starts: those which still ran when it left.
-    starts = [e for e in x.events if e[1] == "start"]
-    check(len(starts) < 20, "starts", len(starts))
 
 
 @test()

@@ -268,11 +268,14 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_leader
+UNIT += tests/unit/t_leader tests/unit/t_lease
 endif
 tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
 tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_lease_SOURCES = tests/unit/t_lease.c tests/unit/leaderkit.h
+tests_unit_t_lease_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_lease_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_array
@@ -391,7 +394,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/env.sh tests/cluster/lib.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t \
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
-EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/executor.py
+EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/lease.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py

@@ -142,8 +142,9 @@ static char *value_of(const struct item *item, const char *tag)
 {
     char buf[JOBID_BUFSIZE];
     json_object *cc = cli_get(item->about, "cc"), *name = cli_get(item->about, "name");
+    char id[CLI_ID_SIZE]; /* by our locale, which is taken for the submitter's */
     if (strcmp(tag, "id") == 0 || strcmp(tag, "jobid") == 0)
-        return hbatch_jobid_encode(item->id, "f58", NULL);
+        return xstrdup(cli_id(item->show->cli, item->id, id));
     if (strncmp(tag, "id.", 3) == 0)
         return hbatch_jobid_encode(item->id, tag + 3, NULL);
     if (strcmp(tag, "cc") == 0 && cc) {

@@ -38,16 +38,50 @@ void strbuf_addc(struct strbuf *b, char c)
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 {
     va_list ap;
+    reserve(b, 64); /* mostly enough, so that most is formatted once */
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(b->s + b->len, b->size - b->len, fmt, ap);
     va_end(ap);
-    if (n <= 0)
+    if (n > 0 && (size_t)n >= b->size - b->len) {
+        reserve(b, (size_t)n);
+        va_start(ap, fmt);
+        vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    if (n > 0)
+        b->len += (size_t)n;
+    b->s[b->len] = '\0';
+}
+
+void strbuf_addu(struct strbuf *b, uint64_t n)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    strbuf_addn(b, digits + at, sizeof(digits) - at);
+}
+
+void strbuf_add_time(struct strbuf *b, double t)
+{
+    if (!(t >= 0 &&
+          t < 1e9 * 1e4)) { /* nobody's time: printf's way, exact for all doubles */
+        strbuf_addf(b, "%.6f", t);
         return;
-    reserve(b, (size_t)n);
-    va_start(ap, fmt);
-    vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    b->len += (size_t)n;
+    }
+    uint64_t seconds = (uint64_t)t;
+    /* rounded as printf does, a half to the even one: beyond 2^52 a double has no fraction */
+    uint64_t micros = (uint64_t)((t - (double)seconds) * 1e6 + 0x1p52 - 0x1p52);
+    if (micros >= 1000000) {
+        seconds++;
+        micros -= 1000000;
+    }
+    strbuf_addu(b, seconds);
+    char fraction[7] = {'.'};
+    for (int i = 6; i > 0; i--, micros /= 10)
+        fraction[i] = (char)('0' + micros % 10);
+    strbuf_addn(b, fraction, sizeof(fraction));
 }
 
 char *strbuf_take(struct strbuf *b)

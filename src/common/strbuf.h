@@ -5,6 +5,7 @@
 #define HBATCH_COMMON_STRBUF_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 struct strbuf {
@@ -25,6 +26,9 @@ void strbuf_addn(struct strbuf *b, const char *s, size_t n);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Faster than strbuf_addf, for what is added often: N in decimal; T, seconds, with six decimals ("%.6f"). */
+void strbuf_addu(struct strbuf *b, uint64_t n);
+void strbuf_add_time(struct strbuf *b, double t);
 /* The string, to be freed by the caller; the buffer is empty again. */
 char *strbuf_take(struct strbuf *b);
 

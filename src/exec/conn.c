@@ -13,8 +13,11 @@
 #include "src/common/util.h"
 #include "src/exec/exec.h"
 #include "src/exec/job.h"
+#include "src/exec/lease.h"
 #include "src/exec/remember.h"
 #include "src/job/jsonutil.h"
+
+#define LAZY_MAX (32u << 10) /* bytes of events that may wait */
 
 struct batch { /* sent, not yet acknowledged */
     struct batch *next;
@@ -29,8 +32,11 @@ struct conn {
     struct lines *lines; /* NULL: no rank is attached */
     uint64_t seq, acked;
     struct batch *first, *last;
-    struct strbuf events; /* gathered in this turn */
-    struct strbuf kept;   /* lines for the next rank */
+    struct strbuf events; /* gathered in this turn, or a little longer */
+    bool urgent;          /* some of them must be told at the end of this turn */
+    uv_timer_t timer;     /* active: the others will be told then */
+    uint64_t greets;
+    struct strbuf kept; /* lines for the next rank */
     bool in_log;
     double since; /* when the executor was started */
 };
@@ -70,6 +76,7 @@ void conn_greet(struct conn *c)
 {
     if (!c->lines)
         return;
+    lease_drop(c->x);
     cleanup_strbuf struct strbuf b = {0};
     strbuf_addf(
         &b, "{\"m\":\"hello\",\"version\":\"%s\",\"pid\":%d,\"since\":%.6f,\"jobs\":[",
@@ -97,7 +104,8 @@ void conn_greet(struct conn *c)
             first = false;
         }
     remember_runs(c->x, &b, &first);
-    strbuf_addf(&b, "},\"seq\":%llu}", (unsigned long long)c->acked);
+    strbuf_addf(&b, "},\"greet\":%llu,\"seq\":%llu}", (unsigned long long)++c->greets,
+                (unsigned long long)c->acked);
     lines_send(c->lines, b.s, b.len);
     for (struct batch *e = c->first; e; e = e->next)
         lines_send(c->lines, e->text, e->len);
@@ -154,13 +162,20 @@ struct conn *conn_create(struct exec *x, int listen_fd, struct error *err)
     struct conn *c = xcalloc(1, sizeof(*c));
     c->x = x;
     c->since = time_now();
-    c->listener = (struct io_watch){listen_fd, on_listener};
+    c->listener = (struct io_watch){.fd = listen_fd, .ready = on_listener};
     if (io_add(x->io, &c->listener, EPOLLIN, err) < 0) {
         free(c);
         return NULL;
     }
+    uv_timer_init(x->loop, &c->timer);
+    c->timer.data = c;
     log_hook(on_log, c);
     return c;
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    free(h->data);
 }
 
 void conn_destroy(struct conn *c)
@@ -176,7 +191,7 @@ void conn_destroy(struct conn *c)
     }
     free(c->events.s);
     free(c->kept.s);
-    free(c);
+    uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 }
 
 bool conn_is_wanted(const struct conn *c)
@@ -188,8 +203,19 @@ bool conn_is_wanted(const struct conn *c)
 struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
                                 const char *name)
 {
-    strbuf_addf(&c->events, "%s[%llu,\"%s\",%.6f,{", c->events.len ? "," : "",
-                (unsigned long long)id, name, time_now());
+    return conn_event_begin_at(c, id, run, name, 0);
+}
+
+struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
+                                   const char *name, double t)
+{
+    strbuf_add(&c->events, c->events.len ? ",[" : "[");
+    strbuf_addu(&c->events, id);
+    strbuf_add(&c->events, ",\"");
+    strbuf_add(&c->events, name);
+    strbuf_add(&c->events, "\",");
+    strbuf_add_time(&c->events, t > 0 ? t : time_now());
+    strbuf_add(&c->events, ",{");
     if (run > 0)
         strbuf_addf(&c->events, "\"run\":%lld,", (long long)run);
     return &c->events;
@@ -198,11 +224,45 @@ struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
 void conn_event_end(struct conn *c)
 {
     strbuf_add(&c->events, "}]");
+    c->urgent = true;
+}
+
+static void on_lazy(uv_timer_t *timer)
+{
+    struct conn *c = timer->data;
+    lease_tell(c->x);
+    c->urgent = true;
+}
+
+void conn_lazy(struct conn *c)
+{
+    if (!uv_is_active((uv_handle_t *)&c->timer))
+        uv_timer_start(&c->timer, on_lazy, CONN_LAZY_MS, 0);
+}
+
+void conn_event_end_lazily(struct conn *c)
+{
+    strbuf_add(&c->events, "}]");
+    if (c->events.len >= LAZY_MAX)
+        c->urgent = true;
+    else
+        conn_lazy(c);
+}
+
+void conn_hurry(struct conn *c)
+{
+    c->urgent = true;
+}
+
+uint64_t conn_greets(const struct conn *c)
+{
+    return c->greets;
 }
 
 void conn_flush(struct conn *c)
 {
-    if (c->events.len > 0) {
+    if (c->events.len > 0 && c->urgent) {
+        c->urgent = false;
         char head[64];
         int n = snprintf(head, sizeof(head), "{\"m\":\"ev\",\"seq\":%llu,\"e\":[",
                          (unsigned long long)++c->seq);

@@ -28,7 +28,18 @@ bool conn_is_wanted(const struct conn *c);
  * end it.  It is kept until somebody has taken it, and must not be taken for one of a later run. */
 struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
                                 const char *name);
+/* ... which was at T; 0: now. */
+struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
+                                   const char *name, double t);
 void conn_event_end(struct conn *c);
+/* The same, of what need not be told at once: within CONN_LAZY_MS, or with the next one that must. */
+#define CONN_LAZY_MS 2
+void conn_event_end_lazily(struct conn *c);
+/* Something may be to be told then: see lease_tell. */
+void conn_lazy(struct conn *c);
+void conn_hurry(struct conn *c); /* tell all at the end of this turn */
+/* How often hello was said. */
+uint64_t conn_greets(const struct conn *c);
 /* Send what was gathered (at the end of a turn). */
 void conn_flush(struct conn *c);
 /* Events up to SEQ are safe. */

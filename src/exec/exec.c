@@ -154,7 +154,7 @@ static void on_start(struct exec *x, json_object *msg)
 {
     json_object *jobs = jsonutil_get(msg, "jobs");
     int64_t pid;
-    if (jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid) && pid != getpid()) {
+    if (jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid) && pid != x->pid) {
         log_info("start: it was meant for the executor that was here before");
         return;
     }
@@ -297,14 +297,22 @@ static void on_quit(struct exec *x, json_object *msg)
     exec_quit(x, "the rank asked for it");
 }
 
+static void on_recall(struct exec *x, json_object *msg)
+{
+    (void)msg;
+    lease_recall(x);
+}
+
 static const struct {
     const char *name;
     void (*f)(struct exec *x, json_object *msg);
 } messages[] = {
-    {"start", on_start}, {"acked", on_acked}, {"spec", on_spec},   {"unspec", on_unspec},
-    {"env", on_env},     {"kill", on_kill},   {"end", on_end},     {"stdin", on_stdin},
-    {"read", on_read},   {"ack", on_ack},     {"pmi", on_pmi},     {"unread", on_unread},
-    {"init", on_init},   {"quit", on_quit},   {"renew", on_renew}, {"nspace", on_nspace},
+    {"start", on_start},      {"acked", on_acked},   {"spec", on_spec},
+    {"unspec", on_unspec},    {"env", on_env},       {"kill", on_kill},
+    {"end", on_end},          {"stdin", on_stdin},   {"read", on_read},
+    {"ack", on_ack},          {"pmi", on_pmi},       {"unread", on_unread},
+    {"lease", lease_message}, {"recall", on_recall}, {"init", on_init},
+    {"quit", on_quit},        {"renew", on_renew},   {"nspace", on_nspace},
 };
 
 void exec_message(struct exec *x, json_object *msg)
@@ -447,16 +455,27 @@ void exec_quit(struct exec *x, const char *why)
     exec_job_finished(x);
 }
 
-static void on_signals(struct io_watch *w, uint32_t events)
+static void on_signals(uv_poll_t *poll, int status, int events)
 {
-    struct exec *x = (struct exec *)((char *)w - offsetof(struct exec, signals));
+    struct exec *x = poll->data;
     struct signalfd_siginfo info[8];
+    (void)status;
     (void)events;
-    ssize_t n = read(w->fd, info, sizeof(info));
+    ssize_t n = read(x->signals, info, sizeof(info));
     for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(*info); i++)
         if (info[i].ssi_signo != SIGCHLD)
             exec_quit(x, strsignal((int)info[i].ssi_signo));
-    task_reap(x);
+    x->reap = true;
+}
+
+/* After all that came in at the same time: who takes the place of a job that has ended depends on what
+ * the rank has said (lease.h). */
+static void on_check(uv_check_t *h)
+{
+    struct exec *x = h->data;
+    if (x->reap)
+        task_reap(x);
+    x->reap = false;
 }
 
 /* The end of a turn: what was gathered leaves, output before the events that promise it. */
@@ -480,15 +499,18 @@ static int open_signals(struct exec *x, struct error *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    x->signals =
-        (struct io_watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), on_signals};
-    if (x->signals.fd < 0)
+    x->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (x->signals < 0)
         return error_set(err, errno, "signalfd: %s", strerror(errno));
     /* Blocked, not ignored: children start with nothing ignored, and nothing blocked. */
     sigaddset(&set, SIGPIPE);
     sigaddset(&set, SIGXFSZ);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    return io_add(x->io, &x->signals, EPOLLIN, err);
+    /* of the loop itself, not of x->io: that would be a second look each time a task has ended */
+    x->signals_poll.data = x;
+    uv_poll_init(x->loop, &x->signals_poll, x->signals);
+    uv_poll_start(&x->signals_poll, UV_READABLE, on_signals);
+    return 0;
 }
 
 /* Where in the file system the socket LISTEN is. */
@@ -509,9 +531,10 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     struct exec *x = xcalloc(1, sizeof(*x));
     cleanup_free char *spool = xasprintf("%s/output-%u.spool", rundir, rank);
     x->loop = loop;
+    x->pid = getpid();
     x->rank = x->number = rank;
     x->rundir = xstrdup(rundir);
-    x->signals.fd = -1;
+    x->signals = -1;
     x->socket_path = path_of(listen);
     x->scratch = xmalloc(EXEC_SCRATCH);
     x->orphan_timeout = EXEC_ORPHAN_TIMEOUT;
@@ -522,6 +545,9 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     uv_timer_init(loop, &x->watchdog);
     x->prepare.data = x->watchdog.data = x;
     uv_prepare_start(&x->prepare, on_prepare);
+    uv_check_init(loop, &x->check);
+    x->check.data = x;
+    uv_check_start(&x->check, on_check);
     if (!(x->io = io_create(loop, err)) ||
         !(x->spool = spool_open(spool, on_lost, x, err)) || open_signals(x, err) < 0 ||
         !(x->conn = conn_create(x, listen, err))) {
@@ -543,6 +569,7 @@ void exec_destroy(struct exec *x)
     doom_free_all(x);
     reader_close_all(x);
     remember_forget(x, UINT64_MAX);
+    lease_drop(x);
     job_free_all(x);
     if (x->pmi)
         pmi_destroy(x->pmi);
@@ -557,12 +584,15 @@ void exec_destroy(struct exec *x)
     if (x->deserted)
         rundir_leave(x->rundir, x->number, x->socket_path,
                      x->node && x->node->own_rundir);
-    if (x->io)
-        io_close(x->io, &x->signals);
+    if (x->signals >= 0)
+        uv_close((uv_handle_t *)&x->signals_poll, NULL);
     io_destroy(x->io);
     uv_close((uv_handle_t *)&x->prepare, NULL);
+    uv_close((uv_handle_t *)&x->check, NULL);
     uv_close((uv_handle_t *)&x->watchdog, NULL);
     uv_run(x->loop, UV_RUN_DEFAULT);
+    if (x->signals >= 0)
+        close(x->signals);
     specs_destroy(x->specs);
     detect_destroy(x->detect);
     node_destroy(x->node);

@@ -11,6 +11,7 @@
 #include "src/exec/env.h"
 #include "src/exec/idmap.h"
 #include "src/exec/io.h"
+#include "src/exec/lease.h"
 #include "src/exec/node.h"
 #include "src/exec/spec.h"
 #include "src/exec/spool.h"
@@ -22,6 +23,7 @@
 
 struct exec {
     uv_loop_t *loop;
+    pid_t pid; /* ours */
     unsigned rank;
     unsigned number; /* in the names of its files */
     char *rundir;
@@ -43,8 +45,9 @@ struct exec {
     struct job *ended;  /* finished jobs, freed when the turn of the loop is over */
     struct doom *dooms; /* see job_doom.c */
 
-    struct envbuf env; /* of the task being started */
-    char *scratch;     /* SCRATCH_SIZE bytes, for reads */
+    struct lease lease; /* jobs that will begin when others have ended */
+    struct envbuf env;  /* of the task being started */
+    char *scratch;      /* SCRATCH_SIZE bytes, for reads */
     char *
         instance_path; /* hbatch-instance, for jobs that are instances; NULL: not found */
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
@@ -53,8 +56,11 @@ struct exec {
     unsigned long long launched;
 
     uv_prepare_t prepare;
+    uv_check_t check;
+    bool reap;           /* children have ended */
     uv_timer_t watchdog; /* looks after the rundir and after strays */
-    struct io_watch signals;
+    int signals;         /* signalfd */
+    uv_poll_t signals_poll;
     struct timer *warm;   /* see on_warm */
     struct timer *orphan; /* runs while no rank is attached */
     double orphan_timeout;

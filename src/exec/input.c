@@ -140,7 +140,7 @@ static int service_for_task(struct job *job, const struct task *task, int *fd,
     struct feed *f = xcalloc(1, sizeof(*f));
     f->in = job->input;
     f->task = task;
-    f->w = (struct io_watch){p[1], on_writable};
+    f->w = (struct io_watch){.fd = p[1], .ready = on_writable};
     fcntl(p[1], F_SETFL, O_NONBLOCK);
     if (io_add(job->x->io, &f->w, 0, err) < 0) {
         close(p[0]);

@@ -12,6 +12,8 @@ struct io {
     uv_poll_t poll;
     struct epoll_event batch[64];
     int at, count; /* the batch being worked off */
+    uv_timer_t timer;
+    struct io_watch *later;
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -40,7 +42,8 @@ struct io *io_create(uv_loop_t *loop, struct error *err)
         free(io);
         return NULL;
     }
-    io->poll.data = io;
+    io->poll.data = io->timer.data = io;
+    uv_timer_init(loop, &io->timer);
     if (uv_poll_init(loop, &io->poll, io->epfd) < 0 ||
         uv_poll_start(&io->poll, UV_READABLE, on_poll) < 0)
         log_exit(1, "the event loop does not take an epoll descriptor");
@@ -56,8 +59,11 @@ static void on_closed(uv_handle_t *h)
 
 void io_destroy(struct io *io)
 {
-    if (io)
-        uv_close((uv_handle_t *)&io->poll, on_closed);
+    if (!io)
+        return;
+    /* libuv calls close callbacks in the reverse order of uv_close */
+    uv_close((uv_handle_t *)&io->poll, on_closed);
+    uv_close((uv_handle_t *)&io->timer, NULL);
 }
 
 int io_add(struct io *io, struct io_watch *w, uint32_t events, struct error *err)
@@ -66,6 +72,44 @@ int io_add(struct io *io, struct io_watch *w, uint32_t events, struct error *err
     if (epoll_ctl(io->epfd, EPOLL_CTL_ADD, w->fd, &ev) < 0)
         return error_set(err, errno, "epoll_ctl: %s", strerror(errno));
     return 0;
+}
+
+static void forget_later(struct io_watch *w)
+{
+    *w->link = w->next;
+    if (w->next)
+        w->next->link = w->link;
+    w->later = 0;
+}
+
+void io_now(struct io *io, struct io_watch *w)
+{
+    struct error err;
+    uint32_t events = w->later;
+    if (!events)
+        return;
+    forget_later(w);
+    if (io_add(io, w, events, &err) < 0)
+        log_error("output of a task: %s", err.text); /* is read when the task has ended */
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    struct io *io = timer->data;
+    while (io->later)
+        io_now(io, io->later);
+}
+
+void io_later(struct io *io, struct io_watch *w, uint32_t events)
+{
+    w->later = events;
+    w->next = io->later;
+    w->link = &io->later;
+    if (w->next)
+        w->next->link = &w->next;
+    io->later = w;
+    if (!uv_is_active((uv_handle_t *)&io->timer))
+        uv_timer_start(&io->timer, on_later, IO_LATER_MS, 0);
 }
 
 void io_change(struct io *io, struct io_watch *w, uint32_t events)
@@ -80,7 +124,10 @@ void io_close(struct io *io, struct io_watch *w)
         return;
     /* Closing alone would not do: a child that has just been started still holds a copy, for a
      * moment between the end of vfork's wait and the closing of its descriptors. */
-    epoll_ctl(io->epfd, EPOLL_CTL_DEL, w->fd, NULL);
+    if (w->later)
+        forget_later(w);
+    else
+        epoll_ctl(io->epfd, EPOLL_CTL_DEL, w->fd, NULL);
     close(w->fd);
     w->fd = -1;
     for (int i = io->at + 1; i < io->count; i++)

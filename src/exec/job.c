@@ -14,11 +14,13 @@
 #include "src/common/util.h"
 #include "src/exec/files.h"
 #include "src/exec/job_doom.h"
+#include "src/exec/lease.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 
+#define SHORT 0.005      /* s: a job of a burst */
 #define LINGER_STEP 0.02 /* seconds between looks at who holds a pipe open */
 #define LINGER_STEPS 50
 
@@ -74,6 +76,13 @@ char *job_render(struct job *job, const struct task *task, const char *text)
     struct template_vars vars;
     job_template_vars(job, task, &vars);
     return template_render(text, &vars);
+}
+
+void job_count_reader(struct job *job, int n)
+{
+    job->nreaders += (unsigned)n;
+    for (unsigned i = 0; n > 0 && i < job->nlocal; i++)
+        task_watch_streams(&job->tasks[i]);
 }
 
 /* --- output ------------------------------------------------------------------------------ */
@@ -155,7 +164,8 @@ void job_exception(struct job *job, const char *type, int severity, const char *
                          : job->spec->options.kill_timeout);
 }
 
-static void finish_event(const struct job *job, int status)
+/* NEXT: the job that takes its place, or NULL. */
+static void finish_event(const struct job *job, int status, const struct leased *next)
 {
     struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "finish");
     remember_ended(job->x, job->id, job->run, job->spool.first);
@@ -172,7 +182,20 @@ static void finish_event(const struct job *job, int status)
         strbuf_addf(b, "%llu", (unsigned long long)job->spool.first);
     else
         strbuf_add(b, "null");
-    conn_event_end(job->x->conn);
+    if (next) {
+        const char *cores = jsonutil_string(jsonutil_get(job->start, "cores"));
+        const char *gpus = jsonutil_string(jsonutil_get(job->start, "gpus"));
+        strbuf_add(b, ",\"next\":[");
+        strbuf_addu(b, next->id);
+        strbuf_addf(b, ",\"%s\",\"%s\"]", cores ? cores : "", gpus ? gpus : "");
+        /* the next one may want to know of itself: only among the shortest does it wait */
+        if (time_mono() - job->since < SHORT)
+            conn_event_end_lazily(job->x->conn);
+        else
+            conn_event_end(job->x->conn);
+    } else {
+        conn_event_end(job->x->conn);
+    }
 }
 
 static void stop_timers(struct job *job)
@@ -220,13 +243,16 @@ static void finish(struct job *job)
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
-    finish_event(job, job->status ? job->status : job->ended_status);
+    struct leased *next = lease_next(job);
+    finish_event(job, job->status ? job->status : job->ended_status, next);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
         reader_job_ended(x, job);
     job->next = x->ended;
     x->ended = job;
     sweep_later(x);
+    if (next)
+        lease_hand_over(job, next);
     exec_job_finished(x);
 }
 
@@ -419,7 +445,7 @@ static int get_tasks(struct job *job, json_object *o, struct error *err)
     return 0;
 }
 
-static int prepare(struct job *job, json_object *o, struct error *err)
+static int decode(struct job *job, json_object *o, struct error *err)
 {
     struct exec *x = job->x;
     const char *hash = jsonutil_string(jsonutil_get(o, "h"));
@@ -441,6 +467,15 @@ static int prepare(struct job *job, json_object *o, struct error *err)
         !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
         return -1;
+    if (job->nnodes == 1)
+        jsonutil_int(jsonutil_get(o, "class"), 1, INT64_MAX, &job->class);
+    return 0;
+}
+
+/* What it needs of the machine before its tasks can start. */
+static int prepare(struct job *job, struct error *err)
+{
+    struct exec *x = job->x;
     if (job->spec->env->ascii_ids)
         jobid_encode(job->id, JOBID_F58_PLAIN, job->f58, sizeof(job->f58));
     if (!(job->tmpdir = tmpdir_get(x->tmpdirs, err)))
@@ -454,7 +489,9 @@ static int prepare(struct job *job, json_object *o, struct error *err)
 
 static void start_event(struct job *job)
 {
-    struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "start");
+    struct strbuf *b =
+        conn_event_begin_at(job->x->conn, job->id, job->run, "start", job->begun);
+    job->begun = 0;
     strbuf_add(b, "\"pids\":{");
     for (unsigned i = 0; i < job->nlocal; i++)
         strbuf_addf(b, "%s\"%u\":%d", i ? "," : "", job->tasks[i].rank,
@@ -470,6 +507,7 @@ static void start_tasks(struct job *job)
     struct error err;
     int code = 126;
     job->starting = true;
+    job->since = time_mono();
     for (unsigned i = 0; i < job->nlocal; i++)
         if (task_start(&job->tasks[i], &code, &err) < 0) {
             job->tasks[i].status = code << 8;
@@ -481,10 +519,42 @@ static void start_tasks(struct job *job)
         }
     job->starting = false;
     if (!job->ending) {
-        start_event(job);
+        if (!job->begun)
+            start_event(job);
         set_timers(job);
     }
     check_finished(job);
+}
+
+void job_tell_started(struct job *job)
+{
+    if (job->begun && !job->starting && !job->finished)
+        start_event(job);
+}
+
+static struct job *job_create(struct exec *x, uint64_t id, int64_t run,
+                              json_object *start)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+    job->x = x;
+    job->id = id;
+    job->run = run;
+    job->start = json_object_get(start);
+    job->outputs.fd[0] = job->outputs.fd[1] = -1;
+    jobid_encode(id, JOBID_F58, job->f58, sizeof(job->f58));
+    return job;
+}
+
+static void not_started(struct job *job, const char *why)
+{
+    struct exec *x = job->x;
+    struct leased *next = lease_next(job);
+    exception_event(job, "exec", 0, why);
+    finish_event(job, 126 << 8, next);
+    job->next = x->ended;
+    x->ended = job;
+    if (next)
+        lease_hand_over(job, next);
 }
 
 void job_start(struct exec *x, json_object *o)
@@ -505,24 +575,50 @@ void job_start(struct exec *x, json_object *o)
         log_info("start: job %lld has already run here", (long long)id);
         return;
     }
-    struct job *job = xcalloc(1, sizeof(*job));
-    job->x = x;
-    job->id = (uint64_t)id;
-    job->run = run;
-    job->start = json_object_get(o);
-    job->outputs.fd[0] = job->outputs.fd[1] = -1;
-    jobid_encode(job->id, JOBID_F58, job->f58, sizeof(job->f58));
-    if (prepare(job, o, &err) < 0) {
-        exception_event(job, "exec", 0, err.text);
-        finish_event(job, 126 << 8);
-        if (json_object_get_boolean(jsonutil_get(o, "attach"))) {
+    bool attach = json_object_get_boolean(jsonutil_get(o, "attach"));
+    struct job *job = job_create(x, (uint64_t)id, run, o);
+    if (decode(job, o, &err) < 0 || prepare(job, &err) < 0) {
+        not_started(job, err.text);
+        if (attach)
             reader_create(x, job->id, 0, NULL, 0, false, NULL);
-        }
-        job_free(job);
         return;
     }
     idmap_put(&x->jobs, job->id, job);
-    if (json_object_get_boolean(jsonutil_get(o, "attach")))
+    if (attach)
         reader_create(x, job->id, 0, job, 0, false, NULL);
+    start_tasks(job);
+}
+
+/* It asks for the same, so all is as it was for PREV but the specification. */
+static int inherit(struct job *job, const struct job *prev, const char *hash,
+                   struct error *err)
+{
+    job->nnodes = prev->nnodes;
+    job->ntasks = prev->ntasks;
+    job->node = prev->node;
+    job->class = prev->class;
+    job->expiration = prev->expiration;
+    job->cores = hwloc_bitmap_dup(prev->cores);
+    job->gpus = hwloc_bitmap_dup(prev->gpus);
+    if (get_tasks(job, NULL, err) < 0)
+        return -1;
+    job->spec = specs_get(job->x->specs, hash, false, err);
+    return job->spec ? 0 : -1;
+}
+
+void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc)
+{
+    struct error err;
+    struct exec *x = prev->x;
+    struct job *job = job_create(x, id, 0, prev->start);
+    snprintf(job->cc_text, sizeof(job->cc_text), "%s", cc);
+    job->cc = cc[0] ? job->cc_text : NULL;
+    job->begun = time_now();
+    if (inherit(job, prev, hash, &err) < 0 || prepare(job, &err) < 0) {
+        not_started(job, err.text);
+        return;
+    }
+    idmap_put(&x->jobs, job->id, job);
+    conn_lazy(x->conn);
     start_tasks(job);
 }

@@ -21,7 +21,13 @@ struct job {
     char f58[40];
     struct spec *spec;
     json_object *start; /* the start message's entry */
-    const char *cc;     /* or NULL; these are borrowed from the message */
+    const char *cc;     /* or NULL; borrowed from the message, or cc_text */
+    char cc_text[16];
+    int64_t class
+        ; /* of the jobs that may take its place when it is over (lease.h), 0: none */
+    double since; /* when it was started, monotonic */
+    double
+        begun; /* it was such a one: since then it runs, and the leader has yet to hear of it */
     unsigned ntasks, nnodes, node;
     hwloc_bitmap_t cores, gpus; /* on this node */
     double expiration;
@@ -63,13 +69,15 @@ static inline uint64_t job_id(const struct job *job)
     return job->id;
 }
 
-static inline void job_count_reader(struct job *job, int n)
-{
-    job->nreaders += (unsigned)n;
-}
+/* So many more, or less, want its output as it comes. */
+void job_count_reader(struct job *job, int n);
 
 /* One entry of a start message. */
 void job_start(struct exec *x, json_object *o);
+/* Job ID of a lease begins where PREV, which is over, ran. */
+void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc);
+/* The start event of such a job, if it was not given and the job runs. */
+void job_tell_started(struct job *job);
 struct job *job_find(const struct exec *x, uint64_t id); /* or NULL */
 
 /* Send SIGNUM to all local tasks with their process groups. */

@@ -100,6 +100,12 @@ void task_drain(struct task *task)
             ;
 }
 
+void task_watch_streams(struct task *task)
+{
+    for (int i = 0; i < 2; i++)
+        io_now(task->job->x->io, &task->out[i].w);
+}
+
 void task_close_streams(struct task *task)
 {
     task_drain(task);
@@ -135,14 +141,11 @@ static int open_stream(struct task *task, int which, int *fd, struct error *err)
     if (pipe2(p, O_CLOEXEC) < 0)
         return error_set(err, errno, "pipe for output: %s", strerror(errno));
     struct stream *s = &task->out[which];
-    s->w = (struct io_watch){p[0], on_readable};
+    s->w = (struct io_watch){.fd = p[0], .ready = on_readable};
     fcntl(p[0], F_SETFL, O_NONBLOCK);
-    if (io_add(job->x->io, &s->w, EPOLLIN, err) < 0) {
-        close(p[0]);
-        close(p[1]);
-        s->w.fd = -1;
-        return -1;
-    }
+    io_later(job->x->io, &s->w, EPOLLIN);
+    if (job->nreaders > 0)
+        io_now(job->x->io, &s->w);
     job->nstreams++;
     *fd = p[1];
     return 0;

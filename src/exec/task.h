@@ -38,6 +38,8 @@ void task_reap(struct exec *x);
 
 /* Read what the pipes hold now, without waiting. */
 void task_drain(struct task *task);
+/* Read them as they fill from now on, not IO_LATER_MS later. */
+void task_watch_streams(struct task *task);
 /* Close the pipes, whoever holds their other ends. */
 void task_close_streams(struct task *task);
 

@@ -9,11 +9,13 @@
 #include "src/common/util.h"
 
 #define MODE 0700
+#define RECENT 0.1      /* s: one job after the other needs no second look between them */
 #define UNTOUCHED 86400 /* modification time, seconds since the epoch: nobody's now */
 
 struct tmpdir {
     struct tmpdir *next;
     char *path;
+    double checked; /* monotonic time of the last look */
 };
 
 struct tmpdirs {
@@ -77,6 +79,8 @@ struct tmpdir *tmpdir_get(struct tmpdirs *t, struct error *err)
         d = xcalloc(1, sizeof(*d));
         d->path = xasprintf("%s/%u", t->base, t->count++);
     }
+    if (d->checked > 0 && time_mono() - d->checked < RECENT)
+        return d;
     if (untouched(d->path))
         return d;
     path_remove_tree(d->path);
@@ -90,9 +94,12 @@ void tmpdir_put(struct tmpdirs *t, struct tmpdir *d)
 {
     if (!d)
         return;
-    if (!untouched(
-            d->path)) /* what a job leaves does not stay until the next needs the place */
+    d->checked = time_mono();
+    if (!untouched(d->path)) {
+        /* what a job leaves does not stay until the next needs the place */
         path_remove_tree(d->path);
+        d->checked = 0;
+    }
     d->next = t->unused;
     t->unused = d;
 }

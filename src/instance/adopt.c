@@ -177,7 +177,9 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
         make_log(job);
         if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
             spawn_note_instance(ld, job->sj.id);
-        if (job->state == JOB_SCHED && !job->reason)
+        if (job->state == JOB_SCHED && job->ahead >= 0)
+            lease_adopt(ld, job, (unsigned)job->ahead);
+        else if (job->state == JOB_SCHED && !job->reason)
             sched_add(ld->sched, &job->sj);
         else if (job->state == JOB_RUN)
             adopt_running(ld, job);
@@ -257,7 +259,7 @@ static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
         jobid_t id = (jobid_t)json_object_get_int64(json_object_array_get_idx(ids, i));
         const struct job *job = jobtable_find(ld->jobs, id);
         int index = job && job->nodes ? job_node_index(job, rank) : -1;
-        if (index >= 0 && !job->nodes[index].done)
+        if ((index >= 0 && !job->nodes[index].done) || (job && job->ahead == (int)rank))
             continue;
         node->stale = xrealloc(node->stale, (node->nstale + 1) * sizeof(*node->stale));
         node->stale[node->nstale++] = id;
@@ -315,6 +317,7 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
             manager_node_started(ld, job, (unsigned)index, time_now());
         compare_job(ld, job, (unsigned)index, rank, msg);
     }
+    lease_hello(ld, rank, msg);
     end_stale(ld, rank, ids);
     if (node->lost && node->nstale == 0)
         come_up(ld, rank);

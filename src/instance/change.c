@@ -10,12 +10,31 @@
 static void publish(struct leader *ld, struct strbuf *b)
 {
     strbuf_add(b, "}\n");
-    ld->config.publish(ld->config.arg, b->s, b->len);
+    if (ld->holds_changes)
+        strbuf_addn(&ld->held_changes, b->s, b->len);
+    else
+        ld->config.publish(ld->config.arg, b->s, b->len);
+}
+
+void change_hold(struct leader *ld)
+{
+    ld->holds_changes = true;
+}
+
+void change_let_go(struct leader *ld)
+{
+    ld->holds_changes = false;
+    if (ld->held_changes.len > 0)
+        ld->config.publish(ld->config.arg, ld->held_changes.s, ld->held_changes.len);
+    ld->held_changes.len = 0;
 }
 
 static void begin(struct strbuf *b, const char *kind, const struct job *job)
 {
-    strbuf_addf(b, "{\"c\":\"%s\",\"id\":%llu", kind, (unsigned long long)job->sj.id);
+    strbuf_add(b, "{\"c\":\"");
+    strbuf_add(b, kind);
+    strbuf_add(b, "\",\"id\":");
+    strbuf_addu(b, job->sj.id);
 }
 
 /* ,"KEY":"TEXT" with TEXT quoted as JSON. */
@@ -101,8 +120,11 @@ void change_placed(struct leader *ld, const struct job *job)
         return;
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "run", job);
-    strbuf_addf(&b, ",\"t\":%.6f,\"x\":%.6f,\"ntasks\":%u,\"R\":[", job->t_run,
-                job->expiration, job->ntasks);
+    strbuf_add(&b, ",\"t\":");
+    strbuf_add_time(&b, job->t_run);
+    strbuf_add(&b, ",\"x\":");
+    strbuf_add_time(&b, job->expiration);
+    strbuf_addf(&b, ",\"ntasks\":%u,\"R\":[", job->ntasks);
     for (size_t i = 0; i < job->pl->rset->nnodes; i++) {
         const struct rset_node *node = &job->pl->rset->nodes[i];
         cleanup_free char *cores = idset_encode(node->cores, 0);
@@ -112,6 +134,49 @@ void change_placed(struct leader *ld, const struct job *job)
     }
     strbuf_addc(&b, ']');
     publish(ld, &b);
+}
+
+static void tell_lease(struct leader *ld, const char *kind, unsigned rank,
+                       const char *ids)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"c\":\"%s\",\"rank\":%u,\"ids\":", kind, rank);
+    strbuf_add(&b, ids);
+    publish(ld, &b);
+    record_lease(ld->store, rank, &ld->nodes[rank].lease->ahead);
+}
+
+void change_lease(struct leader *ld, unsigned rank)
+{
+    const struct lease *lease = ld->nodes[rank].lease;
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf ids = {0};
+    const struct job *job = TAILQ_LAST(&lease->ahead, ahead_jobs);
+    for (unsigned i = 1; i < lease->unsent; i++)
+        job = TAILQ_PREV(job, ahead_jobs, ahead_entry);
+    for (; job; job = TAILQ_NEXT(job, ahead_entry)) {
+        strbuf_addc(&ids, ids.len ? ',' : '[');
+        strbuf_addu(&ids, job->sj.id);
+    }
+    strbuf_addc(&ids, ']');
+    tell_lease(ld, "lease", rank, ids.s);
+}
+
+void change_unlease(struct leader *ld, unsigned rank, json_object *ids)
+{
+    if (ld->config.publish)
+        tell_lease(ld, "unlease", rank,
+                   json_object_to_json_string_ext(ids, JSON_C_TO_STRING_PLAIN));
+}
+
+void change_unlease_one(struct leader *ld, unsigned rank, jobid_t id)
+{
+    char ids[32];
+    if (!ld->config.publish)
+        return;
+    snprintf(ids, sizeof(ids), "[%llu]", (unsigned long long)id);
+    tell_lease(ld, "unlease", rank, ids);
 }
 
 /* A step that the job's id tells all of. */
@@ -219,9 +284,13 @@ void change_ended(struct leader *ld, const struct job *job)
         return;
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "end", job);
-    strbuf_addf(&b, ",\"t\":%.6f,\"status\":%d", job->t_inactive, job->status);
-    if (job->t_cleanup > 0)
-        strbuf_addf(&b, ",\"tc\":%.6f", job->t_cleanup);
+    strbuf_add(&b, ",\"t\":");
+    strbuf_add_time(&b, job->t_inactive);
+    strbuf_addf(&b, ",\"status\":%d", job->status);
+    if (job->t_cleanup > 0) {
+        strbuf_add(&b, ",\"tc\":");
+        strbuf_add_time(&b, job->t_cleanup);
+    }
     add_json(&b, "output", job->output);
     publish(ld, &b);
 }

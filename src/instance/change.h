@@ -13,6 +13,14 @@ struct leader;
 void change_text_dropped(struct leader *ld, const struct text *t);
 void change_submitted(struct leader *ld, const struct submission *sub, double when,
                       int urgency);
+/* What is told between these two is in one epoch: a successor knows all of it or nothing.  Nothing that the gate is
+ * asked for may come between them. */
+void change_hold(struct leader *ld);
+void change_let_go(struct leader *ld);
+/* The jobs that the lease of RANK got last; these, IDS or one, are in it no more, without having begun. */
+void change_lease(struct leader *ld, unsigned rank);
+void change_unlease(struct leader *ld, unsigned rank, json_object *ids);
+void change_unlease_one(struct leader *ld, unsigned rank, jobid_t id);
 void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
 /* What the job waits for, or that it waits no more. */

@@ -242,6 +242,7 @@ struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgen
     job->sub = sub;
     sub->refs++;
     job->cc = cc;
+    job->ahead = -1;
     job->urgency = urgency;
     job->status = -1;
     job->t_submit = job->t_depend = when;
@@ -284,6 +285,7 @@ void job_reset(struct job *job)
     free(take(job->exception));
     json_object_put(take(job->output));
     json_object_put(take(job->memo));
+    job->handed = false;
     job->requeue = job->ending = job->started = job->failed = job->former = false;
     job->run++;
     job->state = JOB_SCHED;

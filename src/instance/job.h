@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include "src/common/jobid.h"
 #include "src/common/strbuf.h"
 #include "src/job/jobspec.h"
@@ -44,6 +45,7 @@ struct submission {
     json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
     int spawn_from;      /* executor that waits for the answer, or -1 */
     int64_t spawn_token;
+    enum { LEASABLE_UNKNOWN, LEASABLE, LEASABLE_NOT } leasable; /* lease.h */
 };
 
 struct job_exception {
@@ -72,6 +74,12 @@ struct job {
         former; /* it ran in a former life of the instance: it has what it says no more */
     bool told;  /* its events go into the state stream */
     bool rest;  /* not a job: what its elements that wait have in common (element.h) */
+    int ahead;  /* the rank in whose lease it waits, -1: in none (lease.h) */
+    TAILQ_ENTRY(job) ahead_entry;
+    bool slot;        /* where it runs, one of a lease may run when it has ended */
+    bool handed;      /* and does: it has nothing to give back */
+    struct job *heir; /* the one that does; NULL: it is not one of ours */
+    double heir_since;
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
@@ -98,6 +106,8 @@ struct job {
     struct strbuf log;      /* RFC 18 lines */
     struct stream *streams; /* that attach to it */
 };
+
+TAILQ_HEAD(ahead_jobs, job); /* of a lease, in order */
 
 struct jobtable;
 

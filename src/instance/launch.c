@@ -73,6 +73,12 @@ static void teach(struct leader *ld, unsigned rank, struct text *t)
     gate_exec(ld, rank, line.s, line.len);
 }
 
+void launch_teach(struct leader *ld, unsigned rank, const struct submission *sub)
+{
+    teach(ld, rank, sub->env_text);
+    teach(ld, rank, sub->jobspec_text);
+}
+
 void specs_dropped(const struct text *t, void *arg)
 {
     struct leader *ld = arg;
@@ -135,8 +141,7 @@ static void launch_on(struct leader *ld, const struct job *job, size_t i, json_o
 {
     const struct rset_node *at = &job->pl->rset->nodes[i];
     struct leader_node *node = &ld->nodes[at->rank];
-    teach(ld, at->rank, job->sub->env_text);
-    teach(ld, at->rank, job->sub->jobspec_text);
+    launch_teach(ld, at->rank, job->sub);
     json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
     jsonutil_add_idset(o, "cores", at->cores);
     jsonutil_add_idset(o, "gpus", at->gpus);
@@ -150,6 +155,9 @@ static void launch_on(struct leader *ld, const struct job *job, size_t i, json_o
 void launch_job(struct leader *ld, struct job *job)
 {
     cleanup_json json_object *common = describe(job);
+    int64_t class = lease_slot(ld, job);
+    if (class)
+        json_object_object_add(common, "class", json_object_new_int64(class));
     size_t n = job->pl->rset->nnodes;
     for (size_t i = 0; i < n; i++) {
         json_object *o = NULL;

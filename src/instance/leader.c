@@ -54,8 +54,12 @@ static void arm_timer(struct leader *ld, double now)
     double end = ld->config.expiration;
     if (end > 0 && now >= end)
         end += ld->end_grace + 1; /* for what the executors did not end */
-    const double times[] = {end, sched_next_late(ld->sched), depend_next(ld),
-                            report_next(ld), grant_next(ld)};
+    const double times[] = {end,
+                            sched_next_late(ld->sched),
+                            depend_next(ld),
+                            report_next(ld),
+                            grant_next(ld),
+                            lease_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > now)
@@ -83,7 +87,7 @@ static void expire(struct leader *ld, double now)
         next = job->next;
         if (manager_keeps(ld, job))
             continue;
-        if (job->state < JOB_RUN)
+        if (job->state < JOB_RUN && !job->ending)
             manager_exception(ld, job, "cancel", 0, ld->shutdown);
         else if (!first && !job->ending)
             manager_exception(ld, job, "timeout", 0, ld->shutdown);
@@ -121,8 +125,8 @@ static bool flush(struct leader *ld)
     if (ld->store_fails && !ld->flush_due)
         return false;
     /* what runs is in the store before it starts where there may be a successor */
-    bool starts =
-        ld->start_recorded || (ld->config.publish && calls > 0 && launch_pending(ld));
+    bool starts = ld->start_recorded || (ld->config.publish && calls > 0 &&
+                                         (launch_pending(ld) || lease_pending(ld)));
     if (!ld->replies_fresh && !starts && !ld->flush_due && calls < FLUSH_CALLS) {
         if (calls > 0 && !uv_is_active((uv_handle_t *)&ld->flush_timer))
             uv_timer_start(&ld->flush_timer, on_flush_timer, FLUSH_MS, 0);
@@ -198,12 +202,15 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
-    if (!ld->shutdown) /* what is queued then stays there */
+    if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
         sched_run(ld->sched, now);
-    arm_timer(ld, now);
     manager_end_unmapped(ld);
-    if (flush(ld))
+    lease_turn(ld);
+    arm_timer(ld, now);
+    if (flush(ld)) {
         launch_flush(ld);
+        lease_flush(ld);
+    }
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
@@ -263,6 +270,9 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     }
     ld->config.replica = NULL;
     ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
+    for (unsigned i = 0; i < config->size; i++)
+        ld->nodes[i].lease = lease_create();
+    ld->last_class = (int64_t)(time_now() * 1000);
     ld->depends = depends_create();
     ld->replies_end = &ld->replies;
     ld->gated_end = &ld->gated;
@@ -334,6 +344,7 @@ void leader_destroy(struct leader *ld)
     for (unsigned i = 0; i < ld->config.size; i++) {
         json_object_put(ld->nodes[i].starts);
         free(ld->nodes[i].stale);
+        free(ld->nodes[i].lease);
         free(ld->nodes[i].drained);
     }
     free(ld->nodes);
@@ -341,6 +352,7 @@ void leader_destroy(struct leader *ld)
     free(ld->shutdown);
     free(ld->shut_down_as);
     free(ld->spawned);
+    free(ld->held_changes.s);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
@@ -369,6 +381,7 @@ static void give_up(struct leader *ld, struct job *job)
 static void on_late(uv_timer_t *h)
 {
     struct leader *ld = h->data;
+    lease_give_up(ld);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         give_up(ld, job);
@@ -400,6 +413,7 @@ void leader_shutdown(struct leader *ld, const char *reason)
     ld->shutdown = xstrdup(reason);
     change_shutdown(ld);
     await_ends(ld);
+    lease_recall_all(ld); /* first: what ends now is to be followed by nobody */
     elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;

@@ -7,6 +7,7 @@
  *
  *   job.c      the job table            specs.c    texts that go to executors once
  *   manager.c  a job's life             launch.c   start, kill: messages to executors
+ *   lease.c    jobs that executors have ahead of room for them
  *   elements.c arrays: their elements that wait
  *   depend.c   jobs that wait for others
  *   report.c   executors' reports       stream*.c  attach, follow, wait: what clients watch

@@ -9,6 +9,7 @@
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
+#include "src/instance/lease.h"
 #include "src/instance/params.h"
 #include "src/instance/specs.h"
 #include "src/store/store.h"
@@ -26,6 +27,7 @@ struct leader_node {     /* an executor as the leader sees it */
     jobid_t *
         stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
     size_t nstale;
+    struct lease *lease;
 };
 
 struct leader {
@@ -80,7 +82,11 @@ struct leader {
     bool begins_again;  /* adopt_begin_again is to be called */
     bool finish;        /* shut down when no job is left */
     bool adopting;      /* events of what is taken over were told before */
-    jobid_t *spawned;   /* [nspawned] sub-instances that tasks spawned */
+    struct strbuf held_changes; /* see change_hold */
+    bool holds_changes;
+    int64_t last_class;   /* of a lease: never one of another leader */
+    uint64_t lease_gains; /* pool_gains when room was looked for */
+    jobid_t *spawned;     /* [nspawned] sub-instances that tasks spawned */
     size_t nspawned;
 };
 
@@ -148,6 +154,14 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
+/* The first job of the queue, or NULL; it is taken out of it, for a lease.  What of a lease did not begin: into the
+ * queue again, or over. */
+struct job *manager_head(struct leader *ld);
+struct job *manager_take_head(struct leader *ld);
+void manager_returned(struct leader *ld, struct job *job);
+/* JOB, of a lease, has its placement, and runs there since WHEN; JOB may have been known to: it was the heir of one
+ * that is over. */
+void manager_began(struct leader *ld, struct job *job, double when);
 /* End the jobs that a pass placed and whose task map turned out to be impossible. */
 void manager_end_unmapped(struct leader *ld);
 void manager_node_started(struct leader *ld, struct job *job, unsigned index,
@@ -163,6 +177,8 @@ void manager_refuse(struct leader *ld, struct job *job, const char *why);
 /* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
+/* Whether it is queued again when its tasks are lost, whatever they had done. */
+bool manager_may_requeue(const struct job *job);
 /* Some of the job's tasks are gone through no fault of its own: it ends with exception
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
@@ -226,6 +242,8 @@ void elements_array_over(struct leader *ld, struct submission *sub);
 void launch_job(struct leader *ld, struct job *job);
 /* On its node INDEX only. */
 void launch_again(struct leader *ld, struct job *job, unsigned index);
+/* RANK's executor has the texts of SUB. */
+void launch_teach(struct leader *ld, unsigned rank, const struct submission *sub);
 /* Take its start back, which was not sent yet. */
 void launch_withdraw(struct leader *ld, const struct job *job);
 bool launch_pending(const struct leader *ld);

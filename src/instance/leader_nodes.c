@@ -27,7 +27,7 @@ void leader_grow(struct leader *ld, json_object **nodes, unsigned size)
     ld->config.size = size;
     ld->config.nodes = nodes;
     for (unsigned i = from; i < size; i++) {
-        ld->nodes[i] = (struct leader_node){.lost = true};
+        ld->nodes[i] = (struct leader_node){.lost = true, .lease = lease_create()};
         if (pool_add_node(ld->pool, rset_find(all, i), &err) < 0)
             log_error("%s", err.text);
     }

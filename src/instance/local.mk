@@ -42,6 +42,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/manager.c \
 	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
+	src/instance/lease.c src/instance/lease.h \
 	src/instance/report.c \
 	src/instance/leader_nodes.c \
 	src/instance/obey.c src/instance/obey.h \

@@ -26,9 +26,15 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     if (ld->adopting)
         return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
-    strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
-    if (context)
-        strbuf_addf(&job->log, ",\"context\":%s", context);
+    strbuf_add(&job->log, "{\"timestamp\":");
+    strbuf_add_time(&job->log, when);
+    strbuf_add(&job->log, ",\"name\":\"");
+    strbuf_add(&job->log, name);
+    strbuf_add(&job->log, "\"");
+    if (context) {
+        strbuf_add(&job->log, ",\"context\":");
+        strbuf_add(&job->log, context);
+    }
     strbuf_add(&job->log, "}\n");
     if (job->streams)
         stream_event(ld, job, job->log.s + start, job->log.len - start - 1);
@@ -261,7 +267,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 }
 
 /* Elements of arrays, unless told otherwise, and jobs that were told to. */
-static bool may_requeue(const struct job *job)
+bool manager_may_requeue(const struct job *job)
 {
     json_object *option = jobspec_option(job->sub->spec, "requeue");
     return option ? json_object_get_boolean(option) : job->sub->count > 1;
@@ -275,6 +281,22 @@ static double job_expiration(const struct leader *ld, const struct job *job)
     return limit > 0 && end > 0 ? MIN(limit, end) : MAX(limit, end);
 }
 
+/* JOB gets PL at WHEN; -1 with err set: its tasks cannot be mapped. */
+static int place(struct leader *ld, struct job *job, struct placement *pl, double when,
+                 struct error *err)
+{
+    job->pl = pl;
+    job->t_run = when;
+    job->expiration = job_expiration(ld, job);
+    pl->rset->starttime = job->t_run;
+    pl->rset->expiration = job->expiration;
+    job->state = JOB_RUN;
+    int rc = mapping_make(job, err);
+    job_event(ld, job, job->t_run, "alloc", NULL);
+    change_placed(ld, job);
+    return rc;
+}
+
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
 {
     struct leader *ld = arg;
@@ -282,15 +304,7 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     struct error err;
     if (job->rest)
         job = elements_next(ld, job);
-    job->pl = pl;
-    job->t_run = time_now();
-    job->expiration = job_expiration(ld, job);
-    pl->rset->starttime = job->t_run;
-    pl->rset->expiration = job->expiration;
-    job->state = JOB_RUN;
-    int rc = mapping_make(job, &err);
-    job_event(ld, job, job->t_run, "alloc", NULL);
-    change_placed(ld, job);
+    int rc = place(ld, job, pl, time_now(), &err);
     if (job->sub->grant)
         grant_placed(ld, job);
     if (rc < 0) { /* the scheduler is in the middle of its pass: ended after it */
@@ -301,12 +315,56 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     }
     job_await_nodes(job);
     /* what must not run twice is known to have begun before it begins */
-    bool once = ld->config.keeps && !may_requeue(job);
+    bool once = ld->config.keeps && !manager_may_requeue(job);
     if (ld->config.publish || once)
         record_run(ld->store, job);
     ld->start_recorded |= once;
     launch_job(ld, job);
     stream_launched(ld, job);
+}
+
+struct job *manager_head(struct leader *ld)
+{
+    struct sched_job *sj = sched_first(ld->sched);
+    return sj ? job_of(sj) : NULL;
+}
+
+struct job *manager_take_head(struct leader *ld)
+{
+    struct job *job = manager_head(ld);
+    if (job->rest)
+        return elements_next(ld, job);
+    sched_remove(ld->sched, &job->sj);
+    return job;
+}
+
+/* What JOB had is its heir's at the moment in which JOB is over, or queued again. */
+static void pass_on(struct leader *ld, struct job *job,
+                    void (*tell)(struct leader *, const struct job *))
+{
+    struct error err;
+    struct job *heir = take(job->heir);
+    change_hold(ld);
+    tell(ld, job);
+    if (heir && place(ld, heir, take(heir->pl), job->heir_since, &err) < 0)
+        log_error("%s", err.text); /* not with one node: see lease.c, is_eligible */
+    change_let_go(ld);
+}
+
+void manager_began(struct leader *ld, struct job *job, double when)
+{
+    struct error err;
+    if (job->state < JOB_RUN && place(ld, job, take(job->pl), when, &err) < 0)
+        log_error("%s", err.text);
+    sched_hand_over(ld->sched, &job->sj, job->pl->rset, when);
+    job_await_nodes(job);
+    if (ld->config.publish)
+        record_run(ld->store, job);
+    stream_launched(ld, job);
+    if (job->ending) /* meanwhile */
+        launch_end(ld, job, ld->end_grace, NULL);
+    else if (ld->shutdown)
+        manager_wind_up(ld, job, ld->shutdown);
 }
 
 void manager_end_unmapped(struct leader *ld)
@@ -337,8 +395,9 @@ static void job_over(struct leader *ld, struct job *job)
     double now = time_now();
     depend_forget(ld, job);
     if (job->pl) {
+        lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
-        if (!job->former)
+        if (!job->former && !job->handed)
             sched_end(ld->sched, job_held(job));
         job_event(ld, job, now, "free", NULL);
     }
@@ -355,7 +414,7 @@ static void job_over(struct leader *ld, struct job *job)
     if (job->sub->array)
         array_end_one(job->sub->array, element_position(job));
     record_end(ld->store, job);
-    change_ended(ld, job);
+    pass_on(ld, job, change_ended);
     depend_over(ld, job);
     stream_job_over(ld, job);
     if (job->sub->spawn_from >= 0 && !job->started)
@@ -394,10 +453,11 @@ static void requeue(struct leader *ld, struct job *job)
     grant_base_ends(ld, job, true);
     grow_job_over(ld, job);
     orders_job_over(ld, job);
-    if (!job->former)
+    lease_slot_over(ld, job);
+    if (!job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
-    change_requeued(ld, job);
+    pass_on(ld, job, change_requeued);
     store_job_requeue(ld->store, job->sj.id);
     manager_enqueue(ld, job);
     leader_wake(ld);
@@ -465,6 +525,16 @@ static void job_cleanup(struct leader *ld, struct job *job, double when)
     job_over(ld, job);
 }
 
+void manager_returned(struct leader *ld, struct job *job)
+{
+    job->sj.count = 1;
+    if (job->ending)
+        job_cleanup(ld, job, time_now());
+    else
+        manager_enqueue(ld, job);
+    leader_wake(ld);
+}
+
 void manager_give_back(struct leader *ld, struct job *job)
 {
     /* ranks of a grant leave when the instance they are in has no need of them */
@@ -508,7 +578,7 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     /* what ends well was started: its start event may have been told to a leader that is gone */
     if (report && !job->nodes[index].started &&
         !(job->exception && job->exception->severity == 0))
-        manager_node_started(ld, job, index, when);
+        manager_node_started(ld, job, index, job->slot ? job->t_run : when);
     job_node_done(job, index, status, report);
     if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);
@@ -524,8 +594,9 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 static bool is_cut_short(const struct leader *ld, const struct job *job, const char *type)
 {
     double end = ld->config.expiration;
-    return keeps(ld) && strcmp(type, "timeout") == 0 && job->pl && may_requeue(job) &&
-           !job->sub->grant && end > 0 && job->expiration >= end &&
+    return keeps(ld) && strcmp(type, "timeout") == 0 && job->pl &&
+           manager_may_requeue(job) && !job->sub->grant && end > 0 &&
+           job->expiration >= end &&
            (job->sj.duration <= 0 || job->t_run + job->sj.duration > end);
 }
 
@@ -551,7 +622,10 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
               json_object_to_json_string_ext(context, JSON_C_TO_STRING_PLAIN));
     if (severity > 0)
         return;
-    if (job->state < JOB_RUN) {
+    if (job->ahead >= 0) { /* it may have begun: over when that is known */
+        job->ending = true;
+        lease_recall(ld, (unsigned)job->ahead);
+    } else if (job->state < JOB_RUN) {
         sched_remove(ld->sched, &job->sj);
         job_cleanup(ld, job, time_now());
     } else if (job->nodes_running ==
@@ -566,7 +640,7 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 
 void manager_node_lost(struct leader *ld, struct job *job, const char *why)
 {
-    if (!may_requeue(job) || (ld->shutdown && !keeps(ld))) {
+    if (!manager_may_requeue(job) || (ld->shutdown && !keeps(ld))) {
         manager_exception(ld, job, "node-failure", 0, why);
         return;
     }
@@ -590,7 +664,7 @@ void manager_refuse(struct leader *ld, struct job *job, const char *why)
 void manager_end_former(struct leader *ld, struct job *job, const char *why)
 {
     bool ended = job->exception && job->exception->severity == 0;
-    if (!ended && may_requeue(job)) {
+    if (!ended && manager_may_requeue(job)) {
         job->requeue = true;
         manager_exception(ld, job, "node-failure", 1, why);
     }
@@ -612,7 +686,7 @@ void manager_wind_up(struct leader *ld, struct job *job, const char *reason)
     bool ended = job->exception && job->exception->severity == 0;
     if (manager_keeps(ld, job))
         return;
-    if (keeps(ld) && !ended && job->nodes_running > 0 && may_requeue(job) &&
+    if (keeps(ld) && !ended && job->nodes_running > 0 && manager_may_requeue(job) &&
         !job->sub->parent && !job->sub->grant && !tie_is(job))
         manager_node_lost(ld, job, reason);
     else
@@ -634,6 +708,8 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
         if (job->state != JOB_DEPEND) /* else when it is released */
             job_event(ld, job, now, "priority", context);
         sched_reprioritize(ld->sched, &job->sj, priority);
+        if (job->ahead >= 0)
+            lease_recall(ld, (unsigned)job->ahead);
     }
     change_urgency(ld, job);
     store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "src/common/util.h"
 #include "src/instance/specs.h"
@@ -138,6 +139,27 @@ void record_node(struct store *store, unsigned rank, const char *line)
 char *record_node_last(struct store *store, unsigned rank)
 {
     return get_attr(store, "node", rank);
+}
+
+void record_lease(struct store *store, unsigned rank, const struct ahead_jobs *jobs)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    const struct job *job;
+    strbuf_addc(&b, '[');
+    TAILQ_FOREACH(job, jobs, ahead_entry)
+    {
+        if (b.len > 1)
+            strbuf_addc(&b, ',');
+        strbuf_addu(&b, job->sj.id);
+    }
+    strbuf_addc(&b, ']');
+    put_attr(store, "lease", rank, b.s);
+}
+
+json_object *record_lease_last(struct store *store, unsigned rank)
+{
+    cleanup_free char *text = get_attr(store, "lease", rank);
+    return text ? jsonutil_decode(text, strlen(text), NULL) : NULL;
 }
 
 void record_exec(struct store *store, unsigned rank, const char *line)

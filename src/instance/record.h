@@ -21,6 +21,9 @@ void record_elements_end(struct store *store, const struct submission *sub,
 /* LINE of the state stream tells what state a node is in. */
 void record_node(struct store *store, unsigned rank, const char *line);
 /* LINE of the state stream tells which executor a node has. */
+/* The jobs that wait in the lease of RANK, and [ID, ...], new, of them as it was last written; or NULL. */
+void record_lease(struct store *store, unsigned rank, const struct ahead_jobs *jobs);
+json_object *record_lease_last(struct store *store, unsigned rank);
 void record_exec(struct store *store, unsigned rank, const char *line);
 /* The last ones, new; NULL: none. */
 char *record_node_last(struct store *store, unsigned rank);

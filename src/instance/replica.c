@@ -25,6 +25,13 @@ static void on_drop(const struct text *t, void *arg)
     (void)t, (void)arg; /* the leader tells executors, not this copy */
 }
 
+static struct ahead_jobs *ahead_create(void)
+{
+    struct ahead_jobs *ahead = xcalloc(1, sizeof(*ahead));
+    TAILQ_INIT(ahead);
+    return ahead;
+}
+
 struct replica *replica_create(json_object **nodes, unsigned size, json_object *info,
                                struct store *store)
 {
@@ -37,6 +44,8 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
+    for (unsigned i = 0; i < size; i++)
+        rp->execs[i].ahead = ahead_create();
     rp->drained = xcalloc(size, sizeof(*rp->drained));
     rp->size = size;
     return rp;
@@ -50,7 +59,7 @@ void replica_grow(struct replica *rp, json_object **nodes, unsigned size)
     rp->execs = xrealloc(rp->execs, size * sizeof(*rp->execs));
     rp->drained = xrealloc(rp->drained, size * sizeof(*rp->drained));
     for (unsigned i = rp->size; i < size; i++) {
-        rp->execs[i] = (struct replica_exec){.pid = 0};
+        rp->execs[i] = (struct replica_exec){.ahead = ahead_create()};
         rp->drained[i] = NULL;
         if (pool_add_node(rp->pool, rset_find(rp->all, i), &err) < 0)
             log_error("%s", err.text);
@@ -86,6 +95,7 @@ static void forget_array(struct replica *rp, struct submission *sub)
 /* Drop a job, with the texts of its submission if it is no element. */
 static void forget(struct replica *rp, struct job *job)
 {
+    replica_unlease(rp, job);
     jobtable_remove(rp->jobs, job);
     if (!job->sub->array) {
         specs_put(rp->specs, job->sub->jobspec_text);
@@ -108,9 +118,11 @@ void replica_destroy(struct replica *rp)
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
     store_close(rp->store);
-    free(rp->execs);
-    for (unsigned i = 0; i < rp->size; i++)
+    for (unsigned i = 0; i < rp->size; i++) {
         free(rp->drained[i]);
+        free(rp->execs[i].ahead);
+    }
+    free(rp->execs);
     free(rp->drained);
     free(rp->shutdown);
     free(rp);
@@ -268,6 +280,65 @@ static int add_node(struct replica *rp, struct placement *pl, json_object *o, si
     return 0;
 }
 
+void replica_unlease(struct replica *rp, struct job *job)
+{
+    if (job->ahead < 0)
+        return;
+    TAILQ_REMOVE(rp->execs[job->ahead].ahead, job, ahead_entry);
+    job->ahead = -1;
+}
+
+static struct job *lease_job(struct replica *rp, json_object *ids, size_t i)
+{
+    int64_t id;
+    return jsonutil_int(json_object_array_get_idx(ids, i), 1, INT64_MAX, &id)
+               ? element_find(rp->jobs, (jobid_t)id)
+               : NULL;
+}
+
+static size_t count_ids(json_object *ids)
+{
+    return json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
+}
+
+void replica_lease(struct replica *rp, unsigned rank, json_object *ids)
+{
+    for (size_t i = 0; i < count_ids(ids); i++) {
+        struct job *job = lease_job(rp, ids, i);
+        /* one that began, and was queued again, may be in the store's list still */
+        if (!job || job->state != JOB_SCHED || job->ahead >= 0 || job->run > 0)
+            continue;
+        job->ahead = (int)rank;
+        TAILQ_INSERT_TAIL(rp->execs[rank].ahead, job, ahead_entry);
+    }
+}
+
+static int on_lease(struct replica *rp, json_object *o, struct error *err)
+{
+    int64_t rank = number(o, "rank", -1);
+    if (rank < 0 || rank >= rp->size)
+        return error_set(err, EINVAL, "there is no rank %lld", (long long)rank);
+    replica_lease(rp, (unsigned)rank, jsonutil_get(o, "ids"));
+    record_lease(rp->store, (unsigned)rank, rp->execs[rank].ahead);
+    return 0;
+}
+
+/* Some may be over since: they were canceled. */
+static int on_unlease(struct replica *rp, json_object *o, struct error *err)
+{
+    int64_t rank = number(o, "rank", -1);
+    json_object *ids = jsonutil_get(o, "ids");
+    if (rank < 0 || rank >= rp->size)
+        return error_set(err, EINVAL, "there is no rank %lld", (long long)rank);
+    for (size_t i = 0; i < count_ids(ids); i++) {
+        struct job *job = lease_job(rp, ids, i);
+        if (job)
+            replica_unlease(rp, job);
+    }
+    record_lease(rp->store, (unsigned)rank, rp->execs[rank].ahead);
+    return 0;
+}
+
 static int on_run(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -286,6 +357,7 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
         placement_destroy(pl);
         return -1;
     }
+    replica_unlease(rp, job);
     job->pl = pl;
     job->state = JOB_RUN;
     job->t_run = pl->rset->starttime = seconds(o, "t");
@@ -536,13 +608,13 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},           {"submit", on_submit},       {"run", on_run},
-    {"start", on_start},         {"exception", on_exception}, {"urgency", on_urgency},
-    {"urgencies", on_urgencies}, {"requeue", on_requeue},     {"end", on_end},
-    {"ends", on_ends},           {"node", on_node},           {"depend", on_depend},
-    {"untext", on_untext},       {"event", on_event},         {"done", on_done},
-    {"release", on_release},     {"exec", on_exec},           {"memo", on_memo},
-    {"shutdown", on_shutdown},
+    {"text", on_text},           {"submit", on_submit},   {"run", on_run},
+    {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
+    {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
+    {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
+    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
+    {"event", on_event},         {"done", on_done},       {"release", on_release},
+    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

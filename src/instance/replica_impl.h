@@ -20,6 +20,7 @@ struct replica {
     struct replica_exec { /* [size] which executors the nodes have; pid 0: not known */
         int64_t pid;
         double since;
+        struct ahead_jobs *ahead; /* that wait in its lease */
     } * execs;
     char **
         drained; /* [size] why a node that is down will be drained when it is up, or NULL */
@@ -28,5 +29,9 @@ struct replica {
     char *shutdown; /* why the instance is shutting down, NULL: it is not */
     double flushed; /* monotonic time of the last commit */
 };
+
+/* The jobs of IDS are in the lease of RANK, or JOB is in none. */
+void replica_lease(struct replica *rp, unsigned rank, json_object *ids);
+void replica_unlease(struct replica *rp, struct job *job);
 
 #endif

@@ -31,6 +31,10 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     int64_t id, run = 0, status = 0, severity = 0;
     double when;
     const char *kind = jsonutil_string(json_object_array_get_idx(e, 1));
+    if (kind && strcmp(kind, "returned") == 0) {
+        lease_returned(ld, rank, json_object_array_get_idx(e, 3));
+        return;
+    }
     if (!jsonutil_int(json_object_array_get_idx(e, 0), 1, INT64_MAX, &id) || !kind ||
         !jsonutil_number(json_object_array_get_idx(e, 2), &when)) {
         log_error("%s: an event is not [id, kind, time, ...]: %s", name_of(ld, rank).text,
@@ -38,12 +42,18 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         return;
     }
     json_object *context = json_object_array_get_idx(e, 3);
+    cleanup_json json_object *next = json_object_get(jsonutil_get(context, "next"));
+    if (!json_object_is_type(next, json_type_array))
+        json_object_put(take(next));
     struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
     int index = job && job->nodes ? job_node_index(job, rank) : -1;
     if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
         return;
     jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
-    if (index < 0 || run != job->run) {
+    if (index < 0 || run != job->run || job->nodes[index].done) {
+        struct job *heir = next ? lease_take_over(ld, NULL, rank, next, when) : NULL;
+        if (heir)
+            manager_began(ld, heir, when);
         log_debug("rank %u: event %s of a job, or a run of it, that is not there", rank,
                   kind);
         return;
@@ -53,8 +63,12 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     if (strcmp(kind, "start") == 0)
         manager_node_started(ld, job, (unsigned)index, when);
     else if (strcmp(kind, "finish") == 0) {
+        struct job *heir = next ? lease_take_over(ld, job, rank, next, when) : NULL;
+        json_object_object_del(context, "next");
         jsonutil_int(jsonutil_get(context, "status"), 0, INT32_MAX, &status);
         manager_node_finished(ld, job, (unsigned)index, (int)status, context, when);
+        if (heir)
+            manager_began(ld, heir, when);
     } else if (strcmp(kind, "exception") == 0) {
         const char *type = jsonutil_string(jsonutil_get(context, "type"));
         const char *note = jsonutil_string(jsonutil_get(context, "note"));
@@ -159,6 +173,7 @@ static void end_jobs_of(struct leader *ld, unsigned rank, const char *why)
     json_object_put(take(ld->nodes[rank].starts));
     gate_forget(ld, rank);
     stream_rank_lost(ld, rank);
+    lease_lost(ld, rank, why);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         int index = job->nodes ? job_node_index(job, rank) : -1;

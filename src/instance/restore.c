@@ -303,8 +303,10 @@ static void restore_nodes(struct replica *rp)
         unsigned rank = pool_nth(rp->pool, i).rank;
         cleanup_free char *state = record_node_last(rp->store, rank);
         cleanup_free char *exec = record_exec_last(rp->store, rank);
+        cleanup_json json_object *lease = record_lease_last(rp->store, rank);
         apply_again(rp, state);
         apply_again(rp, exec);
+        replica_lease(rp, rank, lease);
     }
 }
 

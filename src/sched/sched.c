@@ -158,6 +158,19 @@ void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priorit
     job->priority = priority;
 }
 
+void sched_hand_over(struct sched *s, const struct sched_job *job, const struct rset *r,
+                     double now)
+{
+    if (s->policy->ended)
+        s->policy->ended(s, r);
+    if (s->book) {
+        book_remove(s->book, r);
+        book_add(s->book, r, job->duration > 0 ? now + job->duration : INFINITY);
+    }
+    if (s->policy->started)
+        s->policy->started(s, job, r, now);
+}
+
 /* Its place in the queue depends on its id: it moves only past those that have the same priority. */
 static void rekey(struct sched *s, struct sched_job *job, uint64_t id)
 {

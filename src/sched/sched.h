@@ -97,6 +97,11 @@ void sched_set_end(struct sched *s, double end);
  * sched_run then, even if nothing changed.  0: never. */
 double sched_next_late(const struct sched *s);
 
+/* What R holds was of a job that has ended, and JOB, which is not queued, runs there now: the pool does not
+ * change. */
+void sched_hand_over(struct sched *s, const struct sched_job *job, const struct rset *r,
+                     double now);
+
 /* Resources come back (a job or element ended). */
 void sched_end(struct sched *s, const struct rset *r);
 /* R, which the pool regards as taken, runs until END (0: nobody knows): jobs that were not started by

@@ -125,7 +125,7 @@ hbatch job urgency "$(nth 7)" hold
 like "$(hbatch job eventlog "$(nth 7)")" "dependency-add.*urgency" "one of its elements has an urgency of its own"
 hbatch cancel "$gate"
 hbatch job wait "$(tail -n 1 ids)"
-wait_until 20 eval 'stats | grep -q " 1 pending"'
+wait_until 20 eval 'stats | grep -q "^0 running.* 1 pending"'
 is "$(hbatch jobs -no '{cc} {state} {urgency}')" "7 SCHED 0" "it runs when that is over, but for the one that is held"
 like "$(hbatch job eventlog "$(nth 8)")" "dependency-add|depend" "its elements have that in their log"
 hbatch cancel -q --all

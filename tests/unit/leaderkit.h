@@ -62,8 +62,13 @@ static void kit_publish(void *arg, const char *text, size_t len)
     k->published++;
     if (!k->replica)
         return;
-    int rc = replica_apply(k->replica, text, len - 1, &err);
-    ck_assert_msg(rc == 0, "%s", err.text);
+    for (const char *end = text + len; text < end;) {
+        const char *nl = memchr(text, '\n', (size_t)(end - text));
+        ck_assert_ptr_nonnull(nl);
+        int rc = replica_apply(k->replica, text, (size_t)(nl - text), &err);
+        ck_assert_msg(rc == 0, "%s", err.text);
+        text = nl + 1;
+    }
     replica_epoch(k->replica, k->generation, k->published);
 }
 
@@ -252,7 +257,7 @@ static json_object *kit_reply(const struct kit *k, int64_t id)
     return NULL;
 }
 
-static json_object *kit_told(const struct kit *k, const char *method)
+static inline json_object *kit_told(const struct kit *k, const char *method)
 {
     for (unsigned i = k->nreplies; i-- > 0;) {
         const char *m = jsonutil_string(jsonutil_get(k->replies[i], "method"));
@@ -264,8 +269,8 @@ static json_object *kit_told(const struct kit *k, const char *method)
 
 /* Submit a job of NNODES nodes with a task of one core on each, and have it placed.  OPTIONS: shell
  * options, as JSON; FOLLOW: of job.submit.  Its id. */
-static int64_t kit_submit(struct kit *k, unsigned nnodes, const char *options,
-                          const char *follow)
+static inline int64_t kit_submit(struct kit *k, unsigned nnodes, const char *options,
+                                 const char *follow)
 {
     kit_ask(
         k,

@@ -49,5 +49,39 @@ START_TEST(grows_at_every_length)
 }
 END_TEST
 
+START_TEST(numbers_and_times_are_as_printf_writes_them)
+{
+    static const uint64_t numbers[] = {0, 1, 9, 10, 99, 4294967296, UINT64_MAX};
+    static const double times[] = {0,
+                                   0.5,
+                                   0.0078125,
+                                   0.0234375,
+                                   1e-9,
+                                   0.9999999,
+                                   12.000001,
+                                   1763902323.25,
+                                   1e12 + 0.5,
+                                   9e12,
+                                   1700000000.0078125,
+                                   4294967295.999999,
+                                   -1.5,
+                                   1e13,
+                                   1e300};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        cleanup_strbuf struct strbuf b = {0};
+        cleanup_free char *wanted = xasprintf("%ju", (uintmax_t)numbers[i]);
+        strbuf_addu(&b, numbers[i]);
+        ck_assert_str_eq(b.s, wanted);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(times) + 20000; i++) {
+        cleanup_strbuf struct strbuf b = {0};
+        double t = i < ARRAY_SIZE(times) ? times[i] : 1.7e9 + (double)i * 1234.56789012;
+        cleanup_free char *wanted = xasprintf("%.6f", t);
+        strbuf_add_time(&b, t);
+        ck_assert_str_eq(b.s, wanted);
+    }
+}
+END_TEST
+
 UNIT_MAIN("strbuf", an_empty_buffer_gives_an_empty_string, pieces_of_every_kind_add_up,
-          grows_at_every_length)
+          grows_at_every_length, numbers_and_times_are_as_printf_writes_them)

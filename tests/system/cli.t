@@ -418,9 +418,9 @@ leader '[{"method":"job.cancel","result":{"canceled":0,"errors":[{"id":5,"messag
 capture hbatch cancel f6
 is "$rc|$err" "1|hbatch cancel: job f6 is over" "cancel tells what failed"
 capture hbatch cancel f6-f7
-is "$(sent job.cancel 'p["ids"]' | tail -1)" "[6, 5]" "cancel A-B: those between"
+is "$(sent job.cancel 'p["ranges"]' | tail -1)" "[[5, 6]]" "cancel A-B: the leader knows those between"
 capture hbatch cancel --all -n
-is "$rc|$err" "0|hbatch cancel: would cancel 3 jobs" "cancel --all --dry-run"
+like "$err|$(sent job.cancel 'p.get("dry")' | tail -1)" "would cancel 0 jobs.*\|true$" "cancel --all --dry-run: the leader tells how many"
 refuses "not both" cancel --all f6
 refuses "which jobs?" cancel
 refuses "--states: 'over' must be" cancel -S over

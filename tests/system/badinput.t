@@ -220,7 +220,7 @@ answers "id must be" '{"id":1,"method":"job.wait","params":{"id":-1}}' "a negati
 answers "id must be" '{"id":1,"method":"job.wait","params":{"id":1e400}}' "an endless id"
 answers "no such job: f" '{"id":1,"method":"job.follow","params":{"first":5,"count":3}}' "following jobs that do not exist"
 answers "count must be" '{"id":1,"method":"job.follow","params":{"first":5,"count":99999999999}}' "a huge count"
-answers "needs ids or states" '{"id":1,"method":"job.cancel","params":{}}' "cancel nothing"
+answers "needs ids, ranges or states" '{"id":1,"method":"job.cancel","params":{}}' "cancel nothing"
 answers "states" '{"id":1,"method":"job.cancel","params":{"ids":[],"states":"running"}}' "states that are no list"
 answers "ids" '{"id":1,"method":"job.cancel","params":{"ids":"x","states":["running"]}}' "ids that are no list"
 answers "no such job state" '{"id":1,"method":"job.cancel","params":{"states":["odd"]}}' "an unknown state"

@@ -335,14 +335,26 @@ bool specopts_text_has_cc(const char *text)
     return find_cc(text) != NULL;
 }
 
-bool specopts_has_cc(const struct specopts *s)
+/* CC: where it is in VALUE. */
+static bool left_to_executors(const char *name, const char *value, const char *cc)
 {
+    const char *is = strchr(value, '=');
+    return strcmp(name, "output") == 0 || strcmp(name, "error") == 0 ||
+           (strcmp(name, "env") == 0 && is && is < cc);
+}
+
+bool specopts_needs_cc(const struct specopts *s)
+{
+    bool several = false; /* programs, with options of their own */
     for (size_t i = 0; i < s->n; i++) {
-        if (s->values[i] && find_cc(s->values[i]))
+        const char *cc = s->values[i] ? find_cc(s->values[i]) : NULL;
+        if (cc && !left_to_executors(s->names[i], s->values[i], cc))
             return true;
     }
+    for (int i = 0; i < s->argc; i++)
+        several |= strcmp(s->argv[i], ":") == 0;
     for (int i = 0; i < s->argc; i++) {
-        if (find_cc(s->argv[i]))
+        if (find_cc(s->argv[i]) && (i == 0 || several || s->instance))
             return true;
     }
     return false;

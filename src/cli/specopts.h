@@ -65,8 +65,9 @@ json_object *specopts_build(const struct specopts *s, struct cli *cli,
 /* The job specification; "{cc}" in values and command is replaced by CC unless it is NULL. */
 json_object *specopts_encode(const struct specopts *s, struct cli *cli,
                              const struct cmd *cmd, const char *cc);
-/* Whether anything in it has "{cc}". */
-bool specopts_has_cc(const struct specopts *s);
+/* Whether "{cc}" in it must be replaced before it is submitted: executors do so in arguments of the command, in
+ * values of the environment, and in names of output files (template.h), so that these may be of one array. */
+bool specopts_needs_cc(const struct specopts *s);
 bool specopts_text_has_cc(const char *text);
 /* TEXT with "{cc}" (but not "{{cc}}") replaced; new. */
 char *specopts_replace_cc(const char *text, const char *cc);

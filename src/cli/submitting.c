@@ -222,7 +222,7 @@ static void build_one(struct submitting *s, const struct specopts *options,
 static bool differ(const struct submitting *s, const struct specopts *options,
                    const struct submitting_texts *t)
 {
-    return s->dry_run || (options && specopts_has_cc(options)) ||
+    return s->dry_run || (options && specopts_needs_cc(options)) ||
            (t->log && specopts_text_has_cc(t->log)) ||
            (t->log_stderr && specopts_text_has_cc(t->log_stderr));
 }

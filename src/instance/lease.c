@@ -312,7 +312,12 @@ static bool is_overtaking(struct leader *ld, struct lease *lease)
 {
     const struct job *head = manager_head(ld),
                      *last = TAILQ_LAST(&lease->ahead, ahead_jobs);
-    return head && last && head->sub != last->sub && goes_first(&head->sj, &last->sj);
+    if (!head || !last)
+        return false;
+    if (head->sub ==
+        last->sub) /* the rest of the same array comes after it, unless its urgency is greater */
+        return head->sj.priority > last->sj.priority;
+    return goes_first(&head->sj, &last->sj);
 }
 
 /* One of them could begin at once somewhere else. */

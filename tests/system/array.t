@@ -24,7 +24,7 @@ field() { hbatch jobs -ano "{$1}" "$2"; }
 gate=$(hbatch submit -n4 sleep inf)
 hbatch wait-event "$gate" start >/dev/null
 before=$(rss)
-capture hbatch submit --quiet --cc=1-1000000 true
+capture hbatch submit --quiet --cc=1-1000000 --env=ELEMENT=e{cc} --output=o.{cc} echo {cc}
 quick "a million elements are accepted" 5000
 grown=$(($(rss) - before))
 note "the leader has $grown KiB more"
@@ -107,8 +107,10 @@ hbatch cancel "$(nth 12)"
 hbatch cancel "$(nth 13)-$(nth 15)"
 hbatch cancel -q "$gate"
 ok "the elements run" timeout 60 hbatch job wait "$(nth 40)"
-is "$(xargs <order)" "20 10 1 2 3 4 5 6 7 8 9 16 17 18 19 21 22 23 24 25 26 27 28 29 30 after 31 32 33 34 35 36 37 38 39 40" \
+is "$(grep -v after order | xargs)" "20 10 1 2 3 4 5 6 7 8 9 16 17 18 19 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40" \
     "... by urgency, then in their order"
+# it is ready when element 30 has ended; by then the executor may have begun the next ones, which it had ahead
+like "$(xargs <order)" "30( 31)?( 32)?( 33)?( 34)? after 3" "... and what is more urgent goes first as soon as it is ready"
 is "$(field state "$(nth 11)")" SCHED "one that is held waits on"
 is "$(field result "$never")" FAILED "what depended on one that failed is over"
 hbatch job urgency "$(nth 11)" default

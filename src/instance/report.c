@@ -50,7 +50,9 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
         return;
     jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
-    if (index < 0 || run != job->run || job->nodes[index].done) {
+    /* a node whose tasks have ended may still say that those elsewhere must (exit-timeout) */
+    bool told = index >= 0 && job->nodes[index].done && strcmp(kind, "exception") != 0;
+    if (index < 0 || run != job->run || told) {
         struct job *heir = next ? lease_take_over(ld, NULL, rank, next, when) : NULL;
         if (heir)
             manager_began(ld, heir, when);

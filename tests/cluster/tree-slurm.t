@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A tree of instances inside of a Slurm allocation: three levels, however the outermost one was started.
+# alone: on a busy machine a rank that srun started crashes or hangs in Open MPI now and then, at its start
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 CLUSTER_NET=${CLUSTER_NET:-10.77.6}
 cluster_need slurm

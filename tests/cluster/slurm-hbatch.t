@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # An instance inside allocations of other batch systems: of a real Slurm; of LSF, PBS and Torque by
-# alone: on a busy machine a rank that srun started crashes or hangs in Open MPI now and then, at its start
 # stand-ins, which give their environment and really start ranks on other hosts.
+# alone: on a busy machine a rank that srun started crashes or hangs in Open MPI now and then, at its start
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 slurm=$srcdir/tests/cluster/slurm
 cluster_need

@@ -339,6 +339,7 @@ void leader_destroy(struct leader *ld)
     specs_destroy(ld->specs);
     for (size_t i = 0; i < ARRAY_SIZE(ld->latest_parts); i++)
         json_object_put(ld->latest_parts[i]);
+    jobspec_destroy(ld->latest_spec);
     keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++) {

@@ -38,6 +38,7 @@ struct leader {
     struct specs *specs;
     json_object
         *latest_parts[2]; /* of a specification, which the next one may have, too */
+    struct jobspec *latest_spec; /* likewise, but for its words */
     struct keys *keys;    /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
@@ -135,6 +136,12 @@ struct job *active_job(struct leader *ld, json_object *params, struct error *err
 /* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
 bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
                    jobid_t *first, uint64_t *count);
+
+/* --- submission.c */
+/* What jobspec O asks for, as an array of the index set CC (or NULL): its environment is taken out of it, and so are its
+ * rows (bulk.h), which make an array of it, too.  sub->cc is set.  NULL with err set. */
+struct submission *submission_make(struct leader *ld, json_object *o, const char *cc,
+                                   struct error *err);
 
 /* --- manager.c: a job's life */
 struct submit_options {

@@ -22,6 +22,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/element.c src/instance/element.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
+	src/instance/submission.c \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
 	src/instance/succession.c \
@@ -39,7 +40,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/adopt.c \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
-	src/instance/manager.c \
+	src/instance/manager.c src/instance/submission.c \
 	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \

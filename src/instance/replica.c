@@ -220,7 +220,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
-    sub->spec = jobspec_decode(spec->data, spec->len, err);
+    sub->spec = submission_decode(spec->data, spec->len, err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);

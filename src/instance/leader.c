@@ -277,6 +277,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->replies_end = &ld->replies;
     ld->gated_end = &ld->gated;
     TAILQ_INIT(&ld->held_ends);
+    TAILQ_INIT(&ld->telling);
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)

@@ -63,7 +63,9 @@ struct leader {
     double end_grace;  /* s, from the polite to the final signal of a job that must end */
     struct stream *streams;         /* that attach or wait */
     struct stream *follows;         /* few, and asked at the end of each job */
-    TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
+    struct stream *wholes;          /* many, and not asked */
+    TAILQ_HEAD(, stream) held_ends, /* that are not safe yet */
+        telling; /* of WHOLES, those with ends to be told */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */

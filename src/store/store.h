@@ -166,6 +166,7 @@ struct store_filter {
     const jobid_t *ids;       /* own ids, or an array's id for all of its elements (JOB_BULK: its own) */
     size_t nids;              /* 0: all */
     jobid_t before; /* only ids below: to go on after a list cut by max; 0: all */
+    jobid_t from;   /* only ids from it on; not together with ids */
     size_t max;     /* at most so many; 0: all */
 };
 

@@ -269,7 +269,7 @@ int64_t store_list(struct store *store, const struct store_filter *filter,
     size_t found = 0;
     jobid_t last = l.filter->before > 0 ? l.filter->before - 1 : INT64_MAX;
     int rc =
-        l.filter->nids > 0 ? list_ids(&l, err) : list_range(&l, 0, last, &found, err);
+        l.filter->nids > 0 ? list_ids(&l, err) : list_range(&l, l.filter->from, last, &found, err);
     idranges_destroy(l.indices);
     return rc < 0 ? -1 : l.calls;
 }

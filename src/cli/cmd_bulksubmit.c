@@ -62,8 +62,9 @@ struct bulk {
     bool shuffle;
     struct specopts fixed; /* of the options that are the same for all */
     bool uniform;          /* jobs differ in their command only */
-    int fixed_words;       /* uniform: so many of its words, from the first on, are the same for all */
-    json_object *spec;     /* uniform: that of the first job; with fixed words: with these alone */
+    int fixed_words; /* uniform: so many of its words, from the first on, are the same for all */
+    json_object
+        *spec; /* uniform: that of the first job; with fixed words: with these alone */
     struct submitting out;
 };
 

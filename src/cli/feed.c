@@ -97,10 +97,10 @@ static void try_row(struct feed *f, struct feed_item *item)
     }
     json_object *row = json_object_array_get_idx(r->list, item->next);
     *t = (struct ticket){f, f->over, true};
-    send_rows(f, r,
-              xasprintf("[%s]",
-                        json_object_to_json_string_ext(row, JSON_C_TO_STRING_PLAIN)),
-              t);
+    send_rows(
+        f, r,
+        xasprintf("[%s]", json_object_to_json_string_ext(row, JSON_C_TO_STRING_PLAIN)),
+        t);
 }
 
 static const char *row_label(const struct feed_item *item)

@@ -11,13 +11,14 @@
 
 enum {
     FEED_WINDOW = 1024,
-    FEED_ROWS = 1024,      /* that go together at most */
-    FEED_ROWS_FIRST = 16,  /* the first ones: jobs are to start soon; then twice as many, and so on */
+    FEED_ROWS = 1024, /* that go together at most */
+    FEED_ROWS_FIRST =
+        16, /* the first ones: jobs are to start soon; then twice as many, and so on */
     FEED_ROWS_BYTES = 1 << 18,
-    FEED_ROWS_WINDOW = 8,  /* submissions of rows without an answer */
+    FEED_ROWS_WINDOW = 8, /* submissions of rows without an answer */
 };
 
-struct feed_rows { /* jobs that differ in their words */
+struct feed_rows {     /* jobs that differ in their words */
     json_object *spec; /* of all of them */
     int urgency;
     const char *flags;
@@ -50,7 +51,7 @@ struct feed {
     uint64_t env_sent;       /* its submission */
     struct feed_rows *rows;  /* that were not sent yet, or NULL */
     struct feed_item rows_what;
-    unsigned rows_limit;     /* so many go together next */
+    unsigned rows_limit; /* so many go together next */
 };
 
 void feed_init(struct feed *f, struct cli *cli, struct jobset *set,

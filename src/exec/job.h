@@ -23,7 +23,8 @@ struct job {
     json_object *start; /* the start message's entry */
     const char *cc;     /* or NULL; borrowed from the message, or cc_text */
     char cc_text[16];
-    const char *row; /* of many jobs in one: its own words (bulk.h), NROW of them; or NULL */
+    const char
+        *row; /* of many jobs in one: its own words (bulk.h), NROW of them; or NULL */
     unsigned nrow;
     int64_t class
         ; /* of the jobs that may take its place when it is over (lease.h), 0: none */

@@ -33,9 +33,9 @@ struct submission {
         *rests; /* of an array, [ARRAY_GROUPS]: by urgency (element.h); else NULL */
     struct dependency *dependents; /* of jobs, on ranges of an array's elements */
     struct stream *watchers;       /* that attach to all elements of an array */
-    unsigned flags;  /* enum job_flags */
-    char *cc;        /* the array's index set, or NULL */
-    char *key;       /* its client's (keys.h), or NULL */
+    unsigned flags;                /* enum job_flags */
+    char *cc;                      /* the array's index set, or NULL */
+    char *key;                     /* its client's (keys.h), or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
     jobid_t

@@ -338,8 +338,6 @@ void leader_destroy(struct leader *ld)
     depends_destroy(ld->depends);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
-    for (size_t i = 0; i < ARRAY_SIZE(ld->latest_parts); i++)
-        json_object_put(ld->latest_parts[i]);
     jobspec_destroy(ld->latest_spec);
     keys_destroy(ld->keys);
     store_close(ld->store);

@@ -36,10 +36,9 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    json_object
-        *latest_parts[2]; /* of a specification, which the next one may have, too */
-    struct jobspec *latest_spec; /* likewise, but for its words */
-    struct keys *keys;    /* of submissions */
+    struct jobspec
+        *latest_spec;  /* of which the next one may have parts, or all but its words */
+    struct keys *keys; /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct jobid_gen gen;
@@ -61,11 +60,12 @@ struct leader {
     bool expired;      /* that was it */
     bool keep_nothing; /* the shutdown is one that cancels also what could be kept */
     double end_grace;  /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams;         /* that attach or wait */
-    struct stream *follows;         /* few, and asked at the end of each job */
-    struct stream *wholes;          /* many, and not asked */
-    TAILQ_HEAD(, stream) held_ends, /* that are not safe yet */
-        telling; /* of WHOLES, those with ends to be told */
+    struct stream *streams; /* that attach or wait */
+    struct stream *follows; /* few, and asked at the end of each job */
+    struct stream *wholes;  /* many, and not asked */
+    TAILQ_HEAD(, stream)
+    held_ends,              /* that are not safe yet */
+        telling;            /* of WHOLES, those with ends to be told */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */

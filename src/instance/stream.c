@@ -12,7 +12,7 @@
 
 static struct stream **list_of(struct leader *ld, enum stream_kind kind)
 {
-    return kind == WHOLE                      ? &ld->wholes
+    return kind == WHOLE                     ? &ld->wholes
            : kind == FOLLOW || kind == ARRAY ? &ld->follows
                                              : &ld->streams;
 }

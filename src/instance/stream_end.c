@@ -350,9 +350,8 @@ int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
     if (st->left == count)
         return 0;
     struct finished f = {.ld = ld, .st = st, .seen = seen};
-    struct store_filter filter = {.from = first,
-                                  .before = jobid_nth(first, count - 1) + 1,
-                                  .states = JOB_INACTIVE};
+    struct store_filter filter = {
+        .from = first, .before = jobid_nth(first, count - 1) + 1, .states = JOB_INACTIVE};
     int64_t rc = store_list(ld->store, &filter, on_finished, &f, err);
     for (uint64_t i = 0; rc >= 0 && i < count; i++)
         if (!seen[i])

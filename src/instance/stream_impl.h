@@ -30,8 +30,9 @@ struct window { /* what the streams of one request share */
 struct reader; /* stream_output.c */
 
 struct stream {
-    struct stream *prev, *next; /* all, or all of kinds FOLLOW and ARRAY, or all of kind WHOLE */
-    struct stream *job_next;    /* those on one job */
+    struct stream *prev,
+        *next; /* all, or all of kinds FOLLOW and ARRAY, or all of kind WHOLE */
+    struct stream *job_next; /* those on one job */
     enum stream_kind kind;
     struct request rq;
     bool output;
@@ -42,7 +43,7 @@ struct stream {
     struct submission *array; /* ARRAY, WHOLE: it has elements left; else NULL */
     json_object *end;         /* params of job.end, when the job is over */
     uint64_t epoch;           /* that tells the other ranks of END, or of SEALED */
-    bool held;                /* ATTACH: END waits for that; WHOLE: there are ENDS or SEALED */
+    bool held; /* ATTACH: END waits for that; WHOLE: there are ENDS or SEALED */
     TAILQ_ENTRY(stream) held_entry;
     json_object *sealed;     /* FOLLOW, ARRAY, WHOLE: ends that wait for it */
     json_object *ends;       /* ... and those that came since */

@@ -55,35 +55,56 @@ static int extract_environment(struct leader *ld, json_object *o, struct text **
     return 0;
 }
 
-/* One specification is often like the last but for its command: what is equal is in memory once. */
+/* One specification is often like the last one: what is equal is in memory once, and the rest takes no more room than it
+ * needs, of which json-c would keep more. */
+static void share(json_object *o, json_object *like)
+{
+    json_object_object_foreach(o, key, value)
+    {
+        json_object *theirs = jsonutil_get(like, key);
+        if (theirs && json_object_equal(theirs, value))
+            json_object_object_add(o, key, json_object_get(theirs));
+        else if (json_object_is_type(value, json_type_object))
+            share(value, theirs);
+    }
+    lh_table_resize(json_object_get_object(o), json_object_object_length(o) * 3 / 2 + 1);
+}
+
+static json_object *task_of(json_object *spec)
+{
+    json_object *tasks = jsonutil_get(spec, "tasks");
+    return json_object_is_type(tasks, json_type_array)
+               ? json_object_array_get_idx(tasks, 0)
+               : NULL;
+}
+
 static void share_parts(struct leader *ld, json_object *o)
 {
-    static const char *const keys[ARRAY_SIZE(ld->latest_parts)] = {"attributes",
-                                                                   "resources"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        json_object *part = jsonutil_get(o, keys[i]), **latest = &ld->latest_parts[i];
-        if (!part)
-            continue;
-        if (*latest && json_object_equal(*latest, part)) {
-            json_object_object_add(o, keys[i], json_object_get(*latest));
-        } else {
-            json_object_put(*latest);
-            *latest = json_object_get(part);
-        }
-    }
+    json_object *like = ld->latest_spec ? jobspec_json(ld->latest_spec) : NULL;
+    json_object *task = task_of(o), *tasks = jsonutil_get(o, "tasks");
+    if (!json_object_is_type(task, json_type_object))
+        return; /* which it is told next */
+    share(o, like);
+    if (jsonutil_get(o, "tasks") != tasks)
+        return;
+    share(task, task_of(like));
+    json_object_array_shrink(tasks, 0);
+    json_object *command = jsonutil_get(task, "command");
+    if (json_object_is_type(command, json_type_array))
+        json_object_array_shrink(command, 0);
 }
 
 /* All that a command has in common with others: its program names the job. */
 static bool equal_but_for_words(const struct jobspec *a, const struct jobspec *b)
 {
-    static const char *const parts[] = {"attributes", "resources"},
-                             *const keys[] = {"slot", "count"};
+    static const char *const parts[] = {"attributes", "resources"}, *const keys[] = {
+                                                                        "slot", "count"};
     json_object *x = jobspec_json(a), *y = jobspec_json(b);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-        if (jsonutil_get(x, parts[i]) != jsonutil_get(y, parts[i])) /* see share_parts */
+        if (jsonutil_get(x, parts[i]) != jsonutil_get(y, parts[i])) /* see share */
             return false;
-    x = json_object_array_get_idx(jsonutil_get(x, "tasks"), 0);
-    y = json_object_array_get_idx(jsonutil_get(y, "tasks"), 0);
+    x = task_of(x);
+    y = task_of(y);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (!json_object_equal(jsonutil_get(x, keys[i]), jsonutil_get(y, keys[i])))
             return false;
@@ -105,9 +126,12 @@ static struct jobspec *share_spec(struct leader *ld, struct jobspec *spec)
     return spec;
 }
 
-/* Validated with its environment in place, so that a mistake in it is found. */
+/* Validated with its environment and rows in place, so that a mistake in them is found. */
 static int validate(json_object *o, struct error *err)
 {
+    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
+    if (jsonutil_string(jsonutil_get(system, "environment")) && !bulk_rows(o))
+        return 0; /* it is a name: when the specification is made will do */
     struct jobspec *whole = jobspec_from_json(o, err);
     jobspec_destroy(whole);
     return whole ? 0 : -1;
@@ -119,8 +143,9 @@ static int take_rows(struct submission *sub, json_object *o, const char *cc,
 {
     size_t n = json_object_array_length(bulk_rows(o));
     if (cc)
-        return error_set(err, EINVAL,
-                         "request: cc and attributes.system.bulk cannot be used together");
+        return error_set(
+            err, EINVAL,
+            "request: cc and attributes.system.bulk cannot be used together");
     if (n == 1) {
         bulk_apply(o, 0);
         return 0;

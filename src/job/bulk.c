@@ -40,23 +40,35 @@ int bulk_check(const char *path, json_object *value, struct error *err)
     if (n == 0)
         return jobspec_bad(err, path, "an array of one or more rows of words", value);
     if (n > BULK_MAX)
-        return error_set(err, EINVAL, "jobspec: %s: has %zu rows; there may be %d at most",
-                         path, n, BULK_MAX);
+        return error_set(err, EINVAL,
+                         "jobspec: %s: has %zu rows; there may be %d at most", path, n,
+                         BULK_MAX);
     for (size_t i = 0; i < n; i++)
         if (check_row(path, i, json_object_array_get_idx(value, i), err) < 0)
             return -1;
     return 0;
 }
 
+static json_object *nth(json_object *list, size_t i)
+{
+    return json_object_is_type(list, json_type_array) ? json_object_array_get_idx(list, i)
+                                                      : NULL;
+}
+
 void bulk_apply(json_object *o, int64_t i)
 {
-    json_object *row = i < 0 ? NULL : json_object_array_get_idx(bulk_rows(o), (size_t)i);
-    json_object *task = json_object_array_get_idx(jsonutil_get(o, "tasks"), 0);
-    json_object *command = jsonutil_get(task, "command");
-    for (size_t k = 0; row && k < json_object_array_length(row); k++)
+    json_object *rows = bulk_rows(o);
+    json_object *row = rows && i >= 0 ? nth(rows, (size_t)i) : NULL;
+    json_object *command = jsonutil_get(nth(jsonutil_get(o, "tasks"), 0), "command");
+    size_t n = json_object_is_type(row, json_type_array) &&
+                       json_object_is_type(command, json_type_array)
+                   ? json_object_array_length(row)
+                   : 0;
+    for (size_t k = 0; k < n; k++)
         json_object_array_add(command,
                               json_object_get(json_object_array_get_idx(row, k)));
-    json_object_object_del(system_of(o), "bulk");
+    if (rows)
+        json_object_object_del(system_of(o), "bulk");
 }
 
 struct bulk_words {

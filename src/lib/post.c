@@ -38,6 +38,7 @@ static void post_free(struct post *post)
         post->next->link = post->link;
     unlink_tag(post);
     rows_destroy(post->rows);
+    json_object_put(post->spec);
     json_object_put(post->environment);
     free(post->text);
     free(post->flags);
@@ -224,7 +225,8 @@ void post_tell_end(struct post *post, const struct hbatch_result *r)
 
 struct hbatch_stream_ops post_ops(const struct post *post)
 {
-    bool events = post->tell & HBATCH_TELL_EVENTS, output = post->tell & HBATCH_TELL_OUTPUT;
+    bool events = post->tell & HBATCH_TELL_EVENTS,
+         output = post->tell & HBATCH_TELL_OUTPUT;
     return (struct hbatch_stream_ops){.event = events ? on_event : NULL,
                                       .output = output ? on_output : NULL,
                                       .input = output ? on_input : NULL,

@@ -17,25 +17,27 @@ enum {
 /* One request, from when it is posted until nothing of it can be told any more.  Submissions that differ in their words
  * only have another one in common, a *carrier*, which is sent in place of them. */
 struct post {
-    struct post *next, **link;         /* of the posts */
-    struct post *chain, **chain_link;  /* those in one bucket */
-    struct post *later;                /* of the submissions that were not sent yet */
+    struct post *next, **link;        /* of the posts */
+    struct post *chain, **chain_link; /* those in one bucket */
+    struct post *later;               /* of the submissions that were not sent yet */
     struct posts *all;
     uint64_t tag;
     int tell;
-    int number;      /* of the request or stream in the connection; 0: not sent */
-    bool over;       /* nothing more is told of it */
-    bool dropped;    /* it must not be sent, but is still in the list of those that are to be */
-    bool submits;    /* a submission without an answer */
-    bool brings_env; /* its answer names all->env */
-    bool by_name;    /* it was sent with the name of an environment */
-    char *text;      /* of a submission without an answer: its specification */
+    int number; /* of the request or stream in the connection; 0: not sent */
+    bool over;  /* nothing more is told of it */
+    bool
+        dropped; /* it must not be sent, but is still in the list of those that are to be */
+    bool submits;             /* a submission without an answer */
+    bool brings_env;          /* its answer names all->env */
+    bool by_name;             /* it was sent with the name of an environment */
+    char *text;               /* of a submission without an answer: its specification */
+    json_object *spec;        /* the same, until it is sent; NULL: there were too many */
     json_object *environment; /* likewise: a string, JSON text; or NULL */
     char *flags, *cc;
     int urgency;
-    struct post *carrier;  /* or NULL */
-    size_t place;          /* among its rows */
-    struct rows *rows;     /* of a carrier */
+    struct post *carrier; /* or NULL */
+    size_t place;         /* among its rows */
+    struct rows *rows;    /* of a carrier */
 };
 
 /* The submissions of a carrier. */
@@ -55,12 +57,12 @@ enum { POST_BUCKETS = 1024 };
 struct posts {
     struct hbatch *h;
     struct post *first;
-    struct post *over; /* to be freed when no callback runs */
+    struct post *over;     /* to be freed when no callback runs */
     struct post **buckets; /* by tag; nbuckets: a power of 2 */
     size_t nbuckets, count;
     struct post *unsent, **unsent_last;
     struct post *gathering; /* a carrier that others may join; not among the unsent */
-    unsigned waiting; /* submissions that were sent and have no answer */
+    unsigned waiting;       /* submissions that were sent and have no answer */
     struct strbuf told, taken;
     json_object *posted_env; /* text of the environment that was posted last */
     json_object *env;        /* that was sent last */

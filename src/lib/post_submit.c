@@ -57,10 +57,20 @@ static void compact(struct rows *r)
 }
 
 /* The specification of all that CARRIER has. */
-static json_object *carrier_spec(const struct post *carrier)
+static json_object *carrier_spec(struct post *carrier)
 {
     const struct rows *r = carrier->rows;
-    struct strbuf b = {0}, text = {0};
+    json_object *spec = take(carrier->spec), *o, *task;
+    struct strbuf b = {0};
+    if (!spec)
+        spec = json_tokener_parse(r->common.text);
+    size_t first = r->common.len - r->common.head - r->common.tail;
+    if (r->n == 1 && r->row[0].at == 0 && r->row[0].len == first)
+        return spec; /* as it came */
+    json_object_object_get_ex(spec, "tasks", &o);
+    task = json_object_array_get_idx(o, 0);
+    json_object_object_get_ex(task, "command", &o);
+    json_object_array_del_idx(o, 1, json_object_array_length(o) - 1);
     for (size_t i = 0; i < r->n; i++) {
         strbuf_add(&b, i ? ",[" : "[[");
         if (r->row[i].len > 1) /* without the first comma */
@@ -68,14 +78,10 @@ static json_object *carrier_spec(const struct post *carrier)
         strbuf_addc(&b, ']');
     }
     strbuf_addc(&b, ']');
-    strbuf_addn(&text, r->common.text, r->common.head);
-    strbuf_add(&text, r->common.text + r->common.len - r->common.tail);
-    json_object *spec = json_tokener_parse(text.s);
     json_object *rows = json_object_new_int(0); /* which is written as the text */
     json_object_set_serializer(rows, json_object_userdata_to_json_string, strbuf_take(&b),
                                json_object_free_userdata);
     json_object_object_add(submit_system(spec), "bulk", rows);
-    free(text.s);
     return spec;
 }
 
@@ -320,8 +326,9 @@ static void send_unsent(struct posts *p)
         }
         if (post->rows)
             compact(post->rows);
-        json_object *spec =
-            post->rows ? carrier_spec(post) : json_tokener_parse(post->text);
+        json_object *spec = post->rows   ? carrier_spec(post)
+                            : post->spec ? take(post->spec)
+                                         : json_tokener_parse(post->text);
         if (post->environment)
             share_environment(p, post, spec);
         send_submission(post, spec);
@@ -439,11 +446,15 @@ int posts_submit(struct posts *p, uint64_t tag, const char *jobspec,
             return -1;
     }
     posts_gathered(p);
-    if (begin_gathering(p, tag, jobspec, options, tell))
+    bool soon = p->waiting < POST_WINDOW;
+    if (begin_gathering(p, tag, jobspec, options, tell)) {
+        p->gathering->spec = soon ? take(spec) : NULL;
         return 0;
+    }
     struct post *post = new_submission(p, tag, options, tell);
     post->submits = true;
     post->text = xstrdup(jobspec);
+    post->spec = soon ? take(spec) : NULL;
     post->cc = options->cc ? xstrdup(options->cc) : NULL;
     put_last(post);
     send_unsent(p);

@@ -113,7 +113,8 @@ bool spectext_init(struct spectext *s, const char *text)
     const char *tasks = member(start, "tasks");
     const char *command =
         tasks && *tasks == '[' ? member(blanks(tasks + 1), "command") : NULL;
-    const char *head = command && *command == '[' ? string_end(blanks(command + 1)) : NULL;
+    const char *head =
+        command && *command == '[' ? string_end(blanks(command + 1)) : NULL;
     const char *end = head ? words_end(head) : NULL;
     if (!end || *blanks(end) != ']')
         return false;

@@ -10,7 +10,8 @@
 /* What a text has in common with others: all but the words behind the first one of tasks[0].command. */
 struct spectext {
     char *text;
-    size_t len, head, tail; /* its bytes up to the first word's end, and from behind the last word on */
+    size_t len, head,
+        tail; /* its bytes up to the first word's end, and from behind the last word on */
 };
 
 /* Of TEXT, which is JSON of an object; taken apart again by spectext_fini.  False: it has no such command. */

@@ -268,8 +268,8 @@ int64_t store_list(struct store *store, const struct store_filter *filter,
         .store = store, .filter = filter != NULL ? filter : &all, .fn = fn, .arg = arg};
     size_t found = 0;
     jobid_t last = l.filter->before > 0 ? l.filter->before - 1 : INT64_MAX;
-    int rc =
-        l.filter->nids > 0 ? list_ids(&l, err) : list_range(&l, l.filter->from, last, &found, err);
+    int rc = l.filter->nids > 0 ? list_ids(&l, err)
+                                : list_range(&l, l.filter->from, last, &found, err);
     idranges_destroy(l.indices);
     return rc < 0 ? -1 : l.calls;
 }

@@ -7,6 +7,7 @@
 #include "src/cli/cli.h"
 
 extern const struct cmd cmd_alloc, cmd_attach, cmd_batch, cmd_bulksubmit, cmd_cancel,
+    cmd_config, cmd_queue,
     cmd_env, cmd_export, cmd_getattr, cmd_help, cmd_info, cmd_job, cmd_jobs, cmd_output,
     cmd_proxy, cmd_pstree, cmd_python, cmd_resource, cmd_run, cmd_shutdown, cmd_simulate,
     cmd_start, cmd_submit, cmd_top, cmd_uptime, cmd_uri, cmd_version, cmd_waitevent,

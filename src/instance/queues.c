@@ -191,6 +191,13 @@ static const struct config_defaults *defaults_of(const struct queues *q,
     return c ? &c->defaults : &q->config->defaults;
 }
 
+/* The time limit of a job that has none; 0: none. */
+static double standard_duration(const struct queues *q, const struct queue_state *s)
+{
+    double limit = queues_limits(q, s)->duration, d = defaults_of(q, s)->duration;
+    return limit > 0 && d > 0 ? MIN(limit, d) : MAX(limit, d);
+}
+
 /* "queue debug", "the queue". */
 struct shown {
     char text[96];
@@ -416,10 +423,8 @@ int queues_admit(const struct queues *q, json_object *jobspec, struct error *err
     if (check_open(q, s, err) < 0)
         return -1;
     const struct config_defaults *d = defaults_of(q, s);
-    double limit = queues_limits(q, s)->duration, duration = 0;
+    double limit = standard_duration(q, s), duration = 0;
     jsonutil_number(jsonutil_get(system, "duration"), &duration);
-    if (d->duration > 0 && (limit <= 0 || d->duration < limit))
-        limit = d->duration;
     if (duration <= 0 && limit > 0)
         json_object_object_add(system, "duration", json_object_new_double(limit));
     if (d->bank && !jsonutil_get(system, "bank"))
@@ -574,7 +579,7 @@ json_object *queues_describe(const struct queues *q, const struct pool *pool)
         json_object_object_add(o, "default", json_object_new_boolean(is_default));
         add_status(o, q, s);
         json_object_object_add(defaults, "timelimit",
-                               json_object_new_double(defaults_of(q, s)->duration));
+                               json_object_new_double(standard_duration(q, s)));
         json_object_object_add(o, "defaults", defaults);
         json_object_object_add(o, "limits", describe_limits(queues_limits(q, s)));
         json_object_object_add(o, "active", json_object_new_int64((int64_t)s->active));

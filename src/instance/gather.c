@@ -275,6 +275,16 @@ static void describe_life(struct instance *in, json_object *o, double now)
         json_object_new_boolean(in->own_rundir || in->options.supervised));
 }
 
+static void describe_config(const struct instance *in, json_object *o)
+{
+    const char *word =
+        json_object_get_string(json_object_array_get_idx(in->options.configs, 0));
+    if (in->config)
+        json_object_object_add(o, "config", json_object_get(in->config));
+    if (in->config && json_object_array_length(in->options.configs) == 1 && *word == '/')
+        add_str(o, "config_path", word);
+}
+
 static json_object *describe(struct instance *in)
 {
     char host[256] = "localhost", id[64];
@@ -303,6 +313,7 @@ static json_object *describe(struct instance *in)
         surroundings_describe(&in->options, o, now);
     add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
     add_str(o, "policy", in->options.policy);
+    describe_config(in, o);
     json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
     return o;
 }

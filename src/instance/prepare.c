@@ -18,7 +18,9 @@
 #include "src/instance/gather_impl.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
+#include "src/job/conf.h"
 #include "src/job/jsonutil.h"
+#include "src/sched/config.h"
 
 enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
 
@@ -197,9 +199,36 @@ int gather_be_rank(struct instance *in, unsigned rank, struct error *err)
     return in->exec ? 0 : -1;
 }
 
+/* The configurations of the command line, as one: in->config, NULL: there are none. */
+static int read_config(struct instance *in, struct error *err)
+{
+    size_t n = json_object_array_length(in->options.configs);
+    cleanup_json json_object *all = json_object_new_object();
+    for (size_t i = 0; i < n; i++) {
+        const char *word =
+            json_object_get_string(json_object_array_get_idx(in->options.configs, i));
+        bool is_file = *word == '/';
+        cleanup_free char *text = is_file ? conf_read(word, err) : xstrdup(word);
+        cleanup_json json_object *lines = json_object_new_object();
+        cleanup_json json_object *o = text ? conf_decode(text, lines, err) : NULL;
+        struct config *c = o && n == 1 ? config_from_json(o, lines, err) : NULL;
+        config_destroy(c);
+        if (!o || (n == 1 && !c))
+            return is_file && text ? error_prefix(err, "configuration %s", word)
+                                   : error_prefix(err, "configuration");
+        config_merge(all, o);
+    }
+    struct config *c = config_from_json(all, NULL, err);
+    if (!c)
+        return error_prefix(err, "configuration");
+    config_destroy(c);
+    in->config = n > 0 ? take(all) : NULL;
+    return 0;
+}
+
 json_object *gather_prepare(struct instance *in, struct error *err)
 {
-    if (make_rundir(in, err) < 0)
+    if (make_rundir(in, err) < 0 || (in->world == 0 && read_config(in, err) < 0))
         return NULL;
     int rank = former_rank(in);
     if (in->options.recover && rank >= 0)

@@ -129,9 +129,6 @@ static struct jobspec *share_spec(struct leader *ld, struct jobspec *spec)
 /* Validated with its environment and rows in place, so that a mistake in them is found. */
 static int validate(json_object *o, struct error *err)
 {
-    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    if (jsonutil_string(jsonutil_get(system, "environment")) && !bulk_rows(o))
-        return 0; /* it is a name: when the specification is made will do */
     struct jobspec *whole = jobspec_from_json(o, err);
     jobspec_destroy(whole);
     return whole ? 0 : -1;
@@ -164,7 +161,8 @@ struct submission *submission_make(struct leader *ld, json_object *o, const char
     sub->refs = 1;
     sub->cc = cc ? xstrdup(cc) : NULL;
     if ((!bulk_rows(o) || take_rows(sub, o, cc, err) == 0) &&
-        extract_environment(ld, o, &sub->env_text, err) == 0) {
+        extract_environment(ld, o, &sub->env_text, err) == 0 &&
+        queues_admit(ld->queues, o, err) == 0) {
         sub->jobspec_text = intern(ld, TEXT_JOBSPEC, o);
         bulk_apply(o, -1);
         share_parts(ld, o);

@@ -10,7 +10,7 @@ enum { COMPAT };
 
 static const struct opt opts[] = {
     {COMPAT, 0, "compat", "NAME,...",
-     "Also what programs for other systems look for: flux, the Python module of Flux"},
+     "Also what programs for other systems look for: flux, slurm; see hbatch-compat(7)"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 

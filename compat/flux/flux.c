@@ -20,7 +20,8 @@ static const struct {
     const char *verb, *why;
 } refused[] = {
     {"admin", broker},
-    {"broker", "an instance of hbatch is made by 'flux start', 'flux batch' or 'flux alloc'"},
+    {"broker",
+     "an instance of hbatch is made by 'flux start', 'flux batch' or 'flux alloc'"},
     {"content", broker},
     {"cron", broker},
     {"dump", "'hbatch export' writes what is known of all jobs to a file"},
@@ -31,15 +32,14 @@ static const struct {
     {"housekeeping", "hbatch has no housekeeping after jobs"},
     {"jobtap", broker},
     {"keygen", "an instance of hbatch is of one user, and has no key"},
-    {"kvs", "hbatch has no key-value store: 'flux job info' and 'flux job eventlog' tell of jobs"},
+    {"kvs", "hbatch has no key-value store: 'flux job info' and 'flux job eventlog' tell "
+            "of jobs"},
     {"lptest", "it tests Flux's broker"},
     {"logger", broker},
     {"modprobe", broker},
     {"module", broker},
     {"overlay", "'flux resource list' tells which nodes are there"},
-    {"pgrep", "'flux jobs --name=NAME' finds jobs, and 'flux cancel' ends them"},
     {"ping", "'flux uptime' asks whether the instance is there"},
-    {"pkill", "'flux jobs --name=NAME' finds jobs, and 'flux cancel' ends them"},
     {"pmi", "PMI of hbatch's jobs is for the tasks alone"},
     {"restore", "'hbatch start --statedir=DIR' goes on from a former instance"},
     {"shell", "jobs of hbatch have no shell: options go by -o"},
@@ -70,15 +70,15 @@ static const struct rewrite rewrites[] = {
     {"start", "test-rundir-cleanup", 0, false, NULL, NULL},
     {"start", "test-pmi-clique", 0, true, NULL, NULL},
     {"start", "sysconfig", 0, false, NULL, NULL},
-    {"start", "test-size", 's', true, "--test-nodes", NULL}, /* a value follows: it is no command */
+    {"start", "test-size", 's', true, "--test-nodes",
+     NULL}, /* a value follows: it is no command */
 };
 
 static const struct {
     const char *flux, *ours;
 } attributes[] = {
-    {"broker.starttime", "starttime"}, {"instance-level", "level"},
-    {"local-uri", "uri"},              {"parent-uri", "parent_uri"},
-    {"statedir", "statedir"},
+    {"broker.starttime", "starttime"}, {"instance-level", "level"}, {"local-uri", "uri"},
+    {"parent-uri", "parent_uri"},      {"statedir", "statedir"},
 };
 
 static void note(const char *verb, const char *option, const char *why)
@@ -87,7 +87,8 @@ static void note(const char *verb, const char *option, const char *why)
 }
 
 /* The rule for WORD, an option of VERB, and where its value begins: NULL: it has none, or is the next word. */
-static const struct rewrite *find_rewrite(const char *verb, const char *word, const char **value)
+static const struct rewrite *find_rewrite(const char *verb, const char *word,
+                                          const char **value)
 {
     for (size_t i = 0; i < ARRAY_SIZE(rewrites); i++) {
         const struct rewrite *r = &rewrites[i];
@@ -168,7 +169,8 @@ static int refuse(const char *verb)
 {
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         if (strcmp(refused[i].verb, verb) == 0) {
-            fprintf(stderr, "flux: there is no '%s' with hbatch: %s\n", verb, refused[i].why);
+            fprintf(stderr, "flux: there is no '%s' with hbatch: %s\n", verb,
+                    refused[i].why);
             return 1;
         }
     }
@@ -182,7 +184,8 @@ static void prepare_environment(void)
     if (uri && *uri)
         setenv("HBATCH_URI", uri, 1);
     if (!compatenv_has(compat, "flux")) {
-        cleanup_free char *all = compat && *compat ? xasprintf("%s,flux", compat) : xstrdup("flux");
+        cleanup_free char *all =
+            compat && *compat ? xasprintf("%s,flux", compat) : xstrdup("flux");
         setenv(COMPATENV_NAME, all, 1);
     }
 }

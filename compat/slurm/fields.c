@@ -20,7 +20,8 @@ static double now(void)
 
 static double elapsed(const struct sjob *j)
 {
-    double start = slurm_number(j->o, "t_run", 0), end = slurm_number(j->o, "t_cleanup", 0);
+    double start = slurm_number(j->o, "t_run", 0),
+           end = slurm_number(j->o, "t_cleanup", 0);
     if (end <= 0)
         end = slurm_number(j->o, "t_inactive", 0);
     return start > 0 ? (end > start ? end : now()) - start : 0;
@@ -75,7 +76,8 @@ static void add_left(struct strbuf *out, const struct sjob *j, bool minutes)
 
 static void add_tres(struct strbuf *out, const struct sjob *j)
 {
-    unsigned cores = (unsigned)slurm_number(j->o, "ncores", 0), gpus = (unsigned)slurm_number(j->o, "ngpus", 0),
+    unsigned cores = (unsigned)slurm_number(j->o, "ncores", 0),
+             gpus = (unsigned)slurm_number(j->o, "ngpus", 0),
              nodes = (unsigned)slurm_number(j->o, "nnodes", 1);
     strbuf_addf(out, "billing=%u,cpu=%u,", cores, cores);
     if (gpus)
@@ -90,7 +92,8 @@ static double end_time(const struct sjob *j, bool accounting)
     return t > 0 || accounting ? t : slurm_number(j->o, "expiration", 0);
 }
 
-static void add_times(struct strbuf *out, const struct sjob *j, enum field f, bool accounting)
+static void add_times(struct strbuf *out, const struct sjob *j, enum field f,
+                      bool accounting)
 {
     const char *absent = accounting ? "Unknown" : "N/A";
     double t = elapsed(j), cores = slurm_number(j->o, "ncores", 0);
@@ -150,7 +153,8 @@ static void add_numbers(struct strbuf *out, const struct sjob *j, enum field f)
     }
 }
 
-static void add_texts(struct strbuf *out, const struct sjob *j, enum field f, bool accounting)
+static void add_texts(struct strbuf *out, const struct sjob *j, enum field f,
+                      bool accounting)
 {
     const char *nodes = slurm_text(j->o, "nodelist", "");
     switch (f) {
@@ -237,7 +241,9 @@ void field_add(struct strbuf *out, const struct sjob *j, enum field f, bool acco
         strbuf_add(out, job_reason(j));
         break;
     case F_STATE:
-        strbuf_add(out, sstate_name(accounting && state == S_COMPLETING ? S_RUNNING : state, false));
+        strbuf_add(
+            out,
+            sstate_name(accounting && state == S_COMPLETING ? S_RUNNING : state, false));
         break;
     case F_STATE_COMPACT:
         strbuf_add(out, sstate_name(state, true));
@@ -279,21 +285,51 @@ static const struct {
     enum field field;
     const char *title;
 } letters[] = {
-    {'a', F_ACCOUNT, "ACCOUNT"},     {'A', F_ID_RAW, "JOBID"},        {'b', F_NA, "TRES_PER_NODE"},
-    {'B', F_FIRST_NODE, "EXEC_HOST"}, {'c', F_ZERO, "MIN_CPUS"},      {'C', F_CPUS, "CPUS"},
-    {'d', F_ZERO, "MIN_TMP_DISK"},   {'D', F_NODES, "NODES"},         {'e', F_END, "END_TIME"},
-    {'E', F_NULL, "DEPENDENCY"},     {'f', F_NULL, "FEATURES"},       {'F', F_ARRAY_JOB, "ARRAY_JOB_ID"},
-    {'g', F_GROUP, "GROUP"},         {'G', F_GID, "GROUP"},           {'h', F_NA, "OVER_SUBSCRIBE"},
-    {'i', F_ID, "JOBID"},            {'j', F_NAME, "NAME"},           {'k', F_NULL, "COMMENT"},
-    {'K', F_ARRAY_TASK, "ARRAY_TASK_ID"}, {'l', F_LIMIT, "TIME_LIMIT"}, {'L', F_LEFT, "TIME_LEFT"},
-    {'m', F_ZERO, "MIN_MEMORY"},     {'M', F_TIME, "TIME"},           {'n', F_NONE, "REQ_NODES"},
-    {'N', F_NODELIST, "NODELIST"},   {'o', F_COMMAND, "COMMAND"},     {'O', F_NA, "CONTIGUOUS"},
-    {'p', F_PRIORITY, "PRIORITY"},   {'P', F_PARTITION, "PARTITION"}, {'q', F_QOS, "QOS"},
-    {'Q', F_PRIORITY, "PRIORITY"},   {'r', F_REASON, "REASON"},       {'R', F_PLACE, "NODELIST(REASON)"},
-    {'S', F_START, "START_TIME"},    {'t', F_STATE_COMPACT, "ST"},    {'T', F_STATE, "STATE"},
-    {'u', F_USER, "USER"},           {'U', F_UID, "USER"},            {'v', F_NULL, "RESERVATION"},
-    {'V', F_SUBMIT, "SUBMIT_TIME"},  {'w', F_NULL, "WCKEY"},          {'x', F_NONE, "EXC_NODES"},
-    {'y', F_ZERO, "NICE"},           {'Y', F_NONE, "SCHEDNODES"},     {'z', F_NA, "S:C:T"},
+    {'a', F_ACCOUNT, "ACCOUNT"},
+    {'A', F_ID_RAW, "JOBID"},
+    {'b', F_NA, "TRES_PER_NODE"},
+    {'B', F_FIRST_NODE, "EXEC_HOST"},
+    {'c', F_ZERO, "MIN_CPUS"},
+    {'C', F_CPUS, "CPUS"},
+    {'d', F_ZERO, "MIN_TMP_DISK"},
+    {'D', F_NODES, "NODES"},
+    {'e', F_END, "END_TIME"},
+    {'E', F_NULL, "DEPENDENCY"},
+    {'f', F_NULL, "FEATURES"},
+    {'F', F_ARRAY_JOB, "ARRAY_JOB_ID"},
+    {'g', F_GROUP, "GROUP"},
+    {'G', F_GID, "GROUP"},
+    {'h', F_NA, "OVER_SUBSCRIBE"},
+    {'i', F_ID, "JOBID"},
+    {'j', F_NAME, "NAME"},
+    {'k', F_NULL, "COMMENT"},
+    {'K', F_ARRAY_TASK, "ARRAY_TASK_ID"},
+    {'l', F_LIMIT, "TIME_LIMIT"},
+    {'L', F_LEFT, "TIME_LEFT"},
+    {'m', F_ZERO, "MIN_MEMORY"},
+    {'M', F_TIME, "TIME"},
+    {'n', F_NONE, "REQ_NODES"},
+    {'N', F_NODELIST, "NODELIST"},
+    {'o', F_COMMAND, "COMMAND"},
+    {'O', F_NA, "CONTIGUOUS"},
+    {'p', F_PRIORITY, "PRIORITY"},
+    {'P', F_PARTITION, "PARTITION"},
+    {'q', F_QOS, "QOS"},
+    {'Q', F_PRIORITY, "PRIORITY"},
+    {'r', F_REASON, "REASON"},
+    {'R', F_PLACE, "NODELIST(REASON)"},
+    {'S', F_START, "START_TIME"},
+    {'t', F_STATE_COMPACT, "ST"},
+    {'T', F_STATE, "STATE"},
+    {'u', F_USER, "USER"},
+    {'U', F_UID, "USER"},
+    {'v', F_NULL, "RESERVATION"},
+    {'V', F_SUBMIT, "SUBMIT_TIME"},
+    {'w', F_NULL, "WCKEY"},
+    {'x', F_NONE, "EXC_NODES"},
+    {'y', F_ZERO, "NICE"},
+    {'Y', F_NONE, "SCHEDNODES"},
+    {'z', F_NA, "S:C:T"},
     {'Z', F_WORKDIR, "WORK_DIR"},
 };
 
@@ -303,25 +339,44 @@ struct field_name {
 };
 
 static const struct field_name longs[] = {
-    {"Account", "ACCOUNT", F_ACCOUNT},     {"ArrayJobID", "ARRAY_JOB_ID", F_ARRAY_JOB},
-    {"ArrayTaskID", "ARRAY_TASK_ID", F_ARRAY_TASK}, {"BatchHost", "EXEC_HOST", F_FIRST_NODE},
-    {"Cluster", "CLUSTER", F_CLUSTER},     {"Command", "COMMAND", F_COMMAND},
-    {"Comment", "COMMENT", F_NULL},        {"Dependency", "DEPENDENCY", F_NULL},
-    {"EndTime", "END_TIME", F_END},        {"Exit_Code", "EXIT_CODE", F_EXIT},
-    {"Feature", "FEATURES", F_NULL},       {"GroupID", "GROUP", F_GID},
-    {"GroupName", "GROUP", F_GROUP},       {"JobArrayID", "JOBID", F_ID},
-    {"JobID", "JOBID", F_ID_RAW},          {"MinMemory", "MIN_MEMORY", F_ZERO},
-    {"Name", "NAME", F_NAME},              {"NodeList", "NODELIST", F_NODELIST},
-    {"NumCPUs", "CPUS", F_CPUS},           {"NumNodes", "NODES", F_NODES},
-    {"NumTasks", "TASKS", F_TASKS},        {"Partition", "PARTITION", F_PARTITION},
-    {"Priority", "PRIORITY", F_PRIORITY},  {"PriorityLong", "PRIORITY", F_PRIORITY},
-    {"QOS", "QOS", F_QOS},                 {"Reason", "REASON", F_REASON},
-    {"ReasonList", "NODELIST(REASON)", F_PLACE}, {"StartTime", "START_TIME", F_START},
-    {"State", "STATE", F_STATE},           {"StateCompact", "ST", F_STATE_COMPACT},
-    {"SubmitTime", "SUBMIT_TIME", F_SUBMIT}, {"TimeLeft", "TIME_LEFT", F_LEFT},
-    {"TimeLimit", "TIME_LIMIT", F_LIMIT},  {"TimeUsed", "TIME", F_TIME},
-    {"tres-alloc", "TRES_ALLOC", F_TRES},  {"UserID", "USER", F_UID},
-    {"UserName", "USER", F_USER},          {"WCKey", "WCKEY", F_NULL},
+    {"Account", "ACCOUNT", F_ACCOUNT},
+    {"ArrayJobID", "ARRAY_JOB_ID", F_ARRAY_JOB},
+    {"ArrayTaskID", "ARRAY_TASK_ID", F_ARRAY_TASK},
+    {"BatchHost", "EXEC_HOST", F_FIRST_NODE},
+    {"Cluster", "CLUSTER", F_CLUSTER},
+    {"Command", "COMMAND", F_COMMAND},
+    {"Comment", "COMMENT", F_NULL},
+    {"Dependency", "DEPENDENCY", F_NULL},
+    {"EndTime", "END_TIME", F_END},
+    {"Exit_Code", "EXIT_CODE", F_EXIT},
+    {"Feature", "FEATURES", F_NULL},
+    {"GroupID", "GROUP", F_GID},
+    {"GroupName", "GROUP", F_GROUP},
+    {"JobArrayID", "JOBID", F_ID},
+    {"JobID", "JOBID", F_ID_RAW},
+    {"MinMemory", "MIN_MEMORY", F_ZERO},
+    {"Name", "NAME", F_NAME},
+    {"NodeList", "NODELIST", F_NODELIST},
+    {"NumCPUs", "CPUS", F_CPUS},
+    {"NumNodes", "NODES", F_NODES},
+    {"NumTasks", "TASKS", F_TASKS},
+    {"Partition", "PARTITION", F_PARTITION},
+    {"Priority", "PRIORITY", F_PRIORITY},
+    {"PriorityLong", "PRIORITY", F_PRIORITY},
+    {"QOS", "QOS", F_QOS},
+    {"Reason", "REASON", F_REASON},
+    {"ReasonList", "NODELIST(REASON)", F_PLACE},
+    {"StartTime", "START_TIME", F_START},
+    {"State", "STATE", F_STATE},
+    {"StateCompact", "ST", F_STATE_COMPACT},
+    {"SubmitTime", "SUBMIT_TIME", F_SUBMIT},
+    {"TimeLeft", "TIME_LEFT", F_LEFT},
+    {"TimeLimit", "TIME_LIMIT", F_LIMIT},
+    {"TimeUsed", "TIME", F_TIME},
+    {"tres-alloc", "TRES_ALLOC", F_TRES},
+    {"UserID", "USER", F_UID},
+    {"UserName", "USER", F_USER},
+    {"WCKey", "WCKEY", F_NULL},
     {"WorkDir", "WORK_DIR", F_WORKDIR},
 };
 
@@ -458,7 +513,8 @@ void columns_parse_long(struct columns *c, const struct slurm *s, const char *te
             i++;
         if (i == ARRAY_SIZE(longs))
             slurm_die(s, "Invalid job format specification: %.*s", (int)n, p);
-        struct column column = {.field = longs[i].field, .title = longs[i].title, .width = 20, .cut = true};
+        struct column column = {
+            .field = longs[i].field, .title = longs[i].title, .width = 20, .cut = true};
         const char *width = len < n ? p + len + 1 : "";
         if (*width == '.')
             column.right = true, width++;
@@ -476,16 +532,20 @@ void columns_parse_acct(struct columns *c, const struct slurm *s, const char *te
         if (n == 0)
             continue;
         /* names may be abbreviated */
-        while (i < ARRAY_SIZE(accts) &&
-               (strlen(accts[i].n.name) != len || strncasecmp(accts[i].n.name, p, len) != 0))
+        while (i < ARRAY_SIZE(accts) && (strlen(accts[i].n.name) != len ||
+                                         strncasecmp(accts[i].n.name, p, len) != 0))
             i++;
         if (i == ARRAY_SIZE(accts))
-            for (i = 0; i < ARRAY_SIZE(accts) && strncasecmp(accts[i].n.name, p, len) != 0;)
+            for (i = 0;
+                 i < ARRAY_SIZE(accts) && strncasecmp(accts[i].n.name, p, len) != 0;)
                 i++;
         if (i == ARRAY_SIZE(accts))
             slurm_die(s, "Invalid field requested: \"%.*s\"", (int)len, p);
-        struct column column = {
-            .field = accts[i].n.field, .title = accts[i].n.title, .width = accts[i].width, .right = true, .cut = true};
+        struct column column = {.field = accts[i].n.field,
+                                .title = accts[i].n.title,
+                                .width = accts[i].width,
+                                .right = true,
+                                .cut = true};
         if (len < n) {
             int width = (int)strtol(p + len + 1, NULL, 10);
             column.right = width >= 0;
@@ -499,7 +559,8 @@ void columns_parse_acct(struct columns *c, const struct slurm *s, const char *te
 void columns_print_names(void)
 {
     for (size_t i = 0; i < ARRAY_SIZE(accts); i++)
-        printf("%-19s%s", accts[i].n.name, i % 4 == 3 || i + 1 == ARRAY_SIZE(accts) ? "\n" : " ");
+        printf("%-19s%s", accts[i].n.name,
+               i % 4 == 3 || i + 1 == ARRAY_SIZE(accts) ? "\n" : " ");
 }
 
 void column_print(const struct column *c, const char *text)

@@ -19,8 +19,10 @@ double form_limit(const char *text, struct error *err)
     for (const char *p = text;; p++) {
         char *end;
         if (n == 4 || !isdigit((unsigned char)*p))
-            return error_set(err, EINVAL,
-                             "'%s' is no time limit: give minutes, or [days-]hours:minutes:seconds", text);
+            return error_set(
+                err, EINVAL,
+                "'%s' is no time limit: give minutes, or [days-]hours:minutes:seconds",
+                text);
         v[n++] = (double)strtoul(p, &end, 10);
         p = end;
         if (!*p)
@@ -28,11 +30,14 @@ double form_limit(const char *text, struct error *err)
         if (*p == '-' && n == 1)
             days = true;
         else if (*p != ':')
-            return error_set(err, EINVAL,
-                             "'%s' is no time limit: give minutes, or [days-]hours:minutes:seconds", text);
+            return error_set(
+                err, EINVAL,
+                "'%s' is no time limit: give minutes, or [days-]hours:minutes:seconds",
+                text);
     }
     if (days)
-        return v[0] * 86400 + (n > 1 ? v[1] : 0) * 3600 + (n > 2 ? v[2] : 0) * 60 + (n > 3 ? v[3] : 0);
+        return v[0] * 86400 + (n > 1 ? v[1] : 0) * 3600 + (n > 2 ? v[2] : 0) * 60 +
+               (n > 3 ? v[3] : 0);
     if (n == 1)
         return v[0] * 60;
     return n == 2 ? v[0] * 60 + v[1] : v[0] * 3600 + v[1] * 60 + v[2];
@@ -43,10 +48,10 @@ static double unit_of(const char *text)
     static const struct {
         const char *name;
         double seconds;
-    } units[] = {{"", 1},          {"s", 1},         {"second", 1},   {"seconds", 1}, {"m", 60},
-                 {"min", 60},      {"minute", 60},   {"minutes", 60}, {"h", 3600},    {"hour", 3600},
-                 {"hours", 3600},  {"day", 86400},   {"days", 86400}, {"week", 604800},
-                 {"weeks", 604800}};
+    } units[] = {{"", 1},         {"s", 1},         {"second", 1},    {"seconds", 1},
+                 {"m", 60},       {"min", 60},      {"minute", 60},   {"minutes", 60},
+                 {"h", 3600},     {"hour", 3600},   {"hours", 3600},  {"day", 86400},
+                 {"days", 86400}, {"week", 604800}, {"weeks", 604800}};
     for (size_t i = 0; i < ARRAY_SIZE(units); i++)
         if (strcasecmp(units[i].name, text) == 0)
             return units[i].seconds;
@@ -61,7 +66,8 @@ static double relative_time(const char *text)
         return now;
     char *end;
     double n = strtod(text, &end), unit = unit_of(end);
-    return (*text == '+' || *text == '-') && end != text && unit > 0 ? now + n * unit : -1;
+    return (*text == '+' || *text == '-') && end != text && unit > 0 ? now + n * unit
+                                                                     : -1;
 }
 
 static double clock_time(struct tm *tm, int hours)
@@ -74,8 +80,9 @@ static double clock_time(struct tm *tm, int hours)
 
 double form_time(const char *text, struct error *err)
 {
-    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%H:%M:%S", "%H:%M",
-                                        "%m/%d/%y", "%m/%d"};
+    static const char *const forms[] = {
+        "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%H:%M:%S", "%H:%M",
+        "%m/%d/%y",          "%m/%d"};
     time_t now = time(NULL);
     struct tm tm;
     if (strncasecmp(text, "now", 3) == 0 && relative_time(text + 3) >= 0)
@@ -95,14 +102,16 @@ double form_time(const char *text, struct error *err)
         if (end && !*end)
             return (double)mktime(&tm);
     }
-    return error_set(err, EINVAL, "'%s' is no time: give HH:MM, YYYY-MM-DDTHH:MM:SS, or now+1hour", text);
+    return error_set(err, EINVAL,
+                     "'%s' is no time: give HH:MM, YYYY-MM-DDTHH:MM:SS, or now+1hour",
+                     text);
 }
 
 void form_duration(struct strbuf *out, double seconds, bool brief)
 {
     uint64_t t = seconds > 0 ? (uint64_t)seconds : 0;
-    unsigned days = (unsigned)(t / 86400), h = (unsigned)(t / 3600 % 24), m = (unsigned)(t / 60 % 60),
-             s = (unsigned)(t % 60);
+    unsigned days = (unsigned)(t / 86400), h = (unsigned)(t / 3600 % 24),
+             m = (unsigned)(t / 60 % 60), s = (unsigned)(t % 60);
     if (days)
         strbuf_addf(out, "%u-%02u:%02u:%02u", days, h, m, s);
     else if (brief && h)
@@ -118,7 +127,8 @@ void form_date(struct strbuf *out, double t, const char *absent)
     char text[64];
     struct tm tm;
     time_t at = (time_t)t;
-    if (t <= 0 || !localtime_r(&at, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
+    if (t <= 0 || !localtime_r(&at, &tm) ||
+        !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
         strbuf_add(out, absent);
     else
         strbuf_add(out, text);
@@ -202,7 +212,8 @@ char *form_path(const char *pattern, const struct form_names *names)
     }
     for (const char *p = pattern; *p; p++) {
         size_t digits = *p == '%' ? strspn(p + 1, "0123456789") : 0;
-        const char *text = *p == '%' && p[1 + digits] ? tag_of(names, p[1 + digits]) : NULL;
+        const char *text =
+            *p == '%' && p[1 + digits] ? tag_of(names, p[1 + digits]) : NULL;
         if (*p == '%' && p[1] == '%') {
             strbuf_addc(&out, *p++);
         } else if (!text) {

@@ -18,8 +18,8 @@ void form_date(struct strbuf *out, double t, const char *absent);
 /* ID[_TASKS][.STEP]; TASKS: a number, or a set in brackets. */
 struct form_id {
     uint64_t id;
-    char *tasks;      /* an id set, or NULL */
-    char step[32];    /* or "" */
+    char *tasks;   /* an id set, or NULL */
+    char step[32]; /* or "" */
 };
 int form_id(const char *text, struct form_id *id, struct error *err);
 void form_id_fini(struct form_id *id);

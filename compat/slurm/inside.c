@@ -24,7 +24,8 @@ struct inside {
     char host[256];
 };
 
-static void set(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void set(const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void set(const char *name, const char *fmt, ...)
 {
@@ -53,7 +54,8 @@ static json_object *ask(const char *uri, const char *method, json_object *params
 /* Which job of the parent this is: SLURM_JOB_ID, if the executor told, else the one that has our address. */
 static void find_job(struct inside *in)
 {
-    const char *parent = getenv("HBATCH_PARENT_URI"), *uri = getenv("HBATCH_URI"), *id = getenv("SLURM_JOB_ID");
+    const char *parent = getenv("HBATCH_PARENT_URI"), *uri = getenv("HBATCH_URI"),
+               *id = getenv("SLURM_JOB_ID");
     if (!parent)
         return;
     json_object *params = slurm_params("max", 0);
@@ -70,7 +72,8 @@ static void find_job(struct inside *in)
     for (size_t i = 0; i < n; i++) {
         json_object *o = json_object_array_get_idx(jobs, i);
         uint64_t oid = json_object_get_uint64(json_object_object_get(o, "id"));
-        if (id ? oid == strtoull(id, NULL, 10) : uri && strcmp(slurm_text(o, "uri", ""), uri) == 0)
+        if (id ? oid == strtoull(id, NULL, 10)
+               : uri && strcmp(slurm_text(o, "uri", ""), uri) == 0)
             in->job = o;
     }
 }
@@ -80,11 +83,14 @@ static void set_job(struct inside *in)
     json_object *o = in->job;
     struct passwd *pw = getpwuid(getuid());
     if (o && !getenv("SLURM_JOB_ID"))
-        set("SLURM_JOB_ID", "%llu", (unsigned long long)json_object_get_uint64(json_object_object_get(o, "id")));
+        set("SLURM_JOB_ID", "%llu",
+            (unsigned long long)json_object_get_uint64(json_object_object_get(o, "id")));
     if (getenv("SLURM_JOB_ID"))
         set("SLURM_JOBID", "%s", getenv("SLURM_JOB_ID"));
     if (o && json_object_object_get(o, "array")) {
-        set("SLURM_ARRAY_JOB_ID", "%llu", (unsigned long long)json_object_get_uint64(json_object_object_get(o, "array")));
+        set("SLURM_ARRAY_JOB_ID", "%llu",
+            (unsigned long long)json_object_get_uint64(
+                json_object_object_get(o, "array")));
         set("SLURM_ARRAY_TASK_ID", "%.0f", slurm_number(o, "cc", 0));
     }
     set("SLURM_JOB_NAME", "%s", slurm_text(o, "name", "sbatch"));
@@ -111,7 +117,8 @@ static void set_job(struct inside *in)
 static int cores_of(json_object *node)
 {
     struct error ignored;
-    cleanup_bitmap hwloc_bitmap_t cores = idset_decode(slurm_text(node, "cores", ""), &ignored);
+    cleanup_bitmap hwloc_bitmap_t cores =
+        idset_decode(slurm_text(node, "cores", ""), &ignored);
     return cores ? hwloc_bitmap_weight(cores) : 0;
 }
 
@@ -127,14 +134,18 @@ static void set_resources(struct inside *in)
 {
     cleanup_strbuf struct strbuf cpus = {0}, tasks = {0};
     json_object *nodes = json_object_object_get(in->resources, "nodes");
-    int n = nodes ? (int)json_object_array_length(nodes) : 0, times = 0, last = 0, ttimes = 0, tlast = 0, sum = 0;
-    const char *per_task = getenv("SLURM_CPUS_PER_TASK"), *ntasks = getenv("SLURM_NTASKS");
-    int width = per_task && atoi(per_task) > 0 ? atoi(per_task) : 1, wanted = ntasks ? atoi(ntasks) : 0;
+    int n = nodes ? (int)json_object_array_length(nodes) : 0, times = 0, last = 0,
+        ttimes = 0, tlast = 0, sum = 0;
+    const char *per_task = getenv("SLURM_CPUS_PER_TASK"),
+               *ntasks = getenv("SLURM_NTASKS");
+    int width = per_task && atoi(per_task) > 0 ? atoi(per_task) : 1,
+        wanted = ntasks ? atoi(ntasks) : 0;
     struct hostlist *hosts = hostlist_create();
     for (int i = 0; i < n; i++) {
         json_object *node = json_object_array_get_idx(nodes, (size_t)i);
         int cores = cores_of(node), here = MAX(cores / width, 1);
-        if (wanted && here * (n - i) > wanted - sum) /* whole nodes have more cores than tasks */
+        if (wanted &&
+            here * (n - i) > wanted - sum) /* whole nodes have more cores than tasks */
             here = MAX((wanted - sum + n - i - 1) / (n - i), 1);
         sum += here;
         hostlist_append_name(hosts, slurm_text(node, "host", ""));
@@ -145,7 +156,8 @@ static void set_resources(struct inside *in)
         last = cores, tlast = here;
         times++, ttimes++;
         if (i == 0)
-            set("SLURM_CPUS_ON_NODE", "%d", cores), set("SLURM_JOB_CPUS_ON_NODE", "%d", cores);
+            set("SLURM_CPUS_ON_NODE", "%d", cores),
+                set("SLURM_JOB_CPUS_ON_NODE", "%d", cores);
     }
     if (n > 0) {
         add_number(&cpus, last, times);
@@ -193,7 +205,8 @@ static int open_file(struct inside *in, const char *pattern, int to, int flags)
     if (strcmp(pattern, "-") == 0)
         return 0;
     cleanup_free char *path = form_path(pattern, &names);
-    int fd = open(strcmp(path, "none") == 0 ? "/dev/null" : path, flags | O_CLOEXEC, 0666);
+    int fd =
+        open(strcmp(path, "none") == 0 ? "/dev/null" : path, flags | O_CLOEXEC, 0666);
     if (fd < 0) {
         slurm_error(in->s, "Could not open %s: %s", path, strerror(errno));
         return -1;
@@ -207,7 +220,8 @@ static int open_file(struct inside *in, const char *pattern, int to, int flags)
 static int open_files(struct inside *in, char **argv)
 {
     int out = O_WRONLY | O_CREAT | (*argv[3] == 'a' ? O_APPEND : O_TRUNC);
-    if (open_file(in, argv[2], STDIN_FILENO, O_RDONLY) < 0 || open_file(in, argv[0], STDOUT_FILENO, out) < 0)
+    if (open_file(in, argv[2], STDIN_FILENO, O_RDONLY) < 0 ||
+        open_file(in, argv[0], STDOUT_FILENO, out) < 0)
         return -1;
     if (strcmp(argv[1], "-") != 0 && strcmp(argv[1], argv[0]) != 0)
         return open_file(in, argv[1], STDERR_FILENO, out);
@@ -236,7 +250,8 @@ int slurm_inside(struct slurm *s, int argc, char **argv)
     json_object_put(in.list);
     json_object_put(in.resources);
     if (strcmp(argv[3], "salloc") == 0)
-        fprintf(stderr, "salloc: Granted job allocation %s\n", getenv("SLURM_JOB_ID") ? getenv("SLURM_JOB_ID") : "?");
+        fprintf(stderr, "salloc: Granted job allocation %s\n",
+                getenv("SLURM_JOB_ID") ? getenv("SLURM_JOB_ID") : "?");
     else if (open_files(&in, argv) < 0)
         return 1;
     execvp(command[0], command);

@@ -13,7 +13,8 @@
 /* --- reading ------------------------------------------------------------------------------- */
 
 /* ID_TASK is what Slurm calls the elements of our arrays.  Those that begin with TASKS (or all, NULL) are added. */
-static size_t add_list(struct sjobs *jobs, json_object *answer, hwloc_const_bitmap_t tasks)
+static size_t add_list(struct sjobs *jobs, json_object *answer,
+                       hwloc_const_bitmap_t tasks)
 {
     json_object *list = json_object_object_get(answer, "jobs");
     size_t n = list ? json_object_array_length(list) : 0, added = 0;
@@ -25,10 +26,11 @@ static size_t add_list(struct sjobs *jobs, json_object *answer, hwloc_const_bitm
         int64_t task = (int64_t)slurm_number(o, "cc", -1);
         if (tasks && (task < 0 || !hwloc_bitmap_isset(tasks, (unsigned)task)))
             continue;
-        jobs->v[jobs->n++] = (struct sjob){.o = o,
-                                           .id = json_object_get_uint64(json_object_object_get(o, "id")),
-                                           .array = json_object_get_uint64(json_object_object_get(o, "array")),
-                                           .task = task};
+        jobs->v[jobs->n++] = (struct sjob){
+            .o = o,
+            .id = json_object_get_uint64(json_object_object_get(o, "id")),
+            .array = json_object_get_uint64(json_object_object_get(o, "array")),
+            .task = task};
         added++;
     }
     return added;
@@ -50,7 +52,8 @@ void jobs_fetch(struct slurm *s, struct sjobs *jobs, const struct jobs_query *q)
     add_list(jobs, slurm_call(s, "job.list", params), NULL);
 }
 
-int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text, struct error *err)
+int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text,
+                  struct error *err)
 {
     struct form_id id;
     if (form_id(text, &id, err) < 0)
@@ -163,10 +166,14 @@ void jobs_fini(struct sjobs *jobs)
 static const struct {
     const char *name, *compact;
 } states[S_STATES] = {
-    [S_PENDING] = {"PENDING", "PD"},     [S_RUNNING] = {"RUNNING", "R"},
-    [S_COMPLETING] = {"COMPLETING", "CG"}, [S_COMPLETED] = {"COMPLETED", "CD"},
-    [S_CANCELLED] = {"CANCELLED", "CA"}, [S_FAILED] = {"FAILED", "F"},
-    [S_TIMEOUT] = {"TIMEOUT", "TO"},     [S_NODE_FAIL] = {"NODE_FAIL", "NF"},
+    [S_PENDING] = {"PENDING", "PD"},
+    [S_RUNNING] = {"RUNNING", "R"},
+    [S_COMPLETING] = {"COMPLETING", "CG"},
+    [S_COMPLETED] = {"COMPLETED", "CD"},
+    [S_CANCELLED] = {"CANCELLED", "CA"},
+    [S_FAILED] = {"FAILED", "F"},
+    [S_TIMEOUT] = {"TIMEOUT", "TO"},
+    [S_NODE_FAIL] = {"NODE_FAIL", "NF"},
     [S_OUT_OF_MEMORY] = {"OUT_OF_MEMORY", "OOM"},
 };
 
@@ -199,7 +206,8 @@ enum sstate job_sstate(const struct sjob *j)
     }
     json_object *e = json_object_object_get(j->o, "exception");
     for (size_t i = 0; e && i < ARRAY_SIZE(failures); i++)
-        if (strcmp(failures[i].type, slurm_text(e, "type", "")) == 0 && slurm_number(e, "severity", 0) == 0)
+        if (strcmp(failures[i].type, slurm_text(e, "type", "")) == 0 &&
+            slurm_number(e, "severity", 0) == 0)
             return failures[i].state;
     return S_FAILED;
 }
@@ -212,24 +220,28 @@ const char *sstate_name(enum sstate state, bool compact)
 int sstate_decode(const char *name, size_t len)
 {
     for (int i = 0; i < S_STATES; i++)
-        if ((strlen(states[i].name) == len && strncasecmp(states[i].name, name, len) == 0) ||
-            (strlen(states[i].compact) == len && strncasecmp(states[i].compact, name, len) == 0))
+        if ((strlen(states[i].name) == len &&
+             strncasecmp(states[i].name, name, len) == 0) ||
+            (strlen(states[i].compact) == len &&
+             strncasecmp(states[i].compact, name, len) == 0))
             return i;
     return -1;
 }
 
 unsigned sstate_mask(const struct slurm *s, const char *names)
 {
-    static const char *const never[] = {"SUSPENDED", "S", "PREEMPTED", "PR", "CONFIGURING", "CF", "BOOT_FAIL", "BF",
-                                        "DEADLINE", "DL", "REQUEUED", "RQ", "RESIZING", "RS", "REVOKED", "RV",
-                                        "SPECIAL_EXIT", "SE", "STOPPED", "ST", "REQUEUE_HOLD", "RH", "SIGNALING", "SI"};
+    static const char *const never[] = {
+        "SUSPENDED",    "S",  "PREEMPTED", "PR", "CONFIGURING",  "CF", "BOOT_FAIL", "BF",
+        "DEADLINE",     "DL", "REQUEUED",  "RQ", "RESIZING",     "RS", "REVOKED",   "RV",
+        "SPECIAL_EXIT", "SE", "STOPPED",   "ST", "REQUEUE_HOLD", "RH", "SIGNALING", "SI"};
     unsigned mask = 0;
     for (const char *p = names; *p; p += *p == ',') {
         size_t n = strcspn(p, ","), i = 0;
         int state = sstate_decode(p, n);
         if (n == 3 && strncasecmp(p, "all", 3) == 0)
             mask = ~0U;
-        while (i < ARRAY_SIZE(never) && (strlen(never[i]) != n || strncasecmp(never[i], p, n) != 0))
+        while (i < ARRAY_SIZE(never) &&
+               (strlen(never[i]) != n || strncasecmp(never[i], p, n) != 0))
             i++;
         if (state >= 0)
             mask |= 1U << state;
@@ -252,9 +264,12 @@ const char *job_reason(const struct sjob *j)
     case S_TIMEOUT:
         return "TimeLimit";
     case S_FAILED:
-        return slurm_number(j->o, "status", -1) > 0 ? "NonZeroExitCode" : "JobLaunchFailure";
+        return slurm_number(j->o, "status", -1) > 0 ? "NonZeroExitCode"
+                                                    : "JobLaunchFailure";
     case S_CANCELLED:
-        return e && strcmp(slurm_text(e, "type", ""), "dependency") == 0 ? "DependencyNeverSatisfied" : "None";
+        return e && strcmp(slurm_text(e, "type", ""), "dependency") == 0
+                   ? "DependencyNeverSatisfied"
+                   : "None";
     default:
         return "None";
     }

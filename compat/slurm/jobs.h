@@ -6,7 +6,7 @@
 #include "compat/slurm/slurm.h"
 
 struct sjob {
-    json_object *o; /* as job.list has it; borrowed of struct sjobs */
+    json_object *o;     /* as job.list has it; borrowed of struct sjobs */
     uint64_t id, array; /* array: 0, or what the elements are called by */
     int64_t task;       /* of an array, -1: none */
     char *tasks;        /* several pending elements that stand in one line, or NULL */
@@ -29,7 +29,8 @@ struct jobs_query {
 /* Add those of QUERY. */
 void jobs_fetch(struct slurm *s, struct sjobs *jobs, const struct jobs_query *query);
 /* Add those that TEXT names: ID, ID_TASK, ID_[TASKS].  0, or -1 with err set: there is none. */
-int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text, struct error *err);
+int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text,
+                  struct error *err);
 /* Oldest first, elements of an array in their order. */
 void jobs_sort(struct sjobs *jobs);
 /* Pending elements of one array become one. */

@@ -9,8 +9,8 @@ static const struct {
     const char *name;
     int (*run)(struct slurm *s, int argc, char **argv);
 } commands[] = {
-    {"sbatch", cmd_sbatch},   {"srun", cmd_srun},   {"salloc", cmd_salloc},
-    {"squeue", cmd_squeue},   {"scancel", cmd_scancel}, {"sacct", cmd_sacct},
+    {"sbatch", cmd_sbatch},     {"srun", cmd_srun},       {"salloc", cmd_salloc},
+    {"squeue", cmd_squeue},     {"scancel", cmd_scancel}, {"sacct", cmd_sacct},
     {"scontrol", cmd_scontrol}, {"sinfo", cmd_sinfo},
 };
 
@@ -25,7 +25,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(commands[i].name, name) != 0)
             continue;
-        if (argc == 2 && (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0)) {
+        if (argc == 2 &&
+            (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0)) {
             printf("slurm 22.05.8\n");
             return slurm_finish(&s, 0);
         }
@@ -33,7 +34,9 @@ int main(int argc, char **argv)
         client_close(s.h);
         return slurm_finish(&s, rc);
     }
-    fprintf(stderr, "hbatch %s has these commands of Slurm, to be called by their names:\n", PACKAGE_VERSION);
+    fprintf(stderr,
+            "hbatch %s has these commands of Slurm, to be called by their names:\n",
+            PACKAGE_VERSION);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         fprintf(stderr, "    %s\n", commands[i].name);
     return 1;

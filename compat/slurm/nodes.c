@@ -76,5 +76,7 @@ const struct snode *nodes_find(const struct snodes *nodes, const char *host)
 unsigned long nodes_memory(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && size > 0 ? (unsigned long)pages / 1024 * (unsigned long)size / 1024 : 1;
+    return pages > 0 && size > 0
+               ? (unsigned long)pages / 1024 * (unsigned long)size / 1024
+               : 1;
 }

@@ -7,22 +7,25 @@
 
 enum { LONGS = 1000 }; /* beyond characters */
 
-void sparse_init(struct sparse *p, struct slurm *s, const struct sopt *opts, size_t n, int argc,
-                 char **argv, bool operands_end)
+void sparse_init(struct sparse *p, struct slurm *s, const struct sopt *opts, size_t n,
+                 int argc, char **argv, bool operands_end)
 {
     *p = (struct sparse){.s = s, .opts = opts, .n = n, .argc = argc, .argv = argv};
     cleanup_strbuf struct strbuf keys = {0};
     strbuf_add(&keys, operands_end ? "+:" : ":");
     p->longs = xcalloc(n + 1, sizeof(*p->longs));
     for (size_t i = 0; i < n; i++) {
-        int arg = !opts[i].arg           ? no_argument
+        int arg = !opts[i].arg         ? no_argument
                   : opts[i].arg == 'r' ? required_argument
-                                         : optional_argument;
-        p->longs[i] = (struct option){opts[i].name ? opts[i].name : "", arg, NULL, LONGS + (int)i};
+                                       : optional_argument;
+        p->longs[i] =
+            (struct option){opts[i].name ? opts[i].name : "", arg, NULL, LONGS + (int)i};
         if (!opts[i].key)
             continue;
         strbuf_addc(&keys, opts[i].key);
-        strbuf_add(&keys, arg == no_argument ? "" : arg == required_argument ? ":" : "::");
+        strbuf_add(&keys, arg == no_argument         ? ""
+                          : arg == required_argument ? ":"
+                                                     : "::");
     }
     p->shorts = strbuf_take(&keys);
     opterr = 0;
@@ -36,9 +39,11 @@ static void unknown(const struct sparse *p, int c)
     if (c == ':')
         slurm_die(p->s, "%s%sthe option %s needs a value", where, sep, word);
     if (optopt > 0 && optopt < LONGS && strncmp(word, "--", 2) != 0)
-        slurm_die(p->s, "%s%shbatch's %s has no option -%c", where, sep, p->s->me, optopt);
-    slurm_die(p->s, "%s%shbatch's %s has no option %s, or it is ambiguous or takes no value", where,
-              sep, p->s->me, word);
+        slurm_die(p->s, "%s%shbatch's %s has no option -%c", where, sep, p->s->me,
+                  optopt);
+    slurm_die(p->s,
+              "%s%shbatch's %s has no option %s, or it is ambiguous or takes no value",
+              where, sep, p->s->me, word);
 }
 
 static const struct sopt *find(const struct sparse *p, int c)
@@ -60,8 +65,8 @@ const struct sopt *sparse_next(struct sparse *p)
             unknown(p, c);
         p->value = optarg;
         if (o->id == OPT_REFUSE)
-            slurm_die(p->s, "%s%soption --%s: %s", p->where ? p->where : "", p->where ? ": " : "",
-                      o->name, o->to);
+            slurm_die(p->s, "%s%soption --%s: %s", p->where ? p->where : "",
+                      p->where ? ": " : "", o->name, o->to);
         if (o->id != OPT_IGNORE)
             return o;
     }

@@ -7,9 +7,9 @@
 
 struct sopt {
     const char *name;
-    char key;   /* or 0 */
-    char arg;   /* 0: none, 'r': required, 'o': optional */
-    int id;     /* the caller's; OPT_IGNORE and OPT_REFUSE need no more */
+    char key;       /* or 0 */
+    char arg;       /* 0: none, 'r': required, 'o': optional */
+    int id;         /* the caller's; OPT_IGNORE and OPT_REFUSE need no more */
     const char *to; /* the caller's; for OPT_REFUSE, the reason */
 };
 enum { OPT_IGNORE = -1, OPT_REFUSE = -2 };
@@ -28,8 +28,8 @@ struct sparse {
 };
 
 /* OPERANDS_END: the first operand ends the options. */
-void sparse_init(struct sparse *p, struct slurm *s, const struct sopt *opts, size_t n, int argc,
-                 char **argv, bool operands_end);
+void sparse_init(struct sparse *p, struct slurm *s, const struct sopt *opts, size_t n,
+                 int argc, char **argv, bool operands_end);
 /* The next option that is neither ignored nor refused, or NULL at the end.  One that is not known is the end. */
 const struct sopt *sparse_next(struct sparse *p);
 

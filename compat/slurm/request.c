@@ -15,60 +15,79 @@
 
 /* --- tables -------------------------------------------------------------------------------- */
 
-
 /* What all three have. */
-#define COMMON                                                                                                         \
-    {"account", 'A', 'r', R_PASS, "bank"}, {"acctg-freq", 0, 'r', OPT_IGNORE, NULL},                                   \
-        {"bb", 0, 'r', OPT_REFUSE, "hbatch has no burst buffers"},                                                     \
-        {"bbf", 0, 'r', OPT_REFUSE, "hbatch has no burst buffers"}, {"begin", 'b', 'r', R_BEGIN, NULL},                \
-        {"chdir", 'D', 'r', R_CHDIR, NULL}, {"cluster-constraint", 0, 'r', OPT_IGNORE, NULL},                          \
-        {"clusters", 'M', 'r', OPT_IGNORE, NULL}, {"comment", 0, 'r', OPT_IGNORE, NULL},                               \
-        {"constraint", 'C', 'r', R_CONSTRAINT, NULL}, {"contiguous", 0, 0, OPT_IGNORE, NULL},                          \
-        {"core-spec", 'S', 'r', OPT_IGNORE, NULL}, {"cores-per-socket", 0, 'r', OPT_IGNORE, NULL},                     \
-        {"cpu-freq", 0, 'r', OPT_IGNORE, NULL},                                                                        \
-        {"cpus-per-gpu", 0, 'r', OPT_REFUSE, "use --cpus-per-task with --gpus-per-task"},                              \
-        {"cpus-per-task", 'c', 'r', R_CPUS, NULL}, {"deadline", 0, 'r', OPT_IGNORE, NULL},                             \
-        {"delay-boot", 0, 'r', OPT_IGNORE, NULL}, {"dependency", 'd', 'r', R_DEPENDENCY, NULL},                        \
-        {"distribution", 'm', 'r', R_DISTRIBUTION, NULL}, {"exclude", 'x', 'r', R_EXCLUDE, NULL},                      \
-        {"exclusive", 0, 'o', R_EXCLUSIVE, NULL}, {"extra-node-info", 'B', 'r', OPT_IGNORE, NULL},                     \
-        {"gid", 0, 'r', OPT_REFUSE, "an instance runs the jobs of its owner"},                                         \
-        {"gpu-bind", 0, 'r', OPT_IGNORE, NULL}, {"gpu-freq", 0, 'r', OPT_IGNORE, NULL},                                \
-        {"gpus", 'G', 'r', R_GPUS, NULL}, {"gpus-per-node", 0, 'r', R_GPUS_PER_NODE, NULL},                            \
-        {"gpus-per-socket", 0, 'r', OPT_REFUSE, "use --gpus-per-task or --gpus-per-node"},                             \
-        {"gpus-per-task", 0, 'r', R_GPUS_PER_TASK, NULL}, {"gres", 0, 'r', R_GRES, NULL},                              \
-        {"gres-flags", 0, 'r', OPT_IGNORE, NULL}, {"hint", 0, 'r', OPT_IGNORE, NULL},                                  \
-        {"job-name", 'J', 'r', R_JOB_NAME, NULL},                                                                      \
-        {"licenses", 'L', 'r', OPT_REFUSE, "hbatch has no licenses"}, {"mail-type", 0, 'r', OPT_IGNORE, NULL},         \
-        {"mail-user", 0, 'r', OPT_IGNORE, NULL}, {"mcs-label", 0, 'r', OPT_IGNORE, NULL},                              \
-        {"mem", 0, 'r', OPT_IGNORE, NULL}, {"mem-bind", 0, 'r', OPT_IGNORE, NULL},                                     \
-        {"mem-per-cpu", 0, 'r', OPT_IGNORE, NULL}, {"mem-per-gpu", 0, 'r', OPT_IGNORE, NULL},                          \
-        {"mincpus", 0, 'r', OPT_IGNORE, NULL}, {"network", 0, 'r', OPT_IGNORE, NULL},                                  \
-        {"nice", 0, 'o', OPT_IGNORE, NULL}, {"no-kill", 'k', 'o', OPT_IGNORE, NULL},                                   \
-        {"nodefile", 'F', 'r', R_NODEFILE, NULL}, {"nodelist", 'w', 'r', R_NODELIST, NULL},                            \
-        {"nodes", 'N', 'r', R_NODES, NULL}, {"ntasks", 'n', 'r', R_NTASKS, NULL},                                      \
-        {"ntasks-per-core", 0, 'r', OPT_IGNORE, NULL},                                                                 \
-        {"ntasks-per-gpu", 0, 'r', OPT_REFUSE, "use --ntasks with --gpus-per-task"},                                   \
-        {"ntasks-per-node", 0, 'r', R_TASKS_PER_NODE, NULL}, {"ntasks-per-socket", 0, 'r', OPT_IGNORE, NULL},          \
-        {"overcommit", 'O', 0, OPT_IGNORE, NULL}, {"oversubscribe", 's', 0, OPT_IGNORE, NULL},                         \
-        {"partition", 'p', 'r', R_PARTITION, NULL}, {"power", 0, 'r', OPT_IGNORE, NULL},                               \
-        {"priority", 0, 'r', OPT_IGNORE, NULL}, {"profile", 0, 'r', OPT_IGNORE, NULL},                                 \
-        {"qos", 'q', 'r', OPT_IGNORE, NULL}, {"quiet", 'Q', 0, R_QUIET, NULL}, {"reboot", 0, 0, OPT_IGNORE, NULL},     \
-        {"reservation", 0, 'r', OPT_REFUSE, "hbatch has no reservations"}, {"signal", 0, 'r', R_SIGNAL, NULL},         \
-        {"sockets-per-node", 0, 'r', OPT_IGNORE, NULL}, {"spread-job", 0, 0, OPT_IGNORE, NULL},                        \
-        {"switches", 0, 'r', OPT_IGNORE, NULL}, {"thread-spec", 0, 'r', OPT_IGNORE, NULL},                             \
-        {"threads-per-core", 0, 'r', OPT_IGNORE, NULL}, {"time", 't', 'r', R_TIME, NULL},                              \
-        {"time-min", 0, 'r', OPT_IGNORE, NULL}, {"tmp", 0, 'r', OPT_IGNORE, NULL},                                     \
-        {"uid", 0, 'r', OPT_REFUSE, "an instance runs the jobs of its owner"},                                         \
-        {"use-min-nodes", 0, 0, OPT_IGNORE, NULL}, {"verbose", 'v', 0, R_VERBOSE, NULL},                               \
-    {                                                                                                                  \
-        "wckey", 0, 'r', OPT_IGNORE, NULL                                                                              \
+#define COMMON                                                                           \
+    {"account", 'A', 'r', R_PASS, "bank"}, {"acctg-freq", 0, 'r', OPT_IGNORE, NULL},     \
+        {"bb", 0, 'r', OPT_REFUSE, "hbatch has no burst buffers"},                       \
+        {"bbf", 0, 'r', OPT_REFUSE, "hbatch has no burst buffers"},                      \
+        {"begin", 'b', 'r', R_BEGIN, NULL}, {"chdir", 'D', 'r', R_CHDIR, NULL},          \
+        {"cluster-constraint", 0, 'r', OPT_IGNORE, NULL},                                \
+        {"clusters", 'M', 'r', OPT_IGNORE, NULL}, {"comment", 0, 'r', OPT_IGNORE, NULL}, \
+        {"constraint", 'C', 'r', R_CONSTRAINT, NULL},                                    \
+        {"contiguous", 0, 0, OPT_IGNORE, NULL},                                          \
+        {"core-spec", 'S', 'r', OPT_IGNORE, NULL},                                       \
+        {"cores-per-socket", 0, 'r', OPT_IGNORE, NULL},                                  \
+        {"cpu-freq", 0, 'r', OPT_IGNORE, NULL},                                          \
+        {"cpus-per-gpu", 0, 'r', OPT_REFUSE,                                             \
+         "use --cpus-per-task with --gpus-per-task"},                                    \
+        {"cpus-per-task", 'c', 'r', R_CPUS, NULL},                                       \
+        {"deadline", 0, 'r', OPT_IGNORE, NULL},                                          \
+        {"delay-boot", 0, 'r', OPT_IGNORE, NULL},                                        \
+        {"dependency", 'd', 'r', R_DEPENDENCY, NULL},                                    \
+        {"distribution", 'm', 'r', R_DISTRIBUTION, NULL},                                \
+        {"exclude", 'x', 'r', R_EXCLUDE, NULL},                                          \
+        {"exclusive", 0, 'o', R_EXCLUSIVE, NULL},                                        \
+        {"extra-node-info", 'B', 'r', OPT_IGNORE, NULL},                                 \
+        {"gid", 0, 'r', OPT_REFUSE, "an instance runs the jobs of its owner"},           \
+        {"gpu-bind", 0, 'r', OPT_IGNORE, NULL}, {"gpu-freq", 0, 'r', OPT_IGNORE, NULL},  \
+        {"gpus", 'G', 'r', R_GPUS, NULL},                                                \
+        {"gpus-per-node", 0, 'r', R_GPUS_PER_NODE, NULL},                                \
+        {"gpus-per-socket", 0, 'r', OPT_REFUSE,                                          \
+         "use --gpus-per-task or --gpus-per-node"},                                      \
+        {"gpus-per-task", 0, 'r', R_GPUS_PER_TASK, NULL},                                \
+        {"gres", 0, 'r', R_GRES, NULL}, {"gres-flags", 0, 'r', OPT_IGNORE, NULL},        \
+        {"hint", 0, 'r', OPT_IGNORE, NULL}, {"job-name", 'J', 'r', R_JOB_NAME, NULL},    \
+        {"licenses", 'L', 'r', OPT_REFUSE, "hbatch has no licenses"},                    \
+        {"mail-type", 0, 'r', OPT_IGNORE, NULL},                                         \
+        {"mail-user", 0, 'r', OPT_IGNORE, NULL},                                         \
+        {"mcs-label", 0, 'r', OPT_IGNORE, NULL}, {"mem", 0, 'r', OPT_IGNORE, NULL},      \
+        {"mem-bind", 0, 'r', OPT_IGNORE, NULL},                                          \
+        {"mem-per-cpu", 0, 'r', OPT_IGNORE, NULL},                                       \
+        {"mem-per-gpu", 0, 'r', OPT_IGNORE, NULL},                                       \
+        {"mincpus", 0, 'r', OPT_IGNORE, NULL}, {"network", 0, 'r', OPT_IGNORE, NULL},    \
+        {"nice", 0, 'o', OPT_IGNORE, NULL}, {"no-kill", 'k', 'o', OPT_IGNORE, NULL},     \
+        {"nodefile", 'F', 'r', R_NODEFILE, NULL},                                        \
+        {"nodelist", 'w', 'r', R_NODELIST, NULL}, {"nodes", 'N', 'r', R_NODES, NULL},    \
+        {"ntasks", 'n', 'r', R_NTASKS, NULL},                                            \
+        {"ntasks-per-core", 0, 'r', OPT_IGNORE, NULL},                                   \
+        {"ntasks-per-gpu", 0, 'r', OPT_REFUSE, "use --ntasks with --gpus-per-task"},     \
+        {"ntasks-per-node", 0, 'r', R_TASKS_PER_NODE, NULL},                             \
+        {"ntasks-per-socket", 0, 'r', OPT_IGNORE, NULL},                                 \
+        {"overcommit", 'O', 0, OPT_IGNORE, NULL},                                        \
+        {"oversubscribe", 's', 0, OPT_IGNORE, NULL},                                     \
+        {"partition", 'p', 'r', R_PARTITION, NULL}, {"power", 0, 'r', OPT_IGNORE, NULL}, \
+        {"priority", 0, 'r', OPT_IGNORE, NULL}, {"profile", 0, 'r', OPT_IGNORE, NULL},   \
+        {"qos", 'q', 'r', OPT_IGNORE, NULL}, {"quiet", 'Q', 0, R_QUIET, NULL},           \
+        {"reboot", 0, 0, OPT_IGNORE, NULL},                                              \
+        {"reservation", 0, 'r', OPT_REFUSE, "hbatch has no reservations"},               \
+        {"signal", 0, 'r', R_SIGNAL, NULL},                                              \
+        {"sockets-per-node", 0, 'r', OPT_IGNORE, NULL},                                  \
+        {"spread-job", 0, 0, OPT_IGNORE, NULL}, {"switches", 0, 'r', OPT_IGNORE, NULL},  \
+        {"thread-spec", 0, 'r', OPT_IGNORE, NULL},                                       \
+        {"threads-per-core", 0, 'r', OPT_IGNORE, NULL},                                  \
+        {"time", 't', 'r', R_TIME, NULL}, {"time-min", 0, 'r', OPT_IGNORE, NULL},        \
+        {"tmp", 0, 'r', OPT_IGNORE, NULL},                                               \
+        {"uid", 0, 'r', OPT_REFUSE, "an instance runs the jobs of its owner"},           \
+        {"use-min-nodes", 0, 0, OPT_IGNORE, NULL}, {"verbose", 'v', 0, R_VERBOSE, NULL}, \
+    {                                                                                    \
+        "wckey", 0, 'r', OPT_IGNORE, NULL                                                \
     }
 
-#define FILES                                                                                                          \
-    {"error", 'e', 'r', R_ERROR, NULL}, {"input", 'i', 'r', R_INPUT, NULL},                                            \
-        {"open-mode", 0, 'r', R_OPEN_MODE, NULL}, {"output", 'o', 'r', R_OUTPUT, NULL},                                \
-    {                                                                                                                  \
-        "export", 0, 'r', R_EXPORT, NULL                                                                               \
+#define FILES                                                                            \
+    {"error", 'e', 'r', R_ERROR, NULL}, {"input", 'i', 'r', R_INPUT, NULL},              \
+        {"open-mode", 0, 'r', R_OPEN_MODE, NULL}, {"output", 'o', 'r', R_OUTPUT, NULL},  \
+    {                                                                                    \
+        "export", 0, 'r', R_EXPORT, NULL                                                 \
     }
 
 const struct sopt request_sbatch[] = {
@@ -126,7 +145,7 @@ const struct sopt request_srun[] = {
     {"label", 'l', 0, R_LABEL, NULL},
     {"mpi", 0, 'r', R_MPI, NULL},
     {"msg-timeout", 0, 'r', OPT_IGNORE, NULL},
-    {"multi-prog", 0, 0, OPT_REFUSE, "give the programs with a colon between them: srun -n1 a : -n3 b"},
+    {"multi-prog", 0, 0, R_MULTI_PROG, NULL},
     {"no-allocate", 'Z', 0, OPT_REFUSE, "what runs, runs in an allocation"},
     {"overlap", 0, 0, OPT_IGNORE, NULL},
     {"preserve-env", 'E', 0, OPT_IGNORE, NULL},
@@ -152,7 +171,8 @@ const size_t request_nsrun = ARRAY_SIZE(request_srun);
 void request_set(struct request *r, const char *name, const char *value)
 {
     r->sets = xrealloc(r->sets, (r->nsets + 1) * sizeof(*r->sets));
-    r->sets[r->nsets++] = (struct request_set){xstrdup(name), value ? xstrdup(value) : NULL};
+    r->sets[r->nsets++] =
+        (struct request_set){xstrdup(name), value ? xstrdup(value) : NULL};
 }
 
 void request_setf(struct request *r, const char *name, const char *fmt, ...)
@@ -209,7 +229,9 @@ static void take_constraint(struct request *r, const char *text)
 {
     cleanup_strbuf struct strbuf out = {0};
     if (strpbrk(text, "*[]"))
-        slurm_die(r->s, "--constraint=%s: there may be properties with & and | between them", text);
+        slurm_die(r->s,
+                  "--constraint=%s: there may be properties with & and | between them",
+                  text);
     for (const char *p = text; *p; p++) {
         if (*p == '&' || *p == ',')
             strbuf_add(&out, " and ");
@@ -277,10 +299,12 @@ static void depend_on(struct request *r, const char *scheme, const char *id)
     uint64_t first = jobs.v[0].id, last = jobs.v[jobs.n - 1].id;
     bool whole = jobs.n > 1 && !strchr(id, '_') && strcmp(scheme, "after") != 0;
     if (whole)
-        request_setf(r, "dependency", "%s:%llu-%llu", scheme, (unsigned long long)first, (unsigned long long)last);
+        request_setf(r, "dependency", "%s:%llu-%llu", scheme, (unsigned long long)first,
+                     (unsigned long long)last);
     else
         for (size_t i = 0; i < jobs.n; i++)
-            request_setf(r, "dependency", "%s:%llu", scheme, (unsigned long long)jobs.v[i].id);
+            request_setf(r, "dependency", "%s:%llu", scheme,
+                         (unsigned long long)jobs.v[i].id);
     jobs_fini(&jobs);
 }
 
@@ -301,19 +325,26 @@ static void take_dependency(struct request *r, const char *text)
     static const char *const schemes[] = {"after", "afterany", "afterok", "afternotok"};
     cleanup_free char *copy = xstrdup(text);
     if (strchr(text, '?'))
-        slurm_die(r->s, "--dependency=%s: hbatch has no 'any of these' (?); all must hold (,)", text);
-    for (char *save, *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        slurm_die(r->s,
+                  "--dependency=%s: hbatch has no 'any of these' (?); all must hold (,)",
+                  text);
+    for (char *save, *word = strtok_r(copy, ",", &save); word;
+         word = strtok_r(NULL, ",", &save)) {
         size_t n = strcspn(word, ":"), i = 0;
         if (strcmp(word, "singleton") == 0) {
             depend_on_namesakes(r);
             continue;
         }
-        while (i < ARRAY_SIZE(schemes) && (strlen(schemes[i]) != n || strncmp(schemes[i], word, n) != 0))
+        while (i < ARRAY_SIZE(schemes) &&
+               (strlen(schemes[i]) != n || strncmp(schemes[i], word, n) != 0))
             i++;
         if (i == ARRAY_SIZE(schemes) || !word[n] || strchr(word, '+'))
             slurm_die(r->s,
-                      "--dependency=%s: hbatch has after, afterany, afterok and afternotok with :JOBID, and singleton", word);
-        for (char *more, *id = strtok_r(word + n, ":", &more); id; id = strtok_r(NULL, ":", &more))
+                      "--dependency=%s: hbatch has after, afterany, afterok and "
+                      "afternotok with :JOBID, and singleton",
+                      word);
+        for (char *more, *id = strtok_r(word + n, ":", &more); id;
+             id = strtok_r(NULL, ":", &more))
             depend_on(r, schemes[i], id);
     }
 }
@@ -324,9 +355,11 @@ static void take_cpu_bind(struct request *r, const char *text)
 {
     for (const char *p = text; *p; p += *p == ',') {
         size_t n = strcspn(p, ",");
-        if ((n == 4 && strncmp(p, "none", 4) == 0) || (n == 2 && strncmp(p, "no", 2) == 0))
+        if ((n == 4 && strncmp(p, "none", 4) == 0) ||
+            (n == 2 && strncmp(p, "no", 2) == 0))
             request_set(r, "setopt", "cpu-affinity=off");
-        else if ((n == 4 && strncmp(p, "rank", 4) == 0) || (n == 5 && strncmp(p, "cores", 5) == 0) ||
+        else if ((n == 4 && strncmp(p, "rank", 4) == 0) ||
+                 (n == 5 && strncmp(p, "cores", 5) == 0) ||
                  (n == 7 && strncmp(p, "threads", 7) == 0))
             request_set(r, "setopt", "cpu-affinity=per-task");
         p += n;
@@ -363,7 +396,9 @@ static void take_size(struct request *r, const struct sopt *o, const char *value
         int id;
         long *to;
         long least;
-    } sizes[] = {{R_CPUS, &r->cpus, 1}, {R_NTASKS, &r->ntasks, 1}, {R_TASKS_PER_NODE, &r->tasks_per_node, 1}};
+    } sizes[] = {{R_CPUS, &r->cpus, 1},
+                 {R_NTASKS, &r->ntasks, 1},
+                 {R_TASKS_PER_NODE, &r->tasks_per_node, 1}};
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
         if (sizes[i].id == o->id) {
             cleanup_free char *name = xasprintf("--%s", o->name);
@@ -376,8 +411,10 @@ static bool take_text(struct request *r, int id, const char *value)
     const struct {
         int id;
         char **to;
-    } texts[] = {{R_ARRAY, &r->array},   {R_CHDIR, &r->chdir},   {R_ERROR, &r->error},   {R_EXPORT, &r->export},
-                 {R_INPUT, &r->input},   {R_JOBID, &r->jobid},   {R_JOB_NAME, &r->name}, {R_OUTPUT, &r->output},
+    } texts[] = {{R_ARRAY, &r->array},         {R_CHDIR, &r->chdir},
+                 {R_ERROR, &r->error},         {R_EXPORT, &r->export},
+                 {R_INPUT, &r->input},         {R_JOBID, &r->jobid},
+                 {R_JOB_NAME, &r->name},       {R_OUTPUT, &r->output},
                  {R_PARTITION, &r->partition}, {R_WRAP, &r->wrap}};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (texts[i].id == id) {
@@ -392,9 +429,10 @@ static bool take_flag(struct request *r, int id)
     const struct {
         int id;
         bool *to;
-    } flags[] = {{R_EXCLUSIVE, &r->exclusive}, {R_HOLD, &r->hold},     {R_NO_SHELL, &r->no_shell},
-                 {R_PARSABLE, &r->parsable},   {R_PTY, &r->pty},       {R_QUIET, &r->quiet},
-                 {R_TEST_ONLY, &r->test_only}};
+    } flags[] = {{R_EXCLUSIVE, &r->exclusive},   {R_HOLD, &r->hold},
+                 {R_MULTI_PROG, &r->multi_prog}, {R_NO_SHELL, &r->no_shell},
+                 {R_PARSABLE, &r->parsable},     {R_PTY, &r->pty},
+                 {R_QUIET, &r->quiet},           {R_TEST_ONLY, &r->test_only}};
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         if (flags[i].id == id) {
             *flags[i].to = true;
@@ -482,7 +520,8 @@ void request_take(struct request *r, const struct sparse *p, const struct sopt *
     case R_WAIT:
         r->wait = true;
         if (v) /* srun's: seconds after the first task has ended */
-            request_setf(r, "setopt", "exit-timeout=%s", strcmp(v, "0") == 0 ? "none" : v);
+            request_setf(r, "setopt", "exit-timeout=%s",
+                         strcmp(v, "0") == 0 ? "none" : v);
         break;
     default:
         take_size(r, o, v);
@@ -497,9 +536,12 @@ static void set_gpus(struct request *r)
     if (total && r->gpus_per_task)
         total = 0;
     if (total % r->ntasks)
-        slurm_die(r->s, "%ld GPUs cannot be divided among %ld tasks: ask for --gpus-per-task", total, r->ntasks);
+        slurm_die(r->s,
+                  "%ld GPUs cannot be divided among %ld tasks: ask for --gpus-per-task",
+                  total, r->ntasks);
     if (r->gpus_per_task || total)
-        request_setf(r, "gpus-per-task", "%ld", r->gpus_per_task ? r->gpus_per_task : total / r->ntasks);
+        request_setf(r, "gpus-per-task", "%ld",
+                     r->gpus_per_task ? r->gpus_per_task : total / r->ntasks);
 }
 
 void request_sizes(struct request *r, bool instance)
@@ -536,8 +578,9 @@ void request_sizes(struct request *r, bool instance)
 
 void request_environment(struct request *r)
 {
-    static const char *const kept[] = {"PATH",    "HOME",   "USER",   "LOGNAME",       "SHELL",
-                                       "SLURM_*", "SBATCH_*", "SRUN_*", "HBATCH_COMPAT", SLURM_LEVEL_NAME};
+    static const char *const kept[] = {
+        "PATH",    "HOME",     "USER",   "LOGNAME",       "SHELL",
+        "SLURM_*", "SBATCH_*", "SRUN_*", "HBATCH_COMPAT", SLURM_LEVEL_NAME};
     if (!r->export || strcasecmp(r->export, "ALL") == 0)
         return;
     cleanup_free char *copy = xstrdup(r->export);
@@ -564,7 +607,7 @@ void request_fini(struct request *r)
         free(r->sets[i].name);
         free(r->sets[i].value);
     }
-    char *const texts[] = {r->array, r->name,  r->output, r->error,  r->input,
+    char *const texts[] = {r->array,     r->name,  r->output, r->error,  r->input,
                            r->partition, r->chdir, r->wrap,   r->export, r->jobid};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free(texts[i]);

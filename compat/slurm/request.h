@@ -30,6 +30,7 @@ enum { /* ids of options; what is not said here is in struct request under that 
        R_KILL_ON_BAD_EXIT,
        R_LABEL,
        R_MPI,
+       R_MULTI_PROG,
        R_NO_REQUEUE,
        R_NO_SHELL,
        R_NODEFILE,
@@ -58,12 +59,14 @@ struct request {
     /* options of hbatch, by their long names; a value may be NULL */
     struct request_set {
         char *name, *value;
-    } *sets;
+    } * sets;
     size_t nsets;
     long nodes, max_nodes, ntasks, cpus, tasks_per_node; /* 0: not given */
     long gpus, gpus_per_node, gpus_per_task;
-    bool exclusive, hold, parsable, quiet, wait, test_only, append, pty, no_shell;
-    char *array, *name, *output, *error, *input, *partition, *chdir, *wrap, *export, *jobid;
+    bool exclusive, hold, parsable, quiet, wait, test_only, append, pty, no_shell,
+        multi_prog;
+    char *array, *name, *output, *error, *input, *partition, *chdir, *wrap, *export,
+        *jobid;
 };
 
 /* The options of each command. */

@@ -8,8 +8,23 @@
 #include "compat/slurm/forms.h"
 #include "compat/slurm/options.h"
 
-enum { ALLOCATIONS = 1, BRIEF, DELIMITER, END, FORMAT, HELPFORMAT, JOBS, NAME, NOHEADER, PARSABLE, PARSABLE2, PARTITION,
-       START, STATE, USER };
+enum {
+    ALLOCATIONS = 1,
+    BRIEF,
+    DELIMITER,
+    END,
+    FORMAT,
+    HELPFORMAT,
+    JOBS,
+    NAME,
+    NOHEADER,
+    PARSABLE,
+    PARSABLE2,
+    PARTITION,
+    START,
+    STATE,
+    USER
+};
 
 static const struct sopt opts[] = {
     {"allclusters", 'L', 0, OPT_IGNORE, NULL},
@@ -132,11 +147,15 @@ static bool selects(const struct sacct *a, const struct sjob *j)
     enum sstate state = job_sstate(j);
     double end = slurm_number(j->o, "t_inactive", 0);
     snprintf(uid, sizeof(uid), "%.0f", slurm_number(j->o, "userid", 0));
-    return (!a->states || a->states & 1U << (state == S_COMPLETING ? S_RUNNING : state)) &&
-           (end <= 0 || end >= a->start) && (a->end <= 0 || slurm_number(j->o, "t_submit", 0) <= a->end) &&
+    return (!a->states ||
+            a->states & 1U << (state == S_COMPLETING ? S_RUNNING : state)) &&
+           (end <= 0 || end >= a->start) &&
+           (a->end <= 0 || slurm_number(j->o, "t_submit", 0) <= a->end) &&
            (!a->names || slurm_listed(a->names, slurm_text(j->o, "name", ""))) &&
-           (!a->partitions || slurm_listed(a->partitions, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
-           (!a->users || slurm_listed(a->users, slurm_text(j->o, "username", "")) || slurm_listed(a->users, uid));
+           (!a->partitions ||
+            slurm_listed(a->partitions, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
+           (!a->users || slurm_listed(a->users, slurm_text(j->o, "username", "")) ||
+            slurm_listed(a->users, uid));
 }
 
 static void fetch(struct sacct *a)
@@ -145,15 +164,18 @@ static void fetch(struct sacct *a)
     size_t k = 0;
     if (a->ids) {
         cleanup_free char *copy = xstrdup(a->ids);
-        for (char *save, *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
+        for (char *save, *word = strtok_r(copy, ", ", &save); word;
+             word = strtok_r(NULL, ", ", &save)) {
             struct form_id id;
             if (form_id(word, &id, &err) < 0)
                 slurm_die(a->s, "Bad job/step specified: %s", word);
             form_id_fini(&id);
-            jobs_fetch_id(a->s, &a->jobs, word, &err); /* one that is not known has no line */
+            jobs_fetch_id(a->s, &a->jobs, word,
+                          &err); /* one that is not known has no line */
         }
     } else {
-        jobs_fetch(a->s, &a->jobs, &(struct jobs_query){.states = 127, .since = a->start});
+        jobs_fetch(a->s, &a->jobs,
+                   &(struct jobs_query){.states = 127, .since = a->start});
     }
     for (size_t i = 0; i < a->jobs.n; i++)
         if (selects(a, &a->jobs.v[i]))

@@ -20,7 +20,7 @@ struct sbatch {
     const char *source;
     int argc; /* the script's own words */
     char **argv;
-    char *cc; /* of an array, or NULL */
+    char *cc;   /* of an array, or NULL */
     long limit; /* of its elements at once, 0: none */
 };
 
@@ -40,10 +40,12 @@ static void read_script(struct sbatch *b)
     if (n == 0)
         slurm_die(b->s, "Batch script is empty!");
     if ((size_t)n > strlen(b->script))
-        slurm_die(b->s, "The Slurm controller does not allow scripts that contain a NULL character '\\0'.");
+        slurm_die(b->s, "The Slurm controller does not allow scripts that contain a NULL "
+                        "character '\\0'.");
     if (strncmp(b->script, "#!", 2) != 0)
         slurm_die(b->s, "This does not look like a batch script.  The first\n"
-                        "sbatch: error: line must start with #! followed by the path to an interpreter.\n"
+                        "sbatch: error: line must start with #! followed by the path to "
+                        "an interpreter.\n"
                         "sbatch: error: For instance: #!/bin/sh");
     struct error err;
     if (build_check_script(b->script, (size_t)n, &err) < 0)
@@ -85,7 +87,8 @@ static void wrap_script(struct sbatch *b)
 {
     if (b->argc > 0)
         slurm_die(b->s, "Script arguments not permitted with --wrap option");
-    b->script = xasprintf("#!/bin/sh\n# This script was created by sbatch --wrap.\n\n%s\n", b->r.wrap);
+    b->script = xasprintf(
+        "#!/bin/sh\n# This script was created by sbatch --wrap.\n\n%s\n", b->r.wrap);
     b->source = "wrap";
 }
 
@@ -102,7 +105,8 @@ static void decode_array(struct sbatch *b)
         b->limit = slurm_parse(b->s, "--array, behind %", percent + 1, 1);
     }
     cleanup_bitmap hwloc_bitmap_t all = hwloc_bitmap_alloc();
-    for (char *save, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+    for (char *save, *word = strtok_r(text, ",", &save); word;
+         word = strtok_r(NULL, ",", &save)) {
         char *colon = strchr(word, ':');
         long step = colon ? slurm_parse(b->s, "--array, behind ':'", colon + 1, 1) : 1;
         if (colon)
@@ -124,7 +128,8 @@ static void decode_array(struct sbatch *b)
 static void set_environment(struct sbatch *b)
 {
     char host[256] = "", text[32], cwd[4096];
-    static const char *const kept[] = {"SLURM_CONF=", "SLURM_TIME_FORMAT=", "SLURM_EXPORT_ENV="};
+    static const char *const kept[] = {
+        "SLURM_CONF=", "SLURM_TIME_FORMAT=", "SLURM_EXPORT_ENV="};
     for (size_t i = 0; environ[i];) {
         size_t k = 0;
         while (k < ARRAY_SIZE(kept) && strncmp(environ[i], kept[k], strlen(kept[k])) != 0)
@@ -185,7 +190,9 @@ static char *encode(struct sbatch *b)
     make_command(b, &w);
     if (!b->r.name) {
         const char *slash = strrchr(b->source, '/');
-        b->r.name = xstrdup(b->argc == 0 && !b->r.wrap ? "sbatch" : slash ? slash + 1 : b->source);
+        b->r.name = xstrdup(b->argc == 0 && !b->r.wrap ? "sbatch"
+                            : slash                    ? slash + 1
+                                                       : b->source);
     }
     request_sizes(&b->r, true);
     set_environment(b);
@@ -203,7 +210,8 @@ static char *encode(struct sbatch *b)
     json_object *spec = build_encode(js, &err);
     if (!spec)
         slurm_die(b->s, "Batch job submission failed: %s", err.text);
-    char *text = xstrdup(json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    char *text = xstrdup(json_object_to_json_string_ext(
+        spec, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(spec);
     hbatch_jobspec_destroy(js);
     words_fini(&w);
@@ -215,8 +223,8 @@ static int wait_for(struct sbatch *b, uint64_t id, uint64_t count)
     struct error err;
     int code = 0;
     for (uint64_t i = 0; i < count; i++) {
-        cleanup_json json_object *end =
-            slurm_ask(b->s, "job.wait", slurm_params("id", hbatch_jobid_nth(id, i)), &err);
+        cleanup_json json_object *end = slurm_ask(
+            b->s, "job.wait", slurm_params("id", hbatch_jobid_nth(id, i)), &err);
         if (!end)
             slurm_die(b->s, "%s", err.text);
         int exit_code = (int)slurm_number(end, "exit", 1);
@@ -231,7 +239,8 @@ static uint64_t submit(struct sbatch *b, const char *text, uint64_t *count)
 {
     struct error err;
     uint64_t id;
-    const struct hbatch_submit how = {.urgency = b->r.hold ? 0 : -1, .cc = b->cc, .count = count};
+    const struct hbatch_submit how = {
+        .urgency = b->r.hold ? 0 : -1, .cc = b->cc, .count = count};
     json_object *spec = submit_parse(text, "the job specification", &err);
     if (submit_job(slurm_connect(b->s), spec, &how, &id, NULL, NULL, &err) < 0)
         slurm_die(b->s, "Batch job submission failed: %s", err.text);
@@ -265,7 +274,10 @@ int cmd_sbatch(struct slurm *s, int argc, char **argv)
     if (b.r.array)
         decode_array(&b);
     if (b.limit)
-        slurm_error(s, "--array: the limit %%%ld is not obeyed: hbatch runs as many elements as there is room for", b.limit);
+        slurm_error(s,
+                    "--array: the limit %%%ld is not obeyed: hbatch runs as many "
+                    "elements as there is room for",
+                    b.limit);
     cleanup_free char *text = encode(&b);
     if (b.r.test_only) {
         slurm_connect(s);

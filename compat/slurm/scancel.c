@@ -13,17 +13,20 @@
 enum { NAME = 1, PARTITION, QUIET, SIGNAL, STATE, USER, ME, VERBOSE };
 
 static const struct sopt opts[] = {
-    {"account", 'A', 'r', OPT_REFUSE, "jobs are chosen by id, name, partition, state or user"},
+    {"account", 'A', 'r', OPT_REFUSE,
+     "jobs are chosen by id, name, partition, state or user"},
     {"batch", 'b', 0, OPT_IGNORE, NULL},
     {"clusters", 'M', 'r', OPT_IGNORE, NULL},
     {"ctld", 0, 0, OPT_IGNORE, NULL},
     {"full", 'f', 0, OPT_IGNORE, NULL},
     {"hurry", 'H', 0, OPT_IGNORE, NULL},
-    {"interactive", 'i', 0, OPT_REFUSE, "hbatch does not ask; hbatch cancel --dry-run shows what would be canceled"},
+    {"interactive", 'i', 0, OPT_REFUSE,
+     "hbatch does not ask; hbatch cancel --dry-run shows what would be canceled"},
     {"jobname", 0, 'r', NAME, NULL},
     {"me", 0, 0, ME, NULL},
     {"name", 'n', 'r', NAME, NULL},
-    {"nodelist", 'w', 'r', OPT_REFUSE, "jobs are chosen by id, name, partition, state or user"},
+    {"nodelist", 'w', 'r', OPT_REFUSE,
+     "jobs are chosen by id, name, partition, state or user"},
     {"partition", 'p', 'r', PARTITION, NULL},
     {"qos", 'q', 'r', OPT_REFUSE, "hbatch has no qualities of service"},
     {"quiet", 'Q', 0, QUIET, NULL},
@@ -50,8 +53,10 @@ static bool selects(const struct scancel *c, const struct sjob *j)
     snprintf(uid, sizeof(uid), "%.0f", slurm_number(j->o, "userid", 0));
     return (!c->states || c->states & 1U << job_sstate(j)) &&
            (!c->name || slurm_listed(c->name, slurm_text(j->o, "name", ""))) &&
-           (!c->partition || slurm_listed(c->partition, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
-           (!c->user || strcmp(c->user, slurm_text(j->o, "username", "")) == 0 || strcmp(c->user, uid) == 0);
+           (!c->partition ||
+            slurm_listed(c->partition, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
+           (!c->user || strcmp(c->user, slurm_text(j->o, "username", "")) == 0 ||
+            strcmp(c->user, uid) == 0);
 }
 
 static int fetch(struct scancel *c, int n, char **ids)
@@ -62,7 +67,9 @@ static int fetch(struct scancel *c, int n, char **ids)
         jobs_fetch(c->s, &c->jobs, &(struct jobs_query){.states = JOB_ACTIVE});
     for (int i = 0; i < n; i++) {
         if (strchr(ids[i], '.'))
-            slurm_die(c->s, "%s: a step is a job of the job's own instance, and is canceled there: hbatch --uri=JOB cancel",
+            slurm_die(c->s,
+                      "%s: a step is a job of the job's own instance, and is canceled "
+                      "there: hbatch --uri=JOB cancel",
                       ids[i]);
         if (jobs_fetch_id(c->s, &c->jobs, ids[i], &err) < 0) {
             if (!c->quiet)
@@ -90,7 +97,8 @@ static int cancel(struct scancel *c)
     size_t n = errors ? json_object_array_length(errors) : 0;
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(errors, i);
-        slurm_error(c->s, "Kill job error on job id %.0f: %s", slurm_number(e, "id", 0), slurm_text(e, "message", ""));
+        slurm_error(c->s, "Kill job error on job id %.0f: %s", slurm_number(e, "id", 0),
+                    slurm_text(e, "message", ""));
     }
     return n > 0;
 }
@@ -107,7 +115,8 @@ static int send_signal(struct scancel *c)
         json_object_object_add(params, "signal", json_object_new_int(c->signum));
         json_object *answer = slurm_ask(c->s, "job.kill", params, &err);
         if (!answer) {
-            slurm_error(c->s, "Kill job error on job id %llu: %s", (unsigned long long)j->id, err.text);
+            slurm_error(c->s, "Kill job error on job id %llu: %s",
+                        (unsigned long long)j->id, err.text);
             rc = 1;
         }
         json_object_put(answer);

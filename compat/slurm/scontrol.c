@@ -15,9 +15,9 @@
 enum { ONELINER = 1 };
 
 static const struct sopt opts[] = {
-    {"all", 'a', 0, OPT_IGNORE, NULL},       {"cluster", 'M', 'r', OPT_IGNORE, NULL},
-    {"details", 'd', 0, OPT_IGNORE, NULL},   {"hide", 0, 0, OPT_IGNORE, NULL},
-    {"oneliner", 'o', 0, ONELINER, NULL},    {"quiet", 'Q', 0, OPT_IGNORE, NULL},
+    {"all", 'a', 0, OPT_IGNORE, NULL},     {"cluster", 'M', 'r', OPT_IGNORE, NULL},
+    {"details", 'd', 0, OPT_IGNORE, NULL}, {"hide", 0, 0, OPT_IGNORE, NULL},
+    {"oneliner", 'o', 0, ONELINER, NULL},  {"quiet", 'Q', 0, OPT_IGNORE, NULL},
     {"verbose", 'v', 0, OPT_IGNORE, NULL},
 };
 
@@ -88,7 +88,8 @@ static void show_job(const struct scontrol *c, const struct sjob *j)
 {
     printf("JobId=%llu ", (unsigned long long)j->id);
     if (j->array)
-        printf("ArrayJobId=%llu ArrayTaskId=%lld ", (unsigned long long)j->array, (long long)j->task);
+        printf("ArrayJobId=%llu ArrayTaskId=%lld ", (unsigned long long)j->array,
+               (long long)j->task);
     for (size_t i = 0; i < ARRAY_SIZE(job_words); i++) {
         const struct shown *w = &job_words[i];
         cleanup_strbuf struct strbuf text = {0};
@@ -113,7 +114,9 @@ static int show_jobs(struct scontrol *c, const char *id)
     struct error err;
     struct sjobs jobs = {0};
     if (!id)
-        jobs_fetch(c->s, &jobs, &(struct jobs_query){.states = JOB_ACTIVE | JOB_INACTIVE, .since = time_now() - 300});
+        jobs_fetch(c->s, &jobs,
+                   &(struct jobs_query){.states = JOB_ACTIVE | JOB_INACTIVE,
+                                        .since = time_now() - 300});
     else if (jobs_fetch_id(c->s, &jobs, id, &err) < 0) {
         fprintf(stderr, "slurm_load_jobs error: %s\n", err.text);
         return 1;
@@ -142,12 +145,15 @@ static void show_node(const struct scontrol *c, const struct snode *n)
     else
         printf("Gres=(null)");
     end_line(c, false);
-    printf("NodeAddr=%s NodeHostName=%s Version=hbatch-%s", n->host, n->host, PACKAGE_VERSION);
+    printf("NodeAddr=%s NodeHostName=%s Version=hbatch-%s", n->host, n->host,
+           PACKAGE_VERSION);
     end_line(c, false);
     printf("RealMemory=%lu AllocMem=0 FreeMem=N/A Sockets=1 Boards=1", nodes_memory());
     end_line(c, false);
-    printf("State=%s ThreadsPerCore=1 TmpDisk=0 Weight=1 Owner=N/A MCS_label=N/A", 
-           n->state == N_DRAINED ? "IDLE+DRAIN" : n->state == N_DRAINING ? "MIXED+DRAIN" : nstate_name(n->state, false));
+    printf("State=%s ThreadsPerCore=1 TmpDisk=0 Weight=1 Owner=N/A MCS_label=N/A",
+           n->state == N_DRAINED    ? "IDLE+DRAIN"
+           : n->state == N_DRAINING ? "MIXED+DRAIN"
+                                    : nstate_name(n->state, false));
     end_line(c, false);
     printf("Partitions=%s ", SLURM_PARTITION);
     if (n->reason) {
@@ -167,7 +173,8 @@ static int show_nodes(struct scontrol *c, const char *names)
         slurm_die(c->s, "%s", err.text);
     nodes_fetch(c->s, &nodes);
     for (size_t i = 0; names ? hostlist_nth(wanted, i) != NULL : i < nodes.n; i++) {
-        const struct snode *n = names ? nodes_find(&nodes, hostlist_nth(wanted, i)) : &nodes.v[i];
+        const struct snode *n =
+            names ? nodes_find(&nodes, hostlist_nth(wanted, i)) : &nodes.v[i];
         if (n) {
             show_node(c, n);
         } else {
@@ -244,8 +251,10 @@ static int show_config(struct scontrol *c)
 {
     struct snodes nodes;
     nodes_fetch(c->s, &nodes);
-    printf("ClusterName             = %s\nSLURM_VERSION           = 22.05.8\nMaxArraySize            = 1000001\n"
-           "MaxJobCount             = 10000000\nSlurmctldHost[0]        = %s\nSelectType              = select/hbatch\n",
+    printf("ClusterName             = %s\nSLURM_VERSION           = "
+           "22.05.8\nMaxArraySize            = 1000001\n"
+           "MaxJobCount             = 10000000\nSlurmctldHost[0]        = %s\nSelectType "
+           "             = select/hbatch\n",
            SLURM_CLUSTER, nodes.n ? nodes.v[0].host : "");
     nodes_fini(&nodes);
     return 0;
@@ -278,13 +287,17 @@ static int show(struct scontrol *c, int argc, char **argv)
         return show_partition(c, name);
     if (*what && is(what, "config"))
         return show_config(c);
-    slurm_die(c->s, "show %s: there are job, node, partition, config, hostnames, hostlist and hostlistsorted", what);
+    slurm_die(c->s,
+              "show %s: there are job, node, partition, config, hostnames, hostlist and "
+              "hostlistsorted",
+              what);
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
 
 /* Do METHOD with KEY=VALUE for each job that the words name. */
-static int for_jobs(struct scontrol *c, int argc, char **argv, const char *method, const char *key, int value)
+static int for_jobs(struct scontrol *c, int argc, char **argv, const char *method,
+                    const char *key, int value)
 {
     struct error err;
     int rc = 0;
@@ -292,7 +305,8 @@ static int for_jobs(struct scontrol *c, int argc, char **argv, const char *metho
         slurm_die(c->s, "too few arguments: job ids are missing");
     for (int i = 0; i < argc; i++) {
         cleanup_free char *copy = xstrdup(argv[i]);
-        for (char *save, *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        for (char *save, *word = strtok_r(copy, ",", &save); word;
+             word = strtok_r(NULL, ",", &save)) {
             struct sjobs jobs = {0};
             if (jobs_fetch_id(c->s, &jobs, word, &err) < 0) {
                 fprintf(stderr, "%s for job %s\n", err.text, word);
@@ -328,14 +342,18 @@ static void update_node(struct scontrol *c, int argc, char **argv)
 {
     struct error err;
     struct snodes nodes;
-    const char *state = word_of(argc, argv, "State"), *reason = word_of(argc, argv, "Reason");
+    const char *state = word_of(argc, argv, "State"),
+               *reason = word_of(argc, argv, "Reason");
     struct hostlist *hosts = hostlist_decode(word_of(argc, argv, "NodeName"), &err);
     bool drain = state && (is(state, "drain") || is(state, "down") || is(state, "fail")),
-         resume = state && (is(state, "resume") || is(state, "idle") || is(state, "undrain"));
+         resume =
+             state && (is(state, "resume") || is(state, "idle") || is(state, "undrain"));
     if (!hosts)
         slurm_die(c->s, "%s", err.text);
     if (!drain && !resume)
-        slurm_die(c->s, "update NodeName: hbatch knows State=DRAIN with a Reason, and State=RESUME");
+        slurm_die(
+            c->s,
+            "update NodeName: hbatch knows State=DRAIN with a Reason, and State=RESUME");
     nodes_fetch(c->s, &nodes);
     cleanup_strbuf struct strbuf ranks = {0};
     for (size_t i = 0; i < hostlist_count(hosts); i++) {
@@ -348,7 +366,8 @@ static void update_node(struct scontrol *c, int argc, char **argv)
     json_object_object_add(params, "ranks", json_object_new_string(ranks.s));
     if (drain && reason)
         json_object_object_add(params, "reason", json_object_new_string(reason));
-    json_object_put(slurm_call(c->s, drain ? "resource.drain" : "resource.undrain", params));
+    json_object_put(
+        slurm_call(c->s, drain ? "resource.drain" : "resource.undrain", params));
     hostlist_destroy(hosts);
     nodes_fini(&nodes);
 }
@@ -360,7 +379,8 @@ static int update(struct scontrol *c, int argc, char **argv)
         return 0;
     }
     if (word_of(argc, argv, "JobId"))
-        slurm_die(c->s, "update JobId: hold and release change a job here; hbatch update and hbatch job urgency do the rest");
+        slurm_die(c->s, "update JobId: hold and release change a job here; hbatch update "
+                        "and hbatch job urgency do the rest");
     slurm_die(c->s, "update: hbatch's scontrol changes nodes (NodeName=) alone");
 }
 
@@ -383,7 +403,8 @@ int cmd_scontrol(struct slurm *s, int argc, char **argv)
     argc -= p.first;
     argv += p.first;
     if (argc == 0)
-        slurm_die(s, "there is no dialog with hbatch's scontrol: give it a command, as in 'scontrol show job'");
+        slurm_die(s, "there is no dialog with hbatch's scontrol: give it a command, as "
+                     "in 'scontrol show job'");
     const char *verb = argv[0];
     argc--, argv++;
     if (strcasecmp(verb, "show") == 0)
@@ -406,6 +427,9 @@ int cmd_scontrol(struct slurm *s, int argc, char **argv)
         puts("slurm 22.05.8");
         return 0;
     }
-    slurm_die(s, "hbatch's scontrol has no '%s': there are show, hold, release, top, suspend, resume, update, ping and "
-                 "version", verb);
+    slurm_die(s,
+              "hbatch's scontrol has no '%s': there are show, hold, release, top, "
+              "suspend, resume, update, ping and "
+              "version",
+              verb);
 }

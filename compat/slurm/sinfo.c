@@ -9,7 +9,19 @@
 #include "compat/slurm/options.h"
 #include "src/common/hostlist.h"
 
-enum { FORMAT = 1, FORMAT_LONG, LONG, NODE, NODES, NOHEADER, PARTITION, REASONS, RESPONDING, STATES, SUMMARIZE };
+enum {
+    FORMAT = 1,
+    FORMAT_LONG,
+    LONG,
+    NODE,
+    NODES,
+    NOHEADER,
+    PARTITION,
+    REASONS,
+    RESPONDING,
+    STATES,
+    SUMMARIZE
+};
 
 static const struct sopt opts[] = {
     {"all", 'a', 0, OPT_IGNORE, NULL},
@@ -64,7 +76,9 @@ static void add_properties(struct strbuf *out, const struct snode *node)
 {
     size_t n = node->properties ? json_object_array_length(node->properties) : 0;
     for (size_t i = 0; i < n; i++)
-        strbuf_addf(out, "%s%s", i ? "," : "", json_object_get_string(json_object_array_get_idx(node->properties, i)));
+        strbuf_addf(
+            out, "%s%s", i ? "," : "",
+            json_object_get_string(json_object_array_get_idx(node->properties, i)));
     if (n == 0)
         strbuf_add(out, "(null)");
 }
@@ -194,18 +208,42 @@ static const struct {
     char letter;
     const char *title, *name; /* name: of --Format, or NULL */
 } titles[] = {
-    {'a', "AVAIL", "available"},   {'A', "NODES(A/I)", "nodeai"}, {'b', "ACTIVE_FEATURES", "features_act"},
-    {'B', "MAX_CPUS_PER_NODE", "maxcpuspernode"}, {'c', "CPUS", "cpus"}, {'C', "CPUS(A/I/O/T)", "cpusstate"},
-    {'d', "TMP_DISK", "disk"},     {'D', "NODES", "nodes"},       {'e', "FREE_MEM", "freemem"},
-    {'E', "REASON", "reason"},     {'f', "AVAIL_FEATURES", "features"}, {'F', "NODES(A/I/O/T)", "nodeaiot"},
-    {'g', "GROUPS", "groups"},     {'G', "GRES", "gres"},         {'h', "OVERSUBSCRIBE", "oversubscribe"},
-    {'H', "TIMESTAMP", "timestamp"}, {'l', "TIMELIMIT", "time"},  {'L', "DEFAULTTIME", "defaulttime"},
-    {'m', "MEMORY", "memory"},     {'n', "HOSTNAMES", "nodehost"}, {'N', "NODELIST", "nodelist"},
-    {'o', "NODE_ADDR", "nodeaddr"}, {'O', "CPU_LOAD", "cpusload"}, {'p', "PRIO_TIER", "prioritytier"},
-    {'P', "PARTITION", "partition"}, {'r', "ROOT", "root"},       {'R', "PARTITION", "partitionname"},
-    {'s', "JOB_SIZE", "size"},     {'t', "STATE", "statecompact"}, {'T', "STATE", "statelong"},
-    {'u', "USER", "user"},         {'U', "USER", "userlong"},     {'w', "WEIGHT", "weight"},
-    {'X', "SOCKETS", "sockets"},   {'Y', "CORES", "cores"},       {'z', "S:C:T", "socketcorethread"},
+    {'a', "AVAIL", "available"},
+    {'A', "NODES(A/I)", "nodeai"},
+    {'b', "ACTIVE_FEATURES", "features_act"},
+    {'B', "MAX_CPUS_PER_NODE", "maxcpuspernode"},
+    {'c', "CPUS", "cpus"},
+    {'C', "CPUS(A/I/O/T)", "cpusstate"},
+    {'d', "TMP_DISK", "disk"},
+    {'D', "NODES", "nodes"},
+    {'e', "FREE_MEM", "freemem"},
+    {'E', "REASON", "reason"},
+    {'f', "AVAIL_FEATURES", "features"},
+    {'F', "NODES(A/I/O/T)", "nodeaiot"},
+    {'g', "GROUPS", "groups"},
+    {'G', "GRES", "gres"},
+    {'h', "OVERSUBSCRIBE", "oversubscribe"},
+    {'H', "TIMESTAMP", "timestamp"},
+    {'l', "TIMELIMIT", "time"},
+    {'L', "DEFAULTTIME", "defaulttime"},
+    {'m', "MEMORY", "memory"},
+    {'n', "HOSTNAMES", "nodehost"},
+    {'N', "NODELIST", "nodelist"},
+    {'o', "NODE_ADDR", "nodeaddr"},
+    {'O', "CPU_LOAD", "cpusload"},
+    {'p', "PRIO_TIER", "prioritytier"},
+    {'P', "PARTITION", "partition"},
+    {'r', "ROOT", "root"},
+    {'R', "PARTITION", "partitionname"},
+    {'s', "JOB_SIZE", "size"},
+    {'t', "STATE", "statecompact"},
+    {'T', "STATE", "statelong"},
+    {'u', "USER", "user"},
+    {'U', "USER", "userlong"},
+    {'w', "WEIGHT", "weight"},
+    {'X', "SOCKETS", "sockets"},
+    {'Y', "CORES", "cores"},
+    {'z', "S:C:T", "socketcorethread"},
     {'Z', "THREADS", "threads"},
 };
 
@@ -223,14 +261,15 @@ static char *from_names(const struct slurm *s, const char *text)
     struct strbuf out = {0};
     for (const char *p = text; *p; p += *p == ',') {
         size_t n = strcspn(p, ","), len = strcspn(p, ",:"), i = 0;
-        while (i < ARRAY_SIZE(titles) &&
-               (strlen(titles[i].name) != len || strncasecmp(titles[i].name, p, len) != 0))
+        while (i < ARRAY_SIZE(titles) && (strlen(titles[i].name) != len ||
+                                          strncasecmp(titles[i].name, p, len) != 0))
             i++;
         if (i == ARRAY_SIZE(titles))
             slurm_die(s, "Invalid node format specification: %.*s", (int)n, p);
         const char *width = len < n ? p + len + 1 : "20";
         bool right = *width == '.';
-        strbuf_addf(&out, "%%%s%d%c", right ? "." : "", atoi(width + right), titles[i].letter);
+        strbuf_addf(&out, "%%%s%d%c", right ? "." : "", atoi(width + right),
+                    titles[i].letter);
         p += n;
     }
     return strbuf_take(&out);
@@ -279,7 +318,8 @@ static bool alike(const struct sinfo *si, const struct snode *a, const struct sn
         p += 1 + strspn(p + 1, ".#0123456789");
         if (!splits(*p))
             continue;
-        const struct group x = {.first = a, .hosts = hostlist_create()}, y = {.first = b, .hosts = hostlist_create()};
+        const struct group x = {.first = a, .hosts = hostlist_create()},
+                           y = {.first = b, .hosts = hostlist_create()};
         cleanup_strbuf struct strbuf s = {0}, t = {0};
         if (*p == 'n') {
             strbuf_add(&s, a->host);
@@ -318,7 +358,8 @@ static bool in_states(const char *list, enum nstate state)
     for (const char *p = list; *p; p += *p == ',') {
         size_t n = strcspn(p, ",");
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-            if (strlen(names[i].name) == n && strncasecmp(names[i].name, p, n) == 0 && names[i].mask & 1U << state)
+            if (strlen(names[i].name) == n && strncasecmp(names[i].name, p, n) == 0 &&
+                names[i].mask & 1U << state)
                 return true;
         p += n;
     }
@@ -332,10 +373,12 @@ static void add_node(struct sinfo *si, const struct snode *node)
         i++;
     if (i == si->ngroups) {
         si->groups = xrealloc(si->groups, (si->ngroups + 1) * sizeof(*si->groups));
-        si->groups[si->ngroups++] = (struct group){.first = node, .hosts = hostlist_create()};
+        si->groups[si->ngroups++] =
+            (struct group){.first = node, .hosts = hostlist_create()};
     }
     struct group *g = &si->groups[i];
-    bool up = node->state <= N_ALLOCATED, busy = node->state == N_MIXED || node->state == N_ALLOCATED;
+    bool up = node->state <= N_ALLOCATED,
+         busy = node->state == N_MIXED || node->state == N_ALLOCATED;
     g->nodes++;
     g->counts[busy ? 0 : up ? 1 : 2]++;
     g->counts[3]++;
@@ -353,7 +396,8 @@ static void gather(struct sinfo *si)
         slurm_die(si->s, "--nodes: %s", err.text);
     for (size_t i = 0; i < si->nodes.n; i++) {
         const struct snode *node = &si->nodes.v[i];
-        if ((!si->states || in_states(si->states, node->state)) && (!wanted || hostlist_find(wanted, node->host) >= 0) &&
+        if ((!si->states || in_states(si->states, node->state)) &&
+            (!wanted || hostlist_find(wanted, node->host) >= 0) &&
             (!si->partition || slurm_listed(si->partition, SLURM_PARTITION)))
             add_node(si, node);
     }
@@ -405,13 +449,14 @@ int cmd_sinfo(struct slurm *s, int argc, char **argv)
         slurm_die(s, "Unrecognized argument: %s", argv[p.first]);
     if (reasons && !si.states)
         si.states = "drain,down";
-    si.format = given                  ? given
-                : reasons              ? "%20E %9u %19H %N"
-                : summary              ? "%#P %.5a %.10l %.16F  %N"
-                : si.per_node && is_long ? "%#N %.6D %#P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E"
-                : si.per_node          ? "%#N %.6D %#P %6t"
-                : is_long              ? "%#P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N"
-                                       : "%#P %.5a %.10l %.6D %.6t %N";
+    si.format = given     ? given
+                : reasons ? "%20E %9u %19H %N"
+                : summary ? "%#P %.5a %.10l %.16F  %N"
+                : si.per_node && is_long
+                    ? "%#N %.6D %#P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E"
+                : si.per_node ? "%#N %.6D %#P %6t"
+                : is_long     ? "%#P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N"
+                              : "%#P %.5a %.10l %.6D %.6t %N";
     nodes_fetch(s, &si.nodes);
     gather(&si);
     if (is_long && !given) {

@@ -50,7 +50,8 @@ struct hbatch *slurm_connect(struct slurm *s)
     return s->h;
 }
 
-json_object *slurm_ask(struct slurm *s, const char *method, json_object *params, struct error *err)
+json_object *slurm_ask(struct slurm *s, const char *method, json_object *params,
+                       struct error *err)
 {
     return client_call(slurm_connect(s), method, params, err);
 }
@@ -67,7 +68,8 @@ json_object *slurm_call(struct slurm *s, const char *method, json_object *params
 const char *slurm_text(json_object *o, const char *key, const char *absent)
 {
     json_object *v;
-    return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string)
+    return json_object_object_get_ex(o, key, &v) &&
+                   json_object_is_type(v, json_type_string)
                ? json_object_get_string(v)
                : absent;
 }

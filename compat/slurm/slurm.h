@@ -37,7 +37,8 @@ bool slurm_in_job(void);
 /* The connection to the cluster; the first call makes it. */
 struct hbatch *slurm_connect(struct slurm *s);
 /* A request's result, a new reference, or NULL with err set. PARAMS is taken over. */
-json_object *slurm_ask(struct slurm *s, const char *method, json_object *params, struct error *err);
+json_object *slurm_ask(struct slurm *s, const char *method, json_object *params,
+                       struct error *err);
 /* The same; an error is the end. */
 json_object *slurm_call(struct slurm *s, const char *method, json_object *params);
 

@@ -9,7 +9,23 @@
 #include "compat/slurm/options.h"
 #include "src/job/state.h"
 
-enum { ALL = 1, NOHEADER, JOBS, LONG, ME, NAME, FORMAT, FORMAT_LONG, PARTITION, ARRAY, SORT, STATES, START, USER, JSON };
+enum {
+    ALL = 1,
+    NOHEADER,
+    JOBS,
+    LONG,
+    ME,
+    NAME,
+    FORMAT,
+    FORMAT_LONG,
+    PARTITION,
+    ARRAY,
+    SORT,
+    STATES,
+    START,
+    USER,
+    JSON
+};
 
 static const struct sopt opts[] = {
     {"all", 'a', 0, OPT_IGNORE, NULL},
@@ -37,7 +53,8 @@ static const struct sopt opts[] = {
     {"sort", 'S', 'r', SORT, NULL},
     {"start", 0, 0, START, NULL},
     {"states", 't', 'r', STATES, NULL},
-    {"steps", 's', 'o', OPT_REFUSE, "steps are jobs of the job's own instance: hbatch jobs -R shows them"},
+    {"steps", 's', 'o', OPT_REFUSE,
+     "steps are jobs of the job's own instance: hbatch jobs -R shows them"},
     {"user", 'u', 'r', USER, NULL},
     {"verbose", 'v', 0, OPT_IGNORE, NULL},
 };
@@ -57,16 +74,19 @@ static void fetch(struct squeue *q)
     /* a job that has ended is in the queue for five minutes more, for those who ask for it */
     struct jobs_query query = {.states = JOB_ACTIVE};
     if (q->states)
-        query = (struct jobs_query){.states = JOB_ACTIVE | JOB_INACTIVE, .since = time_now() - 300};
+        query = (struct jobs_query){.states = JOB_ACTIVE | JOB_INACTIVE,
+                                    .since = time_now() - 300};
     if (!q->ids) {
         jobs_fetch(q->s, &q->jobs, &query);
         return;
     }
     cleanup_free char *copy = xstrdup(q->ids);
-    for (char *save, *word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
+    for (char *save, *word = strtok_r(copy, ", ", &save); word;
+         word = strtok_r(NULL, ", ", &save)) {
         if (jobs_fetch_id(q->s, &q->jobs, word, &err) == 0)
             continue;
-        if (strchr(q->ids, ',') && strstr(err.text, "specified")) /* as Slurm: of several, those that are */
+        if (strchr(q->ids, ',') &&
+            strstr(err.text, "specified")) /* as Slurm: of several, those that are */
             continue;
         fprintf(stderr, "slurm_load_jobs error: %s\n", err.text);
         exit(1);
@@ -80,8 +100,10 @@ static bool selects(const struct squeue *q, const struct sjob *j)
     snprintf(uid, sizeof(uid), "%.0f", slurm_number(j->o, "userid", 0));
     return (q->states ? q->states & 1U << state : state <= S_COMPLETING) &&
            (!q->names || slurm_listed(q->names, slurm_text(j->o, "name", ""))) &&
-           (!q->partitions || slurm_listed(q->partitions, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
-           (!q->users || slurm_listed(q->users, slurm_text(j->o, "username", "")) || slurm_listed(q->users, uid));
+           (!q->partitions ||
+            slurm_listed(q->partitions, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
+           (!q->users || slurm_listed(q->users, slurm_text(j->o, "username", "")) ||
+            slurm_listed(q->users, uid));
 }
 
 static void reduce(struct squeue *q)
@@ -101,8 +123,11 @@ static void order(struct squeue *q)
     if (!q->unfolded)
         jobs_fold(&q->jobs);
     bool down = q->sort && (strcmp(q->sort, "-i") == 0 || strcmp(q->sort, "-A") == 0);
-    if (q->sort && !down && strcmp(q->sort, "i") != 0 && strcmp(q->sort, "+i") != 0 && strcmp(q->sort, "A") != 0)
-        slurm_error(q->s, "--sort=%s: hbatch's squeue sorts by id alone (i, -i); shown by id", q->sort);
+    if (q->sort && !down && strcmp(q->sort, "i") != 0 && strcmp(q->sort, "+i") != 0 &&
+        strcmp(q->sort, "A") != 0)
+        slurm_error(q->s,
+                    "--sort=%s: hbatch's squeue sorts by id alone (i, -i); shown by id",
+                    q->sort);
     if (down)
         for (size_t a = 0, b = q->jobs.n; a + 1 < b; a++, b--) {
             struct sjob t = q->jobs.v[a];
@@ -143,11 +168,20 @@ static void print_json(const struct squeue *q)
         enum field field;
         bool number;
     } keys[] = {
-        {"account", F_ACCOUNT, false},   {"array_job_id", F_ARRAY_JOB, true}, {"cluster", F_CLUSTER, false},
-        {"cpus", F_CPUS, true},          {"current_working_directory", F_WORKDIR, false},
-        {"job_id", F_ID_RAW, true},      {"job_state", F_STATE, false},       {"name", F_NAME, false},
-        {"node_count", F_NODES, true},   {"nodes", F_NODELIST, false},        {"partition", F_PARTITION, false},
-        {"state_reason", F_REASON, false}, {"tasks", F_TASKS, true},          {"user_id", F_UID, true},
+        {"account", F_ACCOUNT, false},
+        {"array_job_id", F_ARRAY_JOB, true},
+        {"cluster", F_CLUSTER, false},
+        {"cpus", F_CPUS, true},
+        {"current_working_directory", F_WORKDIR, false},
+        {"job_id", F_ID_RAW, true},
+        {"job_state", F_STATE, false},
+        {"name", F_NAME, false},
+        {"node_count", F_NODES, true},
+        {"nodes", F_NODELIST, false},
+        {"partition", F_PARTITION, false},
+        {"state_reason", F_REASON, false},
+        {"tasks", F_TASKS, true},
+        {"user_id", F_UID, true},
         {"user_name", F_USER, false},
     };
     cleanup_json json_object *all = json_object_new_object();
@@ -162,16 +196,20 @@ static void print_json(const struct squeue *q)
             field_add(&text, j, keys[k].field, true);
             const char *v = text.s ? text.s : "";
             json_object_object_add(o, keys[k].key,
-                                   keys[k].number ? json_object_new_uint64(strtoull(v, NULL, 10))
-                                                  : json_object_new_string(v));
+                                   keys[k].number
+                                       ? json_object_new_uint64(strtoull(v, NULL, 10))
+                                       : json_object_new_string(v));
         }
         if (j->array)
             json_object_object_add(o, "array_task_id", json_object_new_int64(j->task));
-        json_object_object_add(o, "submit_time", json_object_new_double(slurm_number(j->o, "t_submit", 0)));
-        json_object_object_add(o, "start_time", json_object_new_double(slurm_number(j->o, "t_run", 0)));
+        json_object_object_add(o, "submit_time",
+                               json_object_new_double(slurm_number(j->o, "t_submit", 0)));
+        json_object_object_add(o, "start_time",
+                               json_object_new_double(slurm_number(j->o, "t_run", 0)));
         json_object_array_add(jobs, o);
     }
-    puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY |
+                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 /* -l, --start and -o or -O, of which the last one counts. */

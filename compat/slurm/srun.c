@@ -48,7 +48,8 @@ static long sum_of(const char *text)
 /* What a step takes from its job where it does not say otherwise. */
 static void inherit(struct request *r)
 {
-    long cpus = number_of("SLURM_CPUS_PER_TASK"), all = sum_of(getenv("SLURM_JOB_CPUS_PER_NODE"));
+    long cpus = number_of("SLURM_CPUS_PER_TASK"),
+         all = sum_of(getenv("SLURM_JOB_CPUS_PER_NODE"));
     bool sized = r->ntasks || r->nodes || r->tasks_per_node;
     if (!r->ntasks && !r->tasks_per_node)
         r->ntasks = r->nodes ? 0 : number_of("SLURM_NTASKS");
@@ -61,7 +62,8 @@ static void inherit(struct request *r)
 }
 
 /* Tags of file names that hbatch has: the rest is known here. */
-static void set_file(struct request *r, const char *option, const char *pattern, bool step)
+static void set_file(struct request *r, const char *option, const char *pattern,
+                     bool step)
 {
     const char *id = getenv("SLURM_JOB_ID");
     const struct form_names names = {
@@ -77,7 +79,8 @@ static void set_file(struct request *r, const char *option, const char *pattern,
     };
     if (!pattern)
         return;
-    cleanup_free char *path = form_path(strcmp(pattern, "none") == 0 ? "/dev/null" : pattern, &names);
+    cleanup_free char *path =
+        form_path(strcmp(pattern, "none") == 0 ? "/dev/null" : pattern, &names);
     request_set(r, option, path);
 }
 
@@ -85,16 +88,22 @@ static void set_file(struct request *r, const char *option, const char *pattern,
 static void set_task_environment(struct request *r, bool step)
 {
     static const char *const always[] = {
-        "SLURM_PROCID={{taskid}}",          "SLURM_LOCALID={{task.localid}}",
-        "SLURM_NODEID={{node.id}}",         "SLURM_NTASKS={{size}}",
-        "SLURM_NPROCS={{size}}",            "SLURM_STEP_NUM_TASKS={{size}}",
-        "SLURM_STEP_NUM_NODES={{nnodes}}",  "SLURM_STEP_NODELIST={{nodelist}}",
-        "SLURMD_NODENAME={{node.name}}",    "SLURM_CPUS_ON_NODE={{node.ncores}}",
+        "SLURM_PROCID={{taskid}}",         "SLURM_LOCALID={{task.localid}}",
+        "SLURM_NODEID={{node.id}}",        "SLURM_NTASKS={{size}}",
+        "SLURM_NPROCS={{size}}",           "SLURM_STEP_NUM_TASKS={{size}}",
+        "SLURM_STEP_NUM_NODES={{nnodes}}", "SLURM_STEP_NODELIST={{nodelist}}",
+        "SLURMD_NODENAME={{node.name}}",   "SLURM_CPUS_ON_NODE={{node.ncores}}",
     };
     static const char *const of_job[] = {
-        "SLURM_JOB_ID={{id.dec}}",       "SLURM_JOBID={{id.dec}}",           "SLURM_JOB_NODELIST={{nodelist}}",
-        "SLURM_NODELIST={{nodelist}}",   "SLURM_JOB_NUM_NODES={{nnodes}}",   "SLURM_NNODES={{nnodes}}",
-        "SLURM_JOB_NAME={{name}}",       "SLURM_CLUSTER_NAME=" SLURM_CLUSTER, "SLURM_STEP_ID=0",
+        "SLURM_JOB_ID={{id.dec}}",
+        "SLURM_JOBID={{id.dec}}",
+        "SLURM_JOB_NODELIST={{nodelist}}",
+        "SLURM_NODELIST={{nodelist}}",
+        "SLURM_JOB_NUM_NODES={{nnodes}}",
+        "SLURM_NNODES={{nnodes}}",
+        "SLURM_JOB_NAME={{name}}",
+        "SLURM_CLUSTER_NAME=" SLURM_CLUSTER,
+        "SLURM_STEP_ID=0",
         "SLURM_STEPID=0",
     };
     char cwd[4096], host[256] = "";
@@ -145,7 +154,8 @@ static void add_inside(struct words *w)
         words_add(w, "-");
 }
 
-static void parse(struct request *r, struct sparse *p, const struct sopt *opts, size_t n, int argc, char **argv)
+static void parse(struct request *r, struct sparse *p, const struct sopt *opts, size_t n,
+                  int argc, char **argv)
 {
     sparse_init(p, r->s, opts, n, argc, argv, true);
     for (const struct sopt *o; (o = sparse_next(p));)
@@ -167,7 +177,8 @@ int cmd_srun(struct slurm *s, int argc, char **argv)
     parse(&r, &p, request_srun, request_nsrun, argc, argv);
     bool step = slurm_in_job();
     if (r.pty && step)
-        slurm_die(s, "option --pty: within a job, hbatch gives no terminal to a step; salloc gives one to a shell");
+        slurm_die(s, "option --pty: within a job, hbatch gives no terminal to a step; "
+                     "salloc gives one to a shell");
     if (r.jobid && !(step && strcmp(r.jobid, id) == 0)) {
         words_addf(&w, "--uri=%s", r.jobid);
         step = false;
@@ -189,6 +200,11 @@ int cmd_srun(struct slurm *s, int argc, char **argv)
         if (r.test_only)
             words_add(&w, "--dry-run");
         add_options(&r, &w);
+    }
+    if (r.multi_prog) {
+        cleanup_free char *hbatch = compat_hbatch();
+        words_add(&w, hbatch);
+        words_add(&w, "multi-prog");
     }
     add_command(s, &w, argc - p.first, argv + p.first);
     return become(s, &r, &w);
@@ -212,7 +228,8 @@ static int alloc_only(const struct slurm *s, struct words *w)
     close(fds[1]);
     ssize_t n = read_all(fds[0], text, sizeof(text) - 1);
     close(fds[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
+        WEXITSTATUS(status) != 0)
         return 1;
     text[n > 0 ? n : 0] = '\0';
     text[strcspn(text, "\n")] = '\0';
@@ -238,7 +255,9 @@ int cmd_salloc(struct slurm *s, int argc, char **argv)
     const struct {
         const char *name;
         long value;
-    } numbers[] = {{"SLURM_NTASKS", r.ntasks}, {"SLURM_NPROCS", r.ntasks}, {"SLURM_CPUS_PER_TASK", r.cpus},
+    } numbers[] = {{"SLURM_NTASKS", r.ntasks},
+                   {"SLURM_NPROCS", r.ntasks},
+                   {"SLURM_CPUS_PER_TASK", r.cpus},
                    {"SLURM_NTASKS_PER_NODE", r.tasks_per_node}};
     unsetenv("SLURM_JOB_ID");
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {

@@ -42,7 +42,8 @@ static void tell_compat(const char *name)
     size_t n;
     const char *old = getenv(COMPATENV_NAME);
     if (!compatenv_has(old, name)) {
-        cleanup_free char *all = old && *old ? xasprintf("%s,%s", old, name) : xstrdup(name);
+        cleanup_free char *all =
+            old && *old ? xasprintf("%s,%s", old, name) : xstrdup(name);
         setenv(COMPATENV_NAME, all, 1);
     }
     const struct compat_variable *v = compatenv_variables(name, &n);

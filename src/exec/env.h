@@ -18,7 +18,8 @@ struct envset {
     unsigned *templated; /* indices of values that hold {cc} or {{cc}} */
     unsigned ntemplated;
     char *block;
-    const struct compat_variable *compat; /* ncompat names of other systems for what a task is told */
+    const struct compat_variable
+        *compat; /* ncompat names of other systems for what a task is told */
     size_t ncompat;
     bool ascii_ids; /* job ids begin with a plain f, as the locale is not UTF-8 */
 };

@@ -42,6 +42,11 @@ done <<'END'
 0 @ STATE .*free +2 .*allocated @ flux resource list
 0 @ ^ *free  @ flux resource list -n
 0 @ vnode @ flux resource list -o '{nodelist}'
+0 @ EN|enabled|Job submission @ flux queue status
+0 @ . @ flux queue list
+0 @ ^n\[1-3\]$ @ flux hostlist n1,n2,n3
+0 @ ^f @ flux pgrep sleep
+0 @ . @ flux config get
 0 @ run .*owner .*depth 0,  size 2 @ flux uptime
 0 @ ^2$ @ flux getattr size
 0 @ ^0$ @ flux getattr instance-level
@@ -59,7 +64,7 @@ done <<'END'
 0 @ JOBID +USER +NAME +ST +NTASKS +NNODES +TIME +INFO @ flux jobs
 0 @ R  .*sleep|sleep +R  @ flux jobs
 0 @ CD @ flux jobs -a
-0 @ ^[^J]*$ @ flux jobs -n
+0 @ ^ +f @ flux jobs -n
 0 @ echo COMPLETED @ flux jobs -a -f completed -no '{name} {result}'
 0 @ sleep RUN @ flux jobs -f running -no '{name} {state}'
 0 @ SCHED 0 @ flux jobs -no '{state} {urgency}' $held
@@ -76,7 +81,7 @@ done <<'END'
 0 @ ^[0-9]+$ @ flux job id --to=dec $job
 0 @ ^\[\[0,1,1,1\]\]$ @ flux job taskmap $job
 0 @  @ flux job urgency $held 20; flux job wait $held
-0 @ -15 F$|-15 Fhbatch @ k=$(sleeper); flux job wait-event $k start >&2; flux job kill -s TERM $k; flux job wait $k; flux jobs -no '{returncode} {status_abbrev}' $k
+0 @ ^-15 F @ k=$(sleeper); flux job wait-event $k start >&2; flux job kill -s TERM $k; flux job wait $k; flux jobs -no '{returncode} {status_abbrev}' $k
 0 @ CANCELED @ k=$(sleeper); flux cancel $k; flux job wait $k; flux jobs -no '{result}' $k
 0 @ ^f @ flux submit --dependency=afterok:$done true
 0 @ ^f @ flux submit -t 1m -N1 -o cpu-affinity=per-task --setattr=user.x=1 --urgency=20 true

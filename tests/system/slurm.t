@@ -110,7 +110,7 @@ Unable to open file nonesuch @ sbatch nonesuch
 No command given @ srun -n1
 pmix, pmi2 and none @ srun --mpi=foo true
 no option --bogus @ srun --bogus true
---multi-prog: give the programs @ srun --multi-prog conf
+--het-group: @ srun --het-group=0 true
 Invalid job format specification: J @ squeue -o %J
 Invalid job format specification: Nonesuch @ squeue -O Nonesuch
 Invalid job state specified: FOO @ squeue -t FOO
@@ -191,6 +191,8 @@ capture srun -l -n2 sh -c 'echo $((SLURM_JOB_ID > 0)) $SLURM_CPUS_ON_NODE; exit 
 like "$rc $(sort <<<"$out" | xargs)" "^1 0: 1 2 1: 1 2$" "-l, and the exit code"
 ok "-o with tags" srun -n2 -o 'task.%t.%j' echo x
 is "$(ls task.[01].* | wc -l)" 2 "a file for each task"
+printf '0 echo zero %%t\n1-2 echo more %%t %%o\n' >multi.conf
+is "$(srun -n3 --multi-prog multi.conf | sort | xargs)" "more 1 0 more 2 1 zero 0" "--multi-prog"
 is "$(echo in | srun cat)" in "standard input"
 capture salloc -n2 -J mine sh -c 'echo $SLURM_JOB_NUM_NODES $SLURM_NTASKS $SLURM_JOB_NAME; squeue -h -o %i; srun sh -c "echo s\$SLURM_PROCID" | sort; exit 4'
 like "$err" "salloc: Granted job allocation ([0-9]+)" "salloc"

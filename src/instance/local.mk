@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += src/instance/libinstance.la
 src_instance_libinstance_la_SOURCES = \
 	src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/gather_impl.h \
+	src/instance/prepare.c \
 	src/instance/statedir.c src/instance/statedir.h \
 	src/instance/former.c src/instance/former.h \
 	src/instance/front.c src/instance/front.h \

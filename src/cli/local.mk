@@ -9,6 +9,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_env.c \
+	src/cli/cmd_exec.c \
 	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \

@@ -17,6 +17,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/router.c src/instance/router.h \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/bypass.c src/instance/bypass.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \

@@ -8,6 +8,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_dmesg.c \
 	src/cli/cmd_env.c \
 	src/cli/cmd_exec.c \
 	src/cli/cmd_export.c \

@@ -18,6 +18,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \

@@ -387,6 +387,16 @@ static void set_timers(struct job *job)
                     on_warn, job);
 }
 
+void job_set_expiration(struct job *job, double when)
+{
+    job->expiration = when;
+    job->class = 0; /* who comes after it has no such limit */
+    timer_stop(&job->expire_timer);
+    timer_stop(&job->warn_timer);
+    if (!job->ending && job->nrunning > 0)
+        set_timers(job);
+}
+
 static hwloc_bitmap_t get_idset(json_object *o, const char *key, struct error *err)
 {
     const char *s = jsonutil_string(jsonutil_get(o, key));

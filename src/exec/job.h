@@ -76,6 +76,8 @@ void job_count_reader(struct job *job, int n);
 void job_start(struct exec *x, json_object *o);
 /* Job ID of a lease begins where PREV, which is over, ran. */
 void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc);
+/* It ends at WHEN, 0: not by itself, instead of when it was to. */
+void job_set_expiration(struct job *job, double when);
 /* The start event of such a job, if it was not given and the job runs. */
 void job_tell_started(struct job *job);
 struct job *job_find(const struct exec *x, uint64_t id); /* or NULL */

@@ -238,6 +238,7 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
     envbuf_add(b, "HBATCH_TASK_RANK=%u", task->rank);
     envbuf_add(b, "HBATCH_TASK_LOCAL_ID=%u", task->index);
     envbuf_add(b, "HBATCH_NODE_ID=%u", job->node);
+    envbuf_compat(b, app->env);
     if (job->spec->options.instance) {
         cleanup_free char *sub = sub_describe(job);
         envbuf_add(b, SUB_VARIABLE "=%s", sub);

@@ -130,8 +130,10 @@ json_object *jobview_active(const struct job *job, double left,
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
     add_str(o, "reason", why_pending(job, left, queues, sched, why, sizeof(why)));
-    if (job->cc >= 0)
+    if (job->cc >= 0) {
         add_int(o, "cc", job->cc);
+        add_int(o, "array", (int64_t)job->sub->first);
+    }
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
     if (job->sub->grant)
@@ -162,7 +164,7 @@ json_object *jobview_stored(const struct store_entry *e)
     add_int(o, "ntasks", e->job.ntasks);
     if (run->nnodes || e->job.nnodes)
         add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
-    add_int(o, "ncores", run->ncores ? run->ncores : e->job.ncores);
+    add_int(o, "ncores", run->nnodes ? run->ncores : e->job.ncores);
     add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
     add_str(o, "nodelist", run->nodelist);
     add_str(o, "ranks", run->ranks);
@@ -178,8 +180,10 @@ json_object *jobview_stored(const struct store_entry *e)
         add_int(o, "status", run->status);
         add_int(o, "exit", job_exit_code(run->status));
     }
-    if (run->cc >= 0)
+    if (run->cc >= 0) {
         add_int(o, "cc", run->cc);
+        add_int(o, "array", (int64_t)e->job.id);
+    }
     add_exception(o, run->exception_type, run->exception_severity, run->exception_note);
     return o;
 }

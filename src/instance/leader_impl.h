@@ -55,6 +55,7 @@ struct leader {
     bool awake;             /* a turn's work is due */
     uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
+    bool have_bypass;         /* jobs that do (bypass.h) may wait */
     bool start_recorded;      /* a start is to be in the store before it is made */
     struct error store_error; /* why */
     double store_tried;       /* monotonic time of the last commit */
@@ -183,6 +184,13 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
                        const char *note);
 /* Whether it is queued again when its tasks are lost, whatever they had done. */
 bool manager_may_requeue(const struct job *job);
+/* When JOB, which runs, ends at the latest: by its own limit, or with the instance. */
+double manager_expiration(const struct leader *ld, const struct job *job);
+/* A job that is longer than the instance lives: -1 with err set. */
+int manager_check_duration(const struct leader *ld, const struct job_shape *shape,
+                           struct error *err);
+/* Its events are in the store, also if it is an element of an array. */
+void manager_keep_log(struct leader *ld, struct job *job);
 /* Some of the job's tasks are gone through no fault of its own: it ends with exception
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
@@ -244,6 +252,13 @@ uint64_t elements_urgency_between(struct leader *ld, const struct job_range *ran
                                   int urgency);
 /* No element of SUB is left: it is forgotten. */
 void elements_array_over(struct leader *ld, struct submission *sub);
+
+/* --- update.c */
+/* Change attributes of JOB, by their paths. -1 with err set. */
+int update_job(struct leader *ld, struct job *job, json_object *updates,
+               struct error *err);
+/* When the job, which runs, ends at the latest. */
+void update_tell_executors(struct leader *ld, const struct job *job);
 
 /* --- leader_queues.c: what queues mean to the scheduler (queues.h) */
 /* Make the scheduler that is configured, with nothing in it. -1 with err set. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* manager: a job's life, RFC 21: submitted, queued, given resources, started, over. */
+#include "src/instance/bypass.h"
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/mapping.h"
@@ -131,8 +132,8 @@ static struct submission *make_submission(struct leader *ld, json_object *o,
 }
 
 /* A job that is longer than the instance lives; one that is longer than it lives now waits. */
-static int check_duration(const struct leader *ld, const struct job_shape *shape,
-                          struct error *err)
+int manager_check_duration(const struct leader *ld, const struct job_shape *shape,
+                           struct error *err)
 {
     double life = ld->config.expiration - ld->config.starttime;
     char want[DURATION_BUFSIZE], have[DURATION_BUFSIZE];
@@ -173,9 +174,11 @@ static int check_submission(struct leader *ld, struct submission *sub,
     const struct queue_state *queue = queues_of(ld->queues, sub->spec);
     if (queues_check_size(ld->queues, queue, shape, err) < 0 ||
         queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
-        launch_options_check(sub->spec, err) < 0 || check_duration(ld, shape, err) < 0 ||
-        depend_lookup(ld, sub, err) < 0)
+        launch_options_check(sub->spec, err) < 0 ||
+        manager_check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
+    if (bypass_is(sub->spec))
+        return bypass_check(ld, sub, err);
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
         if (parent && parent->pl)
@@ -186,6 +189,11 @@ static int check_submission(struct leader *ld, struct submission *sub,
 
 void manager_enqueue(struct leader *ld, struct job *job)
 {
+    if (bypass_is(job->sub->spec)) {
+        ld->have_bypass = true; /* started when its submission was told */
+        leader_wake(ld);
+        return;
+    }
     /* what was accepted here can run here */
     if (!ld->config.keeps || job_check(job, ld->pool))
         queues_enqueue(ld, job);
@@ -278,7 +286,7 @@ bool manager_may_requeue(const struct job *job)
     return option ? json_object_get_boolean(option) : job->sub->count > 1;
 }
 
-static double job_expiration(const struct leader *ld, const struct job *job)
+double manager_expiration(const struct leader *ld, const struct job *job)
 {
     double limit = job->sj.duration > 0 ? job->t_run + job->sj.duration : 0;
     const struct job *base = grant_base(ld, job);
@@ -292,7 +300,7 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
 {
     job->pl = pl;
     job->t_run = when;
-    job->expiration = job_expiration(ld, job);
+    job->expiration = manager_expiration(ld, job);
     pl->rset->starttime = job->t_run;
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
@@ -444,7 +452,7 @@ static void job_over(struct leader *ld, struct job *job)
 }
 
 /* An element of an array: its times no longer tell its story. */
-static void keep_log(struct leader *ld, struct job *job)
+void manager_keep_log(struct leader *ld, struct job *job)
 {
     if (job->sub->count == 1 || job->logged)
         return;
@@ -457,7 +465,7 @@ static void keep_log(struct leader *ld, struct job *job)
 static void requeue(struct leader *ld, struct job *job)
 {
     job_event(ld, job, time_now(), "requeue", NULL);
-    keep_log(ld, job);
+    manager_keep_log(ld, job);
     grant_base_ends(ld, job, true);
     grow_job_over(ld, job);
     orders_job_over(ld, job);
@@ -553,7 +561,7 @@ void manager_give_back(struct leader *ld, struct job *job)
     struct rset *r = job_release(job, ranks);
     if (!r)
         return;
-    keep_log(ld, job);
+    manager_keep_log(ld, job);
     tell_released(ld, job, r, false);
     change_released(ld, job, r);
     if (ld->config.publish)

@@ -163,8 +163,9 @@ class Shell:
                    OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
                    LD_LIBRARY_PATH=":".join(filter(None, (f"{build}/src/lib/.libs:{build}/src/mpi/.libs",
                                                           os.environ.get("LD_LIBRARY_PATH")))))
-        for name in ("HBATCH_URI", "HBATCH_PARENT_URI"):
-            env.pop(name, None)
+        for name in list(env):  # of an instance or allocation around
+            if re.match(r"HBATCH_|SLURM|LSB|PBS|SGE|PE_HOSTFILE|JOB_ID", name):
+                del env[name]
         self.process = subprocess.Popen(["/bin/bash", "--norc"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=where,
                                         stderr=subprocess.STDOUT, env=env, start_new_session=True)
         self.number = 0

@@ -271,6 +271,16 @@ tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_bulk tests/unit/t_spectext
+endif
+tests_unit_t_bulk_SOURCES = tests/unit/t_bulk.c
+tests_unit_t_bulk_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bulk_LDADD = $(UNIT_LIBS)
+tests_unit_t_spectext_SOURCES = tests/unit/t_spectext.c
+tests_unit_t_spectext_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spectext_LDADD = src/lib/libclient.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_progress
 endif
 tests_unit_t_progress_SOURCES = tests/unit/t_progress.c
@@ -446,8 +456,8 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
-EXTRA_DIST += tests/system/array.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/queues.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/array.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info
@@ -473,3 +483,4 @@ tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
+EXTRA_DIST += tests/system/flux.t tests/system/slurm.t

@@ -6,6 +6,7 @@
  * start message per node, one commit of the store, then the replies that waited for it.
  *
  *   job.c      the job table            specs.c    texts that go to executors once
+ *   submission.c  what was submitted
  *   manager.c  a job's life             launch.c   start, kill: messages to executors
  *   lease.c    jobs that executors have ahead of room for them
  *   elements.c arrays: their elements that wait

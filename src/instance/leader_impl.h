@@ -134,8 +134,8 @@ struct rpc {
                 struct error *err);
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[],
-    rpc_queue_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[], rpc_queue_table[],
+    rpc_archive_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */

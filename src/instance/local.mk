@@ -20,6 +20,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/archives.h"
 #include "src/instance/replica.h"
 
 #include <errno.h>
@@ -74,6 +75,11 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+}
+
+void replica_set_archives(struct replica *rp, struct archives *archives)
+{
+    rp->archives = archives;
 }
 
 struct store *replica_store(struct replica *rp)
@@ -533,6 +539,16 @@ static int on_memo(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+/* A full disk here is no reason to leave the instance: hbatch archive extract asks the leader then. */
+static int on_archive(struct replica *rp, json_object *o, struct error *err)
+{
+    (void)err;
+    struct error why;
+    if (rp->archives && archives_apply(rp->archives, o, &why) < 0)
+        log_warning("archive: %s", why.text);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -668,8 +684,8 @@ static const struct {
     {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
     {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
     {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
-    {"config", on_config},       {"update", on_update},
+    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
+    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

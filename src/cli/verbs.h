@@ -22,6 +22,7 @@ extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_killall, j
 extern const struct opt_group cmd_jobs_groups[];
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
 int cmd_help_all(void);
+bool cmd_is_verb(const char *name);
 int cmd_help_verb(struct cli *cli, const char *verb);
 
 #endif

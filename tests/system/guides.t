@@ -371,6 +371,17 @@ for g in guides + ["README"]:
     check(f"{g}: options and pages exist", wrong_options(text) + wrong_pages(text))
 check("troubleshooting: the messages are those of the sources", wrong_messages(read(f"{src}/doc/troubleshooting")))
 
+text = hbatch("help")
+check("hbatch help lists the guides", [f"not {g}" for g in guides if not re.search(rf"^  {g} +\S", text, re.M)])
+check("hbatch help NAME shows a guide", [g for g in guides if hbatch("help", g) != read(f"{src}/doc/{g}")])
+check("no guide is named as a verb", [g for g in guides if g in re.findall(r"^  ([a-z-]+) ", hbatch("--help"), re.M)])
+if shutil.which("man"):
+    check("hbatch help TOPIC shows a page", [t for t in ("environment", "libhbatch") if "DESCRIPTION" not in hbatch("help", t)])
+else:
+    skip("hbatch help TOPIC shows a page", "man is not here: install the Debian package man-db")
+check("hbatch help of what there is not", [out for out in map(lambda w: hbatch("help", w), ("nosuch", "../README", "", "README.x"))
+                                          if "there is no verb" not in out])
+
 only = sys.argv[1:]
 done, times, threads = {}, {}, []
 for g in guides + [TUTORIAL]:

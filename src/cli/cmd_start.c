@@ -34,7 +34,8 @@ enum {
     TAKE_LOCK,
     PROPERTY,
     POLICY,
-    QUEUE_DEPTH
+    QUEUE_DEPTH,
+    PLACEMENT
 };
 
 static const struct opt opts[] = {
@@ -47,6 +48,8 @@ static const struct opt opts[] = {
     {POLICY, 0, "policy", "NAME",
      "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
+    {PLACEMENT, 0, "placement", "NAME",
+     "How nodes are chosen: first (the default), best or spread"},
     {STATEDIR, 'S', "statedir", "DIR",
      "Keep jobs, history and output in DIR, and go on with what is there"},
     {DURABILITY, 0, "durability", "LEVEL",
@@ -295,6 +298,9 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case QUEUE_DEPTH:
             words_add(&s->properties, "--queue-depth=%s", p.value);
+            break;
+        case PLACEMENT:
+            words_add(&s->properties, "--placement=%s", p.value);
             break;
         case STATEDIR:
             s->statedir = absolute(s, p.value);

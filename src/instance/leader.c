@@ -283,6 +283,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
     ld->sched = sched_create(ld->pool, setup.policy, manager_start, ld);
     sched_set_depth(ld->sched, setup.depth);
+    pool_set_strategy(ld->pool, setup.place);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
     jobid_gen_init(
         &ld->gen, config->generation % GENERATORS,

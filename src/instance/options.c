@@ -22,6 +22,7 @@ enum {
     O_RUNDIR,
     O_POLICY,
     O_QUEUE_DEPTH,
+    O_PLACEMENT,
     O_SETATTR,
     O_PROPERTY,
     O_TELL_STATUS,
@@ -68,6 +69,9 @@ static const struct {
     {{"queue-depth", required_argument, NULL, O_QUEUE_DEPTH},
      "N",
      "jobs overtake at most the first N that wait"},
+    {{"placement", required_argument, NULL, O_PLACEMENT},
+     "NAME",
+     "how nodes are chosen: first (the default), best or spread"},
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
     {{"property", required_argument, NULL, O_PROPERTY},
      "NAME[:HOSTS]",
@@ -215,12 +219,14 @@ static void set_attr(json_object *attrs, const char *text)
     json_object_object_add(attrs, key, json_object_new_string(eq + 1));
 }
 
-static void set_policy(struct options *o, const char *depth)
+static void set_policy(struct options *o, const char *depth, const char *placement)
 {
     struct sched_setup setup;
     struct error err;
     if (depth) /* kept as long as the process lives */
         o->policy = xasprintf("%s,depth=%s", o->policy, depth);
+    if (placement)
+        o->policy = xasprintf("%s,placement=%s", o->policy, placement);
     if (sched_setup_parse(&setup, o->policy, &err) < 0)
         log_exit(1, "--policy=%s: %s", o->policy, err.text);
 }
@@ -236,7 +242,7 @@ void options_parse(struct options *o, int argc, char **argv)
                           .attrs = json_object_new_object(),
                           .properties = json_object_new_array()};
     opterr = 0;
-    const char *depth = NULL;
+    const char *depth = NULL, *placement = NULL;
     int c;
     bool durability = false;
     while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
@@ -300,6 +306,9 @@ void options_parse(struct options *o, int argc, char **argv)
         case O_QUEUE_DEPTH:
             depth = optarg;
             break;
+        case O_PLACEMENT:
+            placement = optarg;
+            break;
         case O_PROPERTY:
             if (property_check(optarg, &err) < 0)
                 log_exit(1, "--property: %s", err.text);
@@ -331,7 +340,7 @@ void options_parse(struct options *o, int argc, char **argv)
                      argv[optind - 1]);
         }
     }
-    set_policy(o, depth);
+    set_policy(o, depth, placement);
     if ((o->supervised || o->recover) && !o->rundir)
         log_exit(1, "--%s needs --rundir=DIR, which all ranks know",
                  o->supervised ? "supervised" : "recover");

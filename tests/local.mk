@@ -329,9 +329,13 @@ tests_unit_t_property_LDADD = $(UNIT_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_format tests/unit/t_envrules
 endif
-tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c
+tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c src/cli/nearest.c
 tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
+UNIT += tests/unit/t_since
+tests_unit_t_since_SOURCES = tests/unit/t_since.c src/cli/since.c
+tests_unit_t_since_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_since_LDADD = $(UNIT_LIBS)
 tests_unit_t_envrules_SOURCES = tests/unit/t_envrules.c
 tests_unit_t_envrules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_envrules_LDADD = src/lib/libclient.la $(UNIT_LIBS)
@@ -403,7 +407,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/lease.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
-	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t
+	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \

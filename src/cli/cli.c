@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/nearest.h"
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
 
@@ -209,7 +210,7 @@ int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
     const char *names[128];
     for (size_t i = 0; i < n && i < ARRAY_SIZE(names); i++)
         names[i] = table[i]->name;
-    const char *near = optparse_nearest(argv[0], names, n);
+    const char *near = nearest_name(argv[0], names, n);
     const char *space = prefix ? " " : "";
     if (near)
         cli_die(cli, "there is no verb '%s'; did you mean '%s'?", argv[0], near);

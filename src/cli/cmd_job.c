@@ -11,9 +11,10 @@ const struct cmd job_list = {
 };
 
 static const struct cmd *const verbs[] = {
-    &cmd_attach, &job_wait,     &job_status, &cmd_waitevent, &job_info,     &job_eventlog,
-    &job_kill,   &job_raise,    &cmd_cancel, &job_urgency,   &job_id,       &job_last,
-    &job_list,   &job_resubmit, &job_stats,  &job_taskmap,   &job_timeleft,
+    &cmd_attach,   &job_wait,     &job_status,  &cmd_waitevent, &job_info,
+    &job_eventlog, &job_kill,     &job_killall, &job_raise,     &job_raiseall,
+    &cmd_cancel,   &job_memo,     &job_urgency, &job_id,        &job_last,
+    &job_list,     &job_resubmit, &job_stats,   &job_taskmap,   &job_timeleft,
 };
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)

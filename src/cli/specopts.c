@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 #include <string.h>
+#include "src/cli/nearest.h"
 #include "src/cli/instconf.h"
 #include "src/cli/specopts.h"
 #include "src/common/idset.h"
@@ -176,7 +177,7 @@ static void check_setopt(const struct cli *cli, const char *text)
         if (strcmp(name, known[i]) == 0)
             return;
     }
-    const char *near = optparse_nearest(name, known, ARRAY_SIZE(known));
+    const char *near = nearest_name(name, known, ARRAY_SIZE(known));
     cli_error(cli, "there is no launch option '%s': it is ignored%s%s%s", name,
               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

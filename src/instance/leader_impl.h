@@ -183,6 +183,9 @@ bool manager_may_requeue(const struct job *job);
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
+/* JOB was ahead on a node that is lost (lease.h), and nobody knows whether it had begun: it is queued again, and its
+ * log says so. */
+void manager_lost_ahead(struct leader *ld, struct job *job, const char *why);
 /* It ran in a former life: as if its nodes were lost, all of them. */
 void manager_end_former(struct leader *ld, struct job *job, const char *why);
 /* At the instance's end: whether the job stays in the store as one that waits. */

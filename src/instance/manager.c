@@ -458,7 +458,7 @@ static void requeue(struct leader *ld, struct job *job)
     grow_job_over(ld, job);
     orders_job_over(ld, job);
     lease_slot_over(ld, job);
-    if (!job->former && !job->handed)
+    if (job->pl && !job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
     pass_on(ld, job, change_requeued);
@@ -654,6 +654,14 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+void manager_lost_ahead(struct leader *ld, struct job *job, const char *why)
+{
+    cleanup_free char *note =
+        xasprintf("%s; it was ahead there, and may have begun", why);
+    manager_exception(ld, job, "node-failure", 1, note);
+    requeue(ld, job);
 }
 
 void manager_refuse(struct leader *ld, struct job *job, const char *why)

@@ -220,8 +220,11 @@ int jobspec_decode_resources(struct jobspec *js, json_object *resources,
     size_t n = json_object_is_type(resources, json_type_array)
                    ? json_object_array_length(resources)
                    : 0;
-    if (n < 1 || n > 2)
-        return jobspec_bad(err, "resources", "an array of one node or slot", resources);
+    json_object *memory = n == 2 ? json_object_array_get_idx(resources, 1) : NULL;
+    if (n < 1 || n > 2 || (n == 2 && !is_type(memory, "memory")))
+        return jobspec_bad(err, "resources",
+                           "an array of one node or slot, with memory beside a slot",
+                           resources);
     json_object *o = json_object_array_get_idx(resources, 0);
     if (!json_object_is_type(o, json_type_object))
         return jobspec_bad(err, "resources[0]", "an object", o);
@@ -233,12 +236,11 @@ int jobspec_decode_resources(struct jobspec *js, json_object *resources,
     else
         rc = jobspec_bad(err, "resources[0].type", "\"node\" or \"slot\"",
                          jsonutil_get(o, "type"));
-    if (rc == 0 && n == 2) {
-        json_object *memory = json_object_array_get_idx(resources, 1);
-        if (is_type(o, "node"))
-            rc = jobspec_bad(err, "resources", "an array of one node or slot", resources);
-        else
-            rc = decode_node_memory(js, memory, "resources[1]", &labels, err);
-    }
+    if (rc == 0 && memory && is_type(o, "node"))
+        rc = jobspec_bad(err, "resources",
+                         "an array of one node or slot, with memory beside a slot",
+                         resources);
+    else if (rc == 0 && memory)
+        rc = decode_node_memory(js, memory, "resources[1]", &labels, err);
     return rc < 0 ? -1 : check_totals(&js->shape, err);
 }

@@ -284,7 +284,7 @@ static const struct {
      "attributes: is missing"},
     /* resources */
     {"{'version':1,'resources':{'type':'node'}}", "resources: must be an array"},
-    {RES(""), "resources: must be an array of one node or slot, not []"},
+    {RES(""), "resources: must be an array of one node or slot, with memory"},
     {RES(S1 "," S1), "resources: must be an array of one node or slot"},
     {RES("3"), "resources[0]: must be an object, not 3"},
     {RES("{'count':1}"), "resources[0].type: is missing"},
@@ -337,7 +337,7 @@ static const struct {
                    "'unit':'B'}")),
      "resources[0].with[2].type: must be a type that the slot does not have yet"},
     {RES(SLOT("1", "") ",{'type':'gpu','count':1}"),
-     "resources[1].type: must be 'memory' beside a slot, not 'gpu'"},
+     "resources: must be an array of one node or slot, with memory beside a slot"},
     {RES(NODE("1", SLOT("1", "")) ",{'type':'memory','count':1,'unit':'B'}"),
      "resources: must be an array of one node or slot"},
     {RES(SLOT("1", ",{'type':'core','count':1}")), "resources[0].with[1].type"},

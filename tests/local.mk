@@ -177,6 +177,16 @@ tests_unit_t_priority_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_priority_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
 if HAVE_CHECK
+UNIT += tests/unit/t_conf tests/unit/t_config
+endif
+tests_unit_t_conf_SOURCES = tests/unit/t_conf.c
+tests_unit_t_conf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_conf_LDADD = src/job/libjob.la $(UNIT_LIBS)
+tests_unit_t_config_SOURCES = tests/unit/t_config.c
+tests_unit_t_config_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_config_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
+
+if HAVE_CHECK
 UNIT += tests/unit/t_easy
 endif
 tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
@@ -444,7 +454,7 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
 EXTRA_DIST += tests/system/array.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/queues.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info

@@ -8,6 +8,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_config.c \
 	src/cli/cmd_env.c \
 	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
@@ -22,6 +23,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_python.c \
+	src/cli/cmd_queue.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \

@@ -171,6 +171,7 @@ void adopt_begin_again(struct leader *ld)
 void leader_adopt(struct leader *ld, const struct replica *rp)
 {
     adopt_nodes(ld, rp);
+    queues_recount(ld);
     ld->adopting = true; /* events are in the logs already */
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
@@ -180,7 +181,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
         if (job->state == JOB_SCHED && job->ahead >= 0)
             lease_adopt(ld, job, (unsigned)job->ahead);
         else if (job->state == JOB_SCHED && !job->reason)
-            sched_add(ld->sched, &job->sj);
+            queues_enqueue(ld, job);
         else if (job->state == JOB_RUN)
             adopt_running(ld, job);
     }

@@ -194,6 +194,19 @@ void change_started(struct leader *ld, const struct job *job)
     tell_step(ld, "start", job);
 }
 
+void change_config(struct leader *ld)
+{
+    cleanup_json json_object *o = queues_to_json(ld->queues);
+    const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+    store_attr_set(ld->store, "config", text);
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_add(&b, "{\"c\":\"config\",\"data\":");
+    strbuf_add(&b, text);
+    publish(ld, &b);
+}
+
 void change_depends(struct leader *ld, const struct job *job)
 {
     if (!ld->config.publish)

@@ -23,6 +23,8 @@ void change_unlease(struct leader *ld, unsigned rank, json_object *ids);
 void change_unlease_one(struct leader *ld, unsigned rank, jobid_t id);
 void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
+/* The configuration and the states of queues; in this rank's store, too. */
+void change_config(struct leader *ld);
 /* What the job waits for, or that it waits no more. */
 void change_depends(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);

@@ -25,8 +25,10 @@ struct instance {
     char *rundir;
     bool own_rundir;
     char *uri;
-    json_object *info;           /* instance.info's result */
-    json_object **nodes;         /* [size] */
+    json_object *info;   /* instance.info's result */
+    json_object **nodes; /* [size] */
+    json_object
+        *config; /* that the leader was started with (src/sched/config.h), or NULL */
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
     struct leader *leader;     /* of the rank that leads */

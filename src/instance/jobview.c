@@ -83,16 +83,21 @@ static void add_shape(json_object *o, const struct job *job)
 }
 
 /* TEXT: room for what is made up. */
-static const char *why_pending(const struct job *job, double left, struct sched *sched,
+static const char *why_pending(const struct job *job, double left,
+                               const struct queues *queues, struct sched *sched,
                                char *text, size_t size)
 {
     struct tm tm;
+    const char *stopped;
     if (job->state != JOB_SCHED || job->reason)
         return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";
     if (job->urgency == 0)
         return "held (urgency 0)";
+    stopped = queues_why_stopped(queues, queues_of(queues, job->sub->spec), text, size);
+    if (stopped)
+        return stopped;
     double start = sched ? sched_estimate(sched, &job->sj) : INFINITY;
     if (isinf(start))
         return "waiting for resources";
@@ -103,9 +108,10 @@ static const char *why_pending(const struct job *job, double left, struct sched 
     return text;
 }
 
-json_object *jobview_active(const struct job *job, double left, struct sched *sched)
+json_object *jobview_active(const struct job *job, double left,
+                            const struct queues *queues, struct sched *sched)
 {
-    char why[64];
+    char why[256];
     json_object *o = json_object_new_object();
     const struct jobspec *spec = job->sub->spec;
     add_int(o, "id", (int64_t)job->sj.id);
@@ -123,7 +129,7 @@ json_object *jobview_active(const struct job *job, double left, struct sched *sc
     add_time(o, "t_run", job->t_run);
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
-    add_str(o, "reason", why_pending(job, left, sched, why, sizeof(why)));
+    add_str(o, "reason", why_pending(job, left, queues, sched, why, sizeof(why)));
     if (job->cc >= 0)
         add_int(o, "cc", job->cc);
     if (job->sub->parent)

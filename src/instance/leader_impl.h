@@ -11,6 +11,7 @@
 #include "src/instance/leader.h"
 #include "src/instance/lease.h"
 #include "src/instance/params.h"
+#include "src/instance/queues.h"
 #include "src/instance/specs.h"
 #include "src/store/store.h"
 
@@ -41,6 +42,8 @@ struct leader {
     struct keys *keys;    /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
+    struct queues *queues;
+    struct queue_waiter *queue_waiters;
     struct jobid_gen gen;
     struct leader_node *nodes; /* [config.size] */
     unsigned universe;         /* cores in all */
@@ -127,7 +130,8 @@ struct rpc {
                 struct error *err);
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[],
+    rpc_queue_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -240,6 +244,24 @@ uint64_t elements_urgency_between(struct leader *ld, const struct job_range *ran
                                   int urgency);
 /* No element of SUB is left: it is forgotten. */
 void elements_array_over(struct leader *ld, struct submission *sub);
+
+/* --- leader_queues.c: what queues mean to the scheduler (queues.h) */
+/* Make the scheduler that is configured, with nothing in it. -1 with err set. */
+int queues_make_sched(struct leader *ld, struct error *err);
+/* JOB, which can run here, waits in the scheduler's queue from now on. */
+void queues_enqueue(struct leader *ld, struct job *job);
+/* The configuration is another one; queues were enabled, stopped, ...: it counts, and is told. */
+void queues_configured(struct leader *ld);
+void queues_set(struct leader *ld);
+/* N more active, or running, jobs of SUB; all of them anew. */
+void queues_count(struct leader *ld, const struct submission *sub, int64_t n);
+void queues_count_running(struct leader *ld, const struct submission *sub, int n);
+void queues_recount(struct leader *ld);
+/* Answer RQ when queue NAME (NULL: all) is empty, or no job of it runs. */
+void queues_wait(struct leader *ld, const struct request *rq, const char *name,
+                 bool idle);
+void queues_turn(struct leader *ld);
+void queues_client_gone(struct leader *ld, const struct client *c); /* NULL: all */
 
 /* --- launch.c: messages to executors */
 void launch_job(struct leader *ld, struct job *job);

@@ -37,7 +37,7 @@ void leader_grow(struct leader *ld, json_object **nodes, unsigned size)
     count_cores(ld);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         if (job->state == JOB_SCHED && job->reason && job_check(job, ld->pool))
-            sched_add(ld->sched, &job->sj);
+            queues_enqueue(ld, job);
     for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
         elements_queue(ld, jobtable_array(ld->jobs, i));
     leader_wake(ld);

@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += src/instance/libinstance.la
 src_instance_libinstance_la_SOURCES = \
 	src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/gather_impl.h \
+	src/instance/prepare.c \
 	src/instance/statedir.c src/instance/statedir.h \
 	src/instance/former.c src/instance/former.h \
 	src/instance/front.c src/instance/front.h \
@@ -18,6 +20,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/keys.c src/instance/keys.h \
+	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
 	src/instance/elements.c \
@@ -59,7 +62,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/rpc_job.c \
 	src/instance/rpc_list.c \
 	src/instance/rpc_resource.c \
-	src/instance/rpc_instance.c
+	src/instance/rpc_instance.c \
+	src/instance/rpc_queue.c
 INSTANCE_LIBS = src/instance/libinstance.la src/foreign/libforeign.la src/comm/libcomm.la src/store/libstore.la \
 	src/sched/libsched.la src/job/libjob.la src/common/libcommon.la \
 	$(SQLITE_LIBS) $(UV_LIBS) $(HWLOC_LIBS) $(JSON_LIBS) -ldl

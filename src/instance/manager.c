@@ -111,7 +111,8 @@ static struct submission *make_submission(struct leader *ld, json_object *o,
     jobspec_destroy(whole);
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
-    if (extract_environment(ld, o, &sub->env_text, err) == 0) {
+    if (extract_environment(ld, o, &sub->env_text, err) == 0 &&
+        queues_admit(ld->queues, o, err) == 0) {
         share_parts(ld, o);
         sub->spec = jobspec_from_json(o, err);
     }
@@ -173,7 +174,10 @@ static int check_submission(struct leader *ld, struct submission *sub,
         return error_set(err, EINVAL,
                          "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
                          jsonutil_show(tries).text);
-    if (launch_options_check(sub->spec, err) < 0 || check_duration(ld, shape, err) < 0 ||
+    const struct queue_state *queue = queues_of(ld->queues, sub->spec);
+    if (queues_check_size(ld->queues, queue, shape, err) < 0 ||
+        queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
+        launch_options_check(sub->spec, err) < 0 || check_duration(ld, shape, err) < 0 ||
         depend_lookup(ld, sub, err) < 0)
         return -1;
     if (opts->parent) {
@@ -188,7 +192,7 @@ void manager_enqueue(struct leader *ld, struct job *job)
 {
     /* what was accepted here can run here */
     if (!ld->config.keeps || job_check(job, ld->pool))
-        sched_add(ld->sched, &job->sj);
+        queues_enqueue(ld, job);
 }
 
 static void queue_for_resources(struct leader *ld, struct job *job, double now)
@@ -261,6 +265,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->spawn_from = opts->spawn_from;
     sub->spawn_token = opts->spawn_token;
     record_submission(ld->store, sub, now, opts->urgency);
+    queues_count(ld, sub, (int64_t)sub->count);
     queue_job(ld, sub, index, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
     if (sub->grant)
@@ -295,6 +300,7 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
     pl->rset->starttime = job->t_run;
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
+    queues_count_running(ld, job->sub, 1);
     int rc = mapping_make(job, err);
     job_event(ld, job, job->t_run, "alloc", NULL);
     change_placed(ld, job);
@@ -398,7 +404,9 @@ static void job_over(struct leader *ld, struct job *job)
 {
     double now = time_now();
     depend_forget(ld, job);
+    queues_count(ld, job->sub, -1);
     if (job->pl) {
+        queues_count_running(ld, job->sub, -1);
         lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
         if (!job->former && !job->handed)
@@ -458,6 +466,8 @@ static void requeue(struct leader *ld, struct job *job)
     grow_job_over(ld, job);
     orders_job_over(ld, job);
     lease_slot_over(ld, job);
+    if (job->pl)
+        queues_count_running(ld, job->sub, -1);
     if (job->pl && !job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);

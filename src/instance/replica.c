@@ -41,6 +41,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->jobs = jobtable_create();
     rp->specs = specs_create(on_drop, rp);
     rp->keys = keys_create();
+    rp->queues = queues_create(info);
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
@@ -115,6 +116,7 @@ void replica_destroy(struct replica *rp)
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
     keys_destroy(rp->keys);
+    queues_destroy(rp->queues);
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
     store_close(rp->store);
@@ -594,6 +596,14 @@ static int on_exec(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_config(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *data = jsonutil_get(o, "data");
+    store_attr_set(rp->store, "config",
+                   json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    return queues_from_json(rp->queues, data, false, false, err);
+}
+
 static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
 {
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
@@ -615,6 +625,7 @@ static const struct {
     {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
     {"event", on_event},         {"done", on_done},       {"release", on_release},
     {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
+    {"config", on_config},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
@@ -655,7 +666,7 @@ static json_object *answer_list(struct replica *rp, json_object *params,
     struct joblist l;
     json_object *result = NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
-        joblist_add_active(&l, rp->jobs, rp->info, NULL);
+        joblist_add_active(&l, rp->jobs, rp->info, rp->queues, NULL);
         result = joblist_result(&l);
     }
     joblist_clear(&l);

@@ -310,10 +310,27 @@ static void restore_nodes(struct replica *rp)
     }
 }
 
+/* A configuration that this life was started with goes before the one that was. */
+static void restore_config(struct replica *rp)
+{
+    struct error err;
+    cleanup_free char *text = store_attr_get(rp->store, "config", NULL);
+    cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
+    bool configured = rp->anew && jsonutil_get(rp->info, "config");
+    if (o && queues_from_json(rp->queues, o, rp->anew, configured, &err) < 0)
+        log_error("configuration: %s", err.text);
+    if (rp->anew && o) {
+        cleanup_json json_object *now = queues_to_json(rp->queues);
+        store_attr_set(rp->store, "config",
+                       json_object_to_json_string_ext(now, JSON_C_TO_STRING_PLAIN));
+    }
+}
+
 int replica_restore(struct replica *rp, bool anew, struct error *err)
 {
     struct restore rs = {.rp = rp, .err = err};
     rp->anew = anew;
+    restore_config(rp);
     if (store_pending(rp->store, restore_one, &rs, err) < 0 || rs.failed)
         return error_prefix(err, "the instance cannot go on from its store");
     if (anew)

@@ -133,6 +133,12 @@ const char *cli_operand(const struct cli *cli, const struct optparse *p, const c
     return p->nargs ? p->args[0] : NULL;
 }
 
+void cli_no_operands(const struct cli *cli, const struct optparse *p)
+{
+    if (p->nargs > 0)
+        cli_die(cli, "unexpected argument '%s'", p->args[0]);
+}
+
 int cli_finish(const struct cli *cli, int exit_code)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {

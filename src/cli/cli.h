@@ -74,6 +74,8 @@ long cli_number(const struct cli *cli, const char *what, const char *text, long 
 /* Exactly one operand (or none: NULL, if it may be missing). */
 const char *cli_operand(const struct cli *cli, const struct optparse *p, const char *what,
                         bool may_be_missing);
+/* There is no operand. */
+void cli_no_operands(const struct cli *cli, const struct optparse *p);
 /* Flush stdout; a full disk is an error. Return EXIT. */
 int cli_finish(const struct cli *cli, int exit_code);
 

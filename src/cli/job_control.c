@@ -118,7 +118,6 @@ static int killall_run(struct cli *cli, const struct cmd *cmd, int argc, char **
         else if ((sig = build_signal_number(p.value, &err)) < 0)
             cli_die(cli, "--signal: %s", err.text);
     }
-    cli_operand(cli, &p, "", true);
     if (p.nargs)
         cli_die(cli,
                 "unexpected argument '%s': for single jobs there is 'hbatch job kill'",

@@ -9,7 +9,9 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_config.c \
+	src/cli/cmd_dmesg.c \
 	src/cli/cmd_env.c \
+	src/cli/cmd_exec.c \
 	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \

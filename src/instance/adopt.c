@@ -2,6 +2,7 @@
 /* adopt: a leader that goes on from the tables of another: of the one that was lost, as this rank
  * had copied them, or of an instance whose ranks were started again, as the store had them; and
  * what executors say they have, against what the tables say. */
+#include "src/instance/bypass.h"
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
@@ -180,6 +181,8 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)
             lease_adopt(ld, job, (unsigned)job->ahead);
+        else if (job->state == JOB_SCHED && bypass_is(job->sub->spec))
+            ld->have_bypass = true;
         else if (job->state == JOB_SCHED && !job->reason)
             queues_enqueue(ld, job);
         else if (job->state == JOB_RUN)

@@ -6,6 +6,7 @@
 
 #include "src/instance/execlink.h"
 #include "src/instance/leader.h"
+#include "src/instance/logring.h"
 #include "src/instance/options.h"
 #include "src/instance/router.h"
 #include "src/instance/statedir.h"
@@ -31,6 +32,8 @@ struct instance {
         *config; /* that the leader was started with (src/sched/config.h), or NULL */
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
+    struct logring *log;       /* the latest lines */
+    bool logging;              /* one is being added */
     struct leader *leader;     /* of the rank that leads */
     struct replica *replica;   /* of the others: the leader's tables */
     struct store *store;       /* until one of these has it */

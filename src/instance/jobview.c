@@ -162,7 +162,7 @@ json_object *jobview_stored(const struct store_entry *e)
     add_int(o, "ntasks", e->job.ntasks);
     if (run->nnodes || e->job.nnodes)
         add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
-    add_int(o, "ncores", run->ncores ? run->ncores : e->job.ncores);
+    add_int(o, "ncores", run->nnodes ? run->ncores : e->job.ncores);
     add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
     add_str(o, "nodelist", run->nodelist);
     add_str(o, "ranks", run->ranks);

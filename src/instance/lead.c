@@ -209,6 +209,7 @@ int lead_start(struct instance *in, struct error *err)
         .published = in->transport ? published : NULL,
         .safe = in->transport ? safe : NULL,
         .describe = in->transport ? describe : NULL,
+        .log = in->log,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
         .changed = in->sub.told ? on_changed : NULL,
         .quiet = on_quiet,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/change.h"
+#include "src/instance/bypass.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -202,6 +203,8 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
+    if (!ld->shutdown)
+        bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
         sched_run(ld->sched, now);
     manager_end_unmapped(ld);

@@ -55,6 +55,7 @@ struct leader {
     bool awake;             /* a turn's work is due */
     uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
+    bool have_bypass;         /* jobs that do (bypass.h) may wait */
     bool start_recorded;      /* a start is to be in the store before it is made */
     struct error store_error; /* why */
     double store_tried;       /* monotonic time of the last commit */

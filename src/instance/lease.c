@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/bypass.h"
 #include "src/instance/lease.h"
 
 #include <math.h>
@@ -32,7 +33,8 @@ static bool find_eligible(const struct submission *sub)
     static const char *const options[] = {"instance", "taskmap"};
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
-        shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1)
+        shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||
+        bypass_is(sub->spec))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (jobspec_option(sub->spec, options[i]))

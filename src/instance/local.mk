@@ -19,6 +19,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/router.c src/instance/router.h \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c \
 	src/instance/array.c src/instance/array.h \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* manager: a job's life, RFC 21: submitted, queued, given resources, started, over. */
+#include "src/instance/bypass.h"
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/mapping.h"
@@ -180,6 +181,8 @@ static int check_submission(struct leader *ld, struct submission *sub,
         launch_options_check(sub->spec, err) < 0 || check_duration(ld, shape, err) < 0 ||
         depend_lookup(ld, sub, err) < 0)
         return -1;
+    if (bypass_is(sub->spec))
+        return bypass_check(ld, sub, err);
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
         if (parent && parent->pl)
@@ -190,6 +193,11 @@ static int check_submission(struct leader *ld, struct submission *sub,
 
 void manager_enqueue(struct leader *ld, struct job *job)
 {
+    if (bypass_is(job->sub->spec)) {
+        ld->have_bypass = true; /* started when its submission was told */
+        leader_wake(ld);
+        return;
+    }
     /* what was accepted here can run here */
     if (!ld->config.keeps || job_check(job, ld->pool))
         queues_enqueue(ld, job);

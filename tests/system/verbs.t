@@ -103,6 +103,24 @@ is "$(hbatch jobs -no '{user.step}|{user.what}' "$held")" "|a word" "it is"
 refused "must be KEY=VALUE" hbatch job memo "$held" what
 hbatch cancel "$held"
 
+# --- dmesg -----------------------------------------------------------------------------------------
+hbatch resource drain 2 fan
+like "$(hbatch dmesg | tail -1)" "^20[0-9-]+T[0-9:.]+Z instance\.info\[0\]: .*vnode2.* is drained: fan$" "dmesg"
+like "$(hbatch dmesg -H | tail -1)" "^\[(.....  *[0-9:]+| *\+[0-9.]+)\] instance\.info" "dmesg --human"
+timeout 20 hbatch dmesg -n >followed &
+follower=$!
+hbatch resource drain 1 first # until it looks, it may not see what comes
+wait_until 10 sh -c 'hbatch resource undrain 1; hbatch resource drain 1 again; grep -q again followed'
+hbatch resource undrain 1
+hbatch resource undrain 2
+ok "dmesg --new tells what comes" wait_until 10 grep -q "not drained any more" followed
+kill $follower
+wait $follower 2>/dev/null
+is "$(grep -c fan followed)" 0 "... and not what was"
+like "$(hbatch dmesg -c)" "fan" "dmesg --read-clear"
+is "$(hbatch dmesg)" "" "... clears"
+refused "unexpected argument 'x'" hbatch dmesg x
+
 # --- hostlist --------------------------------------------------------------------------------------
 hosts() { hbatch hostlist "$@" </dev/null; }
 is "$(hosts instance)" "vnode[0-2]" "of the instance"

@@ -4,6 +4,7 @@ bin_hbatch_SOURCES = \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_alloc.c \
+	src/cli/cmd_archive.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
@@ -26,6 +27,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_python.c \
 	src/cli/cmd_queue.c \
+	src/cli/cmd_update.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \

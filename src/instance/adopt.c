@@ -250,6 +250,8 @@ static void compare_job(struct leader *ld, struct job *job, unsigned index, unsi
     }
     if (job->ending)
         send_end(ld, rank, job->sj.id, ld->end_grace);
+    else if (job->log.s && strstr(job->log.s, "\"name\":\"resource-update\""))
+        update_tell_executors(ld, job); /* it may not have been heard */
 }
 
 /* Jobs that it has and that are not its any more: they were given up with its rank. */

@@ -152,10 +152,3 @@ void leader_connect(struct leader *ld, const struct leader_config *config)
     }
     leader_wake(ld);
 }
-
-void leader_expire_at(struct leader *ld, double when)
-{
-    ld->config.expiration = when;
-    sched_set_end(ld->sched, when);
-    leader_wake(ld);
-}

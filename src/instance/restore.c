@@ -39,7 +39,7 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
 {
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
-    sub->spec = jobspec_decode(sj->jobspec, strlen(sj->jobspec), err);
+    sub->spec = submission_decode(sj->jobspec, strlen(sj->jobspec), err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -200,6 +200,20 @@ static void restore_memo(struct job *job)
     }
 }
 
+/* The duration that an element was given after it was submitted: its jobspec is that of all. */
+static void restore_duration(struct job *job)
+{
+    static const char mark[] = "\"name\":\"jobspec-update\"";
+    const char *at = job->sub->count > 1 ? job->log.s : NULL;
+    for (const char *line; at && (line = strstr(at, mark)); at = line + 1) {
+        static const char key[] = "\"attributes.system.duration\":";
+        const char *end = line + strcspn(line, "\n"), *value = strstr(line, key);
+        if (value && value < end)
+            job->sj.duration = job->sj.req.shape.duration =
+                strtod(value + sizeof(key) - 1, NULL);
+    }
+}
+
 static int restore_job(struct replica *rp, struct job *job, const struct store_job *sj,
                        const struct store_run *run, struct error *err)
 {
@@ -208,6 +222,7 @@ static int restore_job(struct replica *rp, struct job *job, const struct store_j
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
     restore_memo(job);
+    restore_duration(job);
     job->run = count_requeues(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;

@@ -1,6 +1,7 @@
 # parts of src/job
 noinst_LTLIBRARIES += src/job/libjob.la
 src_job_libjob_la_SOURCES = \
+	src/job/bulk.c src/job/bulk.h \
 	src/job/conf.c src/job/conf.h \
 	src/job/count.c src/job/count.h \
 	src/job/domains.c src/job/domains.h \

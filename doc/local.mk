@@ -1,7 +1,7 @@
 # The guides: plain texts, run by tests/system/guides.t.
 GUIDES = doc/README doc/parallel doc/performance doc/spawn doc/troubleshooting doc/within doc/workflows
 dist_doc_DATA = $(GUIDES)
-EXTRA_DIST += tests/system/guides.t
+EXTRA_DIST += tests/system/guides.t tests/system/install.t
 
 # What hbatch help shows in the build tree.
 noinst_DATA += help/.stamp

@@ -110,6 +110,9 @@ static void on_init(struct exec *x, json_object *msg)
     free(x->node_path);
     x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
                              x->outer_node ? "/" : "", node->instance, x->rank);
+    free(x->job_path);
+    x->job_path = xasprintf("%s%s%s.", x->outer_path ? x->outer_path : "",
+                            x->outer_path ? "/" : "", node->instance);
     if (x->pmi)
         pmi_resize(x->pmi, node->size);
     if (!isnan(node->orphan) && !x->orphan_fixed)
@@ -604,6 +607,7 @@ void exec_destroy(struct exec *x)
     free(x->instance_path);
     free(x->outer_node);
     free(x->node_path);
+    free(x->job_path);
     free(x->rundir);
     free(x->socket_path);
     free(x);

@@ -53,6 +53,7 @@ struct exec {
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
     char *outer_node;  /* the same for HBATCH_NODE_PATH */
     char *node_path;   /* what tasks get as HBATCH_NODE_PATH; NULL until the first init */
+    char *job_path;    /* the same as HBATCH_JOB_PATH, but for the job's number */
     unsigned long long launched;
 
     uv_prepare_t prepare;

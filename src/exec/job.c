@@ -164,11 +164,22 @@ void job_exception(struct job *job, const char *type, int severity, const char *
                          : job->spec->options.kill_timeout);
 }
 
-/* NEXT: the job that takes its place, or NULL. */
-static void finish_event(const struct job *job, int status, const struct leased *next)
+/* [ID,"CORES","GPUS"]: where NEXT begins. */
+static void add_next(struct strbuf *b, const struct job *job, const struct leased *next)
 {
-    struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "finish");
-    remember_ended(job->x, job->id, job->run, job->spool.first);
+    const char *cores = jsonutil_string(jsonutil_get(job->start, "cores"));
+    const char *gpus = jsonutil_string(jsonutil_get(job->start, "gpus"));
+    strbuf_addc(b, '[');
+    strbuf_addu(b, next->id);
+    strbuf_add(b, ",\"");
+    strbuf_add(b, cores ? cores : "");
+    strbuf_add(b, "\",\"");
+    strbuf_add(b, gpus ? gpus : "");
+    strbuf_add(b, "\"]");
+}
+
+static void describe_end(struct strbuf *b, const struct job *job, int status)
+{
     strbuf_addf(b, "\"status\":%d,\"tasks\":{", status);
     unsigned told = 0;
     for (unsigned i = 0; i < job->nlocal && told < 64; i++)
@@ -179,23 +190,33 @@ static void finish_event(const struct job *job, int status, const struct leased 
                 job->ending && job->status == 0 ? "\"ended\":true," : "",
                 (unsigned long long)job->bytes[0], (unsigned long long)job->bytes[1]);
     if (job->spool.first)
-        strbuf_addf(b, "%llu", (unsigned long long)job->spool.first);
+        strbuf_addu(b, job->spool.first);
     else
         strbuf_add(b, "null");
-    if (next) {
-        const char *cores = jsonutil_string(jsonutil_get(job->start, "cores"));
-        const char *gpus = jsonutil_string(jsonutil_get(job->start, "gpus"));
-        strbuf_add(b, ",\"next\":[");
-        strbuf_addu(b, next->id);
-        strbuf_addf(b, ",\"%s\",\"%s\"]", cores ? cores : "", gpus ? gpus : "");
-        /* the next one may want to know of itself: only among the shortest does it wait */
-        if (time_mono() - job->since < SHORT)
-            conn_event_end_lazily(job->x->conn);
-        else
-            conn_event_end(job->x->conn);
-    } else {
-        conn_event_end(job->x->conn);
+}
+
+/* NEXT: the job that takes its place, or NULL. */
+static void finish_event(const struct job *job, int status, const struct leased *next)
+{
+    struct conn *c = job->x->conn;
+    bool quiet = status == 0 && !job->ending && job->bytes[0] + job->bytes[1] == 0 &&
+                 !job->spool.first && job->run == 0;
+    /* the next one may want to know of itself: only among the shortest does it wait */
+    bool lazily = next && time_mono() - job->since < SHORT;
+    remember_ended(job->x, job->id, job->run, job->spool.first);
+    if (next && quiet) {
+        add_next(conn_entry_begin(c, job->id, "ran", 0), job, next);
+        conn_entry_end(c, lazily);
+        return;
     }
+    struct strbuf *b = conn_event_begin(c, job->id, job->run, "finish");
+    describe_end(b, job, status);
+    if (next) {
+        strbuf_add(b, ",\"next\":");
+        add_next(b, job, next);
+    }
+    strbuf_addc(b, '}');
+    conn_entry_end(c, lazily);
 }
 
 static void stop_timers(struct job *job)

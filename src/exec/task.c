@@ -222,22 +222,21 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
     expand_env(task, app, b);
     if (app->cwd)
         envbuf_set(b, "PWD", app->cwd, true);
-    envbuf_add(b, "HBATCH_URI=%s", node->uri);
+    envbuf_put(b, "HBATCH_URI", node->uri);
     if (node->parent_uri)
-        envbuf_add(b, "HBATCH_PARENT_URI=%s", node->parent_uri);
-    envbuf_add(b, "HBATCH_INSTANCE_LEVEL=%u", node->level);
-    envbuf_add(b, "HBATCH_JOB_ID=%s", job->f58);
-    envbuf_add(b, "HBATCH_JOB_PATH=%s%s%s.%llu", x->outer_path ? x->outer_path : "",
-               x->outer_path ? "/" : "", node->instance, (unsigned long long)job->id);
-    envbuf_add(b, "HBATCH_NODE_PATH=%s", x->node_path);
-    envbuf_add(b, "HBATCH_JOB_SIZE=%u", job->ntasks);
-    envbuf_add(b, "HBATCH_JOB_NNODES=%u", job->nnodes);
-    envbuf_add(b, "HBATCH_JOB_TMPDIR=%s", tmpdir_path(job->tmpdir));
+        envbuf_put(b, "HBATCH_PARENT_URI", node->parent_uri);
+    envbuf_putu(b, "HBATCH_INSTANCE_LEVEL", "", node->level);
+    envbuf_put(b, "HBATCH_JOB_ID", job->f58);
+    envbuf_putu(b, "HBATCH_JOB_PATH", x->job_path, job->id);
+    envbuf_put(b, "HBATCH_NODE_PATH", x->node_path);
+    envbuf_putu(b, "HBATCH_JOB_SIZE", "", job->ntasks);
+    envbuf_putu(b, "HBATCH_JOB_NNODES", "", job->nnodes);
+    envbuf_put(b, "HBATCH_JOB_TMPDIR", tmpdir_path(job->tmpdir));
     if (job->cc)
-        envbuf_add(b, "HBATCH_JOB_CC=%s", job->cc);
-    envbuf_add(b, "HBATCH_TASK_RANK=%u", task->rank);
-    envbuf_add(b, "HBATCH_TASK_LOCAL_ID=%u", task->index);
-    envbuf_add(b, "HBATCH_NODE_ID=%u", job->node);
+        envbuf_put(b, "HBATCH_JOB_CC", job->cc);
+    envbuf_putu(b, "HBATCH_TASK_RANK", "", task->rank);
+    envbuf_putu(b, "HBATCH_TASK_LOCAL_ID", "", task->index);
+    envbuf_putu(b, "HBATCH_NODE_ID", "", job->node);
     if (job->spec->options.instance) {
         cleanup_free char *sub = sub_describe(job);
         envbuf_add(b, SUB_VARIABLE "=%s", sub);

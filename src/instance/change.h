@@ -35,6 +35,8 @@ void change_elements_urgency(struct leader *ld, const struct submission *sub,
                              struct array_run run, const struct job *rest);
 void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
+/* The same, and HEIR runs where JOB did. */
+void change_followed(struct leader *ld, const struct job *job, const struct job *heir);
 /* Node INDEX of a job of several is done, others are not. */
 void change_node_done(struct leader *ld, const struct job *job, unsigned index,
                       int status, json_object *report);

@@ -69,6 +69,7 @@ static void unlink_from_array(struct stream *st)
 
 static void link_to_job(struct stream *st, struct job *job)
 {
+    job_log(job); /* it is watched: events are added to it from now on */
     st->job = job;
     st->job_next = job->streams;
     job->streams = st;
@@ -186,7 +187,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         st->now = now;
         if (!now)
             link_to_job(st, job);
-        send_log(st, job->log.s, job->log.len);
+        send_log(st, job_log(job)->s, job->log.len);
         if (output && job->pl && job->map)
             stream_open_running(ld, st, job);
         if (now)
@@ -237,7 +238,7 @@ void stream_element(struct leader *ld, struct job *job)
     for (struct stream *all = job->sub->watchers; all; all = all->job_next) {
         struct stream *st = create_attach(ld, &all->rq, job->sj.id, true, all->window);
         link_to_job(st, job);
-        send_log(st, job->log.s, job->log.len);
+        send_log(st, job_log(job)->s, job->log.len);
     }
 }
 

@@ -407,6 +407,7 @@ static void on_orphan(void *arg)
     struct exec *x = arg;
     log_info("leaving: no rank came back in time");
     x->quitting = x->deserted = true;
+    lane_take_back_all(x);
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
         job_end(job, ORPHAN_GRACE);
@@ -451,6 +452,7 @@ void exec_quit(struct exec *x, const char *why)
     if (!x->quitting)
         log_info("leaving: %s", why);
     x->quitting = true;
+    lane_take_back_all(x);
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
         job_kill(job);
@@ -544,6 +546,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     x->specs = specs_create();
     x->tmpdirs = tmpdirs_create(rundir, rank);
     x->detect = detect_create();
+    x->lanes = lanes_create(x);
     uv_prepare_init(loop, &x->prepare);
     uv_timer_init(loop, &x->watchdog);
     x->prepare.data = x->watchdog.data = x;
@@ -590,6 +593,7 @@ void exec_destroy(struct exec *x)
     if (x->signals >= 0)
         uv_close((uv_handle_t *)&x->signals_poll, NULL);
     io_destroy(x->io);
+    lanes_destroy(x->lanes);
     uv_close((uv_handle_t *)&x->prepare, NULL);
     uv_close((uv_handle_t *)&x->check, NULL);
     uv_close((uv_handle_t *)&x->watchdog, NULL);

@@ -11,6 +11,7 @@
 #include "src/exec/env.h"
 #include "src/exec/idmap.h"
 #include "src/exec/io.h"
+#include "src/exec/lane.h"
 #include "src/exec/lease.h"
 #include "src/exec/node.h"
 #include "src/exec/spec.h"
@@ -45,6 +46,7 @@ struct exec {
     struct job *ended;  /* finished jobs, freed when the turn of the loop is over */
     struct doom *dooms; /* see job_doom.c */
 
+    struct lanes *lanes;
     struct lease lease; /* jobs that will begin when others have ended */
     struct envbuf env;  /* of the task being started */
     char *scratch;      /* SCRATCH_SIZE bytes, for reads */

@@ -14,6 +14,7 @@
 #include "src/common/util.h"
 #include "src/exec/files.h"
 #include "src/exec/job_doom.h"
+#include "src/exec/lane.h"
 #include "src/exec/lease.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
@@ -165,12 +166,12 @@ void job_exception(struct job *job, const char *type, int severity, const char *
 }
 
 /* [ID,"CORES","GPUS"]: where NEXT begins. */
-static void add_next(struct strbuf *b, const struct job *job, const struct leased *next)
+static void add_next(struct strbuf *b, const struct job *job, uint64_t next)
 {
     const char *cores = jsonutil_string(jsonutil_get(job->start, "cores"));
     const char *gpus = jsonutil_string(jsonutil_get(job->start, "gpus"));
     strbuf_addc(b, '[');
-    strbuf_addu(b, next->id);
+    strbuf_addu(b, next);
     strbuf_add(b, ",\"");
     strbuf_add(b, cores ? cores : "");
     strbuf_add(b, "\",\"");
@@ -195,8 +196,8 @@ static void describe_end(struct strbuf *b, const struct job *job, int status)
         strbuf_add(b, "null");
 }
 
-/* NEXT: the job that takes its place, or NULL. */
-static void finish_event(const struct job *job, int status, const struct leased *next)
+/* NEXT: the job that takes its place, or 0. */
+static void finish_event(const struct job *job, int status, uint64_t next)
 {
     struct conn *c = job->x->conn;
     bool quiet = status == 0 && !job->ending && job->bytes[0] + job->bytes[1] == 0 &&
@@ -230,6 +231,7 @@ static void stop_timers(struct job *job)
 
 static void job_free(struct job *job)
 {
+    lane_forget(job);
     stop_timers(job);
     input_destroy(job);
     outputs_close(job);
@@ -250,10 +252,23 @@ static void job_free(struct job *job)
     free(job);
 }
 
+static void check_finished(struct job *job);
+
+/* HEIR has begun already, and may even have ended. */
+static void succeed(struct job *job, struct job *heir)
+{
+    if (heir != job->heir) {
+        lane_adopt(job);
+        return;
+    }
+    heir->after = NULL;
+    check_finished(heir);
+}
+
 static void finish(struct job *job)
 {
     struct exec *x = job->x;
-    if (job->finished)
+    if (job->finished || job->after)
         return;
     job->finished = true;
     doom_outlive(job);
@@ -264,16 +279,24 @@ static void finish(struct job *job)
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
-    struct leased *next = lease_next(job);
-    finish_event(job, job->status ? job->status : job->ended_status, next);
+    struct job *heir = lane_heir(job);
+    struct leased *next = heir ? NULL : lease_next(job);
+    finish_event(job, job->status ? job->status : job->ended_status,
+                 heir   ? heir->id
+                 : next ? next->id
+                        : 0);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
         reader_job_ended(x, job);
     job->next = x->ended;
     x->ended = job;
     sweep_later(x);
-    if (next)
+    if (heir)
+        succeed(job, heir);
+    else if (next)
         lease_hand_over(job, next);
+    else
+        lane_leave(job);
     exec_job_finished(x);
 }
 
@@ -367,6 +390,10 @@ void job_task_ended(struct job *job, struct task *task, int status)
     else
         task->group_left = kill(-group, 0) == 0;
     task_drain(task);
+    if (job->nrunning == 0 && job->nstreams > 0 && !job->starting) {
+        lane_await_starts(job->x); /* else those would seem to write to its pipes */
+        task_drain(task);
+    }
     if (job->nrunning == 0 && !job->starting)
         for (unsigned i = 0; i < job->nlocal; i++)
             if (job->tasks[i].group_left) {
@@ -549,7 +576,11 @@ static void start_tasks(struct job *job)
 
 void job_tell_started(struct job *job)
 {
-    if (job->begun && !job->starting && !job->finished)
+    if (!job->begun || job->starting || job->finished || job->after)
+        return;
+    if (!lane_try_settle(job))
+        conn_lazy(job->x->conn);
+    else if (job->nrunning > 0 && !job->finished)
         start_event(job);
 }
 
@@ -571,7 +602,7 @@ static void not_started(struct job *job, const char *why)
     struct exec *x = job->x;
     struct leased *next = lease_next(job);
     exception_event(job, "exec", 0, why);
-    finish_event(job, 126 << 8, next);
+    finish_event(job, 126 << 8, next ? next->id : 0);
     job->next = x->ended;
     x->ended = job;
     if (next)
@@ -627,13 +658,19 @@ static int inherit(struct job *job, const struct job *prev, const char *hash,
     return job->spec ? 0 : -1;
 }
 
+static struct job *create_next(struct job *prev, uint64_t id, const char *cc)
+{
+    struct job *job = job_create(prev->x, id, 0, prev->start);
+    snprintf(job->cc_text, sizeof(job->cc_text), "%s", cc);
+    job->cc = cc[0] ? job->cc_text : NULL;
+    return job;
+}
+
 void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc)
 {
     struct error err;
     struct exec *x = prev->x;
-    struct job *job = job_create(x, id, 0, prev->start);
-    snprintf(job->cc_text, sizeof(job->cc_text), "%s", cc);
-    job->cc = cc[0] ? job->cc_text : NULL;
+    struct job *job = create_next(prev, id, cc);
     job->begun = time_now();
     if (inherit(job, prev, hash, &err) < 0 || prepare(job, &err) < 0) {
         not_started(job, err.text);
@@ -642,4 +679,42 @@ void job_start_next(struct job *prev, uint64_t id, const char *hash, const char 
     idmap_put(&x->jobs, job->id, job);
     conn_lazy(x->conn);
     start_tasks(job);
+    if (!job->finished && !job->ending)
+        lane_follow(prev, job);
+}
+
+struct job *job_make_next(struct job *prev, const struct leased *l)
+{
+    struct error err;
+    struct job *job = create_next(prev, l->id, l->cc);
+    if (inherit(job, prev, jsonutil_string(l->hash), &err) == 0 &&
+        !job->spec->not_in_lanes && prepare(job, &err) == 0)
+        return job;
+    job_drop(job);
+    return NULL;
+}
+
+void job_drop(struct job *job)
+{
+    job_free(job);
+}
+
+void job_adopt(struct job *job)
+{
+    job->begun = time_now();
+    job->since = time_mono();
+    job->nrunning = 1;
+    idmap_put(&job->x->jobs, job->id, job);
+    conn_lazy(job->x->conn);
+    set_timers(job);
+}
+
+void job_start_failed(struct job *job, int code, const struct error *err)
+{
+    job->nrunning = 0;
+    job->tasks[0].status = job->status = code << 8;
+    job->ending = true; /* before the exception, which would be gentle */
+    job_exception(job, "exec", 0, "%s", err->text);
+    task_drain(&job->tasks[0]);
+    check_finished(job);
 }

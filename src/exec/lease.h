@@ -42,6 +42,10 @@ void lease_drop(struct exec *x);
 
 /* JOB is over: who takes its place, taken from the list, or NULL. */
 struct leased *lease_next(const struct job *job);
+/* The first of the list, if that is of CLASS, or NULL; it is put back there, or freed. */
+struct leased *lease_take(struct exec *x, int64_t class);
+void lease_put_back(struct exec *x, struct leased *l);
+void lease_free(struct leased *l); /* NULL is allowed */
 /* Start it; PREV is freed at the end of the turn. */
 void lease_hand_over(struct job *prev, struct leased *next);
 /* Tell of the jobs that began here and run. */

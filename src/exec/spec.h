@@ -31,6 +31,7 @@ struct spec {
     struct envset *env;
     struct envtab *envtab; /* environment by hash, or NULL */
     struct launch_options options;
+    bool not_in_lanes; /* its jobs are started by the loop alone (lane.h) */
 };
 
 struct specs;

@@ -202,7 +202,10 @@ class Executor:
 
     def start(self, command, ntasks=1, env=None, cwd=None, name=None, options={}, **more):
         count = ntasks if "apps" in options else 1
-        entry = self.entry(self.spec(command, env, cwd, options, name, count=count), ntasks, **more)
+        return self.start_spec(self.spec(command, env, cwd, options, name, count=count), ntasks, **more)
+
+    def start_spec(self, h, ntasks=1, **more):
+        entry = self.entry(h, ntasks, **more)
         self.send(m="start", jobs=[entry])
         return entry["id"]
 

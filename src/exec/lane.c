@@ -2,6 +2,7 @@
 #include "src/exec/lane.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ struct prep {
     enum { READY, STARTING, STARTED } state;
     pid_t pid;   /* -1: it could not be started */
     double mono; /* when it was */
+    double made; /* when it was made ready */
 };
 
 struct lane {
@@ -253,6 +255,45 @@ void lanes_destroy(struct lanes *l)
         uv_close((uv_handle_t *)&l->async, on_closed);
 }
 
+/* --- taking back -------------------------------------------------------------------------------- */
+
+static bool unqueue(struct prep *p)
+{
+    struct lane *lane = p->lane;
+    pthread_mutex_lock(&lane->mutex);
+    bool there = p->state == READY;
+    struct prep **at = &lane->queue;
+    while (there && *at != p)
+        at = &(*at)->behind;
+    if (there)
+        *at = p->behind;
+    pthread_mutex_unlock(&lane->mutex);
+    return there;
+}
+
+static bool take_back(struct lanes *l, struct prep *p)
+{
+    if (!p->leased || !unqueue(p))
+        return false;
+    struct job *job = p->job;
+    p->lane->ready = NULL;
+    lease_put_back(l->x, p->leased);
+    prep_free(l, p);
+    job_drop(job);
+    return true;
+}
+
+bool lane_take_back(struct exec *x, double seconds)
+{
+    struct prep *first = NULL;
+    double latest = seconds > 0 ? time_mono() - seconds : INFINITY;
+    for (struct prep *p = x->lanes->preps; p; p = p->next)
+        if (p->leased && p->made <= latest &&
+            (!first || p->leased->seq < first->leased->seq))
+            first = p;
+    return first && take_back(x->lanes, first);
+}
+
 /* --- making ready ----------------------------------------------------------------------------- */
 
 static struct prep *find_last(struct lane *lane)
@@ -287,6 +328,8 @@ static void make_ready(struct job *prev)
     struct lanes *l = x->lanes;
     if (!lane || lane->ready || l->closed || prev->finished)
         return;
+    /* one that waits behind a long one goes first, and nobody waits there then */
+    lane_take_back(x, LANE_PATIENCE);
     struct leased *leased = lease_take(x, prev->class);
     struct job *job = leased ? job_make_next(prev, leased) : NULL;
     if (!job) {
@@ -301,6 +344,7 @@ static void make_ready(struct job *prev)
     p->prev = prev;
     p->job = job;
     p->leased = leased;
+    p->made = time_mono();
     job->prep = p;
     if (task_make_ready(&job->tasks[0], &p->ready) &&
         same_pus(p->ready.pus, lane->pus)) {
@@ -337,40 +381,6 @@ void lane_prepare_all(struct exec *x)
 }
 
 /* --- what follows ------------------------------------------------------------------------------- */
-
-static bool unqueue(struct prep *p)
-{
-    struct lane *lane = p->lane;
-    pthread_mutex_lock(&lane->mutex);
-    bool there = p->state == READY;
-    struct prep **at = &lane->queue;
-    while (there && *at != p)
-        at = &(*at)->behind;
-    if (there)
-        *at = p->behind;
-    pthread_mutex_unlock(&lane->mutex);
-    return there;
-}
-
-static bool take_back(struct lanes *l, struct prep *p)
-{
-    if (!p->leased || !unqueue(p))
-        return false;
-    struct job *job = p->job;
-    p->lane->ready = NULL;
-    lease_put_back(l->x, p->leased);
-    prep_free(l, p);
-    job_drop(job);
-    return true;
-}
-
-bool lane_take_back(struct exec *x)
-{
-    for (struct prep *p = x->lanes->preps; p; p = p->next)
-        if (take_back(x->lanes, p))
-            return true;
-    return false;
-}
 
 static struct prep *find_leased(struct lanes *l)
 {

@@ -22,7 +22,8 @@ struct lane;
 struct lanes;
 struct task;
 
-#define LANE_SHORT 0.1 /* s; after a job that took no longer, its place gets a lane */
+#define LANE_SHORT 0.1     /* s; after a job that took no longer, its place gets a lane */
+#define LANE_PATIENCE 0.02 /* s; who is ready for longer begins where a place is free first */
 
 struct lanes *lanes_create(struct exec *x);
 void lanes_destroy(struct lanes *l); /* NULL is allowed */
@@ -38,8 +39,9 @@ struct job *lane_heir(struct job *job);
 void lane_adopt(struct job *prev);
 /* JOB is over, and nobody follows in its lane. */
 void lane_leave(struct job *job);
-/* Take back a job that is ready, and put it at the beginning of the lease; false: none is that has not begun. */
-bool lane_take_back(struct exec *x);
+/* Take back the first job of the lease that is ready, has not begun, and was made ready SECONDS ago or earlier; false:
+ * there is none. */
+bool lane_take_back(struct exec *x, double seconds);
 /* The same of all of them; those that have begun are adopted. */
 void lane_take_back_all(struct exec *x);
 

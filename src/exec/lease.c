@@ -70,6 +70,7 @@ static void add(struct lease *lease, json_object *hash, json_object *o)
     }
     struct leased *l = xcalloc(1, sizeof(*l));
     l->id = (uint64_t)id;
+    l->seq = lease->seq++;
     l->hash = json_object_get(hash);
     snprintf(l->cc, sizeof(l->cc), "%s", cc ? cc : "");
     if (!lease->first)
@@ -152,10 +153,10 @@ void lease_put_back(struct exec *x, struct leased *l)
 struct leased *lease_next(const struct job *job)
 {
     struct exec *x = job->x;
-    struct leased *l = lease_take(x, job->class);
-    if (l || !job->class || x->lease.class != job->class || !lane_take_back(x))
-        return l;
-    return lease_take(x, job->class); /* it was to begin elsewhere, and later */
+    bool same = job->class && x->lease.class == job->class && !x->quitting;
+    if (same) /* what is ready comes before the list */
+        lane_take_back(x, x->lease.first ? LANE_PATIENCE : 0);
+    return lease_take(x, job->class);
 }
 
 /* One that cannot be started is over at once, and hands over in turn: not by calls within calls. */

@@ -21,7 +21,7 @@ struct leased;
 
 struct leased {
     struct leased *next;
-    uint64_t id;
+    uint64_t id, seq;  /* seq: in the order of the list */
     json_object *hash; /* of its specification */
     char cc[16];       /* its index in an array, or "" */
     struct job *prev;  /* whose place it takes */
@@ -30,6 +30,7 @@ struct leased {
 struct lease {                   /* zeroed at first */
     struct leased *first, **end; /* in order */
     struct leased *pending; /* that start as soon as the one before them is done with */
+    uint64_t seq;
     unsigned n, low;        /* at so many the leader is told at once, for more */
     int64_t class;
     bool running; /* in lease_hand_over */

@@ -30,10 +30,12 @@ class Place:
 
     def lease(self, *groups):
         """After the short ones."""
-        self.x.send(m="lease", greet=self.x.hello["greet"], **{"class": 1},
-                    jobs=[[self.h, [[id] for id in self.ids(WARM)]], *groups])
+        self.add([self.h, [[id] for id in self.ids(WARM)]], *groups)
         for name in self.names:
             let_go(self.x, name)
+
+    def add(self, *groups):
+        self.x.send(m="lease", greet=self.x.hello["greet"], **{"class": 1}, jobs=groups)
 
     def returned(self):
         return [e[3] for e in self.x.events if e[1] == "returned"]
@@ -41,7 +43,7 @@ class Place:
 
 def fifo(x, name):
     os.mkfifo(f"{x.dir}/{name}")
-    return x.spec(["sh", "-c", f"read x <{name}"])
+    return x.spec(["sh", "-c", f"read x <{name}; true"])
 
 
 def let_go(x, name):
@@ -69,9 +71,10 @@ def what_is_ready_is_taken_back(x):
 def free_one_of_two(x, which):
     p = Place(x, ("0", "1"))
     longs, (ready,) = p.ids(2), p.ids(1)
-    p.lease([fifo(x, "first"), [[longs[0]]]], [fifo(x, "second"), [[longs[1]]]], [p.h, [[ready]]])
+    p.lease([fifo(x, "first"), [[longs[0]]]], [fifo(x, "second"), [[longs[1]]]])
     for id in longs:
         x.event(id, "start")
+    p.add([p.h, [[ready]]])
     let_go(x, ["first", "second"][which])
     same(x.finish(longs[which])["next"][0], ready)
     same(x.finish(ready)["status"], 0)
@@ -88,6 +91,18 @@ def it_begins_where_a_place_is_free_first(x):
 @test(cores=["0", "1"], bind=False)
 def it_begins_where_a_place_is_free_second(x):
     free_one_of_two(x, 1)
+
+
+@test(cores=["0", "1"], bind=False)
+def a_long_one_does_not_keep_who_is_ready_behind_it(x):
+    p = Place(x, ("0", "1"))
+    (long,), others = p.ids(1), p.ids(10)
+    h = x.spec(["sleep", "0.04"])
+    p.lease([fifo(x, "long"), [[long]]], [h, [[id] for id in others]])
+    for id in others:
+        same(x.finish(id)["status"], 0)
+    let_go(x, "long")
+    same(x.finish(long)["status"], 0)
 
 
 @test()

@@ -19,7 +19,7 @@ enum { STACK = 256 << 10 };
 
 /* A job that is ready.  What the thread sees of it: state, pid, mono and ready.l. */
 struct prep {
-    struct prep *next; /* of lanes.preps */
+    struct prep *next;   /* of lanes.preps */
     struct prep *behind; /* in the lane's queue */
     struct lane *lane;
     struct leased *leased; /* NULL once it is adopted */
@@ -346,8 +346,7 @@ static void make_ready(struct job *prev)
     p->leased = leased;
     p->made = time_mono();
     job->prep = p;
-    if (task_make_ready(&job->tasks[0], &p->ready) &&
-        same_pus(p->ready.pus, lane->pus)) {
+    if (task_make_ready(&job->tasks[0], &p->ready) && same_pus(p->ready.pus, lane->pus)) {
         queue_up(lane, p);
         return;
     }

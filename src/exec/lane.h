@@ -22,8 +22,9 @@ struct lane;
 struct lanes;
 struct task;
 
-#define LANE_SHORT 0.1     /* s; after a job that took no longer, its place gets a lane */
-#define LANE_PATIENCE 0.02 /* s; who is ready for longer begins where a place is free first */
+#define LANE_SHORT 0.1 /* s; after a job that took no longer, its place gets a lane */
+#define LANE_PATIENCE                                                                    \
+    0.02 /* s; who is ready for longer begins where a place is free first */
 
 struct lanes *lanes_create(struct exec *x);
 void lanes_destroy(struct lanes *l); /* NULL is allowed */

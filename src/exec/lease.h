@@ -31,7 +31,7 @@ struct lease {                   /* zeroed at first */
     struct leased *first, **end; /* in order */
     struct leased *pending; /* that start as soon as the one before them is done with */
     uint64_t seq;
-    unsigned n, low;        /* at so many the leader is told at once, for more */
+    unsigned n, low; /* at so many the leader is told at once, for more */
     int64_t class;
     bool running; /* in lease_hand_over */
 };

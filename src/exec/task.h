@@ -42,7 +42,7 @@ struct ready {
 struct task {
     struct job *job;
     unsigned index, rank;
-    pid_t pid; /* 0: not running */
+    pid_t pid;    /* 0: not running */
     bool in_lane; /* started by a lane's thread */
     int status;
     bool group_left; /* ended, but its process group has members */

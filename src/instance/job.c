@@ -230,7 +230,7 @@ static void add_line(struct job *job, double when, const char *name, const char 
 
 bool job_event_is_plain(const char *name)
 {
-    static const char *const plain[] = {"alloc",  "start",  "finish", "release", "free",
+    static const char *const plain[] = {"alloc", "start",  "finish", "release", "free",
                                         "clean", "submit", "depend", "priority"};
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         if (strcmp(plain[i], name) == 0)

@@ -84,8 +84,9 @@ struct job {
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
-    struct site *site;    /* where it runs; PL and MAP are its own then; NULL: not asked for */
-    struct rset *held;    /* what is left of it since nodes were released; NULL: all */
+    struct site
+        *site; /* where it runs; PL and MAP are its own then; NULL: not asked for */
+    struct rset *held; /* what is left of it since nodes were released; NULL: all */
     struct taskmap *map;
     char *unmapped; /* why the map that was asked for is not possible */
     unsigned ntasks;
@@ -104,9 +105,10 @@ struct job {
     unsigned ngrants;              /* active jobs that are grants for it */
     double widowed; /* a grant whose base is over: when it is ended; 0: it is not */
     char *reason;   /* why it is in state DEPEND; in SCHED: why it can never run here */
-    json_object *memo;      /* what was noted of it (RFC 21, memo), or NULL */
-    struct strbuf log;      /* RFC 18 lines; of an element empty until they are needed (job_log) */
-    bool odd;               /* its times alone do not tell what is in it */
+    json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
+    struct strbuf
+        log;  /* RFC 18 lines; of an element empty until they are needed (job_log) */
+    bool odd; /* its times alone do not tell what is in it */
     struct stream *streams; /* that attach to it */
 };
 

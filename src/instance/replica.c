@@ -585,7 +585,8 @@ static int on_next(struct replica *rp, json_object *o, struct error *err)
     if (!job)
         return -1;
     if (!heir || heir->pl || job->former || !job_take_over(heir, job))
-        return error_set(err, EINVAL, "the second job cannot run where the first one did");
+        return error_set(err, EINVAL,
+                         "the second job cannot run where the first one did");
     json_object *output = jsonutil_get(o, "output");
     replica_unlease(rp, heir);
     heir->state = JOB_RUN;
@@ -645,10 +646,10 @@ static const struct {
     {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
     {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
     {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
-    {"next", on_next},
-    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
-    {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
+    {"next", on_next},           {"node", on_node},       {"depend", on_depend},
+    {"untext", on_untext},       {"event", on_event},     {"done", on_done},
+    {"release", on_release},     {"exec", on_exec},       {"memo", on_memo},
+    {"shutdown", on_shutdown},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

@@ -177,12 +177,24 @@ static void signal_reply(json_object *result, const struct error *err, void *arg
     }
 }
 
+static void send_signal(struct attach *a, int sig)
+{
+    json_object *params = cli_id_params(a->id);
+    json_object_object_add(params, "signal", json_object_new_int(sig));
+    if (sig == SIGTERM || sig == SIGHUP)
+        a->ending = sig;
+    client_send(a->cli->h, "job.kill", params, signal_reply, NULL, a);
+}
+
 static void take_signal(struct attach *a, int sig)
 {
     double now = time_mono();
     if (sig == SIGINT && now - a->t_interrupt > TWICE_WITHIN) {
         a->t_interrupt = now;
-        cli_error(a->cli, "one more ctrl-C within 2s to cancel or ctrl-Z to detach");
+        if (a->o->pass_interrupt)
+            send_signal(a, sig);
+        else
+            cli_error(a->cli, "one more ctrl-C within 2s to cancel or ctrl-Z to detach");
     } else if (sig == SIGINT) {
         cancel(a, "interrupted by ctrl-C");
     } else if (sig == SIGTSTP && now - a->t_interrupt <= TWICE_WITHIN) {
@@ -192,11 +204,7 @@ static void take_signal(struct attach *a, int sig)
     } else if (sig == SIGTSTP) {
         raise(SIGSTOP); /* suspended like any program; goes on here with SIGCONT */
     } else {
-        json_object *params = cli_id_params(a->id);
-        json_object_object_add(params, "signal", json_object_new_int(sig));
-        if (sig == SIGTERM || sig == SIGHUP)
-            a->ending = sig;
-        client_send(a->cli->h, "job.kill", params, signal_reply, NULL, a);
+        send_signal(a, sig);
     }
 }
 
@@ -360,6 +368,7 @@ static void init(struct attach *a, struct cli *cli, const struct attach_options 
         .cli = cli, .o = options, .exit_code = 1, .signal_fd = -1, .t_interrupt = -1e9};
     output_init(&a->out, options->label);
     a->out.ascii = cli->ascii;
+    a->out.names = options->names;
 }
 
 int attach_job(struct cli *cli, const struct attach_options *options, uint64_t id)

@@ -9,13 +9,16 @@
 #include "src/cli/cli.h"
 
 struct attach_options {
-    bool label;              /* of tasks */
-    bool show_events;        /* on stderr */
-    bool show_id;            /* on stderr */
-    bool no_stdin;           /* the job gets its input from elsewhere, or none */
-    bool read_only;          /* no standard input, no signals */
-    bool quiet;              /* say nothing of how the job ended */
-    bool owner;              /* cancel the job when nobody reads its output any more */
+    bool label;       /* of tasks */
+    bool show_events; /* on stderr */
+    bool show_id;     /* on stderr */
+    bool no_stdin;    /* the job gets its input from elsewhere, or none */
+    bool read_only;   /* no standard input, no signals */
+    bool quiet;       /* say nothing of how the job ended */
+    bool owner;       /* cancel the job when nobody reads its output any more */
+    bool
+        pass_interrupt; /* SIGINT is passed on, too; the second within 2 seconds cancels the job */
+    const unsigned *names;   /* labels of tasks, NULL: their ranks */
     const char *stdin_tasks; /* NULL: as the job says */
     const char *wait_event;  /* return after this event; NULL: at the job's end */
 };

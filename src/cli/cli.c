@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/nearest.h"
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
 
@@ -132,6 +133,12 @@ const char *cli_operand(const struct cli *cli, const struct optparse *p, const c
     return p->nargs ? p->args[0] : NULL;
 }
 
+void cli_no_operands(const struct cli *cli, const struct optparse *p)
+{
+    if (p->nargs > 0)
+        cli_die(cli, "unexpected argument '%s'", p->args[0]);
+}
+
 int cli_finish(const struct cli *cli, int exit_code)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -192,6 +199,19 @@ void cli_list_verbs(const struct cmd *const *table, size_t n)
         printf("  %-12s %s\n", table[i]->name, table[i]->help);
 }
 
+int cli_group(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    if (argc < 2)
+        cli_die(cli, "a verb is missing; see hbatch %s --help", cmd->name);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        printf("Usage: hbatch %s VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n", cmd->name,
+               cmd->help);
+        cli_list_verbs(cmd->verbs, cmd->nverbs);
+        return 0;
+    }
+    return cli_dispatch(cli, cmd->verbs, cmd->nverbs, cmd->name, argc - 1, argv + 1);
+}
+
 int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
                  const char *prefix, int argc, char **argv)
 {
@@ -209,7 +229,7 @@ int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
     const char *names[128];
     for (size_t i = 0; i < n && i < ARRAY_SIZE(names); i++)
         names[i] = table[i]->name;
-    const char *near = optparse_nearest(argv[0], names, n);
+    const char *near = nearest_name(argv[0], names, n);
     const char *space = prefix ? " " : "";
     if (near)
         cli_die(cli, "there is no verb '%s'; did you mean '%s'?", argv[0], near);

@@ -227,7 +227,10 @@ static void parse(struct export *e, const struct cmd *cmd, int argc, char **argv
             e->query.name = p.value;
             break;
         case QUEUE:
-            e->query.queue = p.value;
+            free(take(e->query.queues));
+            jobquery_queue(&e->query, p.value);
+            if (strchr(p.value, ','))
+                cli_die(e->cli, "--queue=%s: one queue only", p.value);
             break;
         case COUNT:
             e->query.count = cli_number(e->cli, "--count", p.value, 0, 1000000000);
@@ -273,6 +276,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     for (json_object *jobs; (jobs = history_next(&h)); json_object_put(jobs))
         print_jobs(&e, jobs);
     close_file(&e);
+    jobquery_fini(&e.query);
     return 0;
 }
 

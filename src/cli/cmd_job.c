@@ -11,27 +11,17 @@ const struct cmd job_list = {
 };
 
 static const struct cmd *const verbs[] = {
-    &cmd_attach, &job_wait,     &job_status, &cmd_waitevent, &job_info,     &job_eventlog,
-    &job_kill,   &job_raise,    &cmd_cancel, &job_urgency,   &job_id,       &job_last,
-    &job_list,   &job_resubmit, &job_stats,  &job_taskmap,   &job_timeleft,
+    &cmd_attach,   &job_wait,     &job_status,  &cmd_waitevent, &job_info,
+    &job_eventlog, &job_kill,     &job_killall, &job_raise,     &job_raiseall,
+    &cmd_cancel,   &job_memo,     &job_urgency, &job_id,        &job_last,
+    &job_list,     &job_resubmit, &job_stats,   &job_taskmap,   &job_timeleft,
 };
-
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    (void)cmd;
-    if (argc < 2)
-        cli_die(cli, "what of a job? See hbatch job --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch job VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n", cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "job", argc - 1, argv + 1);
-}
 
 const struct cmd cmd_job = {
     .name = "job",
     .args = "VERB",
     .help = "Ask about and act on jobs: attach, wait, info, eventlog, kill, ...",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

@@ -5,7 +5,9 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include "src/cli/color.h"
 #include "src/cli/jobfields.h"
+#include "src/cli/jobformats.h"
 #include "src/cli/jobquery.h"
 #include "src/cli/subtree.h"
 #include "src/cli/verbs.h"
@@ -30,24 +32,33 @@ enum {
     LEVEL,
     WATCH,
     INTERVAL,
-    USER
+    USER,
+    INCLUDE,
+    WIDTH,
+    COLOR,
+    IGNORED
 };
 
 static const struct opt opts[] = {
     {ALL, 'a', NULL, NULL, "Jobs in all states"},
-    {EVERYBODY, 'A', NULL, NULL, "Jobs in all states of all users (an instance has one)"},
+    {EVERYBODY, 'A', NULL, NULL, "Jobs of all users (an instance has one)"},
     {COUNT, 'c', "count", "N", "At most N jobs (default 1000; 0: all)"},
     {FILTER, 'f', "filter", "STATE|RESULT",
      "Jobs in these states or with these results: "
      "pending, running, inactive, sched, failed, ..."},
     {SINCE, 0, "since", "WHEN",
-     "Jobs that ended after WHEN: -1h, 14:30, 2026-01-31 (implies -a)"},
+     "Jobs that ended after WHEN: -1h, 14:30, 2026-01-31, yesterday 6pm (implies -a)"},
     {NAME, 0, "name", "NAME", "Jobs of this name"},
-    {QUEUE, 'q', "queue", "NAME", "Jobs of this queue"},
+    {QUEUE, 'q', "queue", "NAME,...", "Jobs of these queues"},
+    {USER, 'u', "user", "USER", "Jobs of this user (an instance has one), or all"},
+    {INCLUDE, 'i', "include", "HOSTS|RANKS", "Jobs that run or ran there"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line"},
     {FORMAT, 'o', "format", "FORMAT",
      "Fields in Python's format syntax, or a format's name; "
-     "'help' lists names and fields"},
+     "'help' lists names and fields, get-config=NAME prints one for a file"},
+    {WIDTH, 'w', "width", "[N]",
+     "Cut lines at N characters, or 0 (default with -w): at the terminal's width"},
+    {COLOR, 0, "color", "[WHEN]", "Color by state and result: " COLOR_HELP},
     {SORT, 0, "sort", "KEY,...", "Sort by fields; -KEY in reverse"},
     {JSON, 0, "json", NULL, "Print JSON"},
     {STATS, 0, "stats", NULL, "Print numbers of jobs first"},
@@ -58,11 +69,9 @@ static const struct opt opts[] = {
     {LEVEL, 'L', "level", "N", "With -R, go down at most N levels"},
     {WATCH, 'W', "watch", NULL,
      "Again and again; with --stats-only until no job is active"},
-    {INTERVAL, 'i', "interval", "SECONDS", "With -W, every SECONDS (default 2)"},
-    {USER, 'u', "user", "USER", NULL},
+    {INTERVAL, 0, "interval", "SECONDS", "With -W, every SECONDS (default 2)"},
     {RECURSIVE, 0, "recurse-all", NULL, NULL},
-    {USER, 0, "threads", "N", NULL},
-    {USER, 0, "color", "[WHEN]", NULL},
+    {IGNORED, 0, "threads", "N", NULL},
     {NO_HEADER, 0, "suppress-header", NULL, NULL},
 };
 
@@ -77,8 +86,12 @@ struct jobs {
     double finished, at; /* watch: jobs that had ended last time, and when that was */
     bool count_given;    /* then it is no news that there are more */
     const char *format, *sort;
+    long width; /* of lines; 0: the terminal's; -1: any */
+    enum color_when when;
+    bool color;
     bool recursive;
     long levels; /* of instances inside of instances */
+    char *text;  /* of the format */
     struct format *compiled;
     struct subtree subtree;
 };
@@ -91,8 +104,22 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
         case ALL:
-        case EVERYBODY:
             j->query.all = true;
+            break;
+        case EVERYBODY:
+            j->query.one_user = false;
+            break;
+        case USER:
+            jobquery_user(&j->query, j->cli, p.value);
+            break;
+        case INCLUDE:
+            jobquery_include(&j->query, j->cli, p.value);
+            break;
+        case WIDTH:
+            j->width = p.value ? cli_number(j->cli, "--width", p.value, -1, 1000000) : 0;
+            break;
+        case COLOR:
+            j->when = color_parse(j->cli, p.value);
             break;
         case COUNT:
             j->query.count = cli_number(j->cli, "--count", p.value, 0, 1000000000);
@@ -108,7 +135,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             j->query.name = p.value;
             break;
         case QUEUE:
-            j->query.queue = p.value;
+            jobquery_queue(&j->query, p.value);
             break;
         case NO_HEADER:
             j->no_header = true;
@@ -165,43 +192,57 @@ static void print_stats(json_object *o)
            (int)cli_get_number(o, "pending", 0));
 }
 
-/* Of job.list, those that are selected. */
-static struct jobitem *select_items(const struct jobs *j, json_object *list, size_t *n)
+static struct jobitem *make_items(const struct jobs *j, json_object *list, size_t *n)
 {
-    size_t all = json_object_array_length(list);
-    struct jobitem *items = xcalloc(all + 1, sizeof(*items));
-    *n = 0;
-    for (size_t i = 0; i < all; i++) {
-        json_object *job = json_object_array_get_idx(list, i);
-        if (jobquery_selects(&j->query, job))
-            items[(*n)++] = (struct jobitem){job, j->cli->ascii, time_now()};
-    }
+    double now = time_now();
+    *n = json_object_array_length(list);
+    struct jobitem *items = xcalloc(*n + 1, sizeof(*items));
+    for (size_t i = 0; i < *n; i++)
+        items[i] =
+            (struct jobitem){json_object_array_get_idx(list, i), j->cli->ascii, now};
     return items;
+}
+
+static json_object *ask_here(void *arg, json_object *params)
+{
+    const struct jobs *j = arg;
+    return cli_call(j->cli, "job.list", params);
 }
 
 /* --- printing ---------------------------------------------------------------------------- */
 
-static void print_help(void)
+static void print_help(const struct cli *cli)
 {
     printf("Formats:\n");
-    jobfields_print_formats();
+    jobformats_print(cli);
     printf("\nFields:\n");
     for (size_t i = 0; i < jobfields_n; i++)
         printf("  %-20s %s\n", jobfields[i].name, jobfields[i].heading);
 }
 
-static struct format *make_format(struct jobs *j)
+/* --format that asks about formats. */
+static bool told_about_formats(const struct jobs *j)
+{
+    static const char config[] = "get-config=";
+    bool help = strcmp(j->format, "help") == 0;
+    if (help)
+        print_help(j->cli);
+    else if (strncmp(j->format, config, strlen(config)) == 0)
+        jobformats_print_config(j->cli, j->format + strlen(config));
+    else
+        return false;
+    return true;
+}
+
+static void make_format(struct jobs *j)
 {
     struct error err;
-    const char *text = jobfields_format(j->format);
-    if (!text && !strchr(j->format, '{'))
-        cli_die(j->cli, "--format: there is no format named '%s'; see --format=help",
-                j->format);
-    struct format *f =
-        format_create(text ? text : j->format, jobfields, jobfields_n, &err);
-    if (!f || (j->sort && format_set_sort(f, j->sort, &err) < 0))
-        cli_die(j->cli, "%s", err.text);
-    return f;
+    j->text = jobformats_find(j->cli, j->format);
+    j->compiled = format_create(j->text, jobfields, jobfields_n, &err);
+    if (!j->compiled)
+        cli_die(j->cli, "--format: %s", err.text);
+    if (j->sort && format_set_sort(j->compiled, j->sort, &err) < 0)
+        cli_die(j->cli, "--sort: %s", err.text);
 }
 
 static void print_json(const struct jobs *j, json_object *jobs)
@@ -219,6 +260,32 @@ static void print_json(const struct jobs *j, json_object *jobs)
     json_object_put(o);
 }
 
+/* As Flux has them. */
+static const char *color_of(const struct jobitem *item)
+{
+    static const struct {
+        int result;
+        const char *color;
+    } colors[] = {{JOB_COMPLETED, "\033[01;32m"},
+                  {JOB_FAILED, "\033[01;31m"},
+                  {JOB_CANCELED, "\033[37m"},
+                  {JOB_TIMEOUT, "\033[01;31m"}};
+    int result = job_result_decode(cli_get_string(item->job, "result", ""));
+    for (size_t i = 0; i < ARRAY_SIZE(colors); i++)
+        if (colors[i].result == result)
+            return colors[i].color;
+    return cli_get(item->job, "uri") ? "\033[01;34m" : "";
+}
+
+/* LINE is freed. */
+static void print_line(const struct jobs *j, char *line, const char *color)
+{
+    if (j->width > 0)
+        format_cut(line, (size_t)j->width);
+    printf("%s%s%s\n", color, line, *color ? COLOR_RESET : "");
+    free(line);
+}
+
 static void print_lines(const struct jobs *j, const struct jobitem *items, size_t n,
                         bool header)
 {
@@ -226,14 +293,11 @@ static void print_lines(const struct jobs *j, const struct jobitem *items, size_
     for (size_t i = 0; i < n; i++)
         rows[i] = &items[i];
     format_prepare(j->compiled, rows, n);
-    if (header) {
-        cleanup_free char *line = format_header(j->compiled);
-        puts(line);
-    }
-    for (size_t i = 0; i < n; i++) {
-        cleanup_free char *line = format_line(j->compiled, rows[i]);
-        puts(line);
-    }
+    if (header)
+        print_line(j, format_header(j->compiled), "");
+    for (size_t i = 0; i < n; i++)
+        print_line(j, format_line(j->compiled, rows[i]),
+                   j->color ? color_of(rows[i]) : "");
     free(rows);
 }
 
@@ -244,6 +308,18 @@ static void print_lines(const struct jobs *j, const struct jobitem *items, size_
 static void show(struct jobs *j, const char *via, const struct jobitem *items, size_t n,
                  const char *path, long level, json_object *out);
 
+struct inside {
+    struct jobs *j;
+    struct hbatch *h;
+    json_object *job;
+};
+
+static json_object *ask_inside(void *arg, json_object *params)
+{
+    struct inside *in = arg;
+    return subtree_call(&in->j->subtree, in->j->cli, in->h, in->job, "job.list", params);
+}
+
 /* What JOB, an instance, has. ENTRY: what is told of it as JSON, or NULL. */
 static void show_inside(struct jobs *j, const char *via, json_object *job,
                         const char *path, long level, json_object *entry)
@@ -252,16 +328,17 @@ static void show_inside(struct jobs *j, const char *via, json_object *job,
     struct hbatch *h = subtree_open(&j->subtree, via, job);
     if (!h)
         return;
-    json_object *q = jobquery_params(&j->query);
-    cleanup_json json_object *result =
-        subtree_call(&j->subtree, j->cli, h, job, "job.list", q);
+    bool more;
+    struct inside inside = {j, h, job};
+    cleanup_json json_object *list =
+        jobquery_fetch(&j->query, ask_inside, &inside, &more);
     cleanup_json json_object *stats =
-        result && j->stats ? subtree_call(&j->subtree, j->cli, h, job, "job.stats", NULL)
-                           : NULL;
+        list && j->stats ? subtree_call(&j->subtree, j->cli, h, job, "job.stats", NULL)
+                         : NULL;
     cleanup_free char *uri = xstrdup(client_uri(h));
     client_close(h);
-    json_object *list = cli_get(result, "jobs"), *out = NULL;
-    if (!json_object_is_type(list, json_type_array))
+    json_object *out = NULL;
+    if (!list)
         return;
     cli_id(j->cli, json_object_get_uint64(cli_get(job, "id")), id);
     cleanup_free char *below = xasprintf("%s%s%s", path, *path ? "/" : "", id);
@@ -272,7 +349,7 @@ static void show_inside(struct jobs *j, const char *via, json_object *job,
     if (stats)
         print_stats(stats), (void)putchar('\n');
     size_t n;
-    struct jobitem *items = select_items(j, list, &n);
+    struct jobitem *items = make_items(j, list, &n);
     show(j, uri, items, n, below, level, out);
     free(items);
 }
@@ -295,14 +372,16 @@ static void show(struct jobs *j, const char *via, const struct jobitem *items, s
 
 static int list_jobs(struct jobs *j)
 {
-    cleanup_json json_object *result =
-        cli_call(j->cli, "job.list", jobquery_params(&j->query));
-    json_object *list = cli_list(j->cli, result, "jobs");
+    bool more;
+    cleanup_json json_object *list = jobquery_fetch(&j->query, ask_here, j, &more);
+    if (!list)
+        cli_die(j->cli, "the instance answered without a list of jobs: is it of another "
+                        "version?");
     size_t n;
-    struct jobitem *items = select_items(j, list, &n);
+    struct jobitem *items = make_items(j, list, &n);
     int rc = jobquery_missing(&j->query, j->cli, list) ? 1 : 0;
     bool named = j->query.nids > 0;
-    jobquery_fini(&j->query); /* they are of this level alone */
+    jobquery_forget_ids(&j->query); /* they are of this level alone */
     if (n > 0 || !rc) {
         json_object *out = j->json ? json_object_new_array() : NULL;
         show(j, client_uri(j->cli->h), items, n, "", 0, out);
@@ -311,7 +390,7 @@ static int list_jobs(struct jobs *j)
             print_json(j, out);
         j->query.nids = 0;
         if (!j->count_given && !j->no_header && !j->json && !j->stats_only && !j->clear &&
-            json_object_get_boolean(cli_get(result, "more"))) {
+            more) {
             fflush(stdout);
             cli_error(j->cli,
                       "there are more jobs than these %ld: see --count and --filter",
@@ -372,7 +451,7 @@ static int show_again_and_again(struct jobs *j)
         if (j->clear)
             printf("\033[H\033[J");
         rc = show_once(j, &active);
-        jobquery_fini(&j->query);
+        jobquery_forget_ids(&j->query);
         if (!j->clear && !j->stats_only)
             putchar('\n');
         if (fflush(stdout) != 0)
@@ -387,20 +466,26 @@ static int show_again_and_again(struct jobs *j)
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     static char buffer[1 << 16]; /* a screen at once */
-    struct jobs j = {
-        .cli = cli, .query.count = 1000, .format = "default", .levels = INT_MAX};
+    struct jobs j = {.cli = cli,
+                     .query.count = 1000,
+                     .format = jobformats_default(),
+                     .width = -1,
+                     .levels = INT_MAX};
+    struct winsize ws;
     bool active = true;
     parse(&j, cmd, argc, argv);
-    if (strcmp(j.format, "help") == 0) {
-        print_help();
+    if (told_about_formats(&j))
         return 0;
-    }
-    j.compiled = make_format(&j);
+    make_format(&j);
+    j.color = color_wanted(j.when);
+    if (j.width == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
+        j.width = ws.ws_col;
     if (j.watch)
         setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     int rc = j.watch ? show_again_and_again(&j) : show_once(&j, &active);
     jobquery_fini(&j.query);
     format_destroy(j.compiled);
+    free(j.text);
     return j.stats_only && !j.watch && !active ? 1 : rc;
 }
 

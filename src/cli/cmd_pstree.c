@@ -250,7 +250,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     json_object *list = cli_list(cli, result, "jobs");
     bool skip = t.skip_root >= 0 ? t.skip_root : t.columns || t.query.nids;
     int rc = jobquery_missing(&t.query, cli, list) ? 1 : 0;
-    jobquery_fini(&t.query); /* they are of this instance */
+    jobquery_forget_ids(&t.query); /* they are of this instance */
     cleanup_free char *header = t.columns ? format_header(t.columns) : xstrdup("");
     char *blank = xasprintf("%*s", t.columns ? (int)strlen(header) + 1 : 0, "");
     struct tree *root = tree_create(blank, xstrdup("."));

@@ -167,7 +167,7 @@ static void print_rows(struct cli *cli, const struct rows *rows, const char *tex
 
 /* --- list -------------------------------------------------------------------------------- */
 
-enum { VERBOSE, STATES, FORMAT, NO_HEADER, JSON };
+enum { VERBOSE, STATES, FORMAT, NO_HEADER, JSON, QUEUE };
 
 static const struct opt list_opts[] = {
     {VERBOSE, 'v', "verbose", NULL, "One line for each rank"},
@@ -175,6 +175,7 @@ static const struct opt list_opts[] = {
     {FORMAT, 'o', "format", "FORMAT",
      "Fields in Python's format syntax: state nnodes ncores ngpus nodelist ranks reason "
      "properties"},
+    {QUEUE, 'q', "queue", "NAME,...", "What these queues have"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line"},
     {JSON, 0, "json", NULL, "Print the nodes as JSON"},
 };
@@ -227,6 +228,36 @@ static void collect(struct rows *rows, json_object *nodes, const char *state,
     }
 }
 
+/* Of RESULT, resource.list's, only the nodes of these queues. */
+static void filter_queues(struct cli *cli, json_object *result, const char *names)
+{
+    cleanup_json json_object *answer = cli_call(cli, "queue.list", NULL);
+    json_object *queues = cli_list(cli, answer, "queues"),
+                *nodes = cli_list(cli, result, "nodes");
+    cleanup_bitmap hwloc_bitmap_t ranks = hwloc_bitmap_alloc();
+    cleanup_free char *copy = xstrdup(names);
+    char *rest = copy;
+    for (char *name; (name = strsep(&rest, ","));) {
+        size_t i = 0, n = json_object_array_length(queues);
+        while (i < n &&
+               strcmp(cli_get_string(json_object_array_get_idx(queues, i), "queue", ""),
+                      name) != 0)
+            i++;
+        if (i == n || !*name)
+            cli_die(cli, "there is no queue '%s'; hbatch queue list shows them", name);
+        json_object *list = cli_list(
+            cli, cli_get(json_object_array_get_idx(queues, i), "resources"), "ranks");
+        for (size_t k = 0; k < json_object_array_length(list); k++)
+            hwloc_bitmap_set(
+                ranks, (unsigned)json_object_get_int(json_object_array_get_idx(list, k)));
+    }
+    for (size_t i = json_object_array_length(nodes); i-- > 0;) {
+        json_object *node = json_object_array_get_idx(nodes, i);
+        if (!hwloc_bitmap_isset(ranks, (unsigned)cli_get_number(node, "rank", 0)))
+            json_object_array_del_idx(nodes, i, 1);
+    }
+}
+
 static void check_states(struct cli *cli, const char *list)
 {
     cleanup_free char *copy = xstrdup(list);
@@ -258,7 +289,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     struct rows rows = {0};
     struct optparse p;
     bool by_rank = false, no_header = false, json = false;
-    const char *states = NULL, *format = NULL;
+    const char *states = NULL, *format = NULL, *queues = NULL;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
@@ -275,6 +306,9 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         case NO_HEADER:
             no_header = true;
             break;
+        case QUEUE:
+            queues = p.value;
+            break;
         case JSON:
             json = true;
             break;
@@ -282,6 +316,8 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     }
     cli_operand(cli, &p, "", true);
     cleanup_json json_object *result = cli_call(cli, "resource.list", NULL);
+    if (queues)
+        filter_queues(cli, result, queues);
     if (json) {
         puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
         return 0;
@@ -465,23 +501,11 @@ static const struct cmd *const verbs[] = {&resource_list,  &resource_status,
                                           &resource_drain, &resource_undrain,
                                           &resource_grow,  &resource_shrink};
 
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    (void)cmd;
-    if (argc < 2)
-        cli_die(cli, "what of resources? See hbatch resource --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch resource VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n",
-               cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "resource", argc - 1, argv + 1);
-}
-
 const struct cmd cmd_resource = {
     .name = "resource",
     .args = "VERB",
     .help = "Nodes, cores and GPUs: list, status, drain, undrain, grow, shrink",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "src/cli/format.h"
+#include "src/cli/instconf.h"
 #include "src/cli/launcher.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
@@ -34,7 +35,8 @@ enum {
     TAKE_LOCK,
     PROPERTY,
     POLICY,
-    QUEUE_DEPTH
+    QUEUE_DEPTH,
+    CONFIG
 };
 
 static const struct opt opts[] = {
@@ -47,6 +49,9 @@ static const struct opt opts[] = {
     {POLICY, 0, "policy", "NAME",
      "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
+    {CONFIG, 0, "config", "KEY=VALUE|FILE",
+     "Configure the instance: queues, limits, priorities, ...; a JSON or TOML file (may "
+     "be repeated)"},
     {STATEDIR, 'S', "statedir", "DIR",
      "Keep jobs, history and output in DIR, and go on with what is there"},
     {DURABILITY, 0, "durability", "LEVEL",
@@ -231,6 +236,23 @@ static char *absolute(struct start *s, const char *dir)
     return here ? xasprintf("%s/%s", here, dir) : xstrdup(dir);
 }
 
+/* The instance reads a file itself, and again when it is told to; what only counts now are options. */
+static void add_config(struct start *s, const char *text)
+{
+    struct error err;
+    cleanup_json json_object *options = instconf_options(text, &err);
+    char path[PATH_MAX];
+    if (!options)
+        cli_die(s->cli, "--config: %s", err.text);
+    for (size_t i = 0; i < json_object_array_length(options); i++) {
+        const char *word = json_object_get_string(json_object_array_get_idx(options, i));
+        if (strncmp(word, "--config=", 9) == 0 && realpath(text, path))
+            words_add(&s->properties, "--config=%s", path);
+        else
+            words_add(&s->properties, "%s", word);
+    }
+}
+
 static const char *durability(struct start *s, const char *level)
 {
     static const char *const levels[] = {"full", "normal", "off"};
@@ -295,6 +317,9 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case QUEUE_DEPTH:
             words_add(&s->properties, "--queue-depth=%s", p.value);
+            break;
+        case CONFIG:
+            add_config(s, p.value);
             break;
         case STATEDIR:
             s->statedir = absolute(s, p.value);

@@ -13,6 +13,7 @@
 #include "src/cli/target.h"
 #include "src/cli/top.h"
 #include "src/cli/top_terminal.h"
+#include "src/cli/jobformats.h"
 #include "src/cli/verbs.h"
 #include "src/common/path.h"
 
@@ -441,6 +442,7 @@ static const char *parse(struct screen *s, bool *once, bool *color, const struct
     struct optparse p;
     struct error err;
     const char *columns = COLUMNS;
+    cleanup_free char *own = NULL;
     *color = parse_color(t->cli, "auto");
     optparse_init(&p, t->cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
@@ -458,8 +460,8 @@ static const char *parse(struct screen *s, bool *once, bool *color, const struct
             t->name = p.value;
             break;
         case FORMAT:
-            columns = jobfields_format(p.value);
-            columns = columns ? columns : p.value;
+            free(own);
+            columns = own = jobformats_find(t->cli, p.value);
             break;
         case COLOR:
             *color = parse_color(t->cli, p.value);

@@ -2,10 +2,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include "src/cli/format.h"
+#include "src/cli/nearest.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 
@@ -35,8 +37,14 @@ struct sort_key {
 };
 
 struct format {
+    const char *source; /* of what is being compiled: for messages */
     const struct format_field *fields;
     size_t nfields;
+    struct made_field { /* "a.b", of a field "a.*" */
+        struct format_field field;
+        char *name, *heading;
+    } * *made; /* [nmade] */
+    size_t nmade;
     struct piece *pieces;
     size_t n;
     struct sort_key *keys;
@@ -68,15 +76,79 @@ static size_t char_bytes(const char *s, size_t n)
 
 /* --- parsing ----------------------------------------------------------------------------- */
 
-static const struct format_field *find_field(const struct format *f, const char *name,
+/* What is wrong with LEN bytes from AT on: the text with a mark around them. */
+static int wrong(const struct format *f, const char *at, size_t len, struct error *err,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static int wrong(const struct format *f, const char *at, size_t len, struct error *err,
+                 const char *fmt, ...)
+{
+    enum { AROUND = 60 }; /* bytes of the text that are shown on each side */
+    char what[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    size_t before = (size_t)(at - f->source), from = 0;
+    cleanup_free char *head = xstrndup(f->source, before);
+    while (before - from > AROUND)
+        from += char_bytes(head + from, 1);
+    return error_set(err, EINVAL, "%s at character %zu: '%s%s>>%.*s<<%.*s%s'", what,
+                     char_count(head) + 1, from ? "..." : "", head + from, (int)len, at,
+                     (int)char_bytes(at + len, AROUND), at + len,
+                     strlen(at + len) > AROUND ? "..." : "");
+}
+
+static char *to_upper(const char *text, size_t len)
+{
+    char *s = xstrndup(text, len);
+    for (char *c = s; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return s;
+}
+
+/* NAME, as WILD is the field "a.*" and NAME "a.b". */
+static const struct format_field *make_field(struct format *f,
+                                             const struct format_field *wild,
+                                             const char *name, size_t len)
+{
+    struct made_field *m = xmalloc(sizeof(*m));
+    m->field = *wild;
+    m->field.name = m->name = xstrndup(name, len);
+    m->field.heading = m->heading = to_upper(name, len);
+    f->made = xrealloc(f->made, (f->nmade + 1) * sizeof(struct made_field *));
+    f->made[f->nmade++] = m;
+    return &m->field;
+}
+
+static const struct format_field *find_field(struct format *f, const char *name,
                                              size_t len)
 {
     for (size_t i = 0; i < f->nfields; i++) {
-        if (strlen(f->fields[i].name) == len &&
-            strncmp(f->fields[i].name, name, len) == 0)
+        const char *known = f->fields[i].name;
+        size_t n = strlen(known);
+        if (n == len && strncmp(known, name, len) == 0)
             return &f->fields[i];
+        if (n > 2 && strcmp(known + n - 2, ".*") == 0 && len > n - 1 &&
+            strncmp(known, name, n - 1) == 0)
+            return make_field(f, &f->fields[i], name, len);
     }
     return NULL;
+}
+
+/* There is no field of that name: an error that says which one it may be. */
+static int unknown_field(const struct format *f, const char *name, size_t len,
+                         struct error *err)
+{
+    cleanup_free const char **names = xcalloc(f->nfields, sizeof(*names));
+    cleanup_free char *word = xstrndup(name, len);
+    for (size_t i = 0; i < f->nfields; i++)
+        names[i] = f->fields[i].name;
+    const char *near = nearest_name(word, names, f->nfields);
+    if (near)
+        return wrong(f, name, len, err, "there is no field '%s' (is it '%s'?)", word,
+                     near);
+    return wrong(f, name, len, err, "there is no field '%s'", word);
 }
 
 static const char *parse_number(const char *s, int *value)
@@ -88,20 +160,21 @@ static const char *parse_number(const char *s, int *value)
     return s;
 }
 
-static int parse_spec(const char *text, struct spec *spec, struct error *err)
+/* Up to END. */
+static int parse_spec(const struct format *f, const char *s, const char *end,
+                      struct spec *spec, struct error *err)
 {
-    const char *s = text;
     *spec = (struct spec){.fill = " ", .width = -1, .precision = -1};
     size_t first = char_bytes(s, 1);
-    if (*s && s[first] && strchr("<>^=", s[first])) {
+    if (s + first < end && strchr("<>^=", s[first])) {
         memcpy(spec->fill, s, first);
         spec->fill[first] = '\0';
         spec->align = s[first];
         s += first + 1;
-    } else if (*s && strchr("<>^=", *s)) {
+    } else if (s < end && strchr("<>^=", *s)) {
         spec->align = *s++;
     }
-    if (*s && strchr("+- ", *s) && !(s[0] == '+' && !s[1])) {
+    if (s < end && strchr("+- ", *s) && !(s[0] == '+' && s + 1 == end)) {
         spec->sign = *s == '-' ? 0 : *s;
         s++;
     }
@@ -129,37 +202,39 @@ static int parse_spec(const char *text, struct spec *spec, struct error *err)
         spec->plus = true;
         s++;
     }
-    if (!*s)
+    if (s == end)
         return 0;
-    return error_set(err, EINVAL, "'%s' is not a format: it goes wrong at '%s'", text, s);
+    return wrong(f, s, (size_t)(end - s), err, "'%.*s' is no part of a format",
+                 (int)(end - s), s);
 }
 
-/* The inside of {...}: NAME[!CONV][:SPEC]. */
+/* The inside of {...}, up to END: NAME[!CONV][:SPEC]. */
 static int parse_field(struct format *f, struct piece *p, const char *text,
-                       struct error *err)
+                       const char *end, struct error *err)
 {
-    size_t len = strcspn(text, "!:");
+    size_t len = strcspn(text, "!:}");
     const char *s = text + len;
     if (strncmp(text, "0.", 2) == 0)
         text += 2, len -= 2;
     p->field = find_field(f, text, len);
     if (!p->field)
-        return error_set(err, EINVAL, "there is no field named '%.*s'", (int)len, text);
+        return unknown_field(f, text, len, err);
     if (*s == '!') {
         p->conv = s[1];
-        if (!p->conv || !strchr("dDFHPsra", p->conv) || (s[2] && s[2] != ':'))
-            return error_set(err, EINVAL,
-                             "'{%s}': after '!' must be one of d, D, F, H, P, s and r",
-                             text);
+        size_t n = s + 1 < end ? 1 + char_bytes(s + 1, 1) : 1;
+        if (s + 1 >= end || !strchr("dDFHPsra", p->conv) || (s + 2 < end && s[2] != ':'))
+            return wrong(f, s, n, err,
+                         "after '!' there must be one of d, D, F, H, P, s and r");
         s += 2;
     }
-    const char *spec = *s == ':' ? s + 1 : "";
+    s += *s == ':';
     if (p->conv == 'd') {
-        const char *end = strstr(spec, "::");
-        p->time_format = end ? xstrndup(spec, (size_t)(end - spec)) : xstrdup(spec);
-        spec = end ? end + 2 : "";
+        const char *colons = strstr(s, "::");
+        const char *stop = colons && colons < end ? colons : end;
+        p->time_format = xstrndup(s, (size_t)(stop - s));
+        s = stop == end ? end : stop + 2;
     }
-    return parse_spec(spec, &p->spec, err);
+    return parse_spec(f, s, end, &p->spec, err);
 }
 
 static void take_sentinel(struct piece *p)
@@ -205,34 +280,34 @@ static int parse(struct format *f, const char *text, struct error *err)
         }
         p->text = strbuf_take(&before);
         if (*s == '}')
-            return error_set(err, EINVAL, "format '%s': a single '}' at '%s'", text, s);
+            return wrong(f, s, 1, err, "a single '}' (write '}}' for one)");
         if (*s == '\0')
             return 0;
         const char *end = field_end(s + 1);
         if (!end)
-            return error_set(err, EINVAL, "format '%s': '%s' is not closed", text, s);
-        cleanup_free char *inside = xstrndup(s + 1, (size_t)(end - s - 1));
-        if (parse_field(f, p, inside, err) < 0)
-            return error_prefix(err, "format");
+            return wrong(f, s, 1, err, "a '{' that is not closed (write '{{' for one)");
+        if (parse_field(f, p, s + 1, end, err) < 0)
+            return -1;
         take_sentinel(p);
         s = end + 1;
     }
     return 0;
 }
 
-int format_set_sort(struct format *f, const char *keys, struct error *err)
+/* Of f->source, from KEYS to END. */
+static int parse_sort(struct format *f, const char *keys, const char *end,
+                      struct error *err)
 {
     free(f->keys);
     f->keys = NULL;
     f->nkeys = 0;
-    for (const char *s = keys; *s; s += *s == ',') {
+    for (const char *s = keys; s < end; s += s < end && *s == ',') {
         bool reverse = *s == '-';
         s += reverse;
-        size_t len = strcspn(s, ",");
+        size_t len = MIN(strcspn(s, ","), (size_t)(end - s));
         const struct format_field *field = find_field(f, s, len);
         if (!field)
-            return error_set(err, EINVAL, "cannot sort: there is no field named '%.*s'",
-                             (int)len, s);
+            return unknown_field(f, s, len, err);
         f->keys = xrealloc(f->keys, (f->nkeys + 1) * sizeof(*f->keys));
         f->keys[f->nkeys++] = (struct sort_key){field, reverse};
         s += len;
@@ -240,17 +315,23 @@ int format_set_sort(struct format *f, const char *keys, struct error *err)
     return 0;
 }
 
+int format_set_sort(struct format *f, const char *keys, struct error *err)
+{
+    f->source = keys;
+    return parse_sort(f, keys, keys + strlen(keys), err);
+}
+
 struct format *format_create(const char *text, const struct format_field *fields,
                              size_t n, struct error *err)
 {
     struct format *f = xcalloc(1, sizeof(*f));
+    f->source = text;
     f->fields = fields;
     f->nfields = n;
     int rc = 0;
     if (strncmp(text, "sort:", 5) == 0) {
         size_t len = strcspn(text + 5, " {");
-        cleanup_free char *keys = xstrndup(text + 5, len);
-        rc = format_set_sort(f, keys, err);
+        rc = parse_sort(f, text + 5, text + 5 + len, err);
         text += 5 + len;
         text += *text == ' ';
     }
@@ -268,6 +349,12 @@ void format_destroy(struct format *f)
         free(f->pieces[i].text);
         free(f->pieces[i].time_format);
     }
+    for (size_t i = 0; i < f->nmade; i++) {
+        free(f->made[i]->name);
+        free(f->made[i]->heading);
+        free(f->made[i]);
+    }
+    free(f->made);
     free(f->pieces);
     free(f->keys);
     free(f);
@@ -475,6 +562,7 @@ static void add_value(struct strbuf *out, const struct piece *p, const void *ite
         text = cut;
     }
     add_aligned(out, &spec, text, number);
+    free(v.made);
 }
 
 /* --- lines ------------------------------------------------------------------------------- */
@@ -509,6 +597,11 @@ char *format_line(const struct format *f, const void *item)
     return strbuf_take(&out);
 }
 
+void format_cut(char *line, size_t width)
+{
+    line[char_bytes(line, width)] = '\0';
+}
+
 /* --- all lines together ------------------------------------------------------------------ */
 
 /* Order: empty, numbers, texts. */
@@ -539,6 +632,8 @@ static int compare_items(const void *a, const void *b, void *arg)
         field->get(*(const void *const *)a, field, &x);
         field->get(*(const void *const *)b, field, &y);
         int c = compare_values(&x, &y);
+        free(x.made);
+        free(y.made);
         if (c)
             return f->keys[i].reverse ? -c : c;
     }

@@ -23,14 +23,17 @@
 /* What a field is in one line. */
 struct format_value {
     enum { FORMAT_NONE, FORMAT_TEXT, FORMAT_INT, FORMAT_NUMBER } type;
-    const char *text; /* the caller's, or .buf */
+    const char *text; /* the caller's, .buf or .made */
+    char *made;       /* to be freed, or NULL */
     long long i;
     double number;
     char buf[128];
 };
 
 struct format_field {
-    const char *name, *heading;
+    const char *
+        name; /* "a.*": any name that begins with "a."; get has the one that was asked for */
+    const char *heading; /* of "a.*" its name in capitals */
     /* Set *V (zeroed) for ITEM; fields that are absent stay FORMAT_NONE. */
     void (*get)(const void *item, const struct format_field *field,
                 struct format_value *v);
@@ -39,7 +42,7 @@ struct format_field {
 
 struct format;
 
-/* Compile TEXT over N FIELDS (kept by reference); NULL with err set: names the place. */
+/* Compile TEXT over N FIELDS (kept by reference); NULL with err set: marks the place in TEXT. */
 struct format *format_create(const char *text, const struct format_field *fields,
                              size_t n, struct error *err);
 void format_destroy(struct format *f); /* NULL is allowed */
@@ -50,6 +53,8 @@ void format_prepare(struct format *f, const void **items, size_t n);
 /* New strings, without newline. */
 char *format_header(const struct format *f);
 char *format_line(const struct format *f, const void *item);
+/* Leave WIDTH characters of LINE. */
+void format_cut(char *line, size_t width);
 
 /* SECONDS as Flux prints durations: "0s", "1.234s", "59.5s", "1.5m", "2.25h", "3d", "inf". */
 char *format_duration(double seconds, char *buf, size_t size);

@@ -3,11 +3,12 @@
  * hbatch-instance.
  *
  *     KEY=VALUE          one setting
- *     FILE               of such: a JSON object, or TOML without multi-line values
+ *     FILE               of such: a JSON object, or TOML (src/job/conf.h)
  *     text of lines      the same, not in a file
  *
  * Keys: policy, queue-depth, idle-return, time-limit, property (one or a list), verbose (true or false),
- * statedir, durability, and attributes.NAME, or a table or object "attributes" of names. */
+ * statedir, durability, and attributes.NAME, or a table or object "attributes" of names; and the tables policy, queues,
+ * priority, banks and preemption, which the instance reads (src/instance/config.h). */
 #ifndef HBATCH_CLI_INSTCONF_H
 #define HBATCH_CLI_INSTCONF_H
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job kill, job raise, job urgency. */
+/* job kill, killall, raise, raiseall, memo, urgency. */
 #include <string.h>
+#include <unistd.h>
 #include "src/cli/ids.h"
+#include "src/cli/jobquery.h"
 #include "src/cli/verbs.h"
 #include "src/common/jobid.h"
+#include "src/job/state.h"
 #include "src/lib/build.h"
 
 /* METHOD for each id; errors are told, and the rest goes on. */
@@ -66,11 +69,85 @@ const struct cmd job_kill = {
     .run = kill_run,
 };
 
+/* --- all of them ----------------------------------------------------------------------------- */
+
+enum { FORCE = 100, ALL_USER };
+
+/* Ask for --force rather than do something to N jobs. Whether to go on. */
+static bool may(const struct cli *cli, size_t n, bool force, const char *what)
+{
+    if (n == 0)
+        cli_error(cli, "no job matches");
+    else if (!force)
+        cli_error(cli, "this would %s %zu job%s: confirm with --force", what, n,
+                  n == 1 ? "" : "s");
+    return n > 0 && force;
+}
+
+/* What is over by now is not missed. */
+static void drop_other_users(struct ids *ids, const char *user, struct cli *cli)
+{
+    struct jobquery q = {0};
+    if (user)
+        jobquery_user(&q, cli, user);
+    if (q.one_user && q.userid != (unsigned)geteuid())
+        ids->n = 0; /* an instance has one */
+}
+
+static const struct opt killall_opts[] = {
+    {FORCE, 'f', "force", NULL, "Do it"},
+    {0, 's', "signal", "SIG", "Signal by name or number (default TERM)"},
+    {ALL_USER, 'u', "user", "USER", "Jobs of this user (an instance has one), or all"},
+};
+static const struct opt_group killall_groups[] = {OPTS(NULL, killall_opts), OPTS_END};
+
+static int killall_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct ids ids = {0};
+    struct optparse p;
+    struct error err;
+    bool force = false;
+    int sig = 15, rc = 0;
+    const char *user = NULL;
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        if (o->id == FORCE)
+            force = true;
+        else if (o->id == ALL_USER)
+            user = p.value;
+        else if ((sig = build_signal_number(p.value, &err)) < 0)
+            cli_die(cli, "--signal: %s", err.text);
+    }
+    if (p.nargs)
+        cli_die(cli,
+                "unexpected argument '%s': for single jobs there is 'hbatch job kill'",
+                p.args[0]);
+    ids_add_states(&ids, cli, JOB_RUN);
+    drop_other_users(&ids, user, cli);
+    cleanup_json json_object *params = json_object_new_object();
+    json_object_object_add(params, "signal", json_object_new_int(sig));
+    if (may(cli, ids.n, force, "signal"))
+        rc = call_each(cli, &ids, "job.kill", params);
+    else
+        rc = ids.n > 0;
+    ids_fini(&ids);
+    return rc;
+}
+
+const struct cmd job_killall = {
+    .name = "killall",
+    .args = "",
+    .help = "Send a signal to all tasks of all running jobs",
+    .groups = killall_groups,
+    .run = killall_run,
+};
+
 /* --- raise ------------------------------------------------------------------------------- */
 
-enum { SEVERITY, TYPE };
+enum { SEVERITY, TYPE, NOTE, STATES };
 
 static const struct opt raise_opts[] = {
+    {NOTE, 'm', "message", "NOTE", "The exception's note"},
     {SEVERITY, 's', "severity", "N", "0 (ends the job; default) to 7"},
     {TYPE, 't', "type", "TYPE", "Type of the exception (default cancel)"},
 };
@@ -87,16 +164,27 @@ static char *join(char **words, int n)
     return text;
 }
 
+static json_object *exception_params(const char *type, int severity, const char *note)
+{
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "type", json_object_new_string(type));
+    json_object_object_add(params, "severity", json_object_new_int(severity));
+    json_object_object_add(params, "note", json_object_new_string(note));
+    return params;
+}
+
 static int raise_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct ids ids = {0};
     struct optparse p;
-    const char *type = "cancel";
+    const char *type = "cancel", *message = NULL;
     int severity = 0, n = 0;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         if (o->id == TYPE)
             type = p.value;
+        else if (o->id == NOTE)
+            message = p.value;
         else
             severity = (int)cli_number(cli, "--severity", p.value, 0, 7);
     }
@@ -105,11 +193,10 @@ static int raise_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
     for (; n < p.nargs && (n == 0 || jobid_decode(p.args[n], &(jobid_t){0}, NULL) == 0);
          n++)
         ids_add(&ids, cli, p.args[n]);
-    cleanup_free char *note = join(p.args + n, p.nargs - n);
-    cleanup_json json_object *params = json_object_new_object();
-    json_object_object_add(params, "type", json_object_new_string(type));
-    json_object_object_add(params, "severity", json_object_new_int(severity));
-    json_object_object_add(params, "note", json_object_new_string(note));
+    if (message && n < p.nargs)
+        cli_die(cli, "a note by --message, or after the ids ('%s'), not both", p.args[n]);
+    cleanup_free char *note = message ? xstrdup(message) : join(p.args + n, p.nargs - n);
+    cleanup_json json_object *params = exception_params(type, severity, note);
     int rc = call_each(cli, &ids, "job.raise", params);
     ids_fini(&ids);
     return rc;
@@ -121,6 +208,101 @@ const struct cmd job_raise = {
     .help = "Raise an exception in jobs",
     .groups = raise_groups,
     .run = raise_run,
+};
+
+static const struct opt raiseall_opts[] = {
+    {FORCE, 'f', "force", NULL, "Do it"},
+    {SEVERITY, 's', "severity", "N", "0 (ends the job) to 7 (default)"},
+    {STATES, 'S', "states", "STATES", "Jobs in these states (default: active)"},
+    {ALL_USER, 'u', "user", "USER", "Jobs of this user (an instance has one), or all"},
+};
+static const struct opt_group raiseall_groups[] = {OPTS(NULL, raiseall_opts), OPTS_END};
+
+static int raiseall_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct ids ids = {0};
+    struct jobquery q = {0};
+    struct optparse p;
+    bool force = false;
+    int severity = 7, rc;
+    const char *user = NULL;
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));) {
+        if (o->id == FORCE)
+            force = true;
+        else if (o->id == ALL_USER)
+            user = p.value;
+        else if (o->id == STATES)
+            jobquery_filter(&q, cli, p.value);
+        else
+            severity = (int)cli_number(cli, "--severity", p.value, 0, 7);
+    }
+    if (p.nargs == 0)
+        cli_die(cli, "which type of exception? As in hbatch job raiseall cancel");
+    if (q.results || (q.states & JOB_INACTIVE))
+        cli_die(cli, "--states: jobs that are over get no exceptions");
+    ids_add_states(&ids, cli, q.states ? q.states : JOB_ACTIVE);
+    drop_other_users(&ids, user, cli);
+    cleanup_free char *note = join(p.args + 1, p.nargs - 1);
+    cleanup_json json_object *params = exception_params(p.args[0], severity, note);
+    if (may(cli, ids.n, force, "raise an exception in"))
+        rc = call_each(cli, &ids, "job.raise", params);
+    else
+        rc = ids.n > 0;
+    ids_fini(&ids);
+    return rc;
+}
+
+const struct cmd job_raiseall = {
+    .name = "raiseall",
+    .args = "TYPE [NOTE...]",
+    .help = "Raise an exception in all active jobs",
+    .groups = raiseall_groups,
+    .run = raiseall_run,
+};
+
+/* --- memo ------------------------------------------------------------------------------------ */
+
+static const struct opt memo_opts[] = {
+    {0, 0, "volatile", NULL,
+     "Not in the job's log, and forgotten when the leader is lost"},
+};
+static const struct opt_group memo_groups[] = {OPTS(NULL, memo_opts), OPTS_END};
+
+static int memo_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    struct optparse p;
+    struct error err;
+    const char *kind = "memo";
+    optparse_init(&p, cli, cmd, argc, argv);
+    while (optparse_next(&p))
+        kind = "volatile";
+    if (p.nargs < 2)
+        cli_die(cli, "needs a JOBID and what to note, as in %s last step=3", cli->verb);
+    uint64_t id = cli_jobid(cli, p.args[0]);
+    json_object *memo = json_object_new_object();
+    for (int i = 1; i < p.nargs; i++) {
+        char *key;
+        json_object *value;
+        if (!strchr(p.args[i], '='))
+            cli_die(cli, "'%s' must be KEY=VALUE; KEY=null takes it away", p.args[i]);
+        if (build_keyval(p.args[i], &key, &value, &err) < 0)
+            cli_die(cli, "%s", err.text);
+        json_object_object_add(memo, key, value);
+        free(key);
+    }
+    json_object *params = cli_id_params(id);
+    json_object_object_add(params, kind, memo);
+    json_object_put(cli_call(cli, "job.memo", params));
+    return 0;
+}
+
+const struct cmd job_memo = {
+    .name = "memo",
+    .args = "JOBID KEY=VALUE...",
+    .help = "Note something of an active job, for others to see",
+    .groups = memo_groups,
+    .run = memo_run,
 };
 
 /* --- urgency ----------------------------------------------------------------------------- */

@@ -9,6 +9,8 @@
 #include "src/common/jobid.h"
 #include "src/job/state.h"
 
+#define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
 /* --- what follows from a job's keys ------------------------------------------------------ */
 
 static const char *str(const struct jobitem *it, const char *key)
@@ -104,7 +106,7 @@ static void get_time(const void *item, const struct format_field *f,
                      struct format_value *v)
 {
     const struct jobitem *it = item;
-    set_number(v, num(it, f->name));
+    set_number(v, num(it, f->arg));
 }
 
 static void get_id(const void *item, const struct format_field *f, struct format_value *v)
@@ -292,13 +294,99 @@ static void get_success(const void *item, const struct format_field *f,
         set_text(v, strcmp(str(it, "result"), "COMPLETED") == 0 ? "True" : "False");
 }
 
+/* A face for a state or result; where the terminal has none, what Flux shows in its place. */
+static const struct {
+    int state, result;
+    const char *emoji, *plain;
+} faces[] = {
+    {JOB_NEW, 0, "\U0001f381", "N"},       {JOB_DEPEND, 0, "\U0001f6d1", "D"},
+    {JOB_PRIORITY, 0, "\U0001f6a6", "P"},  {JOB_SCHED, 0, "\U0001f4c5", "S"},
+    {JOB_RUN, 0, "\U0001f3c3", "R"},       {JOB_CLEANUP, 0, "\U0001f5d1", "C"},
+    {JOB_INACTIVE, 0, "\U0001f480", "I"},  {0, JOB_COMPLETED, "\U0001f600", ":-)"},
+    {0, JOB_FAILED, "\U0001f4a9", ":'-("}, {0, JOB_CANCELED, "\U0001f4a5", "%-|"},
+    {0, JOB_TIMEOUT, "\u231b", "(-_-)"},
+};
+
+/* arg: "state", "result", or "status", which is the one or the other. */
+static void get_emoji(const void *item, const struct format_field *f,
+                      struct format_value *v)
+{
+    const struct jobitem *it = item;
+    int state = job_state_decode(str(it, "state")),
+        result = job_result_decode(str(it, "result"));
+    bool by_result = strcmp(f->arg, "result") == 0 ||
+                     (strcmp(f->arg, "status") == 0 && state == JOB_INACTIVE);
+    for (size_t i = 0; i < ARRAY_SIZE(faces); i++)
+        if (by_result ? faces[i].result && faces[i].result == result
+                      : faces[i].state && faces[i].state == state)
+            set_text(v, it->ascii ? faces[i].plain : faces[i].emoji);
+}
+
+static void get_dependencies(const void *item, const struct format_field *f,
+                             struct format_value *v)
+{
+    (void)f;
+    if (is_state(item, "DEPEND"))
+        set_text(v, str(item, "reason"));
+}
+
+/* --- annotations: what Flux's scheduler and users tell there -------------------------------- */
+
+static json_object *annotations(const struct jobitem *it)
+{
+    json_object *o = json_object_new_object(), *memo = cli_get(it->job, "memo");
+    if (is_state(it, "SCHED") && *str(it, "reason")) {
+        json_object *sched = json_object_new_object();
+        json_object_object_add(sched, "reason_pending",
+                               json_object_new_string(str(it, "reason")));
+        json_object_object_add(o, "sched", sched);
+    }
+    if (json_object_is_type(memo, json_type_object) && json_object_object_length(memo))
+        json_object_object_add(o, "user", json_object_get(memo));
+    return o;
+}
+
+/* What the words of PATH lead to, one object after the other, or NULL. */
+static json_object *descend(json_object *o, const char *path)
+{
+    while (o && *path) {
+        size_t len = strcspn(path, ".");
+        cleanup_free char *word = xstrndup(path, len);
+        o = cli_get(o, word);
+        path += len + (path[len] == '.');
+    }
+    return o;
+}
+
+/* The field's name is [annotations.]sched..., [annotations.]user..., or annotations. */
+static void get_annotation(const void *item, const struct format_field *f,
+                           struct format_value *v)
+{
+    static const char first[] = "annotations";
+    const char *path = f->name;
+    if (strncmp(path, first, strlen(first)) == 0)
+        path += strlen(first) + (path[strlen(first)] == '.');
+    cleanup_json json_object *all = annotations(item);
+    json_object *o = descend(all, path);
+    if (json_object_is_type(o, json_type_int)) {
+        set_int(v, json_object_get_int64(o));
+    } else if (json_object_is_type(o, json_type_double)) {
+        set_number(v, json_object_get_double(o));
+    } else if (o && !(o == all && json_object_object_length(all) == 0)) {
+        v->made = xstrdup(json_object_is_type(o, json_type_string)
+                              ? json_object_get_string(o)
+                              : json_object_to_json_string_ext(o, PLAIN));
+        set_text(v, v->made);
+    }
+}
+
 static void get_exception(const void *item, const struct format_field *f,
                           struct format_value *v)
 {
     const struct jobitem *it = item;
     json_object *e = cli_get(it->job, "exception"), *o = e ? cli_get(e, f->arg) : NULL;
     if (strcmp(f->arg, "occurred") == 0)
-        set_text(v, e ? "True" : "");
+        set_text(v, e ? "True" : is_state(it, "INACTIVE") ? "False" : "");
     else if (json_object_is_type(o, json_type_int))
         set_int(v, json_object_get_int64(o));
     else if (o)
@@ -354,9 +442,11 @@ const struct format_field jobfields[] = {
     {"priority", "PRI", get_key, NULL},
     {"state", "STATE", get_key, NULL},
     {"state_single", "S", get_state_single, NULL},
+    {"state_emoji", "STATE", get_emoji, "state"},
     {"name", "NAME", get_key, NULL},
     {"cwd", "CWD", get_key, NULL},
     {"queue", "QUEUE", get_key, NULL},
+    {"project", "PROJECT", get_key, NULL},
     {"bank", "BANK", get_key, NULL},
     {"ntasks", "NTASKS", get_key, NULL},
     {"ncores", "NCORES", get_key, NULL},
@@ -366,28 +456,41 @@ const struct format_field jobfields[] = {
     {"parent", "PARENT", get_key, NULL},
     {"uri", "URI", get_key, NULL},
     {"reason", "REASON", get_key, NULL},
-    {"duration", "DURATION", get_time, NULL},
-    {"expiration", "EXPIRATION", get_time, NULL},
+    {"duration", "DURATION", get_time, "duration"},
+    {"expiration", "EXPIRATION", get_time, "expiration"},
     {"t_remaining", "T_REMAINING", get_remaining, NULL},
     {"ranks", "RANKS", get_key, NULL},
     {"nodelist", "NODELIST", get_key, NULL},
     {"success", "SUCCESS", get_success, NULL},
     {"result", "RESULT", get_key, NULL},
     {"result_abbrev", "RS", get_result_abbrev, NULL},
-    {"t_submit", "T_SUBMIT", get_time, NULL},
-    {"t_depend", "T_DEPEND", get_time, NULL},
-    {"t_run", "T_RUN", get_time, NULL},
-    {"t_cleanup", "T_CLEANUP", get_time, NULL},
-    {"t_inactive", "T_INACTIVE", get_time, NULL},
+    {"result_emoji", "RESULT", get_emoji, "result"},
+    {"t_submit", "T_SUBMIT", get_time, "t_submit"},
+    {"t_depend", "T_DEPEND", get_time, "t_depend"},
+    {"t_priority", "T_PRIORITY", get_time, "t_depend"}, /* these are one moment here */
+    {"t_sched", "T_SCHED", get_time, "t_depend"},
+    {"t_run", "T_RUN", get_time, "t_run"},
+    {"t_cleanup", "T_CLEANUP", get_time, "t_cleanup"},
+    {"t_inactive", "T_INACTIVE", get_time, "t_inactive"},
     {"runtime", "RUNTIME", get_runtime, NULL},
     {"status", "STATUS", get_status, NULL},
     {"status_abbrev", "ST", get_status, "single"},
+    {"status_emoji", "STATUS", get_emoji, "status"},
     {"waitstatus", "WSTATUS", get_key, "status"},
     {"returncode", "RC", get_return_code, NULL},
     {"exception.occurred", "EXCEPTION-OCCURRED", get_exception, "occurred"},
     {"exception.severity", "EXCEPTION-SEVERITY", get_exception, "severity"},
     {"exception.type", "EXCEPTION-TYPE", get_exception, "type"},
     {"exception.note", "EXCEPTION-NOTE", get_exception, "note"},
+    {"dependencies", "DEPENDENCIES", get_dependencies, NULL},
+    {"annotations", "ANNOTATIONS", get_annotation, NULL},
+    {"annotations.sched.reason_pending", "REASON", get_annotation, NULL},
+    {"annotations.*", "", get_annotation, NULL},
+    {"sched", "SCHED", get_annotation, NULL},
+    {"sched.reason_pending", "REASON", get_annotation, NULL},
+    {"sched.*", "", get_annotation, NULL},
+    {"user", "USER", get_annotation, NULL},
+    {"user.*", "", get_annotation, NULL},
     {"uri.local", "URI", get_key, "uri"},
     {"instance.stats", "STATS", get_inside, NULL},
     {"instance.stats.total", "NJOBS", get_inside_total, NULL},
@@ -421,47 +524,6 @@ const struct format_field jobfields[] = {
     {"inactive_reason", "INACTIVE-REASON", get_inactive_reason, NULL},
 };
 const size_t jobfields_n = ARRAY_SIZE(jobfields);
-
-/* --- named formats ----------------------------------------------------------------------- */
-
-#define BEGIN "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
-
-static const struct {
-    const char *name, *help, *format;
-} formats[] = {
-    {"default", "what hbatch jobs shows by itself",
-     BEGIN "{status_abbrev:>2.2} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} "
-           "{contextual_info}"},
-    {"long", "with submit time and remaining time",
-     BEGIN "{status:>9.9} {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} "
-           "{t_remaining!F:>12h} {contextual_time!F:>8h} {contextual_info}"},
-    {"deps", "with urgency, priority and why it waits",
-     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
-     "{state:<8.8} "
-     "{reason}"},
-    {"instances", "what runs and waits in those that are instances",
-     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {status_abbrev:>2.2} {nnodes:>6h} "
-     "{ncores:>6h} {instance.utilization!P:>5h} {instance.gpu_utilization!P:>5h} "
-     "{instance.stats.total:>7h} {instance.progress!P:>5h} {contextual_time!F:>8h} "
-     "{instance.stats}"},
-    {"endreason", "why each job ended",
-     BEGIN "{status_abbrev:>2.2} {t_inactive!d:%b%d %R::>12h} {inactive_reason}"},
-};
-
-const char *jobfields_format(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
-        if (strcmp(formats[i].name, name) == 0)
-            return formats[i].format;
-    }
-    return NULL;
-}
-
-void jobfields_print_formats(void)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-        printf("  %-10s %s\n", formats[i].name, formats[i].help);
-}
 
 json_object *jobfields_json(const struct jobitem *item)
 {

@@ -18,9 +18,6 @@ struct jobitem {
 extern const struct format_field jobfields[];
 extern const size_t jobfields_n;
 
-/* Formats that have names: "default", "long", ...; NULL for an unknown one. */
-const char *jobfields_format(const char *name);
-void jobfields_print_formats(void);
 /* {"id","jobid",...}: the job as --json shows it; new. */
 json_object *jobfields_json(const struct jobitem *item);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/cli/jobquery.h"
 
+#include <pwd.h>
 #include <string.h>
-#include "src/common/duration.h"
+#include "src/cli/since.h"
+#include "src/common/idset.h"
 #include "src/job/state.h"
-#include "src/lib/build.h"
 
 #define ALL_STATES 127
 
@@ -29,19 +30,12 @@ void jobquery_filter(struct jobquery *q, const struct cli *cli, const char *text
 
 double jobquery_since(const struct cli *cli, const char *text)
 {
-    struct error err;
     double t, now = time_now();
-    if (*text == '-') {
-        if (duration_decode(text + 1, &t, &err) < 0)
-            cli_die(cli, "--since: %s", err.text);
-        return now - t;
-    }
-    if (build_begin_time(text, now, &t, &err) < 0)
+    if (since_decode(text, now, &t) < 0)
         cli_die(cli,
-                "--since=%s: must be -DURATION (as in -1h), HH:MM or YYYY-MM-DD HH:MM",
+                "--since=%s: must be -DURATION (as in -1h), HH:MM, YYYY-MM-DD HH:MM, "
+                "yesterday, a day of the week, or as in '2 hours ago'",
                 text);
-    if (t > now && strlen(text) <= 8 && strchr(text, ':'))
-        t -= 86400; /* a time of day that is not yet is yesterday's */
     if (t > now)
         cli_die(cli, "--since=%s is in the future", text);
     return t;
@@ -53,10 +47,53 @@ void jobquery_add_id(struct jobquery *q, struct cli *cli, const char *word)
     q->ids[q->nids++] = cli_jobid(cli, word);
 }
 
-void jobquery_fini(struct jobquery *q)
+void jobquery_queue(struct jobquery *q, const char *text)
+{
+    char *before = take(q->queues);
+    q->queues = before ? xasprintf("%s,%s", before, text) : xstrdup(text);
+    free(before);
+}
+
+void jobquery_user(struct jobquery *q, const struct cli *cli, const char *text)
+{
+    if (strcmp(text, "all") == 0) {
+        q->one_user = false;
+        return;
+    }
+    bool number = *text && !text[strspn(text, "0123456789")];
+    struct passwd *pw = number ? NULL : getpwnam(text);
+    if (!number && !pw)
+        cli_die(cli, "--user=%s: there is no such user on this host", text);
+    q->one_user = true;
+    q->userid =
+        number ? (unsigned)cli_number(cli, "--user", text, 0, UINT32_MAX) : pw->pw_uid;
+}
+
+void jobquery_include(struct jobquery *q, const struct cli *cli, const char *text)
+{
+    struct error err;
+    hwloc_bitmap_free(q->ranks);
+    hostlist_destroy(q->hosts);
+    q->hosts = NULL;
+    q->ranks = *text ? idset_decode(text, NULL) : NULL;
+    if (!q->ranks && !(*text && (q->hosts = hostlist_decode(text, &err))))
+        cli_die(cli,
+                "--include=%s: must be ranks, as 0-3,7, or a list of hosts, as node[1-4]",
+                text);
+}
+
+void jobquery_forget_ids(struct jobquery *q)
 {
     free(take(q->ids));
     q->nids = 0;
+}
+
+void jobquery_fini(struct jobquery *q)
+{
+    jobquery_forget_ids(q);
+    free(take(q->queues));
+    hostlist_destroy(take(q->hosts));
+    hwloc_bitmap_free(take(q->ranks));
 }
 
 /* States and results together: active ones in those states, inactive ones with those results. */
@@ -94,21 +131,98 @@ json_object *jobquery_params(const struct jobquery *q)
         json_object_object_add(o, "results", json_object_new_int(q->results));
     if (q->name)
         json_object_object_add(o, "name", json_object_new_string(q->name));
-    if (q->queue)
-        json_object_object_add(o, "queue", json_object_new_string(q->queue));
+    if (q->queues && !strchr(q->queues, ','))
+        json_object_object_add(o, "queue", json_object_new_string(q->queues));
     if (q->since > 0)
         json_object_object_add(o, "since", json_object_new_double(q->since));
     json_object_object_add(o, "max", json_object_new_int64(q->count));
     return o;
 }
 
+/* Whether job.list may give more than what is asked for. */
+static bool is_picky(const struct jobquery *q)
+{
+    return both(q) || (q->queues && strchr(q->queues, ',')) || q->one_user || q->ranks ||
+           q->hosts;
+}
+
+static bool is_in_queue(const struct jobquery *q, const char *queue)
+{
+    size_t len = strlen(queue);
+    for (const char *s = q->queues; len && s; s = strchr(s, ','), s += s != NULL)
+        if (strncmp(s, queue, len) == 0 && (s[len] == ',' || !s[len]))
+            return true;
+    return false;
+}
+
+static bool is_there(const struct jobquery *q, json_object *job)
+{
+    if (q->ranks) {
+        cleanup_bitmap hwloc_bitmap_t ranks =
+            idset_decode(cli_get_string(job, "ranks", ""), NULL);
+        return ranks && hwloc_bitmap_intersects(ranks, q->ranks);
+    }
+    struct hostlist *hosts = hostlist_decode(cli_get_string(job, "nodelist", ""), NULL);
+    bool any = false;
+    for (size_t i = 0; hosts && !any && i < hostlist_count(hosts); i++)
+        any = hostlist_find(q->hosts, hostlist_nth(hosts, i)) >= 0;
+    hostlist_destroy(hosts);
+    return any;
+}
+
 bool jobquery_selects(const struct jobquery *q, json_object *job)
 {
-    if (!both(q))
-        return true;
     int state = job_state_decode(cli_get_string(job, "state", ""));
     int result = job_result_decode(cli_get_string(job, "result", ""));
-    return (state & q->states) || (result & q->results);
+    if (both(q) && !(state & q->states) && !(result & q->results))
+        return false;
+    if (q->queues && !is_in_queue(q, cli_get_string(job, "queue", "")))
+        return false;
+    if (q->one_user && cli_get_number(job, "userid", -1) != q->userid)
+        return false;
+    return !(q->ranks || q->hosts) || is_there(q, job);
+}
+
+json_object *jobquery_fetch(const struct jobquery *q, jobquery_ask ask, void *arg,
+                            bool *more)
+{
+    enum { PAGE = 2000 };
+    uint64_t before = 0, last = 0;
+    json_object *all = json_object_new_array();
+    bool picky = is_picky(q), left = true;
+    *more = false;
+    while (left) {
+        struct jobquery page = *q;
+        if (picky && !q->nids)
+            page.count = PAGE;
+        json_object *params = jobquery_params(&page);
+        if (before)
+            json_object_object_add(params, "before", json_object_new_uint64(before));
+        cleanup_json json_object *result = ask(arg, params);
+        json_object *jobs = cli_get(result, "jobs");
+        if (!json_object_is_type(jobs, json_type_array)) {
+            json_object_put(all);
+            return NULL;
+        }
+        size_t n = json_object_array_length(jobs);
+        left = json_object_get_boolean(cli_get(result, "more"));
+        for (size_t i = 0; i < n && !*more; i++) {
+            json_object *job = json_object_array_get_idx(jobs, i);
+            before = json_object_get_uint64(cli_get(job, "id"));
+            if (!jobquery_selects(q, job))
+                continue;
+            if (q->count && json_object_array_length(all) == (size_t)q->count)
+                *more = true;
+            else
+                json_object_array_add(all, json_object_get(job));
+        }
+        if (!picky || q->nids || *more || n == 0 || (last && before >= last)) {
+            *more |= left && !picky;
+            break;
+        }
+        last = before;
+    }
+    return all;
 }
 
 bool jobquery_missing(const struct jobquery *q, const struct cli *cli, json_object *list)

@@ -4,21 +4,30 @@ bin_hbatch_SOURCES = \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_alloc.c \
+	src/cli/cmd_archive.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
+	src/cli/cmd_config.c \
+	src/cli/cmd_dmesg.c \
 	src/cli/cmd_env.c \
+	src/cli/cmd_exec.c \
 	src/cli/cmd_export.c \
 	src/cli/cmd_getattr.c \
 	src/cli/cmd_help.c \
+	src/cli/cmd_hostlist.c src/cli/hostset.c src/cli/hostset.h \
 	src/cli/cmd_info.c \
 	src/cli/cmd_job.c src/cli/job_control.c src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
 	src/cli/cmd_jobs.c \
+	src/cli/cmd_multiprog.c src/cli/shwords.c src/cli/shwords.h \
 	src/cli/cmd_output.c \
+	src/cli/cmd_pgrep.c \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_python.c \
+	src/cli/cmd_queue.c \
+	src/cli/cmd_update.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
@@ -45,9 +54,13 @@ bin_hbatch_SOURCES = \
 	src/cli/launch_mpirun.c src/cli/launch_srun.c src/cli/launch_standalone.c \
 	src/cli/launcher.h \
 	src/cli/meter.c src/cli/meter.h \
+	src/cli/nearest.c src/cli/nearest.h \
 	src/cli/noise.c src/cli/noise.h \
 	src/cli/optparse.c src/cli/optparse.h \
 	src/cli/output.c src/cli/output.h \
+	src/cli/color.c src/cli/color.h \
+	src/cli/since.c src/cli/since.h \
+	src/cli/jobformats.c src/cli/jobformats.h \
 	src/cli/diagnose.c src/cli/diagnose.h \
 	src/cli/absent.c src/cli/absent.h \
 	src/cli/place.c src/cli/place.h \

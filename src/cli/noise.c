@@ -130,6 +130,17 @@ static const struct said {
     return NULL;
 }
 
+/* A rank that cannot go on: all others are to leave, too, as nobody else may be left to say so.  For
+ * the user as well. */
+static const char rank_says[] = "hbatch-instance: ", last_words[] = ": this one ends\n";
+
+static bool is_last_word(const char *text, size_t len)
+{
+    size_t head = strlen(rank_says), tail = strlen(last_words);
+    return len >= head + tail && memcmp(text, rank_says, head) == 0 &&
+           memcmp(text + len - tail, last_words, tail) == 0;
+}
+
 static bool may_be_border(const char *text, size_t len)
 {
     return len <= BORDER && memcmp(text, border, len) == 0;
@@ -138,7 +149,9 @@ static bool may_be_border(const char *text, size_t len)
 /* The beginning of a line that may turn out not to be for the user. */
 static bool is_suspect(const char *text, size_t len)
 {
-    return may_be_border(text, len) || may_be_said(text, len) || may_be_remark(text, len);
+    return may_be_border(text, len) || may_be_said(text, len) ||
+           may_be_remark(text, len) ||
+           memcmp(text, rank_says, MIN(len, strlen(rank_says))) == 0;
 }
 
 /* A whole line that is not for the user. */
@@ -173,6 +186,8 @@ static void feed_line(struct noise *n, const char *line, size_t len)
     size_t whole_len = n->used - start;
     bool complete = whole[whole_len - 1] == '\n';
     bool is_border = whole_len == BORDER && may_be_border(whole, whole_len);
+    if (complete && n->said && is_last_word(whole, whole_len))
+        n->said(n->arg, NOISE_RESTART, "");
     if (complete && is_swallowed(n, whole, whole_len)) {
         n->used = start;
         n->held[start] = '\0';

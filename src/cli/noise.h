@@ -22,7 +22,8 @@ enum noise_word {
     NOISE_READY, /* "hbatch-instance: ready URI"; URI may be "remote": rank 0 runs the program */
     NOISE_ENDED,  /* "...: ended with exit code N": in order, as nothing else is */
     NOISE_LOST,   /* "...: lost HOST": the rank there */
-    NOISE_RESTART /* "...: restart": all ranks leave, to be started again */
+    NOISE_RESTART /* "...: restart": all ranks leave, to be started again; or a line that
+                   * ends with ": this one ends", which is for the user as well */
 };
 #define NOISE_STATUS "hbatch-instance: ended with exit code "
 

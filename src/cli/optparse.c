@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/nearest.h"
 #include "src/cli/optparse.h"
 
 static const struct opt help_opt = {-1, 0, "help", NULL, "Show this help and exit"};
@@ -12,47 +13,6 @@ void optparse_init(struct optparse *p, struct cli *cli, const struct cmd *cmd, i
 {
     *p = (struct optparse){.cli = cli, .cmd = cmd, .argc = argc, .at = 1, .argv = argv};
     p->args = argv + 1; /* operands are moved down to here */
-}
-
-/* --- the nearest name -------------------------------------------------------------------- */
-
-#define WORD_MAX 40
-
-static unsigned distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    unsigned row[WORD_MAX + 1];
-    if (n > WORD_MAX || m > WORD_MAX)
-        return WORD_MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= n; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= m; j++) {
-            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[m];
-}
-
-const char *optparse_nearest(const char *word, const char *const *names, size_t n)
-{
-    const char *best = NULL;
-    unsigned best_distance = (unsigned)MIN((strlen(word) + 2) / 3, 3u) + 1;
-    for (size_t i = 0; i < n; i++) {
-        unsigned d = distance(word, names[i]);
-        size_t len = strlen(word);
-        if (len >= 3 && strncmp(word, names[i], len) == 0)
-            d = 1; /* an abbreviation */
-        if (d < best_distance) {
-            best_distance = d;
-            best = names[i];
-        }
-    }
-    return best;
 }
 
 /* --- finding ----------------------------------------------------------------------------- */
@@ -91,7 +51,7 @@ static void unknown_long(const struct optparse *p, const char *name, size_t len)
         }
     }
     cleanup_free char *word = xstrndup(name, len);
-    const char *near = optparse_nearest(word, names, n);
+    const char *near = nearest_name(word, names, n);
     if (near)
         cli_die(p->cli, "unknown option --%s; did you mean --%s?", word, near);
     cli_die(p->cli, "unknown option --%s; see hbatch %s --help", word, p->cli->verb);

@@ -55,7 +55,5 @@ const struct opt *optparse_next(struct optparse *p);
 /* Print TEXT in lines of 80 columns, those after the first one indented by COLUMN. */
 void optparse_print_wrapped(const char *text, int column);
 void optparse_help(const struct cmd *cmd, const char *verb);
-/* The one of N names that WORD most probably means, or NULL. */
-const char *optparse_nearest(const char *word, const char *const *names, size_t n);
 
 #endif

@@ -62,7 +62,8 @@ static void gather_label(struct output *out, int fd, uint64_t id, unsigned task)
                      jobid_encode(id, out->ascii ? JOBID_F58_PLAIN : JOBID_F58, text,
                                   sizeof(text)));
     if (out->label)
-        n += snprintf(label + n, sizeof(label) - (size_t)n, "%u: ", task);
+        n += snprintf(label + n, sizeof(label) - (size_t)n,
+                      "%u: ", out->names ? out->names[task] : task);
     gather(out, fd, label, (size_t)n);
 }
 

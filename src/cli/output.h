@@ -11,10 +11,11 @@
 struct output_line;
 
 struct output {
-    bool label;      /* "TASK: " before each line */
-    bool label_jobs; /* "JOBID: " before that */
-    bool ascii;      /* ids with a plain f */
-    int fd;          /* what buf is for */
+    bool label;            /* "TASK: " before each line */
+    bool label_jobs;       /* "JOBID: " before that */
+    bool ascii;            /* ids with a plain f */
+    const unsigned *names; /* what tasks are called in labels, NULL: by their ranks */
+    int fd;                /* what buf is for */
     struct strbuf buf;
     struct output_line *lines; /* begun, not ended, labelled lines */
     int failed; /* errno of a write that failed; what comes after is dropped */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 #include <string.h>
+#include "src/cli/nearest.h"
 #include "src/cli/instconf.h"
 #include "src/cli/specopts.h"
 #include "src/common/idset.h"
@@ -16,8 +17,7 @@ const struct opt specopts_common[7] = {
      "Resources as an RFC 46 shape: node=2/slot=4/[core=2;gpu]"},
     {J, 't', "time-limit", "MIN|FSD",
      "Time limit in minutes, or with a unit: 30s, 1.5h, 2d"},
-    {J, 'q', "queue", "NAME",
-     "Name of its queue, to filter by (there is only one queue)"},
+    {J, 'q', "queue", "NAME", "Its queue; hbatch queue list shows them"},
     {J, 'B', "bank", "NAME", "Account the job to this bank"},
     {J, 0, "requires", "CONSTRAINT",
      "Constraint on nodes in RFC 35 syntax: 'host:n[1-4] and -gpu' (may be repeated)"},
@@ -171,7 +171,7 @@ static void check_setopt(const struct cli *cli, const char *text)
         if (strcmp(name, known[i]) == 0)
             return;
     }
-    const char *near = optparse_nearest(name, known, ARRAY_SIZE(known));
+    const char *near = nearest_name(name, known, ARRAY_SIZE(known));
     cli_error(cli, "there is no launch option '%s': it is ignored%s%s%s", name,
               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }

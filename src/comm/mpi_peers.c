@@ -375,7 +375,8 @@ void peers_reform(const int *members, int n, int generation, int planned)
     if (MPI_Comm_create_group(mpi_base.comm, some, REFORM_TAG + generation, &left) !=
             MPI_SUCCESS ||
         left == MPI_COMM_NULL) {
-        fprintf(stderr, "hbatch-instance: the ranks that are left could not re-form\n");
+        fprintf(stderr, "hbatch-instance: the ranks that are left could not re-form: "
+                        "this one ends\n");
         _exit(1);
     }
     MPI_Group_free(&some);

@@ -10,6 +10,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/program.c src/common/program.h \
 	src/common/shebang.c src/common/shebang.h \
 	src/common/orphans.c src/common/orphans.h \
+	src/common/compatenv.c src/common/compatenv.h \
 	src/common/launchenv.c src/common/launchenv.h \
 	src/common/hwenv.c src/common/hwenv.h \
 	src/common/strbuf.c src/common/strbuf.h \

@@ -2,6 +2,7 @@
 #include "src/common/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@ static const char *program = "hbatch";
 static enum log_level shown = LOG_L_WARNING;
 static void (*hook)(enum log_level, const char *, void *);
 static void *hook_arg;
+static enum log_level hook_most;
 
 void log_init(const char *name, enum log_level most)
 {
@@ -16,8 +18,10 @@ void log_init(const char *name, enum log_level most)
     shown = most;
 }
 
-void log_hook(void (*f)(enum log_level level, const char *text, void *arg), void *arg)
+void log_hook(void (*f)(enum log_level level, const char *text, void *arg), void *arg,
+              enum log_level most)
 {
+    hook_most = most;
     hook = f;
     hook_arg = arg;
 }
@@ -25,11 +29,13 @@ void log_hook(void (*f)(enum log_level level, const char *text, void *arg), void
 static void say(enum log_level level, const char *fmt, va_list ap)
 {
     static const char *const names[] = {"", "warning: ", "", "debug: "};
-    if (level > shown)
+    bool is_shown = level <= shown;
+    if (!is_shown && (!hook || level > hook_most))
         return;
     char text[2048];
     vsnprintf(text, sizeof(text), fmt, ap);
-    fprintf(stderr, "%s: %s%s\n", program, names[level], text);
+    if (is_shown)
+        fprintf(stderr, "%s: %s%s\n", program, names[level], text);
     if (hook)
         hook(level, text, hook_arg);
 }

@@ -169,7 +169,7 @@ struct conn *conn_create(struct exec *x, int listen_fd, struct error *err)
     }
     uv_timer_init(x->loop, &c->timer);
     c->timer.data = c;
-    log_hook(on_log, c);
+    log_hook(on_log, c, LOG_L_ERROR);
     return c;
 }
 
@@ -182,7 +182,7 @@ void conn_destroy(struct conn *c)
 {
     if (!c)
         return;
-    log_hook(NULL, NULL);
+    log_hook(NULL, NULL, LOG_L_ERROR);
     lines_close(c->lines);
     io_close(c->x->io, &c->listener);
     for (struct batch *e = c->first, *next; e; e = next) {

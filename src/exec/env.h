@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <json-c/json.h>
+#include "src/common/compatenv.h"
 
 struct envset {
     char **v; /* "NAME=VALUE", n of them */
@@ -18,6 +19,9 @@ struct envset {
     unsigned *templated; /* indices of values that hold {cc} or {{cc}} */
     unsigned ntemplated;
     char *block;
+    const struct compat_variable
+        *compat; /* ncompat names of other systems for what a task is told */
+    size_t ncompat;
     bool ascii_ids; /* job ids begin with a plain f, as the locale is not UTF-8 */
 };
 
@@ -44,6 +48,8 @@ void envbuf_putu(struct envbuf *b, const char *name, const char *prefix, uint64_
 void envbuf_add(struct envbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace);
+/* What B has, under the names that SET has for other systems. */
+void envbuf_compat(struct envbuf *b, const struct envset *set);
 /* Whether NAME (ends at '=' or terminator) is there. */
 bool envbuf_has(const struct envbuf *b, const char *name);
 char **envbuf_end(struct envbuf *b);

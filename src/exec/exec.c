@@ -306,6 +306,16 @@ static void on_recall(struct exec *x, json_object *msg)
     lease_recall(x);
 }
 
+static void on_update(struct exec *x, json_object *msg)
+{
+    int64_t id = 0;
+    double when = 0;
+    jsonutil_int(jsonutil_get(msg, "id"), 1, INT64_MAX, &id);
+    struct job *job = job_find(x, (uint64_t)id);
+    if (job && jsonutil_number(jsonutil_get(msg, "expiration"), &when))
+        job_set_expiration(job, when > 0 ? when : 0);
+}
+
 static const struct {
     const char *name;
     void (*f)(struct exec *x, json_object *msg);
@@ -316,6 +326,7 @@ static const struct {
     {"ack", on_ack},          {"pmi", on_pmi},       {"unread", on_unread},
     {"lease", lease_message}, {"recall", on_recall}, {"init", on_init},
     {"quit", on_quit},        {"renew", on_renew},   {"nspace", on_nspace},
+    {"update", on_update},
 };
 
 void exec_message(struct exec *x, json_object *msg)

@@ -23,6 +23,9 @@ struct job {
     json_object *start; /* the start message's entry */
     const char *cc;     /* or NULL; borrowed from the message, or cc_text */
     char cc_text[16];
+    const char
+        *row; /* of many jobs in one: its own words (bulk.h), NROW of them; or NULL */
+    unsigned nrow;
     int64_t class
         ; /* of the jobs that may take its place when it is over (lease.h), 0: none */
     double since; /* when it was started, monotonic */
@@ -86,6 +89,8 @@ void job_drop(struct job *job); /* it will not begin */
 /* It begins, in its lane; it could not, with an exit CODE as of a shell. */
 void job_adopt(struct job *job);
 void job_start_failed(struct job *job, int code, const struct error *err);
+/* It ends at WHEN, 0: not by itself, instead of when it was to. */
+void job_set_expiration(struct job *job, double when);
 /* The start event of such a job, if it was not given and the job runs. */
 void job_tell_started(struct job *job);
 struct job *job_find(const struct exec *x, uint64_t id); /* or NULL */
@@ -124,5 +129,7 @@ void job_template_vars(struct job *job, const struct task *task,
                        struct template_vars *vars);
 /* TEXT rendered for the job, or for TASK; the caller frees. */
 char *job_render(struct job *job, const struct task *task, const char *text);
+/* The words of APP, and the job's own, as they are: a new array, ended by NULL, with room for one before it: free it - 1. */
+char **job_words(const struct job *job, const struct app *app);
 
 #endif

@@ -235,6 +235,7 @@ static int make_env(struct task *task, const struct app *app, struct envbuf *b,
     envbuf_putu(b, "HBATCH_TASK_RANK", "", task->rank);
     envbuf_putu(b, "HBATCH_TASK_LOCAL_ID", "", task->index);
     envbuf_putu(b, "HBATCH_NODE_ID", "", job->node);
+    envbuf_compat(b, app->env);
     if (job->spec->options.instance) {
         cleanup_free char *sub = sub_describe(job);
         envbuf_add(b, SUB_VARIABLE "=%s", sub);
@@ -247,23 +248,35 @@ static int make_env(struct task *task, const struct app *app, struct envbuf *b,
     return 0;
 }
 
+static bool is_templated(const struct task *task, const struct app *app)
+{
+    return app->templated || (task->job->row && task->job->spec->bulk_templated);
+}
+
+/* Else each task may name another one. */
+static bool names_one_program(const struct app *app)
+{
+    return !app->templated && app->argc > 0;
+}
+
 /* The words of the command, rendered when they hold tags. */
 static char **make_argv(struct task *task, const struct app *app)
 {
-    if (!app->templated)
+    bool templated = is_templated(task, app);
+    if (!templated && !task->job->row)
         return app->argv;
-    char **room = xcalloc(app->argc + 2u, sizeof(*room));
-    for (unsigned i = 0; i < app->argc; i++)
-        room[i + 1] = job_render(task->job, task, app->argv[i]);
-    return room + 1;
+    char **argv = job_words(task->job, app);
+    for (char **word = argv; templated && *word; word++)
+        *word = job_render(task->job, task, *word);
+    return argv;
 }
 
-static void free_argv(const struct app *app, char **argv)
+static void free_argv(const struct task *task, const struct app *app, char **argv)
 {
     if (argv == app->argv)
         return;
-    for (unsigned i = 0; i < app->argc; i++)
-        free(argv[i]);
+    for (char **word = argv; is_templated(task, app) && *word; word++)
+        free(*word);
     free(argv - 1);
 }
 
@@ -331,7 +344,7 @@ static int run(struct task *task, struct app *app, char **argv, char **envp,
     cleanup_bitmap hwloc_bitmap_t pus = task_mask(task);
     struct launch l = describe(task, app, argv, envp, f);
     set_mask(&l, pus, mask, ARRAY_SIZE(mask));
-    bool fixed = !app->templated; /* else each task may name another program */
+    bool fixed = names_one_program(app);
     for (int attempt = 0; attempt < 2; attempt++) {
         bool ours = o->instance && strcmp(argv[0], "hbatch-instance") == 0;
         l.survives = ours; /* it sees for itself, and ends in order */
@@ -369,7 +382,7 @@ int task_start(struct task *task, int *exit_code, struct error *err)
     } else {
         char **argv = make_argv(task, app);
         rc = run(task, app, argv, job->x->env.v, &f, exit_code, err);
-        free_argv(app, argv);
+        free_argv(task, app, argv);
     }
     close_fds(&f);
     if (rc < 0)
@@ -394,12 +407,14 @@ static bool may_be_ready(const struct job *job)
  * launch may change it. */
 static void copy_argv(struct task *task, const struct app *app, struct ready *r)
 {
-    char **room = xcalloc(app->argc + 2u, sizeof(*room));
+    char **argv = make_argv(task, app);
+    while (argv[r->argc])
+        r->argc++;
+    char **room = xcalloc(r->argc + 2u, sizeof(*room));
     r->argv = room + 1;
-    r->argc = app->argc;
-    for (unsigned i = 0; i < app->argc; i++)
-        r->argv[i] = app->templated ? job_render(task->job, task, app->argv[i])
-                                    : xstrdup(app->argv[i]);
+    for (unsigned i = 0; i < r->argc; i++)
+        r->argv[i] = xstrdup(argv[i]);
+    free_argv(task, app, argv);
 }
 
 bool task_make_ready(struct task *task, struct ready *r)
@@ -412,7 +427,7 @@ bool task_make_ready(struct task *task, struct ready *r)
         make_env(task, app, &r->env, &r->fds, &err) < 0)
         return false;
     copy_argv(task, app, r);
-    bool cached = !app->templated && app->path;
+    bool cached = names_one_program(app) && app->path;
     const char *path = cached ? app->path : app_find(app, r->argv[0], app->cwd, &err);
     if (!path)
         return false;

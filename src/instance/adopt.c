@@ -2,6 +2,7 @@
 /* adopt: a leader that goes on from the tables of another: of the one that was lost, as this rank
  * had copied them, or of an instance whose ranks were started again, as the store had them; and
  * what executors say they have, against what the tables say. */
+#include "src/instance/bypass.h"
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
@@ -140,6 +141,7 @@ void adopt_begin_again(struct leader *ld)
 void leader_adopt(struct leader *ld, const struct replica *rp)
 {
     adopt_nodes(ld, rp);
+    queues_recount(ld);
     ld->adopting = true; /* events are in the logs already */
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
@@ -149,8 +151,10 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)
             lease_adopt(ld, job, (unsigned)job->ahead);
+        else if (job->state == JOB_SCHED && bypass_is(job->sub->spec))
+            ld->have_bypass = true;
         else if (job->state == JOB_SCHED && !job->reason)
-            sched_add(ld->sched, &job->sj);
+            queues_enqueue(ld, job);
         else if (job->state == JOB_RUN)
             adopt_running(ld, job);
     }
@@ -216,6 +220,8 @@ static void compare_job(struct leader *ld, struct job *job, unsigned index, unsi
     }
     if (job->ending)
         send_end(ld, rank, job->sj.id, ld->end_grace);
+    else if (job->log.s && strstr(job->log.s, "\"name\":\"resource-update\""))
+        update_tell_executors(ld, job); /* it may not have been heard */
 }
 
 /* Jobs that it has and that are not its any more: they were given up with its rank. */

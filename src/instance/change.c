@@ -195,6 +195,19 @@ void change_started(struct leader *ld, const struct job *job)
     tell_step(ld, "start", job);
 }
 
+void change_config(struct leader *ld)
+{
+    cleanup_json json_object *o = queues_to_json(ld->queues);
+    const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+    store_attr_set(ld->store, "config", text);
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_add(&b, "{\"c\":\"config\",\"data\":");
+    strbuf_add(&b, text);
+    publish(ld, &b);
+}
+
 void change_depends(struct leader *ld, const struct job *job)
 {
     if (!ld->config.publish)
@@ -271,6 +284,34 @@ void change_memo(struct leader *ld, const struct job *job, json_object *memo)
     cleanup_strbuf struct strbuf b = {0};
     begin(&b, "memo", job);
     add_json(&b, "memo", memo);
+    publish(ld, &b);
+}
+
+void change_archive(struct leader *ld, json_object *line)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    size_t len;
+    if (!ld->config.publish)
+        return;
+    const char *text =
+        json_object_to_json_string_length(line, JSON_C_TO_STRING_PLAIN, &len);
+    strbuf_addn(&b, text, len - 1); /* its brace is publish's */
+    publish(ld, &b);
+}
+
+void change_update(struct leader *ld, const struct job *job, bool spec)
+{
+    if (!ld->config.publish)
+        return;
+    if (spec)
+        tell_text(ld, job->sub->jobspec_text);
+    cleanup_strbuf struct strbuf b = {0};
+    begin(&b, "update", job);
+    strbuf_addf(&b, ",\"duration\":%.17g", job->sj.duration);
+    if (job->state == JOB_RUN)
+        strbuf_addf(&b, ",\"x\":%.6f", job->expiration);
+    if (spec)
+        strbuf_addf(&b, ",\"spec\":\"%s\"", job->sub->jobspec_text->name);
     publish(ld, &b);
 }
 

@@ -23,6 +23,8 @@ void change_unlease(struct leader *ld, unsigned rank, json_object *ids);
 void change_unlease_one(struct leader *ld, unsigned rank, jobid_t id);
 void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
+/* The configuration and the states of queues; in this rank's store, too. */
+void change_config(struct leader *ld);
 /* What the job waits for, or that it waits no more. */
 void change_depends(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);
@@ -33,6 +35,10 @@ void change_elements_ended(struct leader *ld, const struct submission *sub,
                            struct array_run run, const struct element_end *end);
 void change_elements_urgency(struct leader *ld, const struct submission *sub,
                              struct array_run run, const struct job *rest);
+/* LINE as it is. */
+void change_archive(struct leader *ld, json_object *line);
+/* JOB's duration, or end, is another one; SPEC: its jobspec, too. */
+void change_update(struct leader *ld, const struct job *job, bool spec);
 void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
 /* The same, and HEIR runs where JOB did. */

@@ -127,6 +127,7 @@ static uint64_t end_them(struct leader *ld, struct submission *sub, struct array
         depend_elements_over(ld, sub, r, element_result(&end));
         n += r.n;
     }
+    queues_count(ld, sub, -(int64_t)n);
     recount_all(ld, sub);
     if (n > 0 && sub->left == 0)
         elements_array_over(ld, sub);

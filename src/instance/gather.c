@@ -5,19 +5,16 @@
 #include "config.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/path.h"
-#include "src/common/procid.h"
-#include "src/common/room.h"
 #include "src/common/util.h"
 #include "src/instance/checks.h"
 #include "src/instance/former.h"
+#include "src/instance/gather_impl.h"
 #include "src/instance/instance.h"
 #include "src/instance/lead.h"
 #include "src/instance/node.h"
@@ -28,212 +25,6 @@
 
 /* What a task may go on for without its rank, and what its end may take. */
 #define FORMER_S (30 + EXEC_END_S)
-
-enum { FORMER_MS = 5000 }; /* for a killed process to be gone */
-
-/* --- what this rank has -------------------------------------------------------------------- */
-
-static int make_rundir(struct instance *in, struct error *err)
-{
-    if (!in->options.rundir) {
-        if (in->sub.rundir) { /* it goes with the job */
-            in->rundir = path_make_below(in->sub.rundir, "hbatch-", err);
-            in->own_rundir = true;
-            return in->rundir ? 0 : -1;
-        }
-        if (room_check_tmpdir(err) < 0)
-            return -1;
-        in->rundir = path_make_tmpdir("hbatch-", err);
-        in->own_rundir = true;
-        return in->rundir ? 0 : -1;
-    }
-    if (in->options.supervised) {
-        if (path_make_private(in->options.rundir, err) < 0)
-            return error_prefix(err, "run directory");
-    } else if (mkdir(in->options.rundir, 0700) < 0 && errno != EEXIST)
-        return error_set(err, errno, "cannot make the run directory %s: %s",
-                         in->options.rundir, strerror(errno));
-    in->rundir = realpath(in->options.rundir, NULL);
-    if (!in->rundir)
-        return error_set(err, errno, "run directory %s: %s", in->options.rundir,
-                         strerror(errno));
-    return checks_rundir(in->rundir, err);
-}
-
-/* Which rank this node had, as gather_sign left it; virtual nodes keep their order.  -1: none. */
-static int former_rank(const struct instance *in)
-{
-    unsigned rank;
-    if (!in->options.recover)
-        return (int)in->world;
-    if (in->options.isvirtual)
-        return (int)in->world;
-    cleanup_free char *path = xasprintf("%s/rank", in->rundir);
-    FILE *f = fopen(path, "re");
-    bool known = f && fscanf(f, "%u", &rank) == 1 && rank < INT32_MAX;
-    if (f)
-        fclose(f);
-    return known ? (int)rank : -1;
-}
-
-static char *pid_path(const struct instance *in, unsigned rank)
-{
-    return xasprintf("%s/rank-%u.pid", in->rundir, rank);
-}
-
-/* Who it is, for a successor that must not run beside it. */
-static void sign_pid(const struct instance *in)
-{
-    struct procid id;
-    cleanup_free char *path = pid_path(in, in->rank);
-    FILE *f = fopen(path, "we");
-    if (f && procid_get(&id, getpid()))
-        fprintf(f, "%d %llu\n", (int)id.pid, id.start);
-    if (!f || fclose(f) != 0)
-        log_error("cannot write %s: %s", path, strerror(errno));
-}
-
-/* The rank before this one may still be there: its mpirun is dead, and the daemon that was to end it
- * has not done so yet. */
-static void end_former(const struct instance *in, unsigned rank)
-{
-    struct procid id = {0};
-    int pid = 0;
-    cleanup_free char *path = pid_path(in, rank);
-    FILE *f = fopen(path, "re");
-    if (f && fscanf(f, "%d %llu", &pid, &id.start) == 2 && pid > 1) {
-        id.pid = pid;
-        procid_kill(&id, SIGKILL);
-        for (int ms = 0; procid_alive(&id) && ms < FORMER_MS; ms++)
-            usleep(1000);
-    }
-    if (f)
-        fclose(f);
-}
-
-void gather_sign(const struct instance *in)
-{
-    sign_pid(in);
-    cleanup_free char *path = xasprintf("%s/rank", in->rundir);
-    cleanup_free char *mark = xasprintf("%s/recoverable", in->rundir);
-    FILE *f = in->options.isvirtual ? NULL : fopen(path, "we");
-    if (f && (fprintf(f, "%u\n", in->rank) < 0 || fclose(f) != 0))
-        log_error("cannot write %s: %s", path, strerror(errno));
-    f = fopen(mark, "we"); /* for clients: who loses its connection may have it again */
-    if (!f || fclose(f) != 0)
-        log_error("cannot write %s: %s", mark, strerror(errno));
-}
-
-void gather_sign_off(const struct instance *in)
-{
-    cleanup_free char *mark = xasprintf("%s/recoverable", in->rundir);
-    unlink(mark);
-}
-
-static char *store_path_of(const struct instance *in, unsigned rank)
-{
-    return xasprintf("%s/store-%u.sqlite", in->rundir, rank);
-}
-
-static int open_store(struct instance *in, unsigned rank, bool anew, struct error *err)
-{
-    static const struct store_options options = {.sync = STORE_SYNC_OFF};
-    cleanup_free char *path = store_path_of(in, rank);
-    if (anew) {
-        static const char *const ends[] = {"", "-wal", "-shm"};
-        for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-            cleanup_free char *file = xasprintf("%s%s", path, ends[i]);
-            unlink(file);
-        }
-    }
-    in->store = store_open(path, &options, err);
-    return in->store ? 0 : -1;
-}
-
-/* What it remembers of the instance, for the others to compare. */
-static void tell_past(struct instance *in, json_object *node, int rank)
-{
-    json_object_object_add(node, "was", json_object_new_int(rank));
-    cleanup_free char *info = in->store ? store_attr_get(in->store, "info", NULL) : NULL;
-    cleanup_json json_object *o = info ? json_tokener_parse(info) : NULL;
-    if (!o)
-        return;
-    unsigned generation;
-    uint64_t epoch;
-    record_state_last(in->store, &generation, &epoch);
-    add_str(node, "instance", jsonutil_string(jsonutil_get(o, "instance")));
-    json_object_object_add(node, "generation", json_object_new_int64(generation));
-    json_object_object_add(node, "epoch", json_object_new_int64((int64_t)epoch));
-}
-
-/* --- a directory that outlives the instance ---------------------------------------------------- */
-
-static bool has_state(const struct instance *in)
-{
-    return in->options.statedir != NULL && !in->options.join;
-}
-
-/* The store in it is the leader's: at the start that of the first rank; when ranks are started again, that of
- * the one that had it. */
-static bool takes_statedir(const struct instance *in, int rank)
-{
-    if (!has_state(in))
-        return false;
-    return in->options.recover
-               ? rank >= 0 && statedir_last_rank(in->options.statedir, in->rundir) == rank
-               : in->world == 0;
-}
-
-static int open_statedir(struct instance *in, struct error *err)
-{
-    const struct statedir_options options = {
-        .dir = in->options.statedir,
-        .sync = in->options.durability,
-        .salvage = in->options.salvage && !in->options.recover,
-        .steal = in->options.take_lock || in->options.recover};
-    in->statedir = statedir_take(&options, err);
-    in->store = in->statedir ? statedir_open_store(in->statedir, err) : NULL;
-    return in->store ? 0 : -1;
-}
-
-static int be_rank(struct instance *in, unsigned rank, struct error *err)
-{
-    in->rank = rank;
-    free(in->uri);
-    in->uri = xasprintf("local://%s/sock-%u", in->rundir, rank);
-    in->exec =
-        execlink_start(rank, in->rundir, in->options.verbose, in->options.recover, err);
-    return in->exec ? 0 : -1;
-}
-
-json_object *gather_prepare(struct instance *in, struct error *err)
-{
-    if (make_rundir(in, err) < 0)
-        return NULL;
-    int rank = former_rank(in);
-    if (in->options.recover && rank >= 0)
-        end_former(in, (unsigned)rank);
-    cleanup_json json_object *node =
-        in->sub.told ? node_told(sub_node(&in->sub))
-                     : node_discover(&in->options, in->world, in->by_mpirun, err);
-    if (!node || (rank >= 0 && be_rank(in, (unsigned)rank, err) < 0))
-        return NULL;
-    if (in->sub.told) {
-        json_object_object_add(node, "job", json_object_new_int64(in->sub.id));
-        json_object_object_add(node, "node", json_object_new_int64(in->sub.node));
-    }
-    bool several = (in->world_size > 1 || in->options.recover || in->sub.spawned) &&
-                   !in->options.join;
-    bool anew = !in->options.recover && in->world > 0;
-    if (takes_statedir(in, rank)) {
-        if (open_statedir(in, err) < 0)
-            return NULL;
-    } else if (several && rank >= 0 && open_store(in, (unsigned)rank, anew, err) < 0)
-        return NULL;
-    if (in->options.recover)
-        tell_past(in, node, rank);
-    return take(node);
-}
 
 /* --- who is who ------------------------------------------------------------------------------ */
 
@@ -333,11 +124,11 @@ static int share_store(struct instance *in, json_object **nodes, json_object *ne
     json_object *node = in->nodes[in->rank];
     if (mine || (same_instance(node, newest) && !newer(newest, node)))
         return 0;
-    cleanup_free char *path = store_path_of(in, in->rank);
+    cleanup_free char *path = gather_store_path(in, in->rank);
     store_close(take(in->store));
     statedir_drop(take(in->statedir)); /* the leader's store will be the one in it */
     if (store_copy_in(path, all, len, &why) < 0 ||
-        open_store(in, in->rank, false, &why) < 0)
+        gather_open_store(in, in->rank, false, &why) < 0)
         return error_set(err, why.code, "%s", why.text);
     return 0;
 }
@@ -345,9 +136,10 @@ static int share_store(struct instance *in, json_object **nodes, json_object *ne
 int gather_copy(struct instance *in, const unsigned char *data, size_t len,
                 struct error *err)
 {
-    cleanup_free char *path = store_path_of(in, in->rank);
-    return store_copy_in(path, data, len, err) < 0 ? -1
-                                                   : open_store(in, in->rank, false, err);
+    cleanup_free char *path = gather_store_path(in, in->rank);
+    return store_copy_in(path, data, len, err) < 0
+               ? -1
+               : gather_open_store(in, in->rank, false, err);
 }
 
 static size_t count(json_object *node, const char *key)
@@ -421,7 +213,7 @@ static int resume(struct instance *in, json_object **nodes, struct error *err)
     if (!in->exec || in->rank != ids[in->world]) {
         /* its /tmp is new */
         execlink_destroy(take(in->exec));
-        if (be_rank(in, ids[in->world], err) < 0)
+        if (gather_be_rank(in, ids[in->world], err) < 0)
             return -1;
     }
     transport_number(in->transport, ids, in->size);
@@ -483,6 +275,16 @@ static void describe_life(struct instance *in, json_object *o, double now)
         json_object_new_boolean(in->own_rundir || in->options.supervised));
 }
 
+static void describe_config(const struct instance *in, json_object *o)
+{
+    const char *word =
+        json_object_get_string(json_object_array_get_idx(in->options.configs, 0));
+    if (in->config)
+        json_object_object_add(o, "config", json_object_get(in->config));
+    if (in->config && json_object_array_length(in->options.configs) == 1 && *word == '/')
+        add_str(o, "config_path", word);
+}
+
 static json_object *describe(struct instance *in)
 {
     char host[256] = "localhost", id[64];
@@ -511,6 +313,7 @@ static json_object *describe(struct instance *in)
         surroundings_describe(&in->options, o, now);
     add_str(o, "mpi", in->transport ? transport_name(in->transport) : "none");
     add_str(o, "policy", in->options.policy);
+    describe_config(in, o);
     json_object_object_add(o, "attrs", json_object_get(in->options.attrs));
     return o;
 }
@@ -700,7 +503,7 @@ int gather(struct instance *in, json_object *node, struct error *err)
         return -1;
     bool goes_on = in->info != NULL;
     share_description(in);
-    if (has_state(in) && !goes_on && begin_life(in, err) < 0)
+    if (gather_has_state(in) && !goes_on && begin_life(in, err) < 0)
         return -1;
     int64_t life = 0;
     jsonutil_int(jsonutil_get(in->info, "life"), 1, INT32_MAX, &life);

@@ -80,7 +80,7 @@ static void keep_apart(struct leader *ld, const struct job *base)
         constraint_destroy(g->sub->constraint);
         g->sj.req.constraint = g->sub->constraint = c;
         if (queued)
-            sched_add(ld->sched, &g->sj);
+            queues_enqueue(ld, g);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "src/instance/execlink.h"
 #include "src/instance/leader.h"
+#include "src/instance/logring.h"
 #include "src/instance/options.h"
 #include "src/instance/router.h"
 #include "src/instance/statedir.h"
@@ -25,10 +26,15 @@ struct instance {
     char *rundir;
     bool own_rundir;
     char *uri;
-    json_object *info;           /* instance.info's result */
-    json_object **nodes;         /* [size] */
+    json_object *info;   /* instance.info's result */
+    json_object **nodes; /* [size] */
+    json_object
+        *config; /* that the leader was started with (src/sched/config.h), or NULL */
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
+    struct archives *archives; /* files that all ranks have */
+    struct logring *log;       /* the latest lines */
+    bool logging;              /* one is being added */
     struct leader *leader;     /* of the rank that leads */
     struct replica *replica;   /* of the others: the leader's tables */
     struct store *store;       /* until one of these has it */

@@ -112,6 +112,7 @@ struct walk {
     struct joblist *l;
     const struct jobtable *table;
     struct sched *sched;
+    const struct queues *queues;
     double left; /* of the instance's time */
     size_t n;
 };
@@ -123,7 +124,7 @@ static bool is_full(const struct walk *w)
 
 static void show(struct walk *w, const struct job *job)
 {
-    joblist_add(w->l, jobview_active(job, w->left, w->sched));
+    joblist_add(w->l, jobview_active(job, w->left, w->queues, w->sched));
     w->n++;
 }
 
@@ -167,8 +168,9 @@ static void show_array(struct walk *w, const struct submission *sub)
         return;
     if (f->before)
         below = element_between(sub, sub->first, f->before - 1).n;
-    for (size_t i = 0; i < f->nids && !all; i++)
-        all = f->ids[i] == sub->first; /* which stands for all of them */
+    if (!(sub->flags & JOB_BULK))
+        for (size_t i = 0; i < f->nids && !all; i++)
+            all = f->ids[i] == sub->first; /* which stands for all of them */
     if (!all) {
         show_named(w, sub, below);
         return;
@@ -183,10 +185,11 @@ static void show_array(struct walk *w, const struct submission *sub)
 }
 
 void joblist_add_active(struct joblist *l, const struct jobtable *table,
-                        json_object *info, struct sched *sched)
+                        json_object *info, const struct queues *queues,
+                        struct sched *sched)
 {
     double end = 0;
-    struct walk w = {.l = l, .table = table, .sched = sched};
+    struct walk w = {.l = l, .table = table, .queues = queues, .sched = sched};
     if (!(l->states & JOB_ACTIVE))
         return;
     jsonutil_number(jsonutil_get(info, "expiration"), &end);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <json-c/json.h>
 #include "src/instance/job.h"
+#include "src/instance/queues.h"
 #include "src/store/store.h"
 
 struct joblist {
@@ -24,9 +25,10 @@ bool joblist_wants_history(const struct joblist *l);
 /* Add O (taken over). */
 void joblist_add(struct joblist *l, json_object *o);
 /* Add the active jobs of TABLE that match; of more than fit, the newest, and one more. INFO: instance.info's
- * result.  SCHED: whose queue they are in, NULL: that is elsewhere. */
+ * result.  QUEUES: which it has.  SCHED: whose queue they are in, NULL: that is elsewhere. */
 void joblist_add_active(struct joblist *l, const struct jobtable *table,
-                        json_object *info, struct sched *sched);
+                        json_object *info, const struct queues *queues,
+                        struct sched *sched);
 /* {"jobs","more"}, the newest ones first; a new object, the list is empty after that. */
 json_object *joblist_result(struct joblist *l);
 

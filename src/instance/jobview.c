@@ -83,16 +83,21 @@ static void add_shape(json_object *o, const struct job *job)
 }
 
 /* TEXT: room for what is made up. */
-static const char *why_pending(const struct job *job, double left, struct sched *sched,
+static const char *why_pending(const struct job *job, double left,
+                               const struct queues *queues, struct sched *sched,
                                char *text, size_t size)
 {
     struct tm tm;
+    const char *stopped;
     if (job->state != JOB_SCHED || job->reason)
         return job->reason;
     if (job->sj.duration > left)
         return "cannot end before the instance's time limit";
     if (job->urgency == 0)
         return "held (urgency 0)";
+    stopped = queues_why_stopped(queues, queues_of(queues, job->sub->spec), text, size);
+    if (stopped)
+        return stopped;
     double start = sched ? sched_estimate(sched, &job->sj) : INFINITY;
     if (isinf(start))
         return "waiting for resources";
@@ -103,9 +108,10 @@ static const char *why_pending(const struct job *job, double left, struct sched 
     return text;
 }
 
-json_object *jobview_active(const struct job *job, double left, struct sched *sched)
+json_object *jobview_active(const struct job *job, double left,
+                            const struct queues *queues, struct sched *sched)
 {
-    char why[64];
+    char why[256];
     json_object *o = json_object_new_object();
     const struct jobspec *spec = job->sub->spec;
     add_int(o, "id", (int64_t)job->sj.id);
@@ -123,9 +129,11 @@ json_object *jobview_active(const struct job *job, double left, struct sched *sc
     add_time(o, "t_run", job->t_run);
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
-    add_str(o, "reason", why_pending(job, left, sched, why, sizeof(why)));
-    if (job->cc >= 0)
-        add_int(o, "cc", job->cc);
+    add_str(o, "reason", why_pending(job, left, queues, sched, why, sizeof(why)));
+    if (job_cc(job) >= 0) {
+        add_int(o, "cc", job_cc(job));
+        add_int(o, "array", (int64_t)job->sub->first);
+    }
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
     if (job->sub->grant)
@@ -156,7 +164,7 @@ json_object *jobview_stored(const struct store_entry *e)
     add_int(o, "ntasks", e->job.ntasks);
     if (run->nnodes || e->job.nnodes)
         add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
-    add_int(o, "ncores", run->ncores ? run->ncores : e->job.ncores);
+    add_int(o, "ncores", run->nnodes ? run->ncores : e->job.ncores);
     add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
     add_str(o, "nodelist", run->nodelist);
     add_str(o, "ranks", run->ranks);
@@ -172,8 +180,10 @@ json_object *jobview_stored(const struct store_entry *e)
         add_int(o, "status", run->status);
         add_int(o, "exit", job_exit_code(run->status));
     }
-    if (run->cc >= 0)
+    if (run->cc >= 0 && !(e->job.flags & JOB_BULK)) {
         add_int(o, "cc", run->cc);
+        add_int(o, "array", (int64_t)e->job.id);
+    }
     add_exception(o, run->exception_type, run->exception_severity, run->exception_note);
     return o;
 }

@@ -5,12 +5,14 @@
 
 #include <json-c/json.h>
 #include "src/instance/job.h"
+#include "src/instance/queues.h"
 #include "src/store/store.h"
 
 /* All return new objects. */
 /* LEFT: seconds to the end of the instance, INFINITY if there is none.  SCHED: may tell when the job starts, or
  * NULL. */
-json_object *jobview_active(const struct job *job, double left, struct sched *sched);
+json_object *jobview_active(const struct job *job, double left,
+                            const struct queues *queues, struct sched *sched);
 /* ENTRY has a run. */
 json_object *jobview_stored(const struct store_entry *entry);
 /* {"nodes":[...]}: resource.list's result. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "src/instance/change.h"
+#include "src/instance/bypass.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -202,6 +203,8 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
+    if (!ld->shutdown)
+        bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
         sched_run(ld->sched, now);
     manager_end_unmapped(ld);
@@ -211,6 +214,8 @@ static void on_check(uv_check_t *h)
         launch_flush(ld);
         lease_flush(ld);
     }
+    if (ld->queue_waiters)
+        queues_turn(ld);
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
@@ -238,6 +243,7 @@ static int make_tables(struct leader *ld, struct error *err)
     ld->jobs = jobtable_create();
     ld->specs = specs_create(specs_dropped, ld);
     ld->keys = keys_create();
+    ld->queues = queues_create(ld->config.info);
     struct rset *r = node_resources(ld->config.nodes, ld->config.size);
     ld->pool = pool_create(r);
     rset_destroy(r);
@@ -251,6 +257,7 @@ static void take_tables(struct leader *ld, struct replica *rp)
     ld->specs = take(rp->specs);
     ld->pool = take(rp->pool);
     ld->keys = take(rp->keys);
+    ld->queues = take(rp->queues);
     specs_adopt(ld->specs, specs_dropped, ld);
 }
 
@@ -258,7 +265,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
 {
     struct sched_setup setup;
     if (sched_setup_parse(&setup, config->policy, err) < 0)
-        return NULL;
+        return NULL; /* before anything is taken over */
     struct leader *ld = xcalloc(1, sizeof(*ld));
     ld->config = *config;
     ld->end_grace = END_GRACE;
@@ -277,12 +284,12 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->replies_end = &ld->replies;
     ld->gated_end = &ld->gated;
     TAILQ_INIT(&ld->held_ends);
+    TAILQ_INIT(&ld->telling);
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
-    ld->sched = sched_create(ld->pool, setup.policy, manager_start, ld);
-    sched_set_depth(ld->sched, setup.depth);
+    queues_make_sched(ld, err);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
     jobid_gen_init(
         &ld->gen, config->generation % GENERATORS,
@@ -298,7 +305,9 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->check.data = ld->idle.data = ld->timer.data = ld->flush_timer.data = ld;
     ld->late_timer.data = ld->watch_timer.data = ld->tie_timer.data = ld;
     uv_check_start(&ld->check, on_check);
-    sched_set_end(ld->sched, config->expiration);
+    cleanup_free char *configured = store_attr_get(ld->store, "config", NULL);
+    if (!configured && json_object_object_length(ld->queues->config->json) > 0)
+        change_config(ld);
     if (config->replica) {
         leader_adopt(ld, config->replica);
         tie_await_clients(ld);
@@ -324,6 +333,7 @@ void leader_destroy(struct leader *ld)
     gate_clear(ld);
     orders_free_all(ld);
     grow_client_gone(ld, NULL);
+    queues_client_gone(ld, NULL);
     sched_destroy(ld->sched);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         specs_put(ld->specs, take(job->sub->jobspec_text));
@@ -335,10 +345,10 @@ void leader_destroy(struct leader *ld)
     }
     jobtable_destroy(ld->jobs);
     depends_destroy(ld->depends);
+    queues_destroy(ld->queues);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
-    for (size_t i = 0; i < ARRAY_SIZE(ld->latest_parts); i++)
-        json_object_put(ld->latest_parts[i]);
+    jobspec_destroy(ld->latest_spec);
     keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++) {
@@ -499,6 +509,7 @@ void leader_client_gone(struct leader *ld, struct client *c, bool may_return)
     stream_client_gone(ld, c, may_return);
     orders_client_gone(ld, c);
     grow_client_gone(ld, c);
+    queues_client_gone(ld, c);
     replies_forget(ld, c, may_return);
     if (may_return)
         tie_await_clients(ld);

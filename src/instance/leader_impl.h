@@ -11,6 +11,7 @@
 #include "src/instance/leader.h"
 #include "src/instance/lease.h"
 #include "src/instance/params.h"
+#include "src/instance/queues.h"
 #include "src/instance/specs.h"
 #include "src/store/store.h"
 
@@ -36,11 +37,13 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    json_object
-        *latest_parts[2]; /* of a specification, which the next one may have, too */
-    struct keys *keys;    /* of submissions */
+    struct jobspec
+        *latest_spec;  /* of which the next one may have parts, or all but its words */
+    struct keys *keys; /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
+    struct queues *queues;
+    struct queue_waiter *queue_waiters;
     struct jobid_gen gen;
     struct leader_node *nodes; /* [config.size] */
     unsigned universe;         /* cores in all */
@@ -52,6 +55,7 @@ struct leader {
     bool awake;             /* a turn's work is due */
     uv_timer_t late_timer;  /* of a shutdown: for executors that do not end their jobs */
     bool flush_due, quiet_told, have_unmapped;
+    bool have_bypass;         /* jobs that do (bypass.h) may wait */
     bool start_recorded;      /* a start is to be in the store before it is made */
     struct error store_error; /* why */
     double store_tried;       /* monotonic time of the last commit */
@@ -60,9 +64,12 @@ struct leader {
     bool expired;      /* that was it */
     bool keep_nothing; /* the shutdown is one that cancels also what could be kept */
     double end_grace;  /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams;         /* that attach or wait */
-    struct stream *follows;         /* few, and asked at the end of each job */
-    TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
+    struct stream *streams; /* that attach or wait */
+    struct stream *follows; /* few, and asked at the end of each job */
+    struct stream *wholes;  /* many, and not asked */
+    TAILQ_HEAD(, stream)
+    held_ends,              /* that are not safe yet */
+        telling;            /* of WHOLES, those with ends to be told */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
@@ -127,7 +134,8 @@ struct rpc {
                 struct error *err);
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[], rpc_queue_table[],
+    rpc_archive_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -135,6 +143,12 @@ struct job *active_job(struct leader *ld, json_object *params, struct error *err
 /* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
 bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
                    jobid_t *first, uint64_t *count);
+
+/* --- submission.c */
+/* What jobspec O asks for, as an array of the index set CC (or NULL): its environment is taken out of it, and so are its
+ * rows (bulk.h), which make an array of it, too.  sub->cc is set.  NULL with err set. */
+struct submission *submission_make(struct leader *ld, json_object *o, const char *cc,
+                                   struct error *err);
 
 /* --- manager.c: a job's life */
 struct submit_options {
@@ -179,10 +193,20 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
                        const char *note);
 /* Whether it is queued again when its tasks are lost, whatever they had done. */
 bool manager_may_requeue(const struct job *job);
+/* When JOB, which runs, ends at the latest: by its own limit, or with the instance. */
+double manager_expiration(const struct leader *ld, const struct job *job);
+/* A job that is longer than the instance lives: -1 with err set. */
+int manager_check_duration(const struct leader *ld, const struct job_shape *shape,
+                           struct error *err);
+/* Its events are in the store, also if it is an element of an array. */
+void manager_keep_log(struct leader *ld, struct job *job);
 /* Some of the job's tasks are gone through no fault of its own: it ends with exception
  * node-failure, or is queued again (elements of arrays, and jobs with the option requeue) once its
  * other tasks have ended. */
 void manager_node_lost(struct leader *ld, struct job *job, const char *why);
+/* JOB was ahead on a node that is lost (lease.h), and nobody knows whether it had begun: it is queued again, and its
+ * log says so. */
+void manager_lost_ahead(struct leader *ld, struct job *job, const char *why);
 /* It ran in a former life: as if its nodes were lost, all of them. */
 void manager_end_former(struct leader *ld, struct job *job, const char *why);
 /* At the instance's end: whether the job stays in the store as one that waits. */
@@ -237,6 +261,31 @@ uint64_t elements_urgency_between(struct leader *ld, const struct job_range *ran
                                   int urgency);
 /* No element of SUB is left: it is forgotten. */
 void elements_array_over(struct leader *ld, struct submission *sub);
+
+/* --- update.c */
+/* Change attributes of JOB, by their paths. -1 with err set. */
+int update_job(struct leader *ld, struct job *job, json_object *updates,
+               struct error *err);
+/* When the job, which runs, ends at the latest. */
+void update_tell_executors(struct leader *ld, const struct job *job);
+
+/* --- leader_queues.c: what queues mean to the scheduler (queues.h) */
+/* Make the scheduler that is configured, with nothing in it. -1 with err set. */
+int queues_make_sched(struct leader *ld, struct error *err);
+/* JOB, which can run here, waits in the scheduler's queue from now on. */
+void queues_enqueue(struct leader *ld, struct job *job);
+/* The configuration is another one; queues were enabled, stopped, ...: it counts, and is told. */
+void queues_configured(struct leader *ld);
+void queues_set(struct leader *ld);
+/* N more active, or running, jobs of SUB; all of them anew. */
+void queues_count(struct leader *ld, const struct submission *sub, int64_t n);
+void queues_count_running(struct leader *ld, const struct submission *sub, int n);
+void queues_recount(struct leader *ld);
+/* Answer RQ when queue NAME (NULL: all) is empty, or no job of it runs. */
+void queues_wait(struct leader *ld, const struct request *rq, const char *name,
+                 bool idle);
+void queues_turn(struct leader *ld);
+void queues_client_gone(struct leader *ld, const struct client *c); /* NULL: all */
 
 /* --- launch.c: messages to executors */
 void launch_job(struct leader *ld, struct job *job);

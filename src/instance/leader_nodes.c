@@ -37,7 +37,7 @@ void leader_grow(struct leader *ld, json_object **nodes, unsigned size)
     count_cores(ld);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         if (job->state == JOB_SCHED && job->reason && job_check(job, ld->pool))
-            sched_add(ld->sched, &job->sj);
+            queues_enqueue(ld, job);
     for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++)
         elements_queue(ld, jobtable_array(ld->jobs, i));
     leader_wake(ld);
@@ -150,12 +150,5 @@ void leader_connect(struct leader *ld, const struct leader_config *config)
         change_node(ld, i);
         change_exec(ld, i);
     }
-    leader_wake(ld);
-}
-
-void leader_expire_at(struct leader *ld, double when)
-{
-    ld->config.expiration = when;
-    sched_set_end(ld->sched, when);
     leader_wake(ld);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/bypass.h"
 #include "src/instance/lease.h"
 
 #include <math.h>
@@ -32,7 +33,8 @@ static bool find_eligible(const struct submission *sub)
     static const char *const options[] = {"instance", "taskmap", "per-resource"};
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
-        shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1)
+        shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||
+        bypass_is(sub->spec))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (jobspec_option(sub->spec, options[i]))
@@ -484,19 +486,32 @@ void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
     }
 }
 
+/* JOB was sent there. */
+static void lose(struct leader *ld, struct job *job, const char *why)
+{
+    unsigned rank = (unsigned)job->ahead;
+    if (!job->ending && manager_may_requeue(job)) {
+        drop_ahead(ld, job);
+        change_unlease_one(ld, rank, job->sj.id);
+        manager_lost_ahead(ld, job, why);
+        return;
+    }
+    if (!job->ending) {
+        job->ending = true;
+        manager_exception(ld, job, "node-failure", 0, why);
+    }
+    take_back_told(ld, job);
+}
+
 void lease_lost(struct leader *ld, unsigned rank, const char *why)
 {
     struct lease *lease = lease_of(ld, rank);
     lease->greet = 0;
     lease->recalling = false;
-    lease->unsent = 0;
-    for (struct job *job; (job = TAILQ_FIRST(&lease->ahead));) {
-        if (!manager_may_requeue(job) && !job->ending) {
-            job->ending = true;
-            manager_exception(ld, job, "node-failure", 0, why);
-        }
-        take_back_told(ld, job);
-    }
+    while (lease->unsent > 0)
+        take_back_told(ld, TAILQ_LAST(&lease->ahead, ahead_jobs));
+    for (struct job *job; (job = TAILQ_FIRST(&lease->ahead));)
+        lose(ld, job, why);
 }
 
 void lease_give_up(struct leader *ld)

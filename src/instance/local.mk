@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += src/instance/libinstance.la
 src_instance_libinstance_la_SOURCES = \
 	src/instance/instance.h \
 	src/instance/gather.c \
+	src/instance/gather_impl.h \
+	src/instance/prepare.c \
 	src/instance/statedir.c src/instance/statedir.h \
 	src/instance/former.c src/instance/former.h \
 	src/instance/front.c src/instance/front.h \
@@ -17,11 +19,16 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/router.c src/instance/router.h \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
+	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
+	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
+	src/instance/submission.c \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
 	src/instance/succession.c \
@@ -40,7 +47,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/adopt.c \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
-	src/instance/manager.c \
+	src/instance/manager.c src/instance/submission.c \
 	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \
@@ -60,7 +67,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/rpc_job.c \
 	src/instance/rpc_list.c \
 	src/instance/rpc_resource.c \
-	src/instance/rpc_instance.c
+	src/instance/rpc_instance.c \
+	src/instance/rpc_queue.c src/instance/update.c
 INSTANCE_LIBS = src/instance/libinstance.la src/foreign/libforeign.la src/comm/libcomm.la src/store/libstore.la \
 	src/sched/libsched.la src/job/libjob.la src/common/libcommon.la \
 	$(SQLITE_LIBS) $(UV_LIBS) $(HWLOC_LIBS) $(JSON_LIBS) -ldl

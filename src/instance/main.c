@@ -16,6 +16,7 @@
 #include "src/common/path.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
+#include "src/instance/archives.h"
 #include "src/instance/checks.h"
 #include "src/instance/early.h"
 #include "src/instance/node.h"
@@ -182,6 +183,8 @@ static void stop_signals(struct instance *in)
         }
 }
 
+enum { LOG_LINES = 1000 };
+
 /* --- quiet, and the end ----------------------------------------------------------------- */
 
 static void on_exec_gone(void *arg)
@@ -319,7 +322,7 @@ static void tear_down(struct instance *in)
         dump(in);
     parent_destroy(in->parent);
     spawner_destroy(in->spawner);
-    router_destroy(in->router);
+    router_destroy(take(in->router));
     members_destroy(in->members);
     size_t kept = in->leader ? leader_kept(in->leader) : 0;
     leader_destroy(in->leader);
@@ -348,6 +351,10 @@ static void tear_down(struct instance *in)
     free(in->nodes);
     json_object_put(in->info);
     json_object_put(in->options.attrs);
+    log_hook(NULL, NULL, LOG_L_ERROR);
+    logring_destroy(in->log);
+    archives_clear(in->archives);
+    archives_destroy(in->archives);
     free(in->told_nodes);
     free(in->rundir);
     free(in->uri);
@@ -380,11 +387,26 @@ static _Noreturn void give_up(struct instance *in, const struct error *err)
     _exit(tells ? 1 : 0);
 }
 
+/* The leader has the lines of all ranks. */
+static void on_log(enum log_level level, const char *text, void *arg)
+{
+    struct instance *in = arg;
+    if (in->logging) /* what carries a line to the leader has something to say */
+        return;
+    in->logging = true;
+    logring_add(in->log, time_now(), level, in->rank, text);
+    if (in->router && !in->leader)
+        router_log(in->router, time_now(), logring_level_name(level), text);
+    in->logging = false;
+}
+
 int main(int argc, char **argv)
 {
     static struct instance in;
     struct error err;
     log_init("hbatch-instance", LOG_L_WARNING);
+    in.log = logring_create(LOG_LINES);
+    log_hook(on_log, &in, LOG_L_INFO);
     options_parse(&in.options, argc, argv);
     if (in.options.verbose)
         log_init("hbatch-instance", LOG_L_DEBUG);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* manager: a job's life, RFC 21: submitted, queued, given resources, started, over. */
+#include "src/instance/bypass.h"
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/mapping.h"
@@ -51,93 +52,9 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     }
 }
 
-/* The environment that NAME stands for: that of a submission before, whose reply told the name. */
-static struct text *named_environment(struct leader *ld, const char *name,
-                                      struct error *err)
-{
-    struct text *t = specs_find(ld->specs, name);
-    if (t && t->kind == TEXT_ENV)
-        return specs_get(ld->specs, TEXT_ENV, t->data, t->len);
-    cleanup_free char *text = store_env_get(ld->store, name, NULL);
-    if (text)
-        return specs_get(ld->specs, TEXT_ENV, text, strlen(text));
-    return error_null(err, ENOENT,
-                      "jobspec: attributes.system.environment: no job here has an "
-                      "environment named '%s'",
-                      name);
-}
-
-/* The environment is taken out of the jobspec and replaced by the name of its text. -1 with err set. */
-static int extract_environment(struct leader *ld, json_object *o, struct text **env,
-                               struct error *err)
-{
-    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    json_object *value = jsonutil_get(system, "environment");
-    *env = NULL;
-    if (!value)
-        return 0;
-    if (json_object_is_type(value, json_type_string)) {
-        *env = named_environment(ld, json_object_get_string(value), err);
-        return *env ? 0 : -1;
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    *env = specs_get(ld->specs, TEXT_ENV, text, len);
-    json_object_object_add(system, "environment", json_object_new_string((*env)->name));
-    return 0;
-}
-
-/* One specification is often like the last but for its command: what is equal is in memory once. */
-static void share_parts(struct leader *ld, json_object *o)
-{
-    static const char *const keys[ARRAY_SIZE(ld->latest_parts)] = {"attributes",
-                                                                   "resources"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        json_object *part = jsonutil_get(o, keys[i]), **latest = &ld->latest_parts[i];
-        if (!part)
-            continue;
-        if (*latest && json_object_equal(*latest, part)) {
-            json_object_object_add(o, keys[i], json_object_get(*latest));
-        } else {
-            json_object_put(*latest);
-            *latest = json_object_get(part);
-        }
-    }
-}
-
-static struct submission *make_submission(struct leader *ld, json_object *o,
-                                          struct error *err)
-{
-    /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *whole = jobspec_from_json(o, err);
-    if (!whole)
-        return NULL;
-    jobspec_destroy(whole);
-    struct submission *sub = xcalloc(1, sizeof(*sub));
-    sub->refs = 1;
-    if (extract_environment(ld, o, &sub->env_text, err) == 0) {
-        share_parts(ld, o);
-        sub->spec = jobspec_from_json(o, err);
-    }
-    json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
-    if (constraints)
-        sub->constraint = constraint_from_json(constraints, err);
-    if (!sub->spec || (constraints && !sub->constraint)) {
-        specs_put(ld->specs, sub->env_text);
-        submission_drop(sub);
-        return NULL;
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    sub->jobspec_text = specs_get(ld->specs, TEXT_JOBSPEC, text, len);
-    return sub;
-}
-
 /* A job that is longer than the instance lives; one that is longer than it lives now waits. */
-static int check_duration(const struct leader *ld, const struct job_shape *shape,
-                          struct error *err)
+int manager_check_duration(const struct leader *ld, const struct job_shape *shape,
+                           struct error *err)
 {
     double life = ld->config.expiration - ld->config.starttime;
     char want[DURATION_BUFSIZE], have[DURATION_BUFSIZE];
@@ -175,9 +92,14 @@ static int check_submission(struct leader *ld, struct submission *sub,
         return error_set(err, EINVAL,
                          "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
                          jsonutil_show(tries).text);
-    if (launch_options_check(sub->spec, err) < 0 || check_duration(ld, shape, err) < 0 ||
-        depend_lookup(ld, sub, err) < 0)
+    const struct queue_state *queue = queues_of(ld->queues, sub->spec);
+    if (queues_check_size(ld->queues, queue, shape, err) < 0 ||
+        queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
+        launch_options_check(sub->spec, err) < 0 ||
+        manager_check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
+    if (bypass_is(sub->spec))
+        return bypass_check(ld, sub, err);
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);
         if (parent && parent->pl)
@@ -188,9 +110,14 @@ static int check_submission(struct leader *ld, struct submission *sub,
 
 void manager_enqueue(struct leader *ld, struct job *job)
 {
+    if (bypass_is(job->sub->spec)) {
+        ld->have_bypass = true; /* started when its submission was told */
+        leader_wake(ld);
+        return;
+    }
     /* what was accepted here can run here */
     if (!ld->config.keeps || job_check(job, ld->pool))
-        sched_add(ld->sched, &job->sj);
+        queues_enqueue(ld, job);
 }
 
 static void queue_for_resources(struct leader *ld, struct job *job, double now)
@@ -219,7 +146,7 @@ static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
         jobtable_add(ld->jobs, job);
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
-             job->urgency, sub->flags);
+             job->urgency, sub->flags & ~(unsigned)JOB_BULK);
     job_event(ld, job, now, "submit", context);
     if (!depend_wait(ld, job))
         queue_for_resources(ld, job, now);
@@ -238,11 +165,11 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err)
 {
     int64_t index = -1;
-    struct submission *sub = make_submission(ld, o, err);
+    struct submission *sub = submission_make(ld, o, opts->cc, err);
     if (!sub)
         return NULL;
     sub->count = sub->left = 1;
-    if ((opts->cc && element_array(sub, opts->cc, opts->urgency, &index, err) < 0) ||
+    if ((sub->cc && element_array(sub, sub->cc, opts->urgency, &index, err) < 0) ||
         check_submission(ld, sub, opts, err) < 0) {
         specs_put(ld->specs, sub->jobspec_text);
         specs_put(ld->specs, sub->env_text);
@@ -251,18 +178,18 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     }
     double now = time_now();
     sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), sub->count);
-    sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
     sub->grant = sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->key = opts->key ? xstrdup(opts->key) : NULL;
     if (opts->key)
         keys_add(ld->keys, opts->key, sub->first, sub->count);
-    sub->flags = opts->flags;
+    sub->flags |= opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;
     sub->preput = json_object_get(opts->preput);
     sub->spawn_from = opts->spawn_from;
     sub->spawn_token = opts->spawn_token;
     record_submission(ld->store, sub, now, opts->urgency);
+    queues_count(ld, sub, (int64_t)sub->count);
     queue_job(ld, sub, index, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
     if (sub->grant)
@@ -276,10 +203,12 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 bool manager_may_requeue(const struct job *job)
 {
     json_object *option = jobspec_option(job->sub->spec, "requeue");
-    return option ? json_object_get_boolean(option) : job->sub->count > 1;
+    if (option)
+        return json_object_get_boolean(option);
+    return job->sub->count > 1 && !(job->sub->flags & JOB_BULK);
 }
 
-static double job_expiration(const struct leader *ld, const struct job *job)
+double manager_expiration(const struct leader *ld, const struct job *job)
 {
     double limit = job->sj.duration > 0 ? job->t_run + job->sj.duration : 0;
     const struct job *base = grant_base(ld, job);
@@ -293,10 +222,11 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
 {
     job->pl = pl;
     job->t_run = when;
-    job->expiration = job_expiration(ld, job);
+    job->expiration = manager_expiration(ld, job);
     pl->rset->starttime = job->t_run;
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
+    queues_count_running(ld, job->sub, 1);
     int rc = mapping_make(job, err);
     job_event(ld, job, job->t_run, "alloc", NULL);
     return rc;
@@ -419,7 +349,9 @@ static void job_over(struct leader *ld, struct job *job)
 {
     double now = time_now();
     depend_forget(ld, job);
+    queues_count(ld, job->sub, -1);
     if (job->pl) {
+        queues_count_running(ld, job->sub, -1);
         lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
         if (!job->former && !job->handed)
@@ -461,7 +393,7 @@ static void job_over(struct leader *ld, struct job *job)
 }
 
 /* An element of an array: its times no longer tell its story. */
-static void keep_log(struct leader *ld, struct job *job)
+void manager_keep_log(struct leader *ld, struct job *job)
 {
     if (job->sub->count == 1 || job->logged)
         return;
@@ -474,12 +406,14 @@ static void keep_log(struct leader *ld, struct job *job)
 static void requeue(struct leader *ld, struct job *job)
 {
     job_event(ld, job, time_now(), "requeue", NULL);
-    keep_log(ld, job);
+    manager_keep_log(ld, job);
     grant_base_ends(ld, job, true);
     grow_job_over(ld, job);
     orders_job_over(ld, job);
     lease_slot_over(ld, job);
-    if (!job->former && !job->handed)
+    if (job->pl)
+        queues_count_running(ld, job->sub, -1);
+    if (job->pl && !job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
     pass_on(ld, job, change_requeued);
@@ -568,7 +502,7 @@ void manager_give_back(struct leader *ld, struct job *job)
     struct rset *r = job_release(job, ranks);
     if (!r)
         return;
-    keep_log(ld, job);
+    manager_keep_log(ld, job);
     tell_released(ld, job, r, false);
     change_released(ld, job, r);
     if (ld->config.publish)
@@ -684,6 +618,14 @@ void manager_node_lost(struct leader *ld, struct job *job, const char *why)
         job->ending = true;
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+void manager_lost_ahead(struct leader *ld, struct job *job, const char *why)
+{
+    cleanup_free char *note =
+        xasprintf("%s; it was ahead there, and may have begun", why);
+    manager_exception(ld, job, "node-failure", 1, note);
+    requeue(ld, job);
 }
 
 void manager_refuse(struct leader *ld, struct job *job, const char *why)

@@ -22,6 +22,7 @@ enum {
     O_RUNDIR,
     O_POLICY,
     O_QUEUE_DEPTH,
+    O_CONFIG,
     O_SETATTR,
     O_PROPERTY,
     O_TELL_STATUS,
@@ -68,6 +69,9 @@ static const struct {
     {{"queue-depth", required_argument, NULL, O_QUEUE_DEPTH},
      "N",
      "jobs overtake at most the first N that wait"},
+    {{"config", required_argument, NULL, O_CONFIG},
+     "FILE|JSON",
+     "queues, limits, priorities, ...: hbatch-config(5); may be repeated"},
     {{"setattr", required_argument, NULL, O_SETATTR}, "KEY=VALUE", "set an attribute"},
     {{"property", required_argument, NULL, O_PROPERTY},
      "NAME[:HOSTS]",
@@ -215,6 +219,13 @@ static void set_attr(json_object *attrs, const char *text)
     json_object_object_add(attrs, key, json_object_new_string(eq + 1));
 }
 
+/* A file's path becomes absolute. */
+static json_object *config_word(const char *text)
+{
+    cleanup_free char *path = text[strspn(text, " \t\n")] == '{' ? NULL : absolute(text);
+    return json_object_new_string(path ? path : text);
+}
+
 static void set_policy(struct options *o, const char *depth)
 {
     struct sched_setup setup;
@@ -234,7 +245,8 @@ void options_parse(struct options *o, int argc, char **argv)
         longs[i] = table[i].option;
     *o = (struct options){.policy = "fcfs",
                           .attrs = json_object_new_object(),
-                          .properties = json_object_new_array()};
+                          .properties = json_object_new_array(),
+                          .configs = json_object_new_array()};
     opterr = 0;
     const char *depth = NULL;
     int c;
@@ -304,6 +316,9 @@ void options_parse(struct options *o, int argc, char **argv)
             if (property_check(optarg, &err) < 0)
                 log_exit(1, "--property: %s", err.text);
             json_object_array_add(o->properties, json_object_new_string(optarg));
+            break;
+        case O_CONFIG:
+            json_object_array_add(o->configs, config_word(optarg));
             break;
         case O_SETATTR:
             set_attr(o->attrs, optarg);

@@ -32,6 +32,7 @@ struct options {
     double expiration;       /* seconds since the epoch, 0: none */
     const char *foreign;     /* "NAME[:ID]": the allocation it lives in; NULL: find out */
     json_object *attrs;      /* --setattr, an object */
+    json_object *configs;    /* --config, an array of files and JSON texts */
     json_object *properties; /* --property, an array of texts (property.h) */
     char **program;          /* NULL: the user's shell */
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/archives.h"
 #include "src/instance/replica.h"
 
 #include <errno.h>
@@ -42,6 +43,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->jobs = jobtable_create();
     rp->specs = specs_create(on_drop, rp);
     rp->keys = keys_create();
+    rp->queues = queues_create(info);
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
@@ -74,6 +76,11 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+}
+
+void replica_set_archives(struct replica *rp, struct archives *archives)
+{
+    rp->archives = archives;
 }
 
 struct store *replica_store(struct replica *rp)
@@ -116,6 +123,7 @@ void replica_destroy(struct replica *rp)
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
     keys_destroy(rp->keys);
+    queues_destroy(rp->queues);
     pool_destroy(rp->pool);
     rset_destroy(rp->all);
     store_close(rp->store);
@@ -221,7 +229,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
-    sub->spec = jobspec_decode(spec->data, spec->len, err);
+    sub->spec = submission_decode(spec->data, spec->len, err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -532,6 +540,16 @@ static int on_memo(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+/* A full disk here is no reason to leave the instance: hbatch archive extract asks the leader then. */
+static int on_archive(struct replica *rp, json_object *o, struct error *err)
+{
+    (void)err;
+    struct error why;
+    if (rp->archives && archives_apply(rp->archives, o, &why) < 0)
+        log_warning("archive: %s", why.text);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -628,6 +646,58 @@ static int on_exec(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int replace_jobspec(struct replica *rp, struct job *job, json_object *o,
+                           struct error *err)
+{
+    struct submission *sub = job->sub;
+    struct text *text = use_text(rp, o, "spec");
+    if (!text || sub->count > 1) {
+        specs_put(rp->specs, text);
+        return error_set(err, ENOENT, "its jobspec did not come before it");
+    }
+    struct jobspec *spec = jobspec_decode(text->data, text->len, err);
+    json_object *constraints = spec ? jobspec_constraints(spec) : NULL;
+    struct constraint *c = constraints ? constraint_from_json(constraints, err) : NULL;
+    if (!spec || (constraints && !c)) {
+        jobspec_destroy(spec);
+        specs_put(rp->specs, text);
+        return -1;
+    }
+    specs_put(rp->specs, sub->jobspec_text);
+    jobspec_destroy(sub->spec);
+    constraint_destroy(sub->constraint);
+    sub->jobspec_text = text;
+    sub->spec = spec;
+    job->sj.req.constraint = sub->constraint = c;
+    job->sj.req.shape = *jobspec_shape(spec);
+    record_submission(rp->store, sub, job->t_submit, job->urgency);
+    store_job_urgency(rp->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
+    return 0;
+}
+
+static int on_update(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job || (jsonutil_get(o, "spec") && replace_jobspec(rp, job, o, err) < 0))
+        return -1;
+    job->sj.duration = job->sj.req.shape.duration = seconds(o, "duration");
+    if (!jsonutil_get(o, "x") || !job->pl)
+        return 0;
+    job->expiration = job->pl->rset->expiration = seconds(o, "x");
+    if (job->held)
+        job->held->expiration = job->expiration;
+    record_run(rp->store, job);
+    return 0;
+}
+
+static int on_config(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *data = jsonutil_get(o, "data");
+    store_attr_set(rp->store, "config",
+                   json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    return queues_from_json(rp->queues, data, false, false, err);
+}
+
 static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
 {
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
@@ -646,10 +716,11 @@ static const struct {
     {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
     {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
     {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
-    {"next", on_next},           {"node", on_node},       {"depend", on_depend},
-    {"untext", on_untext},       {"event", on_event},     {"done", on_done},
-    {"release", on_release},     {"exec", on_exec},       {"memo", on_memo},
-    {"shutdown", on_shutdown},
+    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
+    {"event", on_event},         {"done", on_done},       {"release", on_release},
+    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
+    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
+    {"next", on_next},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
@@ -690,7 +761,7 @@ static json_object *answer_list(struct replica *rp, json_object *params,
     struct joblist l;
     json_object *result = NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
-        joblist_add_active(&l, rp->jobs, rp->info, NULL);
+        joblist_add_active(&l, rp->jobs, rp->info, rp->queues, NULL);
         result = joblist_result(&l);
     }
     joblist_clear(&l);

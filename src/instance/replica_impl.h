@@ -6,6 +6,7 @@
 
 #include "src/instance/job.h"
 #include "src/instance/keys.h"
+#include "src/instance/queues.h"
 #include "src/instance/replica.h"
 #include "src/instance/specs.h"
 
@@ -14,7 +15,9 @@ struct replica {
     struct jobtable *jobs;
     struct specs *specs;
     struct keys *keys; /* of submissions, as the leader has them */
-    struct rset *all;  /* the instance's resources, for the hosts of ranks */
+    struct queues *queues;
+    struct archives *archives; /* the instance's, or NULL */
+    struct rset *all;          /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;
     struct replica_exec { /* [size] which executors the nodes have; pid 0: not known */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* report: what executors tell the leader: PROTOCOL, section 2, "From the executor". */
 #include "src/instance/change.h"
+#include "src/instance/logring.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -118,6 +119,17 @@ static void on_log(struct leader *ld, unsigned rank, json_object *msg)
         log_info("%s: %s", name_of(ld, rank).text, text);
 }
 
+/* Of another rank, which has printed it itself. */
+static void on_rank_log(struct leader *ld, unsigned rank, json_object *msg)
+{
+    double t = time_now();
+    const char *level = jsonutil_string(jsonutil_get(msg, "level"));
+    const char *text = jsonutil_string(jsonutil_get(msg, "text"));
+    jsonutil_number(jsonutil_get(msg, "t"), &t);
+    if (text)
+        logring_add(ld->config.log, t, logring_level(level ? level : ""), rank, text);
+}
+
 /* PMIx job control of a job on several nodes: {"pmi":"jobsignal","id","signal"}. */
 static void signal_job(struct leader *ld, json_object *pmi)
 {
@@ -155,6 +167,7 @@ static const struct {
     {"stdinack", stream_input_ack},
     {"pmi", on_pmi},
     {"log", on_log},
+    {"ranklog", on_rank_log},
     {"hello", adopt_hello},
     {"nspace", grow_prepared},
 };
@@ -253,6 +266,9 @@ void report_rank_lost(struct leader *ld, unsigned rank, double wait)
 void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason)
 {
     struct leader_node *node = &ld->nodes[rank];
+    log_info("%s is %s%s%s", name_of(ld, rank).text,
+             drained ? "drained" : "not drained any more", drained && reason ? ": " : "",
+             drained && reason ? reason : "");
     free(node->drained);
     node->drained = drained ? xstrdup(reason ? reason : "") : NULL;
     if (node->lost) { /* it will be, when it is back */

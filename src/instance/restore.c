@@ -39,7 +39,7 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
 {
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
-    sub->spec = jobspec_decode(sj->jobspec, strlen(sj->jobspec), err);
+    sub->spec = submission_decode(sj->jobspec, strlen(sj->jobspec), err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -200,6 +200,20 @@ static void restore_memo(struct job *job)
     }
 }
 
+/* The duration that an element was given after it was submitted: its jobspec is that of all. */
+static void restore_duration(struct job *job)
+{
+    static const char mark[] = "\"name\":\"jobspec-update\"";
+    const char *at = job->sub->count > 1 ? job->log.s : NULL;
+    for (const char *line; at && (line = strstr(at, mark)); at = line + 1) {
+        static const char key[] = "\"attributes.system.duration\":";
+        const char *end = line + strcspn(line, "\n"), *value = strstr(line, key);
+        if (value && value < end)
+            job->sj.duration = job->sj.req.shape.duration =
+                strtod(value + sizeof(key) - 1, NULL);
+    }
+}
+
 static int restore_job(struct replica *rp, struct job *job, const struct store_job *sj,
                        const struct store_run *run, struct error *err)
 {
@@ -209,6 +223,7 @@ static int restore_job(struct replica *rp, struct job *job, const struct store_j
         return -1;
     job->odd = job->log.len > 0;
     restore_memo(job);
+    restore_duration(job);
     job->run = count_requeues(job);
     if (strstr(job->log.s ? job->log.s : "", "\"name\":\"start\""))
         job->started = job->state == JOB_RUN;
@@ -311,10 +326,27 @@ static void restore_nodes(struct replica *rp)
     }
 }
 
+/* A configuration that this life was started with goes before the one that was. */
+static void restore_config(struct replica *rp)
+{
+    struct error err;
+    cleanup_free char *text = store_attr_get(rp->store, "config", NULL);
+    cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
+    bool configured = rp->anew && jsonutil_get(rp->info, "config");
+    if (o && queues_from_json(rp->queues, o, rp->anew, configured, &err) < 0)
+        log_error("configuration: %s", err.text);
+    if (rp->anew && o) {
+        cleanup_json json_object *now = queues_to_json(rp->queues);
+        store_attr_set(rp->store, "config",
+                       json_object_to_json_string_ext(now, JSON_C_TO_STRING_PLAIN));
+    }
+}
+
 int replica_restore(struct replica *rp, bool anew, struct error *err)
 {
     struct restore rs = {.rp = rp, .err = err};
     rp->anew = anew;
+    restore_config(rp);
     if (store_pending(rp->store, restore_one, &rs, err) < 0 || rs.failed)
         return error_prefix(err, "the instance cannot go on from its store");
     if (anew)

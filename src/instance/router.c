@@ -126,6 +126,20 @@ static void on_exec_lost(bool restarted, void *arg)
 
 static const struct execlink_ops exec_ops = {.line = on_exec_line, .lost = on_exec_lost};
 
+void router_log(struct router *r, double t, const char *level, const char *text)
+{
+    cleanup_json json_object *o = json_object_new_object();
+    if (!r->config.transport || r->config.leader)
+        return;
+    json_object_object_add(o, "m", json_object_new_string("ranklog"));
+    json_object_object_add(o, "t", json_object_new_double(t));
+    json_object_object_add(o, "level", json_object_new_string(level));
+    json_object_object_add(o, "text", json_object_new_string(text));
+    size_t len;
+    const char *line = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN, &len);
+    send_leader(r, FROM_EXEC, line, len);
+}
+
 void router_exec_replaced(struct router *r)
 {
     on_exec_lost(true, r);

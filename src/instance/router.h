@@ -63,6 +63,8 @@ void router_recall(struct router *r);
  * (NULL) another one does.  Clients' connections are closed: they ask again.  The executor says
  * anew what it has. */
 void router_new_leader(struct router *r, struct leader *leader);
+/* This rank, which does not lead, has a line for the log. */
+void router_log(struct router *r, double t, const char *level, const char *text);
 /* The executor is a new one, in place of one that died while there was no rank. */
 void router_exec_replaced(struct router *r);
 /* Leader: RANK is gone, and its clients with it. */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include "src/common/util.h"
+#include "src/instance/logring.h"
+#include "src/instance/params.h"
 #include "src/job/jsonutil.h"
 
 static int rpc_info(struct leader *ld, const struct request *rq, json_object *params,
@@ -57,10 +59,20 @@ static int rpc_watch(struct leader *ld, const struct request *rq, json_object *p
     return 0;
 }
 
+static int rpc_log(struct leader *ld, const struct request *rq, json_object *params,
+                   struct error *err)
+{
+    int64_t since;
+    if (param_int(params, "since", 0, INT64_MAX, 0, &since, err) < 0)
+        return -1;
+    reply_result(ld, rq, logring_to_json(ld->config.log, (uint64_t)since));
+    if (json_object_get_boolean(jsonutil_get(params, "clear")))
+        logring_clear(ld->config.log);
+    return 0;
+}
+
 const struct rpc rpc_instance_table[] = {
-    {"instance.info", rpc_info},
-    {"instance.shutdown", rpc_shutdown},
-    {"instance.restart", rpc_restart},
-    {"instance.watch", rpc_watch},
-    {NULL, NULL},
+    {"instance.log", rpc_log},           {"instance.info", rpc_info},
+    {"instance.shutdown", rpc_shutdown}, {"instance.restart", rpc_restart},
+    {"instance.watch", rpc_watch},       {NULL, NULL},
 };

@@ -533,6 +533,16 @@ static int rpc_urgency(struct leader *ld, const struct request *rq, json_object 
     return 0;
 }
 
+static int rpc_update(struct leader *ld, const struct request *rq, json_object *params,
+                      struct error *err)
+{
+    struct job *job = active_job(ld, params, err);
+    if (!job || update_job(ld, job, jsonutil_get(params, "updates"), err) < 0)
+        return -1;
+    reply_when_stored(ld, rq, json_object_new_object());
+    return 0;
+}
+
 /* clang-format off */
 const struct rpc rpc_job_table[] = {
     {"job.submit", rpc_submit},
@@ -545,6 +555,7 @@ const struct rpc rpc_job_table[] = {
     {"job.kill", rpc_kill},
     {"job.raise", rpc_raise},
     {"job.urgency", rpc_urgency},
+    {"job.update", rpc_update},
     {"job.memo", rpc_memo},
     {NULL, NULL},
 };

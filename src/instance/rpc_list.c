@@ -21,7 +21,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
  * more.  An old job may be active, and newer ones over. */
 static int collect(struct leader *ld, struct joblist *l, struct error *err)
 {
-    joblist_add_active(l, ld->jobs, ld->config.info, ld->sched);
+    joblist_add_active(l, ld->jobs, ld->config.info, ld->queues, ld->sched);
     if (!joblist_wants_history(l))
         return 0;
     l->filter.states = JOB_INACTIVE;

@@ -14,7 +14,9 @@
  * Multi-program jobs are an extension: attributes.system.shell.options.apps is an array of
  * {"command":[...], "ntasks":N, "environment":{...}?, "cwd":"..."?}; task ranks are given to
  * the apps in order, and the sum of ntasks equals the number of tasks.  An app may have a "path", where its
- * program is looked for before the PATH of its environment. */
+ * program is looked for before the PATH of its environment.
+ *
+ * Another one is attributes.system.bulk, which stands for many jobs: bulk.h. */
 #ifndef HBATCH_JOB_JOBSPEC_H
 #define HBATCH_JOB_JOBSPEC_H
 

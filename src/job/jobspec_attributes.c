@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/common/util.h"
+#include "src/job/bulk.h"
 #include "src/job/constraint.h"
 #include "src/job/jobspec_impl.h"
 #include "src/job/jsonutil.h"
@@ -240,6 +241,14 @@ static int check_shell(const struct jobspec *js, const char *path, json_object *
     return check_known(js, path, value, checks, err);
 }
 
+/* Many jobs that differ in their words: an extension, see bulk.h. */
+static int check_bulk(const struct jobspec *js, const char *path, json_object *value,
+                      struct error *err)
+{
+    (void)js;
+    return bulk_check(path, value, err);
+}
+
 static int check_system(const struct jobspec *js, const char *path, json_object *value,
                         struct error *err)
 {
@@ -256,6 +265,7 @@ static int check_system(const struct jobspec *js, const char *path, json_object 
         {"job", check_job},
         {"shell", check_shell},
         {"files", check_object},
+        {"bulk", check_bulk},
         {NULL, NULL},
     };
     return check_known(js, path, value, checks, err);
@@ -270,5 +280,9 @@ int jobspec_decode_attributes(struct jobspec *js, json_object *attributes,
         return -1;
     js->system = jsonutil_get(attributes, "system");
     jsonutil_number(jsonutil_get(js->system, "duration"), &js->shape.duration);
+    if (jsonutil_get(js->system, "bulk") && jobspec_option(js, "apps"))
+        return error_set(err, EINVAL,
+                         "jobspec: attributes.system.bulk: a job of several programs "
+                         "(shell.options.apps) cannot be one of many in one");
     return 0;
 }

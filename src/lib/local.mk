@@ -12,9 +12,10 @@ CLIENT_SOURCES = \
 	src/lib/input.c src/lib/input.h \
 	src/lib/link.c src/lib/link.h \
 	src/lib/nested.c \
-	src/lib/post.c src/lib/post.h \
+	src/lib/post.c src/lib/post.h src/lib/post_impl.h src/lib/post_submit.c \
 	src/lib/progress.c src/lib/progress.h \
 	src/lib/rlimits.c src/lib/rlimits.h \
+	src/lib/spectext.c src/lib/spectext.h \
 	src/lib/stream.c src/lib/stream.h \
 	src/lib/submit.c src/lib/submit.h
 src_lib_libclient_la_SOURCES = $(CLIENT_SOURCES)

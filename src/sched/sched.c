@@ -19,7 +19,16 @@ struct sched {
     sched_start_f start;
     void *arg;
     struct queue queue;
-    struct queue late;  /* jobs that cannot end before END any more */
+    struct queue late; /* jobs that cannot end before END any more */
+    struct queue shut; /* jobs of lanes that are closed */
+    struct lane {
+        unsigned group;
+        bool closed;
+    } lanes[SCHED_LANES];
+    /* where there are several groups, and no kinds: what is in the queue, by group */
+    struct tree groups[SCHED_LANES];
+    unsigned ngroups;
+    bool halted;
     struct book *book;  /* for a policy that plans, or NULL */
     struct kinds kinds; /* the same */
     size_t depth;       /* 0: no limit */
@@ -52,6 +61,16 @@ static void discard(struct sched *s)
     free(s);
 }
 
+static struct sched_job *in_group(struct tree_node *n)
+{
+    return tree_entry(n, struct sched_job, in_kind);
+}
+
+static bool in_group_before(struct tree_node *a, struct tree_node *b)
+{
+    return queue_before(in_group(a), in_group(b));
+}
+
 struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
                            sched_start_f start, void *arg)
 {
@@ -62,6 +81,10 @@ struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
     s->arg = arg;
     queue_init(&s->queue);
     queue_init(&s->late);
+    queue_init(&s->shut);
+    s->ngroups = 1;
+    for (size_t i = 0; i < SCHED_LANES; i++)
+        s->groups[i] = (struct tree){.before = in_group_before};
     if (policy->plans) {
         s->book = book_create();
         kinds_init(&s->kinds);
@@ -80,11 +103,13 @@ void sched_destroy(struct sched *s)
     discard(s);
 }
 
-enum { IN_QUEUE = 1, IN_LATE };
+enum { IN_QUEUE = 1, IN_LATE, IN_SHUT };
 
 static struct queue *queue_of(struct sched *s, const struct sched_job *job)
 {
-    return job->queued == IN_LATE ? &s->late : &s->queue;
+    return job->queued == IN_LATE   ? &s->late
+           : job->queued == IN_SHUT ? &s->shut
+                                    : &s->queue;
 }
 
 struct pool *sched_pool(struct sched *s)
@@ -107,12 +132,21 @@ struct kinds *sched_kinds(struct sched *s)
     return &s->kinds;
 }
 
+static bool has_groups(const struct sched *s)
+{
+    return s->ngroups > 1 && !s->policy->plans;
+}
+
 static void put(struct sched *s, struct sched_job *job, int where)
 {
     job->queued = where;
     queue_insert(queue_of(s, job), job);
-    if (s->policy->plans && where == IN_QUEUE)
+    if (where != IN_QUEUE)
+        return;
+    if (s->policy->plans)
         kinds_insert(&s->kinds, job);
+    else if (has_groups(s))
+        tree_insert(&s->groups[s->lanes[job->lane].group], &job->in_kind);
 }
 
 static void pull(struct sched *s, struct sched_job *job)
@@ -120,7 +154,15 @@ static void pull(struct sched *s, struct sched_job *job)
     queue_remove(queue_of(s, job), job);
     if (job->kind)
         kinds_remove(&s->kinds, job);
+    else if (job->queued == IN_QUEUE && has_groups(s))
+        tree_remove(&s->groups[s->lanes[job->lane].group], &job->in_kind);
     job->queued = 0;
+}
+
+/* Where JOB belongs that is not late. */
+static int place_of(const struct sched *s, const struct sched_job *job)
+{
+    return s->lanes[job->lane].closed ? IN_SHUT : IN_QUEUE;
 }
 
 static void change(struct sched *s)
@@ -132,7 +174,7 @@ void sched_add(struct sched *s, struct sched_job *job)
 {
     assert(!job->queued && job->count > 0);
     job->ticket = ++s->tickets;
-    put(s, job, IN_QUEUE);
+    put(s, job, place_of(s, job));
     s->queued += job->count;
     change(s);
 }
@@ -276,8 +318,61 @@ void sched_set_end(struct sched *s, double end)
     change(s);
     for (struct sched_job *job; (job = queue_first(&s->late));) {
         pull(s, job);
-        put(s, job, IN_QUEUE);
+        put(s, job, place_of(s, job));
     }
+}
+
+/* Take all jobs out of the queues, those of LANE, or (-1) of all lanes; late ones stay. */
+static struct sched_job **pull_lane(struct sched *s, int lane, size_t *n)
+{
+    struct queue *const queues[] = {&s->queue, &s->shut};
+    struct sched_job **jobs = NULL;
+    size_t room = 0;
+    *n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
+        for (struct sched_job *job = queue_first(queues[i]); job; job = queue_next(job)) {
+            if (lane >= 0 && job->lane != (unsigned)lane)
+                continue;
+            if (*n == room) {
+                room = MAX(2 * room, (size_t)64);
+                jobs = xrealloc(jobs, room * sizeof(struct sched_job *));
+            }
+            jobs[(*n)++] = job;
+        }
+    for (size_t i = 0; i < *n; i++)
+        pull(s, jobs[i]);
+    return jobs;
+}
+
+void sched_set_lane(struct sched *s, unsigned lane, unsigned group, bool closed)
+{
+    struct lane *l = &s->lanes[lane];
+    size_t n;
+    if (l->group == group && l->closed == closed)
+        return;
+    bool first = s->ngroups == 1 && group > 0; /* all are put where they were not */
+    cleanup_free struct sched_job **jobs = pull_lane(s, first ? -1 : (int)lane, &n);
+    *l = (struct lane){group, closed};
+    s->ngroups = MAX(s->ngroups, group + 1);
+    for (size_t i = 0; i < n; i++)
+        put(s, jobs[i], place_of(s, jobs[i]));
+    change(s);
+}
+
+void sched_halt(struct sched *s, bool halted)
+{
+    s->halted = halted;
+    change(s);
+}
+
+void sched_kick(struct sched *s)
+{
+    change(s);
+}
+
+unsigned sched_ngroups(const struct sched *s)
+{
+    return has_groups(s) ? s->ngroups : 1;
 }
 
 double sched_next_late(const struct sched *s)
@@ -286,9 +381,19 @@ double sched_next_late(const struct sched *s)
     return s->end > 0 && job && job->duration > 0 ? s->end - job->duration : 0;
 }
 
+struct sched_job *sched_group_first(struct sched *s, unsigned group)
+{
+    struct sched_job *job;
+    while ((job = unless_held(in_group(s->groups[group].first))) && is_late(s, job))
+        set_aside(s, job);
+    return job;
+}
+
 struct sched_job *sched_first(struct sched *s)
 {
     struct sched_job *job;
+    if (s->halted)
+        return NULL;
     while ((job = unless_held(queue_first(&s->queue))) && is_late(s, job))
         set_aside(s, job);
     return job;
@@ -319,7 +424,7 @@ void sched_start(struct sched *s, struct sched_job *job, struct placement *pl)
 
 size_t sched_run(struct sched *s, double now)
 {
-    if (s->running)
+    if (s->running || s->halted)
         return 0;
     s->now = now;
     struct sched_job *head = unless_held(queue_first(&s->queue));

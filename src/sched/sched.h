@@ -36,6 +36,7 @@ struct sched_job {
     struct pool_request req;
     double duration; /* seconds, 0: unlimited */
     uint64_t count;  /* elements left to start, >= 1; 1 for a plain job */
+    unsigned lane;   /* sched_set_lane; does not change while it is queued */
     /* set by the scheduler; zero before sched_add */
     struct tree_node in_queue, in_kind;
     size_t size;     /* of the part of the queue below it */
@@ -90,6 +91,16 @@ void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priorit
  * elements it leaves the queue. */
 void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint64_t id);
 
+/* A job is in a *lane*, 0 unless its owner says otherwise.  Jobs of one that is closed are not shown to policies.  Lanes
+ * are in groups, 0 at first: with a policy without overtaking, a job that waits holds up those of its own group only.
+ * What is queued in a lane moves: that costs as much as the queue is long. */
+enum { SCHED_LANES = 65 };
+void sched_set_lane(struct sched *s, unsigned lane, unsigned group, bool closed);
+/* Nothing starts while it is halted, at no cost. */
+void sched_halt(struct sched *s, bool halted);
+/* Something that the scheduler does not see has changed: the next sched_run is to make a pass. */
+void sched_kick(struct sched *s);
+
 /* All that runs ends at END (0: never): a job whose duration reaches beyond it is not shown to
  * policies, and stands in nobody's way. */
 void sched_set_end(struct sched *s, double end);
@@ -126,6 +137,9 @@ size_t sched_run(struct sched *s, double now);
 struct sched_job *sched_first(struct sched *s);
 struct sched_job *sched_next(struct sched *s, struct sched_job *job);
 void sched_start(struct sched *s, struct sched_job *job, struct placement *pl);
+/* The groups of lanes: their number (1: sched_first is all there is), and the first job of one. */
+unsigned sched_ngroups(const struct sched *s);
+struct sched_job *sched_group_first(struct sched *s, unsigned group);
 void **sched_priv(struct sched *s);
 struct book *sched_book(struct sched *s);
 struct kinds *sched_kinds(struct sched *s);

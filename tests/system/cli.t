@@ -359,7 +359,7 @@ is "$out" $'4\n5\n6' "--sort"
 capture hbatch jobs --stats-only
 is "$rc|$out" "0|2 running, 3 completed, 5 failed, 1 pending" "--stats-only"
 ok "-o help" hbatch jobs -o help
-refuses "there is no field named 'nosuch'" jobs -o '{nosuch}'
+refuses "there is no field 'nosuch'" jobs -o '{nosuch}'
 refuses "there is no format named 'nosuch'" jobs -o nosuch
 refuses "--filter: 'nope' is neither a state" jobs -f nope
 refuses "--count: 'x'" jobs -c x

@@ -69,23 +69,23 @@ refuses "--task: id set 'x'" output --task=x "$job"
 refuses "'foo' is neither a state" output --all --filter=foo
 refuses "only results" output --all --filter=running
 refuses "are for --all" output --since=-1h "$job"
-refuses "--since: " output --all --since=-x
+refuses "--since=-x: " output --all --since=-x
 hbatch cancel "$held"
 
 # --- hbatch jobs: numbers, again and again; the newest ones ----------------------------------------
-capture hbatch jobs --stats-only --watch -i 0.1
+capture hbatch jobs --stats-only --watch --interval 0.1
 is "$rc|$out" "0|$(hbatch jobs --stats-only)" "jobs --stats-only --watch ends when no job is active"
 hbatch submit --cc=1-8 --quiet sleep 0.5
-capture hbatch jobs --stats-only -Wi0.1
+capture hbatch jobs --stats-only -W --interval=0.1
 is "$rc" 0 "... and goes on until then"
 like "$out" "4 running, .* 4 pending, [0-9.]+ job/s" "... with the rate"
 like "$(tail -1 <<<"$out")" "^0 running, .*, 0 pending" "... up to the last job's end"
-capture script -qec 'stty rows 10; timeout -s INT 2 hbatch jobs -aWi0.5' /dev/null
+capture script -qec 'stty rows 10; NO_COLOR=1 timeout -s INT 2 hbatch jobs -aW --interval=0.5' /dev/null
 is "$(grep -c $'\033\\[H\033\\[J' <<<"$out")" "$(grep -c 'JOBID' <<<"$out")" "jobs --watch: over what was shown before"
 is "$(sed '/^\x1b/,$!d' <<<"$out" | sed -n '2,/^\x1b/p' | grep -vc $'\033')" 8 "... as much as fits"
-refuses "--interval is for --watch" jobs -i2
-refuses "--interval=0: must be" jobs -Wi0
-refuses "--interval: " jobs -Wix
+refuses "--interval is for --watch" jobs --interval=2
+refuses "--interval=0: must be" jobs -W --interval=0
+refuses "--interval: " jobs -W --interval=x
 old=$(hbatch submit --urgency=hold true)
 new=$(hbatch submit --wait true)
 is "$(hbatch job last) $(hbatch jobs -an -c2 -o {id.f58} | tr '\n' ' ')" "$new $new $old " "the newest job is not an old one that waits"

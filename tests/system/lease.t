@@ -74,6 +74,7 @@ wait_until 60 all_over
 
 # --- the executor is lost ------------------------------------------------------------------------------------
 burst 3000
+first=$id
 wait_until 60 busy
 pkill_exec() { kill -9 "$(pgrep -P "$(hbatch getattr pid)" -f hbatch-exec)"; }
 ok "the executor is killed" pkill_exec
@@ -82,6 +83,11 @@ is "$(marks)" 3000 "all elements have run"
 is "$(hbatch jobs -ano '{result}' -c 3000 -f "completed,failed" | sort | uniq -c | xargs)" "3000 COMPLETED" "and are completed"
 n=$(twice)
 [ "$n" -le 100 ] && pass "few of them twice" || fail "few of them twice" "$n"
+requeued() { hbatch job eventlog "$id" | grep -q requeue; }
+untold=$(find . -maxdepth 1 -name 'el.*' -size +2c | while read -r file; do
+    id=$(hbatch job id --to=dec "$first") && id=$((id + ${file#./el.})) && requeued || echo "$file"
+done)
+is "$untold" "" "... with an event that tells of the first time"
 instance_stop one 2>/dev/null
 
 # --- several nodes: long and short tasks ---------------------------------------------------------------------

@@ -269,12 +269,12 @@ static inline void log_start(void)
 {
     logged[0] = '\0';
     log_init("t_lifeline", LOG_L_DEBUG);
-    log_hook(on_log, NULL);
+    log_hook(on_log, NULL, LOG_L_ERROR);
 }
 
 static inline void log_stop(void)
 {
-    log_hook(NULL, NULL);
+    log_hook(NULL, NULL, LOG_L_ERROR);
     log_init("t_lifeline", LOG_L_WARNING);
 }
 

@@ -468,14 +468,14 @@ START_TEST(bad_messages_are_ignored)
     struct net *net = net_create(1);
     int said = 0;
     log_init("t_exchange", LOG_L_WARNING);
-    log_hook(on_log, &said);
+    log_hook(on_log, &said, LOG_L_ERROR);
     for (size_t i = 0; i < ARRAY_SIZE(rejects); i++) {
         cleanup_json json_object *msg = json_tokener_parse(rejects[i]);
         ck_assert_ptr_nonnull(msg);
         exchange_deliver(net->nodes[0].x, msg);
         ck_assert_msg(said == (int)i + 1, "row %zu was taken", i);
     }
-    log_hook(NULL, NULL);
+    log_hook(NULL, NULL, LOG_L_ERROR);
     net_destroy(net);
 }
 END_TEST

@@ -34,11 +34,18 @@ static void get_t(const void *item, const struct format_field *f, struct format_
     v->number = it->t;
 }
 
+static void get_wild(const void *item, const struct format_field *f,
+                     struct format_value *v)
+{
+    (void)item;
+    v->type = FORMAT_TEXT;
+    v->text = v->made = xasprintf("<%s>", f->name);
+}
+
 static const struct format_field fields[] = {
-    {"name", "NAME", get_name, NULL},
-    {"n", "N", get_n, NULL},
-    {"t", "TIME", get_t, NULL},
-    {"id.f58", "ID", get_name, NULL},
+    {"name", "NAME", get_name, NULL}, {"n", "N", get_n, NULL},
+    {"t", "TIME", get_t, NULL},       {"id.f58", "ID", get_name, NULL},
+    {"wild.*", "", get_wild, NULL},
 };
 
 static struct format *compile(const char *text)
@@ -164,24 +171,69 @@ START_TEST(durations)
 }
 END_TEST
 
-START_TEST(rejects)
+START_TEST(made_fields)
+{
+    static const struct item it = {"x", 7, 0};
+    struct format *f = compile("{wild.a.b} {wild.c:>8}|");
+    cleanup_free char *line = format_line(f, &it), *header = format_header(f);
+    ck_assert_str_eq(line, "<wild.a.b> <wild.c>|");
+    ck_assert_str_eq(header, "WILD.A.B   WILD.C|");
+    format_destroy(f);
+}
+END_TEST
+
+START_TEST(cut)
 {
     static const struct {
-        const char *format, *part;
-    } table[] = {
-        {"{nosuch}", "nosuch"},       {"{name", "{name"}, {"name}", "'}'"},
-        {"{name:>x8}", ">x8"},        {"{name!Z}", "!"},  {"{name:8q}", "8q"},
-        {"sort:nope {name}", "nope"}, {"{}", "no field"}, {"{n!}", "!"},
-    };
+        size_t width;
+        const char *left;
+    } table[] = {{0, ""}, {1, "ƒ"}, {2, "ƒa"}, {4, "ƒabc"}, {9, "ƒabc"}};
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        struct error err = {0};
-        struct format *f =
-            format_create(table[i].format, fields, ARRAY_SIZE(fields), &err);
-        ck_assert_msg(f == NULL, "'%s' was taken", table[i].format);
-        ck_assert_int_ne(err.code, 0);
-        ck_error_names(err, table[i].part);
+        char line[] = "ƒabc";
+        format_cut(line, table[i].width);
+        ck_assert_str_eq(line, table[i].left);
     }
 }
 END_TEST
 
-UNIT_MAIN("format", lines, empty_values, times, columns, durations, rejects)
+START_TEST(rejects)
+{
+    static const char *const table[][2] = {
+        {"{nosuch}", "there is no field 'nosuch' at character 2: '{>>nosuch<<}'"},
+        {"{n} {nam}", "'nam' (is it 'name'?) at character 6: '{n} {>>nam<<}'"},
+        {"ƒ{name", "not closed (write '{{' for one) at character 2: 'ƒ>>{<<name'"},
+        {"{name}}", "a single '}' (write '}}' for one) at character 7: '{name}>>}<<'"},
+        {"{name:>x8}|", "'8' is no part of a format at character 9: '{name:>x>>8<<}|'"},
+        {"{name!Z}", "after '!' there must be one of"},
+        {"{name!Z:>8}", "at character 6: '{name>>!Z<<:>8}'"},
+        {"{name!dx}", "at character 6: '{name>>!d<<x}'"},
+        {"{name:8q}", "'q' is no part of a format at character 8"},
+        {"{name:{n}}", "'{n}' is no part of a format at character 7"},
+        {"sort:nope {name}",
+         "'nope' (is it 'name'?) at character 6: 'sort:>>nope<< {name}'"},
+        {"sort:n,-x {name}", "'x' (is it 'n'?) at character 9"},
+        {"{}", "there is no field ''"},
+        {"{n!}", "at character 3: '{n>>!<<}'"},
+        {"{wild.}", "there is no field 'wild.'"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct error err = {0};
+        struct format *f = format_create(table[i][0], fields, ARRAY_SIZE(fields), &err);
+        ck_assert_msg(f == NULL, "'%s' was taken", table[i][0]);
+        ck_assert_int_ne(err.code, 0);
+        ck_error_names(err, table[i][1]);
+    }
+    struct error err = {0};
+    struct format *f = compile("{n}");
+    ck_assert_int_lt(format_set_sort(f, "n,nam", &err), 0);
+    ck_error_names(err, "there is no field 'nam' (is it 'name'?) at character 3");
+    format_destroy(f);
+    cleanup_free char *text = xasprintf("%0300d{nosuch}%0300d", 0, 0);
+    ck_assert_ptr_null(format_create(text, fields, ARRAY_SIZE(fields), &err));
+    ck_error_names(err, "0{>>nosuch<<}0");
+    ck_error_names(err, "at character 302");
+}
+END_TEST
+
+UNIT_MAIN("format", lines, empty_values, times, columns, durations, made_fields, cut,
+          rejects)

@@ -152,5 +152,24 @@ START_TEST(what_an_instance_says_is_told)
 }
 END_TEST
 
-UNIT_MAIN("noise", the_status_is_taken, what_an_instance_says_is_told,
-          boxes_about_exit_codes_are_left_out, what_is_no_box_passes_at_once)
+START_TEST(last_words_are_told_and_shown)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct noise n = {.write = collect, .said = on_said, .arg = &b, .status = -1};
+    static const char *const parts[] = {"x\nhbatch-inst",
+                                        "ance: nobody answers: ", "this one ends", "\n",
+                                        "hbatch-instance: this one goes on\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        noise_feed(&n, parts[i], strlen(parts[i]));
+    noise_flush(&n);
+    cleanup_free char *wanted =
+        xasprintf("x\n<%d >hbatch-instance: nobody answers: this one ends\n"
+                  "hbatch-instance: this one goes on\n",
+                  NOISE_RESTART);
+    ck_assert_str_eq(b.s, wanted);
+}
+END_TEST
+
+UNIT_MAIN("noise", last_words_are_told_and_shown, the_status_is_taken,
+          what_an_instance_says_is_told, boxes_about_exit_codes_are_left_out,
+          what_is_no_box_passes_at_once)

@@ -477,7 +477,50 @@ START_TEST(the_queue_stays_shallow)
 }
 END_TEST
 
+/* A job that waits holds up its own group; what is closed is not seen; all move when lanes do. */
+START_TEST(lanes)
+{
+    struct owner *o = owner_create("0:0-3 1:0-3", sched_policy_find("fcfs"));
+    struct sched_job jobs[6];
+    for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
+        jobs[i] = make_job(i + 1, 16, i % 2 == 0 ? 1 : 8); /* 2, 4 and 6 need all */
+        jobs[i].lane = i % 3;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        sched_add(o->s, &jobs[i]);
+    sched_set_lane(o->s, 1, 1, false);
+    sched_set_lane(o->s, 2, 2, true);
+    for (unsigned i = 3; i < 6; i++)
+        sched_add(o->s, &jobs[i]);
+    /* lane 0: 1 (1), 4 (8); lane 1: 2 (8), 5 (1); lane 2, closed: 3 (1), 6 (8) */
+    sched_run(o->s, 0);
+    ck_assert_str_eq(o->log, "1");
+    sched_set_lane(o->s, 2, 2, false);
+    sched_run(o->s, 0);
+    ck_assert_str_eq(o->log, "1 3");
+    sched_halt(o->s, true);
+    ck_assert_ptr_null(sched_first(o->s));
+    owner_end(o, 0);
+    owner_end(o, 0);
+    ck_assert_uint_eq(sched_run(o->s, 0), 0);
+    sched_halt(o->s, false);
+    sched_run(o->s, 0);
+    ck_assert_str_eq(o->log, "1 3 2");
+    sched_set_lane(o->s, 0, 0, true);
+    owner_end(o, 0);
+    sched_run(o->s, 0);
+    ck_assert_str_eq(o->log, "1 3 2 5");
+    owner_end(o, 0);
+    sched_run(o->s, 0);
+    ck_assert_str_eq(o->log, "1 3 2 5 6");
+    ck_assert_uint_eq(sched_queued(o->s), 1);
+    sched_remove(o->s, &jobs[3]);
+    ck_assert_uint_eq(sched_queued(o->s), 0);
+    owner_destroy(o);
+}
+END_TEST
+
 UNIT_MAIN("sched", first_come_first_served, head_changes, nodes_change,
           arrays_start_one_by_one, start_may_change_the_queue, no_pass_without_a_change,
           too_late, late_while_waiting, policies, agrees_with_a_plain_list,
-          the_queue_stays_shallow)
+          the_queue_stays_shallow, lanes)

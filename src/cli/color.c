@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/cli/color.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum color_when color_parse(const struct cli *cli, const char *value)
+{
+    static const char *const names[] = {"auto", "always", "never"};
+    if (!value)
+        return COLOR_ALWAYS;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i], value) == 0)
+            return (enum color_when)i;
+    cli_die(cli, "--color=%s: must be always, never or auto", value);
+}
+
+bool color_wanted(enum color_when when)
+{
+    const char *no = getenv("NO_COLOR");
+    if (when == COLOR_AUTO)
+        return !(no && *no) && isatty(STDOUT_FILENO);
+    return when == COLOR_ALWAYS;
+}

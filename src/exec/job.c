@@ -14,6 +14,7 @@
 #include "src/common/util.h"
 #include "src/exec/files.h"
 #include "src/exec/job_doom.h"
+#include "src/exec/job_impl.h"
 #include "src/exec/lane.h"
 #include "src/exec/lease.h"
 #include "src/exec/reader.h"
@@ -229,7 +230,7 @@ static void stop_timers(struct job *job)
     timer_stop(&job->linger_timer);
 }
 
-static void job_free(struct job *job)
+void job_free(struct job *job)
 {
     lane_forget(job);
     stop_timers(job);
@@ -252,8 +253,6 @@ static void job_free(struct job *job)
     free(job);
 }
 
-static void check_finished(struct job *job);
-
 /* HEIR has begun already, and may even have ended. */
 static void succeed(struct job *job, struct job *heir)
 {
@@ -262,7 +261,7 @@ static void succeed(struct job *job, struct job *heir)
         return;
     }
     heir->after = NULL;
-    check_finished(heir);
+    job_check_finished(heir);
 }
 
 static void finish(struct job *job)
@@ -335,7 +334,7 @@ static void on_linger(void *arg)
         task_close_streams(&job->tasks[i]);
 }
 
-static void check_finished(struct job *job)
+void job_check_finished(struct job *job)
 {
     if (job->nrunning > 0 || job->starting || job->finished)
         return;
@@ -348,7 +347,7 @@ static void check_finished(struct job *job)
 void job_stream_ended(struct job *job)
 {
     job->nstreams--;
-    check_finished(job);
+    job_check_finished(job);
 }
 
 static void judge(struct job *job, const struct task *task, int status, bool unclean)
@@ -400,7 +399,7 @@ void job_task_ended(struct job *job, struct task *task, int status)
                 sweep_job(job->x, job->id);
                 break;
             }
-    check_finished(job);
+    job_check_finished(job);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -423,7 +422,7 @@ static void on_expire(void *arg)
         timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
 }
 
-static void set_timers(struct job *job)
+void job_set_timers(struct job *job)
 {
     const struct launch_options *o = &job->spec->options;
     if (job->expiration <= 0)
@@ -442,7 +441,7 @@ void job_set_expiration(struct job *job, double when)
     timer_stop(&job->expire_timer);
     timer_stop(&job->warn_timer);
     if (!job->ending && job->nrunning > 0)
-        set_timers(job);
+        job_set_timers(job);
 }
 
 static hwloc_bitmap_t get_idset(json_object *o, const char *key, struct error *err)
@@ -466,7 +465,7 @@ static int get_unsigned(json_object *o, const char *key, unsigned low, unsigned 
 }
 
 /* Which task ranks are this node's. */
-static int get_tasks(struct job *job, json_object *o, struct error *err)
+int job_get_tasks(struct job *job, json_object *o, struct error *err)
 {
     hwloc_const_bitmap_t ranks = NULL;
     unsigned nlocal = job->ntasks;
@@ -504,7 +503,7 @@ static int get_tasks(struct job *job, json_object *o, struct error *err)
 }
 
 /* Of many jobs in one, which one it is is told as the index of an array's element is. */
-static int take_row(struct job *job, struct error *err)
+int job_take_row(struct job *job, struct error *err)
 {
     const struct bulk_words *bulk = job->spec ? job->spec->bulk : NULL;
     if (!bulk)
@@ -545,10 +544,10 @@ static int decode(struct job *job, json_object *o, struct error *err)
     double expiration = 0;
     if (jsonutil_number(jsonutil_get(o, "expiration"), &expiration))
         job->expiration = expiration;
-    if (!job->spec || take_row(job, err) < 0 ||
+    if (!job->spec || job_take_row(job, err) < 0 ||
         get_unsigned(o, "ntasks", 1, &job->ntasks, err) < 0 ||
-        get_unsigned(o, "node", 0, &job->node, err) < 0 || get_tasks(job, o, err) < 0 ||
-        !(job->cores = get_idset(o, "cores", err)) ||
+        get_unsigned(o, "node", 0, &job->node, err) < 0 ||
+        job_get_tasks(job, o, err) < 0 || !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
         return -1;
     if (job->nnodes == 1)
@@ -557,7 +556,7 @@ static int decode(struct job *job, json_object *o, struct error *err)
 }
 
 /* What it needs of the machine before its tasks can start. */
-static int prepare(struct job *job, struct error *err)
+int job_prepare(struct job *job, struct error *err)
 {
     struct exec *x = job->x;
     if (job->spec->env->ascii_ids)
@@ -586,7 +585,7 @@ static void start_event(struct job *job)
     job->start_seq = conn_next_seq(job->x->conn);
 }
 
-static void start_tasks(struct job *job)
+void job_start_tasks(struct job *job)
 {
     struct error err;
     int code = 126;
@@ -605,9 +604,9 @@ static void start_tasks(struct job *job)
     if (!job->ending) {
         if (!job->begun)
             start_event(job);
-        set_timers(job);
+        job_set_timers(job);
     }
-    check_finished(job);
+    job_check_finished(job);
 }
 
 void job_tell_started(struct job *job)
@@ -620,8 +619,7 @@ void job_tell_started(struct job *job)
         start_event(job);
 }
 
-static struct job *job_create(struct exec *x, uint64_t id, int64_t run,
-                              json_object *start)
+struct job *job_create(struct exec *x, uint64_t id, int64_t run, json_object *start)
 {
     struct job *job = xcalloc(1, sizeof(*job));
     job->x = x;
@@ -633,7 +631,7 @@ static struct job *job_create(struct exec *x, uint64_t id, int64_t run,
     return job;
 }
 
-static void not_started(struct job *job, const char *why)
+void job_not_started(struct job *job, const char *why)
 {
     struct exec *x = job->x;
     struct leased *next = lease_next(job);
@@ -665,8 +663,8 @@ void job_start(struct exec *x, json_object *o)
     }
     bool attach = json_object_get_boolean(jsonutil_get(o, "attach"));
     struct job *job = job_create(x, (uint64_t)id, run, o);
-    if (decode(job, o, &err) < 0 || prepare(job, &err) < 0) {
-        not_started(job, err.text);
+    if (decode(job, o, &err) < 0 || job_prepare(job, &err) < 0) {
+        job_not_started(job, err.text);
         if (attach)
             reader_create(x, job->id, 0, NULL, 0, false, NULL);
         return;
@@ -674,83 +672,5 @@ void job_start(struct exec *x, json_object *o)
     idmap_put(&x->jobs, job->id, job);
     if (attach)
         reader_create(x, job->id, 0, job, 0, false, NULL);
-    start_tasks(job);
-}
-
-/* It asks for the same, so all is as it was for PREV but the specification. */
-static int inherit(struct job *job, const struct job *prev, const char *hash,
-                   struct error *err)
-{
-    job->nnodes = prev->nnodes;
-    job->ntasks = prev->ntasks;
-    job->node = prev->node;
-    job->class = prev->class;
-    job->expiration = prev->expiration;
-    job->cores = hwloc_bitmap_dup(prev->cores);
-    job->gpus = hwloc_bitmap_dup(prev->gpus);
-    if (get_tasks(job, NULL, err) < 0)
-        return -1;
-    job->spec = specs_get(job->x->specs, hash, false, err);
-    return job->spec && take_row(job, err) == 0 ? 0 : -1;
-}
-
-static struct job *create_next(struct job *prev, uint64_t id, const char *cc)
-{
-    struct job *job = job_create(prev->x, id, 0, prev->start);
-    snprintf(job->cc_text, sizeof(job->cc_text), "%s", cc);
-    job->cc = cc[0] ? job->cc_text : NULL;
-    return job;
-}
-
-void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc)
-{
-    struct error err;
-    struct exec *x = prev->x;
-    struct job *job = create_next(prev, id, cc);
-    job->begun = time_now();
-    if (inherit(job, prev, hash, &err) < 0 || prepare(job, &err) < 0) {
-        not_started(job, err.text);
-        return;
-    }
-    idmap_put(&x->jobs, job->id, job);
-    conn_lazy(x->conn);
-    start_tasks(job);
-    if (!job->finished && !job->ending)
-        lane_follow(prev, job);
-}
-
-struct job *job_make_next(struct job *prev, const struct leased *l)
-{
-    struct error err;
-    struct job *job = create_next(prev, l->id, l->cc);
-    if (inherit(job, prev, jsonutil_string(l->hash), &err) == 0 &&
-        !job->spec->not_in_lanes && prepare(job, &err) == 0)
-        return job;
-    job_drop(job);
-    return NULL;
-}
-
-void job_drop(struct job *job)
-{
-    job_free(job);
-}
-
-void job_adopt(struct job *job)
-{
-    job->begun = time_now();
-    job->since = time_mono();
-    job->nrunning = 1;
-    idmap_put(&job->x->jobs, job->id, job);
-    conn_lazy(job->x->conn);
-    set_timers(job);
-}
-
-void job_start_failed(struct job *job, int code, const struct error *err)
-{
-    job->nrunning = 0;
-    job->tasks[0].status = job->status = code << 8;
-    job->ending = true; /* before the exception, which would be gentle */
-    job_exception(job, "exec", 0, "%s", err->text);
-    task_drain(&job->tasks[0]);
-    check_finished(job);
+    job_start_tasks(job);
 }

@@ -12,6 +12,7 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/io.c src/exec/io.h \
 	src/exec/job.c src/exec/job.h \
 	src/exec/job_doom.c src/exec/job_doom.h \
+	src/exec/job_impl.h src/exec/job_next.c \
 	src/exec/job_pmi.c \
 	src/exec/lane.c src/exec/lane.h \
 	src/exec/launch.c src/exec/launch.h \

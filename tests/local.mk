@@ -142,6 +142,14 @@ tests_unit_t_pool_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_pool_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_bytes
+endif
+tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
+tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/placement.t
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c

@@ -16,6 +16,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
+#include "src/sched/setup.h"
 #include "src/job/launch_options.h"
 
 enum { RETRY_MAX = 1000 };
@@ -86,6 +87,9 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (most_tasks(ld, shape) > TASKMAP_NTASKS_MAX)
         return error_set(err, EINVAL, "%ju tasks were asked for; a job has at most %u",
                          (uintmax_t)most_tasks(ld, shape), TASKMAP_NTASKS_MAX);
+    const char *placement = jobspec_placement(sub->spec);
+    if (placement && !sched_setup_place(placement, err))
+        return -1;
     json_object *tries = jobspec_option(sub->spec, "retry");
     int64_t n;
     if (tries && !jsonutil_int(tries, 0, RETRY_MAX, &n))

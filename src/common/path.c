@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/util.h"
@@ -79,9 +81,81 @@ int path_make_private(const char *dir, struct error *err)
     return 0;
 }
 
+/* --- trees ------------------------------------------------------------------------------------ */
+
+/* Names of a directory that is away, and of the link to it: with the same end. */
+#define LINK_PREFIX ".hbatch-away-"
+#define AWAY_PREFIX "hbatch-"
+enum { TRIES = 100, END_LEN = 6 };
+
+/* Six letters and digits, hardly used before. */
+static void make_end(char end[END_LEN + 1])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    unsigned char bytes[END_LEN];
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = (unsigned char)rand();
+    for (size_t i = 0; i < END_LEN; i++)
+        end[i] = letters[bytes[i] % (sizeof(letters) - 1)];
+    end[END_LEN] = '\0';
+}
+
+/* The link comes first: at no time is there a directory of which nothing tells. */
+char *path_make_away(const char *owner, struct error *err)
+{
+    const char *base = getenv("TMPDIR");
+    if (!base || !*base)
+        base = "/tmp";
+    for (int i = 0; i < TRIES; i++) {
+        char end[END_LEN + 1];
+        make_end(end);
+        cleanup_free char *link = xasprintf("%s/" LINK_PREFIX "%s", owner, end);
+        cleanup_free char *dir = xasprintf("%s/" AWAY_PREFIX "%s", base, end);
+        if (symlink(dir, link) < 0 && errno != EEXIST)
+            return error_null(err, errno, "cannot make the link %s: %s", link,
+                              strerror(errno));
+        if (mkdir(dir, 0700) == 0) {
+            if (access(link, F_OK) == 0)
+                return take(dir);
+            rmdir(dir);
+            return error_null(err, ENOENT, "the directory %s was removed meanwhile",
+                              owner);
+        }
+        int error = errno;
+        unlink(link);
+        if (error != EEXIST)
+            return error_null(err, error, "cannot make the directory %s: %s", dir,
+                              strerror(error));
+    }
+    return error_null(err, EEXIST, "cannot find a new name for a directory in %s", base);
+}
+
+/* PATH is a link to a directory that is away: remove that. */
+static void remove_away(const char *path, const char *name)
+{
+    char dir[4096];
+    struct stat st;
+    ssize_t n = readlink(path, dir, sizeof(dir) - 1);
+    if (n <= 0)
+        return;
+    dir[n] = '\0';
+    const char *base = strrchr(dir, '/'), *end = name + sizeof(LINK_PREFIX) - 1;
+    if (dir[0] == '/' && strncmp(base + 1, AWAY_PREFIX, sizeof(AWAY_PREFIX) - 1) == 0 &&
+        strcmp(base + sizeof(AWAY_PREFIX), end) == 0 && strlen(end) == END_LEN &&
+        lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+        path_remove_tree(dir);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    (void)st, (void)type, (void)ftw;
+    const char *name = path + ftw->base;
+    (void)st;
+    if (type == FTW_SL && strncmp(name, LINK_PREFIX, sizeof(LINK_PREFIX) - 1) == 0) {
+        remove_away(path, name);
+        if (access(path, F_OK) == 0) /* something is left, which the next try will find */
+            return 0;
+    }
     remove(path);
     return 0;
 }

@@ -19,7 +19,10 @@ char *path_make_below(const char *base, const char *prefix, struct error *err);
  * -1 with err set. */
 int path_make_private(const char *dir, struct error *err);
 
-/* Remove DIR and everything below it, never following symbolic links. */
+/* Remove DIR and everything below it; of symbolic links those of path_make_away alone are followed. */
 void path_remove_tree(const char *dir);
+/* A new directory in TMPDIR for what belongs into OWNER, whose path is too long; a link there tells
+ * path_remove_tree of it.  To be freed. */
+char *path_make_away(const char *owner, struct error *err);
 
 #endif

@@ -21,6 +21,7 @@
 #include "src/exec/rundir.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
+#include "src/job/subend.h"
 
 #define WATCHDOG_MS 5000 /* between looks whether the rundir is there */
 #define WARM_SECONDS 1.0 /* of idleness before the PMIx library is started */
@@ -193,10 +194,10 @@ static void on_kill(struct exec *x, json_object *msg)
 static void on_end(struct exec *x, json_object *msg)
 {
     struct job *job = message_job(x, msg, NULL);
-    double grace = 5;
+    double grace = SUBEND_GRACE;
     jsonutil_number(jsonutil_get(msg, "grace"), &grace);
     if (job)
-        job_end(job, grace);
+        job_end(job, grace < SUBEND_HURRY ? grace : job_grace(job, grace));
 }
 
 static void on_stdin(struct exec *x, json_object *msg)

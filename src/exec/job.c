@@ -21,6 +21,7 @@
 #include "src/exec/remember.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
+#include "src/job/subend.h"
 
 #define SHORT 0.005      /* s: a job of a burst */
 #define LINGER_STEP 0.02 /* seconds between looks at who holds a pipe open */
@@ -129,6 +130,12 @@ static void on_kill_timer(void *arg)
     job_signal(arg, SIGKILL);
 }
 
+double job_grace(const struct job *job, double grace)
+{
+    return job->spec->options.instance ? grace + subend_margin(job->x->node->level)
+                                       : grace;
+}
+
 void job_end(struct job *job, double grace)
 {
     job->ending = true;
@@ -152,6 +159,12 @@ static void exception_event(const struct job *job, const char *type, int severit
     conn_event_end(job->x->conn);
 }
 
+static void tell_expired(struct job *job)
+{
+    exception_event(job, "timeout", 0, "resource allocation expired");
+    job->ending = job->expired = true;
+}
+
 void job_exception(struct job *job, const char *type, int severity, const char *fmt, ...)
 {
     char text[1024];
@@ -161,9 +174,9 @@ void job_exception(struct job *job, const char *type, int severity, const char *
     va_end(ap);
     exception_event(job, type, severity, text);
     if (severity == 0 && !job->ending)
-        job_end(job, job->spec->options.kill_timeout < 0
-                         ? 5.0
-                         : job->spec->options.kill_timeout);
+        job_end(job, job_grace(job, job->spec->options.kill_timeout < 0
+                                        ? SUBEND_GRACE
+                                        : job->spec->options.kill_timeout));
 }
 
 /* [ID,"CORES","GPUS"]: where NEXT begins. */
@@ -274,6 +287,8 @@ static void finish(struct job *job)
     stop_timers(job);
     input_destroy(job);
     outputs_close(job);
+    if (job->spec->options.instance)
+        sweep_job(x, job->id); /* its executor and what that has, if it was killed */
     tmpdir_put(x->tmpdirs, take(job->tmpdir));
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
@@ -368,10 +383,22 @@ static void judge(struct job *job, const struct task *task, int status, bool unc
         doom_task_ended(job, task, status);
 }
 
+/* An instance whose time was over has one exit code, whatever its program and its ranks made of their signals.
+ * It may have seen its limit a moment before the timer here did. */
+static int instance_status(struct job *job, int status)
+{
+    if (!job->expired && !job->ending && status == EXIT_EXPIRED << 8 &&
+        job->expiration > 0 && time_now() >= job->expiration - SUBEND_NEAR)
+        tell_expired(job);
+    return job->expired ? EXIT_EXPIRED << 8 : status;
+}
+
 void job_task_ended(struct job *job, struct task *task, int status)
 {
     bool unclean = false;
     pid_t group = task->pid;
+    if (job->spec->options.instance)
+        status = instance_status(job, status);
     task->pid = 0;
     task->status = status;
     int *worst = job->ending ? &job->ended_status : &job->status;
@@ -414,12 +441,14 @@ static void on_expire(void *arg)
 {
     struct job *job = arg;
     double grace = job->spec->options.kill_timeout;
-    exception_event(job, "timeout", 0, "resource allocation expired");
-    job->ending = true;
+    if (job->ending)
+        return;
+    tell_expired(job);
     /* an instance ends in order, and its program is asked to */
     job_signal(job, job->spec->options.instance ? SIGTERM : SIGALRM);
     if (grace >= 0)
-        timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
+        timer_start(&job->kill_timer, job->x->loop, job_grace(job, grace), on_kill_timer,
+                    job);
 }
 
 void job_set_timers(struct job *job)

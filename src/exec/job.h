@@ -54,6 +54,7 @@ struct job {
     bool started;       /* the start event was sent */
     uint64_t start_seq; /* in this batch */
     bool ending;        /* it must end: nothing more is told of why */
+    bool expired;       /* that was its time limit */
     bool lost;          /* output could not be kept */
     bool doomed;        /* the timer of exit-timeout was started, because of */
     unsigned doom_task;
@@ -99,6 +100,8 @@ struct job *job_find(const struct exec *x, uint64_t id); /* or NULL */
 void job_signal(struct job *job, int signum);
 /* TERM, and KILL after GRACE seconds. */
 void job_end(struct job *job, double grace);
+/* GRACE, and for an instance what it needs besides. */
+double job_grace(const struct job *job, double grace);
 /* KILL at once. */
 void job_kill(struct job *job);
 /* Tell of an exception; severity 0 ends the job. */

@@ -52,6 +52,8 @@ char *sub_describe(const struct job *job)
     json_object_object_add(o, "gpus",
                            pick_gpus(jsonutil_get(node->init, "gpus"), job->gpus));
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));
+    double grace = job->spec->options.kill_timeout;
+    json_object_object_add(o, "grace", grace >= 0 ? json_object_new_double(grace) : NULL);
     if (jsonutil_get(job->start, "parent"))
         json_object_object_add(o, "spawned", json_object_new_boolean(true));
     json_object *join = jobspec_attr(job->spec->js, "system.join");

@@ -4,7 +4,8 @@
  *
  *   {"id":ID, "name":F58, "instance":S, "level":LEVEL, "uri":S (the parent's),
  *    "node":RANK (the parent's, here), "host":S, "virtual":bool, "bind":bool,
- *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0, "tmpdir":S,
+ *    "cores":[CPUSET of each core], "gpus":[as in init], "expiration":T or 0,
+ *    "grace":SECONDS (from its limit to SIGKILL for what is in it) or null, "tmpdir":S,
  *    "join":ADDRESS (of the instance that it is to be a rank of)?,
  *    "spawned":true (by a task of the parent's)?} */
 #ifndef HBATCH_EXEC_SUB_H

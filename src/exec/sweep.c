@@ -13,6 +13,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/exec/job.h"
+#include "src/exec/tmpdir.h"
 
 #define SWEEP_PAUSE 0.1 /* seconds between sweeps while jobs end */
 #define DEPTH_MAX 64
@@ -104,6 +105,8 @@ static void on_sweep(void *arg)
         each_child(getpid(), visit, x, 0, 0);
         sweep_later(x); /* what a killed process left is ours now */
     }
+    if (!tmpdirs_clean(x->tmpdirs))
+        sweep_later(x);
 }
 
 void sweep_later(struct exec *x)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "src/common/path.h"
 #include "src/common/util.h"
 
@@ -16,12 +17,14 @@ struct tmpdir {
     struct tmpdir *next;
     char *path;
     double checked; /* monotonic time of the last look */
+    bool dirty;     /* something is left in it */
 };
 
 struct tmpdirs {
     char *base;
     struct tmpdir *unused;
     unsigned count;
+    bool dirty; /* one of UNUSED is */
 };
 
 struct tmpdirs *tmpdirs_create(const char *rundir, unsigned rank)
@@ -75,6 +78,7 @@ struct tmpdir *tmpdir_get(struct tmpdirs *t, struct error *err)
     struct tmpdir *d = t->unused;
     if (d) {
         t->unused = d->next;
+        d->dirty = false;
     } else {
         d = xcalloc(1, sizeof(*d));
         d->path = xasprintf("%s/%u", t->base, t->count++);
@@ -99,9 +103,25 @@ void tmpdir_put(struct tmpdirs *t, struct tmpdir *d)
         /* what a job leaves does not stay until the next needs the place */
         path_remove_tree(d->path);
         d->checked = 0;
+        d->dirty = access(d->path, F_OK) == 0;
+        t->dirty |= d->dirty;
     }
     d->next = t->unused;
     t->unused = d;
+}
+
+bool tmpdirs_clean(struct tmpdirs *t)
+{
+    if (!t->dirty)
+        return true;
+    t->dirty = false;
+    for (struct tmpdir *d = t->unused; d; d = d->next) {
+        if (d->dirty)
+            path_remove_tree(d->path);
+        d->dirty = d->dirty && access(d->path, F_OK) == 0;
+        t->dirty |= d->dirty;
+    }
+    return !t->dirty;
 }
 
 const char *tmpdir_path(const struct tmpdir *d)

@@ -21,6 +21,8 @@ void tmpdirs_destroy(struct tmpdirs *t);
 
 struct tmpdir *tmpdir_get(struct tmpdirs *t, struct error *err);
 void tmpdir_put(struct tmpdirs *t, struct tmpdir *d); /* NULL is allowed */
+/* What a process that was being killed has left in such directories is removed: whether all is. */
+bool tmpdirs_clean(struct tmpdirs *t);
 const char *tmpdir_path(const struct tmpdir *d);
 
 #endif

@@ -2,6 +2,7 @@
 #include "src/instance/front.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "src/common/orphans.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
+#include "src/job/subend.h"
 
 static void leave(struct instance *in)
 {
@@ -79,6 +81,8 @@ void front_tell(struct instance *in, int signum)
 {
     if (in->program <= 0)
         return;
+    if (!in->told_to_end)
+        in->told_at = time_mono();
     in->told_to_end = true;
     orphans_signal(in->program, signum);
 }
@@ -93,7 +97,20 @@ static void on_patience(uv_timer_t *h)
 {
     struct instance *in = h->data;
     orphans_kill(1);
+    if (in->status == 0)
+        in->status = 128 + SIGKILL;
     leave(in);
+}
+
+/* How long the program still has, which was told to end; INFINITY: as long as it wants. */
+static double patience(const struct instance *in)
+{
+    double grace = SUBEND_GRACE;
+    if (leader_expired(in->leader))
+        grace = in->sub.told ? in->sub.grace : SUBEND_GRACE;
+    else if (front_in_a_hurry(in))
+        return 0.1;
+    return MAX(grace - (time_mono() - in->told_at), 0.1);
 }
 
 /* The last thing: an initial program that was told to end is given time, then killed with all
@@ -103,11 +120,11 @@ void front_leave(struct instance *in)
     if (!in->exec_gone)
         return;
     if (in->told_to_end && in->program > 0) {
+        double seconds = patience(in);
         uv_timer_init(&in->loop, &in->patience);
         in->patience.data = in;
-        uv_timer_start(&in->patience, on_patience,
-                       front_in_a_hurry(in) && !leader_expired(in->leader) ? 100 : 5000,
-                       0);
+        if (isfinite(seconds))
+            uv_timer_start(&in->patience, on_patience, (uint64_t)(seconds * 1000), 0);
         return;
     }
     if (in->told_to_end)

@@ -6,9 +6,6 @@
 
 #include "src/instance/instance.h"
 
-/* Exit code: the time limit came before the program had ended (as timeout(1) says it). */
-#define EXIT_EXPIRED 124
-
 /* The rank on the host of hbatch start, which is told that all is ready and runs the program itself.
  * -1: nobody watches over the instance, or from a host without a rank; then rank 0 runs it. */
 int front_home(const struct instance *in);

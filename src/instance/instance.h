@@ -18,7 +18,7 @@ struct instance {
     struct parent *parent;   /* leader of a sub-instance */
     struct spawner *spawner; /* leader of one that a program spawned */
     uv_loop_t loop;
-    uv_signal_t signals[5];
+    uv_signal_t signals[12];
     unsigned rank, size;        /* of the instance */
     unsigned world, world_size; /* as the launcher counts */
     bool by_mpirun;             /* or mpiexec; not by srun, nor alone */
@@ -53,6 +53,7 @@ struct instance {
     pid_t program;       /* 0: none (yet, or any more) */
     int status;          /* exit code */
     bool told_to_end;    /* the program was, and did not end by itself */
+    double told_at;      /* since then, monotonic */
     int told_to_leave;   /* the signal that came while another rank led, or 0 */
     bool exec_gone;
     uv_timer_t patience; /* with a program that was told to end */

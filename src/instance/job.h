@@ -70,6 +70,7 @@ struct job {
     bool requeue; /* queue it again when its tasks have ended */
     unsigned run; /* how often that was done: which run the next, or present one, is */
     bool ending;  /* its executors were told to end it */
+    bool expired; /* they do so by themselves, at its time limit */
     bool started; /* the start event was given */
     bool
         former; /* it ran in a former life of the instance: it has what it says no more */

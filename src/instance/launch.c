@@ -202,13 +202,23 @@ void launch_end(struct leader *ld, struct job *job, double grace, const char *no
     exec_send_job(ld, job, o);
 }
 
-void launch_signal(struct leader *ld, struct job *job, int signum)
+static json_object *make_signal(const struct job *job, int signum)
 {
     json_object *o = json_object_new_object();
     json_object_object_add(o, "m", json_object_new_string("kill"));
     json_object_object_add(o, "id", json_object_new_int64((int64_t)job->sj.id));
     json_object_object_add(o, "signal", json_object_new_int(signum));
-    exec_send_job(ld, job, o);
+    return o;
+}
+
+void launch_signal(struct leader *ld, struct job *job, int signum)
+{
+    exec_send_job(ld, job, make_signal(job, signum));
+}
+
+void launch_signal_ahead(struct leader *ld, const struct job *job, int signum)
+{
+    exec_send(ld, (unsigned)job->ahead, make_signal(job, signum));
 }
 
 void launch_acknowledge(struct leader *ld)

@@ -11,6 +11,7 @@
 #include "src/common/util.h"
 #include "src/instance/front.h"
 #include "src/job/jsonutil.h"
+#include "src/job/subend.h"
 #include "src/instance/grow.h"
 #include "src/instance/obey.h"
 #include "src/instance/shrink.h"
@@ -55,7 +56,7 @@ static void on_parent_gone(void *arg, const char *why)
     log_error("%s: this instance ends", why);
     in->status = 1;
     front_tell(in, SIGHUP);
-    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_hurry(in->leader, ALONE_GRACE_S);
     leader_shutdown(in->leader, why);
 }
 
@@ -111,7 +112,7 @@ static void on_spawner_end(const char *reason, void *arg)
     struct instance *in = arg;
     on_let_go(in);
     front_tell(in, SIGHUP);
-    leader_hurry(in->leader, SUB_GRACE_S);
+    leader_hurry(in->leader, ALONE_GRACE_S);
     leader_shutdown(in->leader, reason);
 }
 
@@ -204,6 +205,8 @@ int lead_start(struct instance *in, struct error *err)
         .life = in->life,
         .expiration =
             json_object_get_double(json_object_object_get(in->info, "expiration")),
+        .level = in->sub.level,
+        .grace = in->sub.told ? in->sub.grace : SUBEND_GRACE,
         .to_exec = to_exec,
         .publish = in->transport ? publish : NULL,
         .published = in->transport ? published : NULL,
@@ -255,14 +258,25 @@ static void on_lost(unsigned rank, bool sure, void *arg)
         restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
+const int lead_warnings[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT, SIGXCPU, SIGPWR, SIGVTALRM, 0};
+
+bool lead_is_warning(int signum)
+{
+    const int *p = lead_warnings;
+    while (*p && *p != signum)
+        p++;
+    return *p != 0;
+}
+
 void lead_end(struct instance *in, int signum, bool in_a_hurry)
 {
-    in->status = 128 + signum;
+    if (in->program <= 0) /* else what it makes of the signal is the exit code */
+        in->status = 128 + signum;
     front_tell(in, signum);
     if (in_a_hurry)
         leader_hurry(in->leader, 0.3);
-    else if (in->sub.told) /* the parent kills what has not ended after 5 s */
-        leader_hurry(in->leader, SUB_GRACE_S);
+    if (in->sub.told && signum == SIGTERM && leader_expire(in->leader))
+        return;
     leader_shutdown(in->leader, signum == SIGHUP ? "the instance was hung up"
                                                  : "the instance was terminated");
 }

@@ -10,8 +10,8 @@
  * and where nobody does. */
 #define ORPHAN_S 20.0
 #define ORPHAN_ALONE_S 0.5
-/* From SIGTERM to SIGKILL for the jobs of a sub-instance that ends. */
-#define SUB_GRACE_S 2.0
+/* From SIGTERM to SIGKILL for the jobs of a sub-instance whose parent, or the program that it is for, is gone. */
+#define ALONE_GRACE_S 2.0
 /* What it takes an executor to end its tasks, and one to kill all that a task has left. */
 #define EXEC_END_S 6.0
 #define SUB_LOST_S 1.0
@@ -36,6 +36,9 @@ void lead_serve_spawner(struct instance *in);
 void lead_await_ranks(struct instance *in);
 /* Leader: the instance was told to end by SIGNUM. */
 void lead_end(struct instance *in, int signum, bool in_a_hurry);
+/* The signals that are warnings, from the parent's time limit or a user; ends with 0. */
+extern const int lead_warnings[];
+bool lead_is_warning(int signum);
 /* The router's callback. */
 void lead_usage(void *arg, const struct usage *u);
 

@@ -13,11 +13,12 @@
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
+#include "src/job/subend.h"
 #include "src/sched/setup.h"
 
-#define END_GRACE 5.0 /* s; leader_hurry */
-/* s after that: an executor that has not ended a job by then never will */
+/* s after the grace: an executor that has not ended a job by then never will */
 #define END_LATE 10.0
+#define PRESS_GRACE 1.0 /* s, for jobs that did not end in time with a sub-instance */
 
 #define STORE_TRY_S 0.05 /* between two tries to write to a store that fails */
 
@@ -48,13 +49,21 @@ static void on_timer(uv_timer_t *h)
     leader_wake(h->data);
 }
 
+/* When what the executors did not end with the instance is told to end. */
+static double time_to_press(const struct leader *ld)
+{
+    unsigned level = ld->config.level;
+    return ld->config.expiration + ld->config.grace +
+           (level > 0 ? subend_margin(level) / 4 : 1);
+}
+
 /* The next time at which there is work that nothing but the time brings. The loop's clock is not
  * the one that tells the end: it may be reached a little later, and this is called again. */
 static void arm_timer(struct leader *ld, double now)
 {
     double end = ld->config.expiration;
     if (end > 0 && now >= end)
-        end += ld->end_grace + 1; /* for what the executors did not end */
+        end = time_to_press(ld);
     const double times[] = {end,
                             sched_next_late(ld->sched),
                             depend_next(ld),
@@ -81,8 +90,9 @@ static void expire(struct leader *ld, double now)
         ld->shutdown = xstrdup("the instance's time limit was reached");
         log_error("%s: what runs in it is ended", ld->shutdown);
     }
-    if (!ld->expired || (!first && now < ld->config.expiration + ld->end_grace + 1))
+    if (!ld->expired || (!first && (ld->pressed || now < time_to_press(ld))))
         return;
+    ld->pressed = !first;
     elements_wind_up(ld, ld->shutdown);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
@@ -92,7 +102,27 @@ static void expire(struct leader *ld, double now)
             manager_exception(ld, job, "cancel", 0, ld->shutdown);
         else if (!first && !job->ending)
             manager_exception(ld, job, "timeout", 0, ld->shutdown);
+        if (!first && ld->config.level > 0 && job->nodes_running > 0)
+            launch_end(ld, job, PRESS_GRACE, NULL); /* the parent's patience ends, too */
     }
+}
+
+bool leader_expire(struct leader *ld)
+{
+    double now = time_now(), when = ld->config.expiration;
+    if (when > 0 && now >= when - SUBEND_NEAR)
+        expire(ld, now);
+    return ld->expired;
+}
+
+void leader_warn(struct leader *ld, int signum)
+{
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (job->nodes_running > 0)
+            launch_signal(ld, job, signum);
+        else if (job->ahead >= 0) /* it may run */
+            launch_signal_ahead(ld, job, signum);
+    leader_wake(ld);
 }
 
 bool leader_expired(const struct leader *ld)
@@ -268,7 +298,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         return NULL; /* before anything is taken over */
     struct leader *ld = xcalloc(1, sizeof(*ld));
     ld->config = *config;
-    ld->end_grace = END_GRACE;
+    ld->end_grace = SUBEND_GRACE;
     if (config->replica)
         take_tables(ld, config->replica);
     else if (make_tables(ld, err) < 0) {
@@ -401,8 +431,9 @@ static void on_late(uv_timer_t *h)
 
 static void await_ends(struct leader *ld)
 {
-    uv_timer_start(&ld->late_timer, on_late,
-                   (uint64_t)((ld->end_grace + END_LATE) * 1000), 0);
+    unsigned level = ld->config.level;
+    double late = level > 0 ? subend_margin(level - 1) * 0.75 : END_LATE;
+    uv_timer_start(&ld->late_timer, on_late, (uint64_t)((ld->end_grace + late) * 1000), 0);
 }
 
 void leader_hurry(struct leader *ld, double grace)

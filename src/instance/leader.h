@@ -37,6 +37,8 @@ struct leader_config {
     struct store *own_store; /* an open one, taken over; NULL: there is none */
     struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
+    unsigned level;
+    double grace; /* s, from the instance's limit to SIGKILL for what is in it (subend.h) */
     double
         epoch; /* what ids of jobs count from: the start of its first life; 0: starttime */
     const char
@@ -122,6 +124,10 @@ void leader_hurry(struct leader *ld, double grace);
 
 /* The instance's time limit was reached before anything else ended it. */
 bool leader_expired(const struct leader *ld);
+/* It is reached now if it is not far (subend.h), as who starts this instance says: whether it is. */
+bool leader_expire(struct leader *ld);
+/* Jobs that run get signal SIGNUM, a warning. */
+void leader_warn(struct leader *ld, int signum);
 
 /* Accept no more jobs; cancel what is queued and running, with REASON as the note; then
  * config.quiet.  Once: a second call changes nothing.  Where the store outlives the instance, what is

@@ -62,6 +62,7 @@ struct leader {
     bool store_fails;  /* the last commit did; flush_timer tells when to try again */
     char *shutdown;    /* reason, NULL: none */
     bool expired;      /* that was it */
+    bool pressed;      /* what did not end then was told to */
     bool keep_nothing; /* the shutdown is one that cancels also what could be kept */
     double end_grace;  /* s, from the polite to the final signal of a job that must end */
     struct stream *streams; /* that attach or wait */
@@ -189,6 +190,8 @@ void manager_give_back(struct leader *ld, struct job *job);
 /* The job, of which nobody but the leader knows so far, ends. */
 void manager_refuse(struct leader *ld, struct job *job, const char *why);
 /* An exception (RFC 21); severity 0 ends the job. */
+/* Its executors end it, as its time limit was reached. */
+void manager_expired(struct leader *ld, struct job *job, const char *note);
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
 /* Whether it is queued again when its tasks are lost, whatever they had done. */
@@ -299,6 +302,8 @@ bool launch_pending(const struct leader *ld);
 void launch_flush(struct leader *ld);
 void launch_end(struct leader *ld, struct job *job, double grace, const char *note);
 void launch_signal(struct leader *ld, struct job *job, int signum);
+/* The same for one that is ahead on a node (lease.h), if it runs there. */
+void launch_signal_ahead(struct leader *ld, const struct job *job, int signum);
 void exec_send(struct leader *ld, unsigned rank, json_object *msg); /* takes MSG over */
 /* Send MSG (taken over) to all nodes of a job. */
 void exec_send_job(struct leader *ld, const struct job *job, json_object *msg);

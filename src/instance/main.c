@@ -30,6 +30,7 @@
 #include "src/instance/surroundings.h"
 #include "src/instance/turn.h"
 #include "src/job/jsonutil.h"
+#include "src/job/subend.h"
 
 static void find_rank(struct instance *in)
 {
@@ -128,6 +129,9 @@ static void on_signal(uv_signal_t *h, int signum)
             front_reap(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
+    } else if (in->sub.told && lead_is_warning(signum)) {
+        if (in->leader) /* the program is in the same process group, and has it from the parent */
+            leader_warn(in->leader, signum);
     } else if (is_for_restart(in, &signum)) {
         on_restart(in);
     } else if (signum == SIGTERM && in->options.join && !in->leader) {
@@ -138,31 +142,21 @@ static void on_signal(uv_signal_t *h, int signum)
         in->told_to_leave = signum; /* the leader was told, too, if it still lives */
 }
 
-static void on_warning(int signum)
+static void catch_signal(struct instance *in, uv_signal_t *h, int signum)
 {
-    (void)signum;
-}
-
-/* Warnings from the parent's time limit (--signal), or from a user.  They are the program's affair,
- * which is in the same process group and gets them, too; the instance does not die of them. */
-static void survive_warnings(void)
-{
-    static const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM,  SIGQUIT,
-                                  SIGXCPU, SIGPWR,  SIGVTALRM};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-        signal(numbers[i], on_warning); /* not ignored: that would be inherited */
+    uv_signal_init(&in->loop, h);
+    h->data = in;
+    uv_signal_start(h, on_signal, signum);
 }
 
 static void start_signals(struct instance *in)
 {
     static const int numbers[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGUSR2};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers) - !in->options.supervised; i++) {
-        uv_signal_init(&in->loop, &in->signals[i]);
-        in->signals[i].data = in;
-        uv_signal_start(&in->signals[i], on_signal, numbers[i]);
-    }
-    if (in->sub.told)
-        survive_warnings();
+    size_t n = ARRAY_SIZE(numbers) - !in->options.supervised;
+    for (size_t i = 0; i < n; i++)
+        catch_signal(in, &in->signals[i], numbers[i]);
+    for (const int *p = lead_warnings; in->sub.told && *p; p++)
+        catch_signal(in, &in->signals[n++], *p);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store says so, and its writes are tried again */
 }

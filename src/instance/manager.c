@@ -603,11 +603,26 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
     } else if (job->nodes_running ==
                0) /* it was given resources and could not be mapped */
         job_cleanup(ld, job, time_now());
-    else if (!job->ending) {
+    else if (!job->ending || job->expired) {
         job->ending = true;
+        job->expired = false;
         grant_base_ends(ld, job, false);
         launch_end(ld, job, ld->end_grace, NULL);
     }
+}
+
+/* Each of its executors ends it, with a signal and a grace of its own. */
+void manager_expired(struct leader *ld, struct job *job, const char *note)
+{
+    if (job->ending && job->nodes_running > 0) /* another one said so, or it was to end before */
+        return;
+    bool runs = job->ahead < 0 && job->nodes_running > 0;
+    if (runs) {
+        job->ending = true;
+        grant_base_ends(ld, job, false);
+    }
+    manager_exception(ld, job, "timeout", 0, note);
+    job->expired = runs;
 }
 
 void manager_node_lost(struct leader *ld, struct job *job, const char *why)

@@ -37,7 +37,8 @@ static int make_rundir(struct instance *in, struct error *err)
         }
         if (room_check_tmpdir(err) < 0)
             return -1;
-        in->rundir = path_make_tmpdir("hbatch-", err);
+        in->rundir = in->sub.tmpdir ? path_make_away(in->sub.tmpdir, err)
+                                    : path_make_tmpdir("hbatch-", err);
         in->own_rundir = true;
         return in->rundir ? 0 : -1;
     }

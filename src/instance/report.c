@@ -86,7 +86,10 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         type = type ? type : "exec";
         if (is_its_own_affair(job, type))
             severity = MAX(severity, 1);
-        manager_exception(ld, job, type, (int)severity, note);
+        if (severity == 0 && strcmp(type, "timeout") == 0)
+            manager_expired(ld, job, note);
+        else
+            manager_exception(ld, job, type, (int)severity, note);
     } else
         log_debug("rank %u: unknown event %s", rank, kind);
 }

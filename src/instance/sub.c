@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,7 +50,10 @@ int sub_read(struct sub *sub, struct error *err)
     sub->spawned = json_object_get_boolean(jsonutil_get(sub->told, "spawned"));
     sub->isvirtual = json_object_get_boolean(jsonutil_get(sub->told, "virtual"));
     jsonutil_number(jsonutil_get(sub->told, "expiration"), &sub->expiration);
+    sub->grace = INFINITY;
+    jsonutil_number(jsonutil_get(sub->told, "grace"), &sub->grace);
     const char *dir = jsonutil_string(jsonutil_get(sub->told, "tmpdir"));
+    sub->tmpdir = dir;
     sub->rundir = dir && strlen(dir) <= TMPDIR_MAX ? dir : NULL;
     unsetenv(VARIABLE);
     return 0;

@@ -37,6 +37,16 @@ bool transport_is_lost(const struct transport *t, unsigned rank)
     return t->lost[rank];
 }
 
+bool transport_had_loss(const struct transport *t)
+{
+    return t->broken;
+}
+
+void transport_share_loss(struct transport *t)
+{
+    t->broken = true;
+}
+
 static void reform(struct transport *t, int generation, bool planned)
 {
     int *ranks = xcalloc(t->size, sizeof(*ranks)), n = 0;

@@ -4,6 +4,7 @@
  * than the base, and when that is over. */
 #include "src/instance/leader_impl.h"
 
+#include <sys/wait.h>
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
@@ -152,6 +153,14 @@ void grant_over(struct leader *ld, struct job *g)
     keep_apart(ld, base);
 }
 
+/* There is no instance any more that could end in order. */
+static void end_widow(struct leader *ld, struct job *g)
+{
+    manager_exception(ld, g, "cancel", 0, "the job that it was granted to is over");
+    if (g->nodes_running > 0)
+        launch_end(ld, g, 0, NULL);
+}
+
 void grant_base_ends(struct leader *ld, const struct job *base, bool over)
 {
     char text[JOBID_BUFSIZE];
@@ -164,6 +173,8 @@ void grant_base_ends(struct leader *ld, const struct job *base, bool over)
             continue;
         if (g->state < JOB_RUN)
             manager_exception(ld, g, "cancel", 0, why);
+        else if (over && WIFSIGNALED(base->status)) /* who is left has nobody to end with */
+            end_widow(ld, g);
         else if (over)
             widow(ld, g);
     }
@@ -177,8 +188,7 @@ void grant_run(struct leader *ld, double now)
         if (g->widowed > 0 && g->widowed <= now && !g->ending) {
             ld->nwidows--;
             g->widowed = 0;
-            manager_exception(ld, g, "cancel", 0,
-                              "the job that it was granted to is over");
+            end_widow(ld, g);
         }
     }
 }

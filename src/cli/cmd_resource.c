@@ -16,8 +16,8 @@ struct row {
     struct hostlist *hosts;
     unsigned ncores, ngpus;
     const char *cores, *gpus; /* of one node */
-    const char *reason;
-    struct strbuf properties; /* of any of the nodes, with commas */
+    struct strbuf reasons;    /* of any of the nodes, with semicolons */
+    struct strbuf properties; /* the same, with commas */
 };
 
 struct rows {
@@ -39,20 +39,32 @@ static void rows_fini(struct rows *rows)
     for (size_t i = 0; i < rows->n; i++) {
         hwloc_bitmap_free(rows->v[i].ranks);
         hostlist_destroy(rows->v[i].hosts);
+        strbuf_cleanup(&rows->v[i].reasons);
         strbuf_cleanup(&rows->v[i].properties);
     }
     free(rows->v);
 }
 
-/* In a LIST with commas. */
-static bool has_word(const char *list, const char *word)
+/* In a LIST with SEPARATORs. */
+static bool has_part(const char *list, const char *part, const char *separator)
 {
-    size_t n = strlen(word);
-    for (const char *at = list; (at = strstr(at, word)); at += n) {
-        if ((at == list || at[-1] == ',') && (at[n] == ',' || !at[n]))
+    size_t n = strlen(part), m = strlen(separator);
+    for (const char *at = list; (at = strstr(at, part)); at++) {
+        bool begins = at == list ||
+                      ((size_t)(at - list) >= m && strncmp(at - m, separator, m) == 0);
+        if (begins && (!at[n] || strncmp(at + n, separator, m) == 0))
             return true;
     }
     return false;
+}
+
+static void add_part(struct strbuf *list, const char *part, const char *separator)
+{
+    if (!part || !*part || (list->len && has_part(list->s, part, separator)))
+        return;
+    if (list->len)
+        strbuf_add(list, separator);
+    strbuf_add(list, part);
 }
 
 static void add_properties(struct row *r, json_object *node)
@@ -63,11 +75,7 @@ static void add_properties(struct row *r, json_object *node)
         return;
     for (size_t i = 0; i < json_object_array_length(names); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
-        if (!name || (r->properties.len && has_word(r->properties.s, name)))
-            continue;
-        if (r->properties.len)
-            strbuf_addc(&r->properties, ',');
-        strbuf_add(&r->properties, name);
+        add_part(&r->properties, name, ",");
     }
 }
 
@@ -77,7 +85,7 @@ static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned
     hostlist_append_name(r->hosts, cli_get_string(node, "host", "?"));
     r->ncores += ncores;
     r->ngpus += ngpus;
-    r->reason = cli_get_string(node, "reason", NULL);
+    add_part(&r->reasons, cli_get_string(node, "reason", NULL), "; ");
     add_properties(r, node);
 }
 
@@ -112,7 +120,7 @@ static void get_field(const void *item, const struct format_field *f,
         s = idset_encode(r->ranks, 0);
         break;
     case REASON:
-        s = xstrdup(r->reason ? r->reason : "");
+        s = xstrdup(r->reasons.len ? r->reasons.s : "");
         break;
     case PROPERTIES:
         s = xstrdup(r->properties.len ? r->properties.s : "");
@@ -324,7 +332,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     }
     for (size_t i = 0; i < ARRAY_SIZE(list_states); i++) {
         const char *state = list_states[i];
-        if (states ? !has_word(states, state) : strcmp(state, "all") == 0)
+        if (states ? !has_part(states, state, ",") : strcmp(state, "all") == 0)
             continue;
         collect(&rows, cli_list(cli, result, "nodes"), state, by_rank);
         if (!states && strcmp(state, "drained") == 0)

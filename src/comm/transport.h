@@ -121,9 +121,6 @@ void transport_leave_spawners(struct transport *t, const char *data, size_t len)
  * one does. */
 void transport_lost(struct transport *t, unsigned rank);
 bool transport_is_lost(const struct transport *t, unsigned rank);
-/* One was lost: ranks leave without waiting for each other.  Who joins such an instance does as the others. */
-bool transport_had_loss(const struct transport *t);
-void transport_share_loss(struct transport *t);
 /* The stream and the reductions go on among the ranks that are not lost.  Called on all of these
  * with the same LOST set and GENERATION (> 0, never the same again).  The leader repeats the
  * epochs that some rank may have missed; the others pass over those that they have. */

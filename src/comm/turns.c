@@ -37,16 +37,6 @@ bool transport_is_lost(const struct transport *t, unsigned rank)
     return t->lost[rank];
 }
 
-bool transport_had_loss(const struct transport *t)
-{
-    return t->broken;
-}
-
-void transport_share_loss(struct transport *t)
-{
-    t->broken = true;
-}
-
 static void reform(struct transport *t, int generation, bool planned)
 {
     int *ranks = xcalloc(t->size, sizeof(*ranks)), n = 0;
@@ -194,6 +184,8 @@ int transport_grow(struct transport *t, const char *port, unsigned n, struct err
     t->ids = xrealloc(t->ids, (t->nids + n) * sizeof(*t->ids));
     for (unsigned i = 0; i < n; i++)
         number(t, t->nids++, size + i);
+    t->broken =
+        false; /* the new communicator has nobody who is dead, and who joins it waits at the end */
     return 0;
 }
 

@@ -433,6 +433,15 @@ void change_node(struct leader *ld, unsigned rank)
     }
 }
 
+void change_gone(struct leader *ld, unsigned rank)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    strbuf_addf(&b, "{\"c\":\"gone\",\"rank\":%u", rank);
+    publish(ld, &b);
+}
+
 void change_exec(struct leader *ld, unsigned rank)
 {
     const struct leader_node *node = &ld->nodes[rank];

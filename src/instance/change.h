@@ -52,6 +52,8 @@ void change_released(struct leader *ld, const struct job *job, const struct rset
 void change_event(struct leader *ld, const struct job *job, const char *line);
 void change_log(struct leader *ld, const struct job *job);
 void change_node(struct leader *ld, unsigned rank);
+/* RANK is lost for good, and no node of the instance any more. */
+void change_gone(struct leader *ld, unsigned rank);
 /* Another executor said hello on RANK. */
 void change_exec(struct leader *ld, unsigned rank);
 void change_shutdown(struct leader *ld);

@@ -173,7 +173,8 @@ void grant_base_ends(struct leader *ld, const struct job *base, bool over)
             continue;
         if (g->state < JOB_RUN)
             manager_exception(ld, g, "cancel", 0, why);
-        else if (over && WIFSIGNALED(base->status)) /* who is left has nobody to end with */
+        else if (over &&
+                 WIFSIGNALED(base->status)) /* who is left has nobody to end with */
             end_widow(ld, g);
         else if (over)
             widow(ld, g);

@@ -46,6 +46,7 @@ struct instance {
     struct grow *grow;         /* leader of a sub-instance that can take on ranks */
     struct shrink *shrink;     /* leader of one from which some are to leave */
     struct router *router;
+    bool lost;           /* ranks were lost since that was looked at (shrink_lost) */
     bool resized;        /* ranks have joined or left */
     char *told_nodes;    /* where it has ranks, as the parent was told; NULL: not yet */
     unsigned generation; /* of leaders */

@@ -337,7 +337,8 @@ void job_reset(struct job *job)
     json_object_put(take(job->output));
     json_object_put(take(job->memo));
     job->handed = false;
-    job->requeue = job->ending = job->expired = job->started = job->failed = job->former = false;
+    job->requeue = job->ending = job->expired = job->started = job->failed = job->former =
+        false;
     job->run++;
     job->state = JOB_SCHED;
     job->status = -1;

@@ -64,6 +64,7 @@ static void on_changed(void *arg)
 {
     struct instance *in = arg;
     parent_touch(in->parent);
+    shrink_lost(in);
     shrink_look(in);
     grow_tell(in);
 }
@@ -247,6 +248,7 @@ static struct node_name on_name(unsigned rank, void *arg)
 static void on_lost(unsigned rank, bool sure, void *arg)
 {
     struct instance *in = arg;
+    in->lost = true;
     router_rank_lost(in->router, rank);
     leader_set_generation(in->leader, members_generation(in->members));
     leader_rank_lost(in->leader, rank,
@@ -258,7 +260,8 @@ static void on_lost(unsigned rank, bool sure, void *arg)
         restart_all(in, "the rank on the host of hbatch start was lost");
 }
 
-const int lead_warnings[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT, SIGXCPU, SIGPWR, SIGVTALRM, 0};
+const int lead_warnings[] = {SIGUSR1, SIGUSR2, SIGALRM,   SIGQUIT,
+                             SIGXCPU, SIGPWR,  SIGVTALRM, 0};
 
 bool lead_is_warning(int signum)
 {
@@ -296,6 +299,7 @@ static void on_lead(void *arg)
         log_error("%s", err.text);
         _exit(1);
     }
+    in->lost = true;
     router_new_leader(in->router, in->leader);
     lead_tell_parent(in);
     if (in->told_to_leave)

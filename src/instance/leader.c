@@ -433,7 +433,8 @@ static void await_ends(struct leader *ld)
 {
     unsigned level = ld->config.level;
     double late = level > 0 ? subend_margin(level - 1) * 0.75 : END_LATE;
-    uv_timer_start(&ld->late_timer, on_late, (uint64_t)((ld->end_grace + late) * 1000), 0);
+    uv_timer_start(&ld->late_timer, on_late, (uint64_t)((ld->end_grace + late) * 1000),
+                   0);
 }
 
 void leader_hurry(struct leader *ld, double grace)

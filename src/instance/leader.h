@@ -38,7 +38,8 @@ struct leader_config {
     struct replica *replica; /* whose tables are taken over (and it is freed), or NULL */
     double starttime, expiration; /* of the instance; 0: never ends */
     unsigned level;
-    double grace; /* s, from the instance's limit to SIGKILL for what is in it (subend.h) */
+    double
+        grace; /* s, from the instance's limit to SIGKILL for what is in it (subend.h) */
     double
         epoch; /* what ids of jobs count from: the start of its first life; 0: starttime */
     const char
@@ -91,6 +92,8 @@ void leader_await(struct leader *ld, unsigned rank);
  * job before their executors have said hello.  RANK has left, which nobody used. */
 void leader_grow(struct leader *ld, json_object **nodes, unsigned size);
 void leader_shrink(struct leader *ld, unsigned rank);
+/* RANK is lost for good: it is forgotten as one that has left, as soon as nothing has resources there. Whether it is. */
+bool leader_forget(struct leader *ld, unsigned rank);
 enum leader_use { LEADER_GONE, LEADER_LOST, LEADER_BUSY, LEADER_IDLE };
 enum leader_use leader_use_of(const struct leader *ld, unsigned rank);
 bool leader_has_queue(const struct leader *ld);

@@ -72,6 +72,24 @@ static bool find_node(const struct leader *ld, unsigned rank, struct pool_node *
     return false;
 }
 
+static bool is_unused(const struct pool_node *node)
+{
+    return hwloc_bitmap_isequal(node->free_cores, node->cores) &&
+           hwloc_bitmap_isequal(node->free_gpus, node->gpus);
+}
+
+bool leader_forget(struct leader *ld, unsigned rank)
+{
+    struct pool_node node;
+    if (!find_node(ld, rank, &node))
+        return true;
+    if (!ld->nodes[rank].lost || ld->nodes[rank].away || !is_unused(&node))
+        return false;
+    change_gone(ld, rank);
+    leader_shrink(ld, rank);
+    return true;
+}
+
 enum leader_use leader_use_of(const struct leader *ld, unsigned rank)
 {
     struct pool_node node;
@@ -79,8 +97,7 @@ enum leader_use leader_use_of(const struct leader *ld, unsigned rank)
         return LEADER_GONE;
     if (ld->nodes[rank].lost)
         return LEADER_LOST;
-    if (!hwloc_bitmap_isequal(node.free_cores, node.cores) ||
-        !hwloc_bitmap_isequal(node.free_gpus, node.gpus))
+    if (!is_unused(&node))
         return LEADER_BUSY;
     /* ends that are not committed, and output that somebody reads */
     if (ld->nodes[rank].starts || ld->nodes[rank].acked < ld->nodes[rank].seen ||

@@ -614,7 +614,8 @@ void manager_exception(struct leader *ld, struct job *job, const char *type, int
 /* Each of its executors ends it, with a signal and a grace of its own. */
 void manager_expired(struct leader *ld, struct job *job, const char *note)
 {
-    if (job->ending && job->nodes_running > 0) /* another one said so, or it was to end before */
+    if (job->ending &&
+        job->nodes_running > 0) /* another one said so, or it was to end before */
         return;
     bool runs = job->ahead < 0 && job->nodes_running > 0;
     if (runs) {

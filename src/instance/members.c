@@ -201,8 +201,6 @@ json_object *members_describe(const struct members *m)
                      m->addresses[i] && members_alive(m, i) ? m->addresses[i] : ""));
     json_object_object_add(o, "secret", json_object_new_string(m->secret));
     json_object_object_add(o, "generation", json_object_new_int64(m->generation));
-    if (transport_had_loss(m->transport))
-        json_object_object_add(o, "loss", json_object_new_boolean(true));
     json_object_object_add(o, "addresses", all);
     return o;
 }
@@ -223,8 +221,6 @@ void members_join(struct members *m, struct transport *transport, json_object *d
     int64_t generation = 0;
     jsonutil_int(jsonutil_get(described, "generation"), 0, INT32_MAX, &generation);
     take_part(m, transport, (unsigned)generation, ops, arg);
-    if (json_object_get_boolean(jsonutil_get(described, "loss")))
-        transport_share_loss(transport);
     snprintf(m->secret, sizeof(m->secret), "%s", secret ? secret : "");
     learn(m, jsonutil_get(described, "addresses"), 0);
 }

@@ -635,6 +635,16 @@ static int on_node(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_gone(struct replica *rp, json_object *o, struct error *err)
+{
+    int64_t rank = number(o, "rank", -1), size = 0;
+    if (pool_remove_node(rp->pool, (unsigned)rank, err) < 0)
+        return -1;
+    if (jsonutil_int(jsonutil_get(rp->info, "size"), 2, INT32_MAX, &size))
+        json_object_object_add(rp->info, "size", json_object_new_int64(size - 1));
+    return 0;
+}
+
 static int on_exec(struct replica *rp, json_object *o, struct error *err)
 {
     int64_t rank = number(o, "rank", -1);
@@ -712,15 +722,15 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},           {"submit", on_submit},   {"run", on_run},
-    {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
-    {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
-    {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
-    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
-    {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
-    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
-    {"next", on_next},
+    {"text", on_text},           {"submit", on_submit},     {"run", on_run},
+    {"lease", on_lease},         {"unlease", on_unlease},   {"start", on_start},
+    {"exception", on_exception}, {"urgency", on_urgency},   {"urgencies", on_urgencies},
+    {"requeue", on_requeue},     {"end", on_end},           {"ends", on_ends},
+    {"node", on_node},           {"gone", on_gone},         {"depend", on_depend},
+    {"untext", on_untext},       {"event", on_event},       {"done", on_done},
+    {"release", on_release},     {"exec", on_exec},         {"memo", on_memo},
+    {"archive", on_archive},     {"shutdown", on_shutdown}, {"config", on_config},
+    {"update", on_update},       {"next", on_next},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

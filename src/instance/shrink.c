@@ -202,6 +202,36 @@ void shrink_look(struct instance *in)
         uv_timer_start(&in->shrink->timer, on_timer, AGAIN_MS, 0);
 }
 
+/* --- lost ones -------------------------------------------------------------------------------------- */
+
+static bool is_granted(const struct instance *in, unsigned rank)
+{
+    int64_t job = in->sub.id;
+    jsonutil_int(jsonutil_get(in->nodes[rank], "job"), 1, INT64_MAX, &job);
+    return job != in->sub.id;
+}
+
+void shrink_lost(struct instance *in)
+{
+    if (!in->lost)
+        return;
+    bool again = false, any = false;
+    for (unsigned i = 0; i < in->size; i++) {
+        if (!is_granted(in, i) || jsonutil_get(in->nodes[i], "left") ||
+            !transport_is_lost(in->transport, i))
+            continue;
+        if (!leader_forget(in->leader, i)) {
+            again = true;
+            continue;
+        }
+        json_object_object_add(in->nodes[i], "left", json_object_new_boolean(true));
+        any = true;
+    }
+    in->lost = again;
+    if (any)
+        turn_count(in);
+}
+
 /* --- idle nodes -------------------------------------------------------------------------------------- */
 
 static void look_for_idle(struct shrink *s, double now)

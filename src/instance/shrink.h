@@ -14,6 +14,8 @@ unsigned shrink_count(struct instance *in, unsigned count);
 unsigned shrink_ranks(struct instance *in, hwloc_const_bitmap_t ranks, const char *why);
 /* The router's callback: the parent takes RANK's node back, and what runs there ends. */
 void shrink_recall(void *arg, unsigned rank);
+/* Leader: ranks of grants that were lost never come back, their nodes are the parent's again: they are forgotten. */
+void shrink_lost(struct instance *in);
 /* Leader: the jobs have changed; let go who can. */
 void shrink_look(struct instance *in);
 /* Leader: nodes that are idle for options.idle_return are given back. */

@@ -12,18 +12,20 @@
 #include "src/common/error.h"
 
 struct sub {
-    json_object *told;  /* all of it; NULL: this is no sub-instance */
-    int64_t id;         /* of the job in the parent */
-    const char *name;   /* the same in F58 */
-    const char *uri;    /* the parent's, on this node */
-    const char *rundir; /* where a run directory may be made; NULL: not there, as its path is too long */
+    json_object *told; /* all of it; NULL: this is no sub-instance */
+    int64_t id;        /* of the job in the parent */
+    const char *name;  /* the same in F58 */
+    const char *uri;   /* the parent's, on this node */
+    const char *
+        rundir; /* where a run directory may be made; NULL: not there, as its path is too long */
     const char *tmpdir; /* the job's, which is emptied at its end; or NULL */
     unsigned level, rank, size;
     unsigned node; /* the parent's rank here */
     bool isvirtual;
     bool spawned; /* by a task of the parent's (MPI_Comm_spawn) */
     double expiration;
-    double grace; /* s, from the limit to SIGKILL for what is in it; INFINITY: there is none */
+    double
+        grace; /* s, from the limit to SIGKILL for what is in it; INFINITY: there is none */
 };
 
 /* Read it, and take it and the outer job's variables out of the environment.  -1 with err set:

@@ -15,8 +15,7 @@ struct turn {
 
 /* --- on all ranks ------------------------------------------------------------------------------ */
 
-/* The description follows: what a client of any rank asks for. */
-static void count_ranks(struct instance *in)
+void turn_count(struct instance *in)
 {
     int64_t n = 0;
     for (unsigned i = 0; i < in->size; i++)
@@ -90,7 +89,7 @@ static int apply(struct instance *in, json_object *what, struct error *err)
     members_turned(in->members, (unsigned)generation);
     in->resized |= rc == 0;
     if (rc == 0) {
-        count_ranks(in);
+        turn_count(in);
         execlink_describe(in->exec, instance_describe(in));
     }
     return rc;

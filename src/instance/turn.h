@@ -20,6 +20,8 @@ struct turn_ops {
     void (*done)(struct instance *in, const struct error *err, void *arg);
 };
 
+/* The description follows who is here: what a client of any rank asks for. */
+void turn_count(struct instance *in);
 /* Leader: whether a turn can be begun now. */
 bool turn_possible(const struct instance *in);
 void turn_begin(struct instance *in, const struct turn_ops *ops, void *arg);

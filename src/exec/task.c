@@ -14,6 +14,7 @@
 #include "src/exec/bind.h"
 #include "src/exec/job.h"
 #include "src/exec/launch.h"
+#include "src/exec/memcg.h"
 
 #define PART_MAX (64u << 10) /* a longer line is passed on in parts */
 
@@ -325,6 +326,7 @@ static int run(struct task *task, struct app *app, char **argv, struct fds *f,
                        .out = f->out,
                        .err = f->err,
                        .pass = f->pass,
+                       .group = job->memcg ? memcg_procs(job->memcg) : -1,
                        .limits = o->rlimits.n ? &o->rlimits : NULL};
     set_mask(&l, pus, mask, ARRAY_SIZE(mask));
     bool fixed = !app->templated; /* else each task may name another program */

@@ -53,7 +53,8 @@ static const struct opt opts[] = {
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
     {PLACEMENT, 0, "placement", "NAME",
      "How nodes are chosen: first (the default), best or spread"},
-    {MEMORY, 0, "memory", "SIZE", "Memory of each node that jobs may have (default: all)"},
+    {MEMORY, 0, "memory", "SIZE",
+     "Memory of each node that jobs may have (default: all)"},
     {CONFIG, 0, "config", "KEY=VALUE|FILE",
      "Configure the instance: queues, limits, priorities, ...; a JSON or TOML file (may "
      "be repeated)"},

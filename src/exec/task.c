@@ -333,8 +333,7 @@ static struct launch describe(const struct task *task, const struct app *app, ch
                            .out = f->out,
                            .err = f->err,
                            .pass = f->pass,
-                           .group =
-                               task->job->memcg ? memcg_procs(task->job->memcg) : -1,
+                           .group = task->job->memcg ? memcg_procs(task->job->memcg) : -1,
                            .limits = o->rlimits.n ? &o->rlimits : NULL};
 }
 

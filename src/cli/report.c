@@ -91,6 +91,9 @@ double report_end(const struct report *r, const struct report_job *job)
 
 int report_row(const struct report *r, unsigned rank)
 {
+    if (rank < r->nnodes &&
+        r->nodes[rank].rank == rank) /* as it is, but after nodes have left */
+        return (int)rank;
     for (size_t i = 0; i < r->nnodes; i++)
         if (r->nodes[i].rank == rank)
             return (int)i;
@@ -103,7 +106,8 @@ struct report *report_create(json_object *resources, double now)
     json_object *nodes = cli_get(resources, "nodes");
     r->now = now;
     r->numbers = json_object_new_object();
-    r->nnodes = json_object_is_type(nodes, json_type_array) ? json_object_array_length(nodes) : 0;
+    r->nnodes =
+        json_object_is_type(nodes, json_type_array) ? json_object_array_length(nodes) : 0;
     r->nodes = xcalloc(r->nnodes + 1, sizeof(*r->nodes));
     for (size_t i = 0; i < r->nnodes; i++) {
         json_object *node = json_object_array_get_idx(nodes, i);
@@ -137,7 +141,7 @@ void report_destroy(struct report *r)
 
 /* --- bins ------------------------------------------------------------------------------------ */
 
-struct stretch { /* of bins */
+struct stretch {        /* of bins */
     double first, last; /* in bins, not whole */
 };
 
@@ -161,8 +165,8 @@ static int bin_at(const struct report *r, double t)
 }
 
 /* A job's part of its nodes' cores, as if all of its nodes had equally many. */
-static void heat(struct report *r, const struct report_job *job, hwloc_const_bitmap_t ranks,
-                 struct stretch s)
+static void heat(struct report *r, const struct report_job *job,
+                 hwloc_const_bitmap_t ranks, struct stretch s)
 {
     int rank, n = hwloc_bitmap_weight(ranks);
     hwloc_bitmap_foreach_begin(rank, ranks)
@@ -227,7 +231,10 @@ static void quantiles(double *values, size_t n, double *out)
 {
     qsort(values, n, sizeof(*values), compare_numbers);
     for (int i = 0; i < 3; i++)
-        out[i] = n ? values[MIN((size_t)((double)n * (i == 0 ? 0.5 : i == 1 ? 0.9 : 1)), n - 1)]
+        out[i] = n ? values[MIN((size_t)((double)n * (i == 0   ? 0.5
+                                                      : i == 1 ? 0.9
+                                                               : 1)),
+                                n - 1)]
                    : 0;
 }
 
@@ -269,7 +276,8 @@ static int compare_groups(const void *a, const void *b)
 
 static void find_groups(struct report *r)
 {
-    cleanup_free struct report_job **list = xcalloc(r->njobs + 1, sizeof(struct report_job *));
+    cleanup_free struct report_job **list =
+        xcalloc(r->njobs + 1, sizeof(struct report_job *));
     size_t n = 0;
     for (size_t i = 0; i < r->njobs; i++)
         if (r->jobs[i].result > 0 && r->jobs[i].result < REPORT_RESULTS - 1)
@@ -281,13 +289,30 @@ static void find_groups(struct report *r)
             g->result != list[i]->result) {
             r->groups = xrealloc(r->groups, (r->ngroups + 1) * sizeof(*r->groups));
             g = &r->groups[r->ngroups++];
-            *g = (struct report_group){list[i]->name, list[i]->reason, list[i]->result, 0, 0};
+            *g = (struct report_group){list[i]->name, list[i]->reason, list[i]->result, 0,
+                                       0};
         }
         g->n++;
         g->last = list[i]->id;
     }
     if (r->ngroups)
         qsort(r->groups, r->ngroups, sizeof(*r->groups), compare_groups);
+}
+
+/* In the fullest bin, and in the fullest second (or in all, if that is less). */
+static void find_rates(struct report *r, double width)
+{
+    int n = MIN(MAX((int)ceil(1 / width), 1), REPORT_BINS);
+    unsigned window = 0;
+    for (int i = 0; i < REPORT_BINS; i++) {
+        unsigned here = 0;
+        for (int k = 0; k < REPORT_RESULTS; k++) {
+            here += r->bins[i].ended[k];
+            window += r->bins[i].ended[k] - (i >= n ? r->bins[i - n].ended[k] : 0);
+        }
+        r->bin_rate = MAX(r->bin_rate, here / width);
+        r->peak_rate = MAX(r->peak_rate, window / (n * width));
+    }
 }
 
 void report_finish(struct report *r)
@@ -305,12 +330,7 @@ void report_finish(struct report *r)
     size_t ended = r->njobs - r->count[REPORT_RESULTS - 1];
     r->rate = (double)ended / span;
     r->utilization = r->ncores ? r->busy / span / r->ncores : 0;
-    for (int i = 0; i < REPORT_BINS; i++) {
-        unsigned n = 0;
-        for (int k = 0; k < REPORT_RESULTS; k++)
-            n += r->bins[i].ended[k];
-        r->peak_rate = MAX(r->peak_rate, n / width);
-    }
+    find_rates(r, width);
     find_quantiles(r);
     find_groups(r);
 }

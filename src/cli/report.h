@@ -33,9 +33,9 @@ struct report_node {
 };
 
 struct report_bin {
-    double busy;                     /* core-seconds */
-    double waiting;                  /* job-seconds */
-    unsigned ended[REPORT_RESULTS];  /* jobs */
+    double busy;                    /* core-seconds */
+    double waiting;                 /* job-seconds */
+    unsigned ended[REPORT_RESULTS]; /* jobs */
 };
 
 struct report_group { /* of jobs that did not complete */
@@ -61,11 +61,12 @@ struct report {
     size_t count[REPORT_RESULTS];
     double busy;        /* core-seconds, of all */
     double utilization; /* share of the cores from begin to end */
-    double rate;        /* jobs that ended, per second; and in the fullest bin: */
-    double peak_rate;
-    double wait[3], runtime[3]; /* median, 90 %, the longest; s */
-    struct report_bin *bins;    /* [REPORT_BINS] */
-    float *heat;                /* [nnodes][REPORT_BINS] share of the node's cores */
+    double
+        rate; /* jobs that ended, per second; and in the fullest second, and the fullest bin: */
+    double peak_rate, bin_rate;
+    double wait[3], runtime[3];  /* median, 90 %, the longest; s */
+    struct report_bin *bins;     /* [REPORT_BINS] */
+    float *heat;                 /* [nnodes][REPORT_BINS] share of the node's cores */
     struct report_group *groups; /* most frequent first */
     size_t ngroups;
 };

@@ -10,9 +10,9 @@ enum { COLUMNS = 60, GROUPS = 10 };
 static void print_bars(const char *name, const double *values, double most,
                        const char *unit, bool utf8, FILE *f)
 {
-    static const char *const bars[2][9] = {
-        {" ", ".", ".", ":", ":", "=", "=", "#", "#"},
-        {" ", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588"}};
+    static const char *const bars[2][9] = {{" ", ".", ".", ":", ":", "=", "=", "#", "#"},
+                                           {" ", "\u2581", "\u2582", "\u2583", "\u2584",
+                                            "\u2585", "\u2586", "\u2587", "\u2588"}};
     fprintf(f, "%-12s|", name);
     for (int i = 0; i < COLUMNS; i++) {
         int from = i * REPORT_BINS / COLUMNS, to = (i + 1) * REPORT_BINS / COLUMNS;
@@ -38,7 +38,8 @@ void report_print(const struct report *r, const char *title, bool utf8, FILE *f)
             r->nnodes, r->ncores, r->busy / 3600, 100 * r->utilization);
     fprintf(f, "%.4g jobs/s, at most %.4g\n", r->rate, r->peak_rate);
     fprintf(f, "waited: median %s, 90%% %s, longest %s\n",
-            format_duration(r->wait[0], a, sizeof(a)), format_duration(r->wait[1], b, sizeof(b)),
+            format_duration(r->wait[0], a, sizeof(a)),
+            format_duration(r->wait[1], b, sizeof(b)),
             format_duration(r->wait[2], c, sizeof(c)));
     fprintf(f, "ran:    median %s, 90%% %s, longest %s\n",
             format_duration(r->runtime[0], a, sizeof(a)),
@@ -61,9 +62,9 @@ void report_print(const struct report *r, const char *title, bool utf8, FILE *f)
         most = MAX(most, values[i] = r->bins[i].waiting / width);
     print_bars("jobs waiting", values, most, "", utf8, f);
     for (size_t i = 0; i < MIN(r->ngroups, (size_t)GROUPS); i++)
-        fprintf(f, "%s%7zu %-9s %-20.20s %s\n", i ? "" : "\nNot completed:\n", r->groups[i].n,
-                report_results[r->groups[i].result], report_text(r, r->groups[i].name),
-                report_text(r, r->groups[i].reason));
+        fprintf(f, "%s%7zu %-9s %-20.20s %s\n", i ? "" : "\nNot completed:\n",
+                r->groups[i].n, report_results[r->groups[i].result],
+                report_text(r, r->groups[i].name), report_text(r, r->groups[i].reason));
     if (r->ngroups > GROUPS)
         fprintf(f, "        and %zu kinds more\n", r->ngroups - GROUPS);
 }

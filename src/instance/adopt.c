@@ -6,6 +6,7 @@
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
+#include "src/instance/standing.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ static void add_line(struct job *job, double when, const char *name, const char 
 }
 
 /* Elements of arrays have no log in stream or store: it is made up from their times. */
-static void make_log(struct job *job)
+static void make_log(const struct leader *ld, struct job *job)
 {
     char context[96];
     if (job->log.len > 0)
@@ -41,8 +42,8 @@ static void make_log(struct job *job)
     if (job->state == JOB_DEPEND)
         return;
     add_line(job, job->t_depend, "depend", NULL);
-    snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
+    snprintf(context, sizeof(context), "{\"priority\":%lld}",
+             (long long)standing_shown(ld->queues, job, job->t_depend));
     add_line(job, job->t_depend, "priority", context);
     if (job->state < JOB_RUN)
         return;
@@ -109,7 +110,7 @@ static void adopt_array(struct leader *ld, struct submission *sub)
 {
     for (int g = 0; g < ARRAY_GROUPS; g++)
         if (sub->rests[g])
-            make_log(sub->rests[g]);
+            make_log(ld, sub->rests[g]);
     elements_queue(ld, sub);
 }
 
@@ -140,8 +141,8 @@ static void begin_again(struct leader *ld, struct job *job)
     double now = time_now();
     if (job->sub->count == 1 || job->logged) {
         job_event(ld, job, now, "flux-restart", NULL);
-        snprintf(context, sizeof(context), "{\"priority\":%llu}",
-                 (unsigned long long)job->sj.priority);
+        snprintf(context, sizeof(context), "{\"priority\":%lld}",
+                 (long long)standing_shown(ld->queues, job, now));
         if (job->state == JOB_SCHED)
             job_event(ld, job, now, "priority", context);
     }
@@ -176,7 +177,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     ld->adopting = true; /* events are in the logs already */
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
-        make_log(job);
+        make_log(ld, job);
         if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)

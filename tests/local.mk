@@ -142,6 +142,14 @@ tests_unit_t_pool_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_pool_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_bytes
+endif
+tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
+tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/placement.t
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
@@ -272,6 +280,16 @@ endif
 tests_unit_t_specs_SOURCES = tests/unit/t_specs.c src/instance/specs.c
 tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_bulk tests/unit/t_spectext
+endif
+tests_unit_t_bulk_SOURCES = tests/unit/t_bulk.c
+tests_unit_t_bulk_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bulk_LDADD = $(UNIT_LIBS)
+tests_unit_t_spectext_SOURCES = tests/unit/t_spectext.c
+tests_unit_t_spectext_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spectext_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_progress
@@ -413,7 +431,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/lease.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
-	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/rankexec.t tests/system/verbs.t
+	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/archive.t tests/system/rankexec.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
@@ -449,8 +467,8 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
-EXTRA_DIST += tests/system/array.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/array.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info
@@ -476,3 +494,6 @@ tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
+EXTRA_DIST += tests/system/flux.t tests/system/slurm.t
+
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t

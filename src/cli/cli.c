@@ -199,6 +199,19 @@ void cli_list_verbs(const struct cmd *const *table, size_t n)
         printf("  %-12s %s\n", table[i]->name, table[i]->help);
 }
 
+int cli_group(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    if (argc < 2)
+        cli_die(cli, "a verb is missing; see hbatch %s --help", cmd->name);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        printf("Usage: hbatch %s VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n", cmd->name,
+               cmd->help);
+        cli_list_verbs(cmd->verbs, cmd->nverbs);
+        return 0;
+    }
+    return cli_dispatch(cli, cmd->verbs, cmd->nverbs, cmd->name, argc - 1, argv + 1);
+}
+
 int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
                  const char *prefix, int argc, char **argv)
 {

@@ -37,6 +37,8 @@ struct cmd {
     int flags;
     const struct opt_group *groups; /* ends with .opts NULL; or NULL */
     int (*run)(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
+    const struct cmd *const *verbs; /* [nverbs] of a group of verbs, else NULL */
+    size_t nverbs;
 };
 
 #define OPTS(HEADING, TABLE)                                                             \
@@ -91,6 +93,8 @@ unsigned cli_get_count(json_object *o, const char *key);
 /* Run the verb ARGV[0] of TABLE; PREFIX names the group in messages, or NULL. */
 int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
                  const char *prefix, int argc, char **argv);
+/* .run of a group of verbs. */
+int cli_group(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
 void cli_list_verbs(const struct cmd *const *table, size_t n);
 
 #endif

@@ -6,6 +6,7 @@
 #include "src/cli/jobset.h"
 #include "src/cli/specopts.h"
 #include "src/cli/verbs.h"
+#include "src/common/compatenv.h"
 #include "src/common/strbuf.h"
 #include "src/job/directives.h"
 #include "src/lib/build.h"
@@ -232,7 +233,10 @@ static json_object *encode(struct batch *b)
     if (build_check_script(b->script, b->len, &err) < 0)
         cli_die(b->cli, "%s: %s", b->source, err.text);
     if (!is_set(&b->spec, "output"))
-        specopts_take(&b->spec, b->cli, &output, "hbatch-{{id}}.out");
+        specopts_take(&b->spec, b->cli, &output,
+                      compatenv_has(getenv(COMPATENV_NAME), "flux")
+                          ? "flux-{{id}}.out"
+                          : "hbatch-{{id}}.out");
     specopts_check_input(&b->spec, b->cli);
     b->spec.instance = true;
     b->spec.script = b->script;

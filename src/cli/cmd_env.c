@@ -4,12 +4,13 @@
 #include <unistd.h>
 #include "src/cli/installed.h"
 #include "src/cli/verbs.h"
+#include "src/common/compatenv.h"
 
 enum { COMPAT };
 
 static const struct opt opts[] = {
     {COMPAT, 0, "compat", "NAME,...",
-     "Also what programs for other systems look for: flux, the Python module of Flux"},
+     "Also what programs for other systems look for: flux, slurm; see hbatch-compat(7)"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
@@ -35,6 +36,22 @@ static void add_compat(struct cli *cli, const char *name)
         cli_die(cli, "--compat=%s: hbatch has nothing for programs of that system", name);
 }
 
+/* HBATCH_COMPAT, by which jobs are told more, too; and what it says of this process. */
+static void tell_compat(const char *name)
+{
+    size_t n;
+    const char *old = getenv(COMPATENV_NAME);
+    if (!compatenv_has(old, name)) {
+        cleanup_free char *all =
+            old && *old ? xasprintf("%s,%s", old, name) : xstrdup(name);
+        setenv(COMPATENV_NAME, all, 1);
+    }
+    const struct compat_variable *v = compatenv_variables(name, &n);
+    for (size_t i = 0; i < n; i++)
+        if (getenv(v[i].ours))
+            setenv(v[i].theirs, getenv(v[i].ours), 1);
+}
+
 static void add_all(struct cli *cli, const char *names)
 {
     cleanup_free char *copy = xstrdup(names);
@@ -43,12 +60,15 @@ static void add_all(struct cli *cli, const char *names)
         if (next)
             *next++ = '\0';
         add_compat(cli, name);
+        tell_compat(name);
     }
 }
 
 /* NAME='VALUE', as a shell reads it. */
 static void print_export(const char *name)
 {
+    if (!getenv(name))
+        return;
     printf("export %s='", name);
     for (const char *c = getenv(name); *c; c++)
         if (*c == '\'')
@@ -61,6 +81,7 @@ static void print_export(const char *name)
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
+    size_t n;
     optparse_init(&p, cli, cmd, argc, argv);
     installed_environment(cli);
     while (optparse_next(&p))
@@ -68,6 +89,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (p.nargs == 0) {
         print_export("PATH");
         print_export("PYTHONPATH");
+        print_export(COMPATENV_NAME);
+        const struct compat_variable *v = compatenv_variables(getenv(COMPATENV_NAME), &n);
+        for (size_t i = 0; i < n; i++)
+            print_export(v[i].theirs);
         return 0;
     }
     p.args[p.nargs] = NULL; /* a list for execve */

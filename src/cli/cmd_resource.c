@@ -501,23 +501,11 @@ static const struct cmd *const verbs[] = {&resource_list,  &resource_status,
                                           &resource_drain, &resource_undrain,
                                           &resource_grow,  &resource_shrink};
 
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    (void)cmd;
-    if (argc < 2)
-        cli_die(cli, "what of resources? See hbatch resource --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch resource VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n",
-               cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "resource", argc - 1, argv + 1);
-}
-
 const struct cmd cmd_resource = {
     .name = "resource",
     .args = "VERB",
     .help = "Nodes, cores and GPUs: list, status, drain, undrain, grow, shrink",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

@@ -36,6 +36,7 @@ enum {
     PROPERTY,
     POLICY,
     QUEUE_DEPTH,
+    PLACEMENT,
     CONFIG
 };
 
@@ -49,6 +50,8 @@ static const struct opt opts[] = {
     {POLICY, 0, "policy", "NAME",
      "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
+    {PLACEMENT, 0, "placement", "NAME",
+     "How nodes are chosen: first (the default), best or spread"},
     {CONFIG, 0, "config", "KEY=VALUE|FILE",
      "Configure the instance: queues, limits, priorities, ...; a JSON or TOML file (may "
      "be repeated)"},
@@ -317,6 +320,9 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case QUEUE_DEPTH:
             words_add(&s->properties, "--queue-depth=%s", p.value);
+            break;
+        case PLACEMENT:
+            words_add(&s->properties, "--placement=%s", p.value);
             break;
         case CONFIG:
             add_config(s, p.value);

@@ -4,6 +4,7 @@ bin_hbatch_SOURCES = \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_alloc.c \
+	src/cli/cmd_archive.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \

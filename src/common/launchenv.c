@@ -86,7 +86,8 @@ static const struct rule {
     {"SLURM_TOPOLOGY_ADDR*", true},
     {"SLURM_UMASK", true},
     {"SLURM_PTY_*", true},
-    /* Flux: of the job's task. */
+    /* Flux: of the job and its task. */
+    {"FLUX_JOB_*", true},
     {"FLUX_TASK_*", true},
     {"FLUX_PMI_*", true},
     {"FLUX_PROXY_*", true},

@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += src/common/libcommon.la
 src_common_libcommon_la_SOURCES = \
 	src/common/base64.c src/common/base64.h \
+	src/common/bytes.c src/common/bytes.h \
 	src/common/utf8.c src/common/utf8.h \
 	src/common/error.c src/common/error.h \
 	src/common/util.c src/common/util.h \
@@ -10,6 +11,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/program.c src/common/program.h \
 	src/common/shebang.c src/common/shebang.h \
 	src/common/orphans.c src/common/orphans.h \
+	src/common/compatenv.c src/common/compatenv.h \
 	src/common/launchenv.c src/common/launchenv.h \
 	src/common/hwenv.c src/common/hwenv.h \
 	src/common/strbuf.c src/common/strbuf.h \

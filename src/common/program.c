@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "src/common/compatenv.h"
 #include "src/common/launchenv.h"
 #include "src/common/shebang.h"
 #include "src/common/util.h"
@@ -84,8 +85,25 @@ static bool is_mark(const char *variable)
 struct prepared {
     char *shell[2];
     char **argv, **env;
-    char *uri, *parent, *level, *path;
+    char *uri, *parent, *level, *path, *foreign;
 };
+
+/* The name that another system has for HBATCH_URI, if a program for it is to find its way; else NULL. */
+static const char *foreign_uri(void)
+{
+    size_t n;
+    const struct compat_variable *v = compatenv_variables(getenv(COMPATENV_NAME), &n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(v[i].ours, "HBATCH_URI") == 0)
+            return v[i].theirs;
+    return NULL;
+}
+
+static bool is_named(const char *variable, const char *name)
+{
+    size_t n = name ? strlen(name) : 0;
+    return n && strncmp(variable, name, n) == 0 && variable[n] == '=';
+}
 
 static void prepare(struct prepared *p, char **argv, const struct program_where *where)
 {
@@ -99,18 +117,22 @@ static void prepare(struct prepared *p, char **argv, const struct program_where 
     p->parent =
         where->parent_uri ? xasprintf("HBATCH_PARENT_URI=%s", where->parent_uri) : NULL;
     p->path = path_with_ourselves();
+    const char *foreign = foreign_uri();
+    p->foreign = foreign ? xasprintf("%s=%s", foreign, where->uri) : NULL;
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
-    p->env = xcalloc(n + 5, sizeof(*p->env));
+    p->env = xcalloc(n + 6, sizeof(*p->env));
     for (size_t i = 0; i < n; i++)
         if ((!launchenv_is_left(environ[i]) || is_mark(environ[i])) &&
-            !(p->path && strncmp(environ[i], "PATH=", 5) == 0))
+            !(p->path && is_named(environ[i], "PATH")) && !is_named(environ[i], foreign))
             p->env[k++] = environ[i];
     p->env[k++] = p->uri;
     p->env[k++] = p->level;
     if (p->parent)
         p->env[k++] = p->parent;
+    if (p->foreign)
+        p->env[k++] = p->foreign;
     if (p->path) {
         p->env[k++] = p->path;
         setenv("PATH", p->path + strlen("PATH="), 1); /* where it is looked for */
@@ -124,6 +146,7 @@ static void prepared_fini(struct prepared *p)
     free(p->parent);
     free(p->level);
     free(p->path);
+    free(p->foreign);
 }
 
 static pid_t cannot_run(const char *name, int code, struct error *err)

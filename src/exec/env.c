@@ -79,6 +79,7 @@ struct envset *envset_create(json_object *env, json_object *overlay, bool spawne
     set->n = 0;
     visit(&f, env, overlay);
     visit(&f, overlay, NULL);
+    set->compat = compatenv_variables(envset_get(set, COMPATENV_NAME), &set->ncompat);
     set->ascii_ids = utf8_ascii_ids(get_variable, set);
     return set;
 }
@@ -206,6 +207,15 @@ void envbuf_set(struct envbuf *b, const char *name, const char *value, bool repl
     envbuf_add(b, "%s=%s", name, value);
     if (i >= 0)
         b->v[i] = b->v[--b->n];
+}
+
+void envbuf_compat(struct envbuf *b, const struct envset *set)
+{
+    for (size_t i = 0; i < set->ncompat; i++) {
+        int at = find(b->v, b->n, set->compat[i].ours);
+        if (at >= 0)
+            envbuf_set(b, set->compat[i].theirs, strchr(b->v[at], '=') + 1, true);
+    }
 }
 
 bool envbuf_has(const struct envbuf *b, const char *name)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <json-c/json.h>
+#include "src/common/compatenv.h"
 
 struct envset {
     char **v; /* "NAME=VALUE", n of them */
@@ -17,6 +18,9 @@ struct envset {
     unsigned *templated; /* indices of values that hold {cc} or {{cc}} */
     unsigned ntemplated;
     char *block;
+    const struct compat_variable
+        *compat; /* ncompat names of other systems for what a task is told */
+    size_t ncompat;
     bool ascii_ids; /* job ids begin with a plain f, as the locale is not UTF-8 */
 };
 
@@ -41,6 +45,8 @@ void envbuf_begin(struct envbuf *b, const struct envset *set);
 void envbuf_add(struct envbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace);
+/* What B has, under the names that SET has for other systems. */
+void envbuf_compat(struct envbuf *b, const struct envset *set);
 /* Whether NAME (ends at '=' or terminator) is there. */
 bool envbuf_has(const struct envbuf *b, const char *name);
 char **envbuf_end(struct envbuf *b);

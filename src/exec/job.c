@@ -455,6 +455,31 @@ static int get_tasks(struct job *job, json_object *o, struct error *err)
     return 0;
 }
 
+/* Of many jobs in one, which one it is is told as the index of an array's element is. */
+static int take_row(struct job *job, struct error *err)
+{
+    const struct bulk_words *bulk = job->spec ? job->spec->bulk : NULL;
+    if (!bulk)
+        return 0;
+    const char *cc = take(job->cc);
+    job->row =
+        cc && *cc ? bulk_words_row(bulk, strtoull(cc, NULL, 10), &job->nrow) : NULL;
+    if (job->row)
+        return 0;
+    return error_set(err, EINVAL, "start: there are %zu jobs in one, and no job %s",
+                     bulk_words_count(bulk), cc ? cc : "without a number");
+}
+
+char **job_words(const struct job *job, const struct app *app)
+{
+    char **room = xcalloc(app->argc + job->nrow + 2u, sizeof(*room));
+    const char *word = job->row;
+    memcpy(room + 1, app->argv, app->argc * sizeof(*room));
+    for (unsigned i = 0; i < job->nrow; i++, word += strlen(word) + 1)
+        room[1 + app->argc + i] = (char *)(uintptr_t)word;
+    return room + 1;
+}
+
 static int decode(struct job *job, json_object *o, struct error *err)
 {
     struct exec *x = job->x;
@@ -472,7 +497,8 @@ static int decode(struct job *job, json_object *o, struct error *err)
     double expiration = 0;
     if (jsonutil_number(jsonutil_get(o, "expiration"), &expiration))
         job->expiration = expiration;
-    if (!job->spec || get_unsigned(o, "ntasks", 1, &job->ntasks, err) < 0 ||
+    if (!job->spec || take_row(job, err) < 0 ||
+        get_unsigned(o, "ntasks", 1, &job->ntasks, err) < 0 ||
         get_unsigned(o, "node", 0, &job->node, err) < 0 || get_tasks(job, o, err) < 0 ||
         !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
@@ -613,7 +639,7 @@ static int inherit(struct job *job, const struct job *prev, const char *hash,
     if (get_tasks(job, NULL, err) < 0)
         return -1;
     job->spec = specs_get(job->x->specs, hash, false, err);
-    return job->spec ? 0 : -1;
+    return job->spec && take_row(job, err) == 0 ? 0 : -1;
 }
 
 void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc)

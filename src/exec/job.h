@@ -23,6 +23,9 @@ struct job {
     json_object *start; /* the start message's entry */
     const char *cc;     /* or NULL; borrowed from the message, or cc_text */
     char cc_text[16];
+    const char
+        *row; /* of many jobs in one: its own words (bulk.h), NROW of them; or NULL */
+    unsigned nrow;
     int64_t class
         ; /* of the jobs that may take its place when it is over (lease.h), 0: none */
     double since; /* when it was started, monotonic */
@@ -116,5 +119,7 @@ void job_template_vars(struct job *job, const struct task *task,
                        struct template_vars *vars);
 /* TEXT rendered for the job, or for TASK; the caller frees. */
 char *job_render(struct job *job, const struct task *task, const char *text);
+/* The words of APP, and the job's own, as they are: a new array, ended by NULL, with room for one before it: free it - 1. */
+char **job_words(const struct job *job, const struct app *app);
 
 #endif

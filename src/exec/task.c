@@ -238,6 +238,7 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
     envbuf_add(b, "HBATCH_TASK_RANK=%u", task->rank);
     envbuf_add(b, "HBATCH_TASK_LOCAL_ID=%u", task->index);
     envbuf_add(b, "HBATCH_NODE_ID=%u", job->node);
+    envbuf_compat(b, app->env);
     if (job->spec->options.instance) {
         cleanup_free char *sub = sub_describe(job);
         envbuf_add(b, SUB_VARIABLE "=%s", sub);
@@ -250,23 +251,29 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
     return 0;
 }
 
+static bool is_templated(const struct task *task, const struct app *app)
+{
+    return app->templated || (task->job->row && task->job->spec->bulk_templated);
+}
+
 /* The words of the command, rendered when they hold tags. */
 static char **make_argv(struct task *task, const struct app *app)
 {
-    if (!app->templated)
+    bool templated = is_templated(task, app);
+    if (!templated && !task->job->row)
         return app->argv;
-    char **room = xcalloc(app->argc + 2u, sizeof(*room));
-    for (unsigned i = 0; i < app->argc; i++)
-        room[i + 1] = job_render(task->job, task, app->argv[i]);
-    return room + 1;
+    char **argv = job_words(task->job, app);
+    for (char **word = argv; templated && *word; word++)
+        *word = job_render(task->job, task, *word);
+    return argv;
 }
 
-static void free_argv(const struct app *app, char **argv)
+static void free_argv(const struct task *task, const struct app *app, char **argv)
 {
     if (argv == app->argv)
         return;
-    for (unsigned i = 0; i < app->argc; i++)
-        free(argv[i]);
+    for (char **word = argv; is_templated(task, app) && *word; word++)
+        free(*word);
     free(argv - 1);
 }
 
@@ -358,7 +365,7 @@ int task_start(struct task *task, int *exit_code, struct error *err)
     } else {
         char **argv = make_argv(task, app);
         rc = run(task, app, argv, &f, exit_code, err);
-        free_argv(app, argv);
+        free_argv(task, app, argv);
     }
     close_fds(&f);
     if (rc < 0)

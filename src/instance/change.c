@@ -297,6 +297,18 @@ void change_memo(struct leader *ld, const struct job *job, json_object *memo)
     publish(ld, &b);
 }
 
+void change_archive(struct leader *ld, json_object *line)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    size_t len;
+    if (!ld->config.publish)
+        return;
+    const char *text =
+        json_object_to_json_string_length(line, JSON_C_TO_STRING_PLAIN, &len);
+    strbuf_addn(&b, text, len - 1); /* its brace is publish's */
+    publish(ld, &b);
+}
+
 void change_update(struct leader *ld, const struct job *job, bool spec)
 {
     if (!ld->config.publish)

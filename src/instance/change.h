@@ -37,6 +37,8 @@ void change_elements_ended(struct leader *ld, const struct submission *sub,
                            struct array_run run, const struct element_end *end);
 void change_elements_urgency(struct leader *ld, const struct submission *sub,
                              struct array_run run, const struct job *rest);
+/* LINE as it is. */
+void change_archive(struct leader *ld, json_object *line);
 /* JOB's duration, or end, is another one; SPEC: its jobspec, too. */
 void change_update(struct leader *ld, const struct job *job, bool spec);
 void change_requeued(struct leader *ld, const struct job *job);

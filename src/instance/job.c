@@ -250,6 +250,7 @@ struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgen
     job->sj.priority = job_priority(urgency);
     job->sj.req.shape = *jobspec_shape(sub->spec);
     job->sj.req.constraint = sub->constraint;
+    job->sj.req.place = place_strategy_find(jobspec_placement(sub->spec));
     job->sj.duration = job->sj.req.shape.duration;
     job->sj.count = 1;
     job->state = JOB_SCHED;

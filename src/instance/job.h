@@ -34,9 +34,9 @@ struct submission {
         *rests; /* of an array, [ARRAY_GROUPS]: by urgency (element.h); else NULL */
     struct dependency *dependents; /* of jobs, on ranges of an array's elements */
     struct stream *watchers;       /* that attach to all elements of an array */
-    unsigned flags;
-    char *cc;        /* the array's index set, or NULL */
-    char *key;       /* its client's (keys.h), or NULL */
+    unsigned flags;                /* enum job_flags */
+    char *cc;                      /* the array's index set, or NULL */
+    char *key;                     /* its client's (keys.h), or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
     jobid_t
@@ -62,7 +62,7 @@ struct job {
     struct job *prev, *next;
     struct job *older, *newer; /* of the jobs that are no elements */
     struct submission *sub;
-    int64_t cc; /* array index, -1: not an element */
+    int64_t cc; /* array index, or row (bulk.h); -1: not an element */
     enum job_state state;
     int urgency;
     int status;   /* greatest wait status of its nodes, -1: none yet */
@@ -172,10 +172,18 @@ enum job_result job_result_of(const struct job *job);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */
 void submission_drop(struct submission *sub); /* NULL is allowed */
+/* A submission's specification, from its text: without rows (bulk.h). */
+struct jobspec *submission_decode(const char *text, size_t len, struct error *err);
 
 static inline struct job *job_of(struct sched_job *sj)
 {
     return (struct job *)sj;
+}
+
+/* Its index in an array that is one to its user, or -1. */
+static inline int64_t job_cc(const struct job *job)
+{
+    return job->sub->flags & JOB_BULK ? -1 : job->cc;
 }
 
 static inline const struct job_shape *job_shape_of(const struct job *job)

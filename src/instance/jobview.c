@@ -132,8 +132,10 @@ json_object *jobview_active(const struct job *job, double left,
     add_time(o, "t_cleanup", job->t_cleanup);
     add_time(o, "expiration", job->expiration);
     add_str(o, "reason", why_pending(job, left, queues, sched, why, sizeof(why)));
-    if (job->cc >= 0)
-        add_int(o, "cc", job->cc);
+    if (job_cc(job) >= 0) {
+        add_int(o, "cc", job_cc(job));
+        add_int(o, "array", (int64_t)job->sub->first);
+    }
     if (job->sub->parent)
         add_int(o, "parent", (int64_t)job->sub->parent);
     if (job->sub->grant)
@@ -180,8 +182,10 @@ json_object *jobview_stored(const struct store_entry *e)
         add_int(o, "status", run->status);
         add_int(o, "exit", job_exit_code(run->status));
     }
-    if (run->cc >= 0)
+    if (run->cc >= 0 && !(e->job.flags & JOB_BULK)) {
         add_int(o, "cc", run->cc);
+        add_int(o, "array", (int64_t)e->job.id);
+    }
     add_exception(o, run->exception_type, run->exception_severity, run->exception_note);
     return o;
 }

@@ -61,9 +61,9 @@ void exec_send_job(struct leader *ld, const struct job *job, json_object *msg)
 /* The text's own line goes out as it is: it is kept serialized. */
 static void teach(struct leader *ld, unsigned rank, struct text *t)
 {
-    if (!t || hwloc_bitmap_isset(t->known, rank))
+    if (!t || text_known(t, rank))
         return;
-    hwloc_bitmap_set(t->known, rank);
+    text_set_known(t, rank);
     bool env = t->kind == TEXT_ENV;
     cleanup_strbuf struct strbuf line = {0};
     strbuf_addf(&line, "{\"m\":\"%s\",\"h\":\"%s\",\"%s\":", env ? "env" : "spec",
@@ -82,8 +82,10 @@ void launch_teach(struct leader *ld, unsigned rank, const struct submission *sub
 void specs_dropped(const struct text *t, void *arg)
 {
     struct leader *ld = arg;
-    int rank;
     change_text_dropped(ld, t);
+    if (!t->known)
+        return;
+    int rank;
     hwloc_bitmap_foreach_begin(rank, t->known)
     {
         json_object *o = json_object_new_object();

@@ -20,6 +20,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c \
@@ -27,6 +28,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/element.c src/instance/element.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
+	src/instance/submission.c \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
 	src/instance/succession.c \
@@ -44,7 +46,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/adopt.c \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
-	src/instance/manager.c \
+	src/instance/manager.c src/instance/submission.c \
 	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \

@@ -16,6 +16,7 @@
 #include "src/common/path.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
+#include "src/instance/archives.h"
 #include "src/instance/checks.h"
 #include "src/instance/early.h"
 #include "src/instance/node.h"
@@ -352,6 +353,8 @@ static void tear_down(struct instance *in)
     json_object_put(in->options.attrs);
     log_hook(NULL, NULL, LOG_L_ERROR);
     logring_destroy(in->log);
+    archives_clear(in->archives);
+    archives_destroy(in->archives);
     free(in->told_nodes);
     free(in->rundir);
     free(in->uri);

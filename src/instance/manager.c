@@ -17,6 +17,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
+#include "src/sched/setup.h"
 #include "src/job/launch_options.h"
 
 enum { RETRY_MAX = 1000 };
@@ -45,91 +46,6 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
         store_event(ld->store, job->sj.id, job->log.s + start);
         change_event(ld, job, job->log.s + start);
     }
-}
-
-/* The environment that NAME stands for: that of a submission before, whose reply told the name. */
-static struct text *named_environment(struct leader *ld, const char *name,
-                                      struct error *err)
-{
-    struct text *t = specs_find(ld->specs, name);
-    if (t && t->kind == TEXT_ENV)
-        return specs_get(ld->specs, TEXT_ENV, t->data, t->len);
-    cleanup_free char *text = store_env_get(ld->store, name, NULL);
-    if (text)
-        return specs_get(ld->specs, TEXT_ENV, text, strlen(text));
-    return error_null(err, ENOENT,
-                      "jobspec: attributes.system.environment: no job here has an "
-                      "environment named '%s'",
-                      name);
-}
-
-/* The environment is taken out of the jobspec and replaced by the name of its text. -1 with err set. */
-static int extract_environment(struct leader *ld, json_object *o, struct text **env,
-                               struct error *err)
-{
-    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    json_object *value = jsonutil_get(system, "environment");
-    *env = NULL;
-    if (!value)
-        return 0;
-    if (json_object_is_type(value, json_type_string)) {
-        *env = named_environment(ld, json_object_get_string(value), err);
-        return *env ? 0 : -1;
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    *env = specs_get(ld->specs, TEXT_ENV, text, len);
-    json_object_object_add(system, "environment", json_object_new_string((*env)->name));
-    return 0;
-}
-
-/* One specification is often like the last but for its command: what is equal is in memory once. */
-static void share_parts(struct leader *ld, json_object *o)
-{
-    static const char *const keys[ARRAY_SIZE(ld->latest_parts)] = {"attributes",
-                                                                   "resources"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        json_object *part = jsonutil_get(o, keys[i]), **latest = &ld->latest_parts[i];
-        if (!part)
-            continue;
-        if (*latest && json_object_equal(*latest, part)) {
-            json_object_object_add(o, keys[i], json_object_get(*latest));
-        } else {
-            json_object_put(*latest);
-            *latest = json_object_get(part);
-        }
-    }
-}
-
-static struct submission *make_submission(struct leader *ld, json_object *o,
-                                          struct error *err)
-{
-    /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *whole = jobspec_from_json(o, err);
-    if (!whole)
-        return NULL;
-    jobspec_destroy(whole);
-    struct submission *sub = xcalloc(1, sizeof(*sub));
-    sub->refs = 1;
-    if (extract_environment(ld, o, &sub->env_text, err) == 0 &&
-        queues_admit(ld->queues, o, err) == 0) {
-        share_parts(ld, o);
-        sub->spec = jobspec_from_json(o, err);
-    }
-    json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
-    if (constraints)
-        sub->constraint = constraint_from_json(constraints, err);
-    if (!sub->spec || (constraints && !sub->constraint)) {
-        specs_put(ld->specs, sub->env_text);
-        submission_drop(sub);
-        return NULL;
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    sub->jobspec_text = specs_get(ld->specs, TEXT_JOBSPEC, text, len);
-    return sub;
 }
 
 /* A job that is longer than the instance lives; one that is longer than it lives now waits. */
@@ -166,6 +82,9 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (most_tasks(ld, shape) > TASKMAP_NTASKS_MAX)
         return error_set(err, EINVAL, "%ju tasks were asked for; a job has at most %u",
                          (uintmax_t)most_tasks(ld, shape), TASKMAP_NTASKS_MAX);
+    const char *placement = jobspec_placement(sub->spec);
+    if (placement && !sched_setup_place(placement, err))
+        return -1;
     json_object *tries = jobspec_option(sub->spec, "retry");
     int64_t n;
     if (tries && !jsonutil_int(tries, 0, RETRY_MAX, &n))
@@ -226,7 +145,7 @@ static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
         jobtable_add(ld->jobs, job);
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
-             job->urgency, sub->flags);
+             job->urgency, sub->flags & ~(unsigned)JOB_BULK);
     job_event(ld, job, now, "submit", context);
     if (!depend_wait(ld, job))
         queue_for_resources(ld, job, now);
@@ -245,11 +164,11 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err)
 {
     int64_t index = -1;
-    struct submission *sub = make_submission(ld, o, err);
+    struct submission *sub = submission_make(ld, o, opts->cc, err);
     if (!sub)
         return NULL;
     sub->count = sub->left = 1;
-    if ((opts->cc && element_array(sub, opts->cc, opts->urgency, &index, err) < 0) ||
+    if ((sub->cc && element_array(sub, sub->cc, opts->urgency, &index, err) < 0) ||
         check_submission(ld, sub, opts, err) < 0) {
         specs_put(ld->specs, sub->jobspec_text);
         specs_put(ld->specs, sub->env_text);
@@ -258,12 +177,11 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     }
     double now = time_now();
     sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), sub->count);
-    sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
     sub->grant = sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->key = opts->key ? xstrdup(opts->key) : NULL;
     if (opts->key)
         keys_add(ld->keys, opts->key, sub->first, sub->count);
-    sub->flags = opts->flags;
+    sub->flags |= opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;
     sub->preput = json_object_get(opts->preput);
@@ -284,7 +202,9 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 bool manager_may_requeue(const struct job *job)
 {
     json_object *option = jobspec_option(job->sub->spec, "requeue");
-    return option ? json_object_get_boolean(option) : job->sub->count > 1;
+    if (option)
+        return json_object_get_boolean(option);
+    return job->sub->count > 1 && !(job->sub->flags & JOB_BULK);
 }
 
 double manager_expiration(const struct leader *ld, const struct job *job)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/archives.h"
 #include "src/instance/replica.h"
 
 #include <errno.h>
@@ -75,6 +76,11 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+}
+
+void replica_set_archives(struct replica *rp, struct archives *archives)
+{
+    rp->archives = archives;
 }
 
 struct store *replica_store(struct replica *rp)
@@ -223,7 +229,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
-    sub->spec = jobspec_decode(spec->data, spec->len, err);
+    sub->spec = submission_decode(spec->data, spec->len, err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -534,6 +540,16 @@ static int on_memo(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+/* A full disk here is no reason to leave the instance: hbatch archive extract asks the leader then. */
+static int on_archive(struct replica *rp, json_object *o, struct error *err)
+{
+    (void)err;
+    struct error why;
+    if (rp->archives && archives_apply(rp->archives, o, &why) < 0)
+        log_warning("archive: %s", why.text);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -680,8 +696,9 @@ static const struct {
     {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
     {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
     {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
-    {"config", on_config},       {"update", on_update},   {"account", on_account},
+    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
+    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
+    {"account", on_account},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

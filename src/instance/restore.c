@@ -39,7 +39,7 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
 {
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
-    sub->spec = jobspec_decode(sj->jobspec, strlen(sj->jobspec), err);
+    sub->spec = submission_decode(sj->jobspec, strlen(sj->jobspec), err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "compat/slurm/nodes.h"
+
+#include <string.h>
+#include <unistd.h>
+#include "src/common/idset.h"
+
+static unsigned count(json_object *o, const char *key)
+{
+    struct error ignored;
+    cleanup_bitmap hwloc_bitmap_t set = idset_decode(slurm_text(o, key, ""), &ignored);
+    int n = set ? hwloc_bitmap_weight(set) : 0;
+    return n > 0 ? (unsigned)n : 0;
+}
+
+static enum nstate state_of(const char *state, unsigned cores, unsigned used)
+{
+    if (strcmp(state, "down") == 0)
+        return N_DOWN;
+    if (strcmp(state, "up") != 0)
+        return used ? N_DRAINING : N_DRAINED;
+    return used == 0 ? N_IDLE : used < cores ? N_MIXED : N_ALLOCATED;
+}
+
+void nodes_fetch(struct slurm *s, struct snodes *nodes)
+{
+    *nodes = (struct snodes){.answer = slurm_call(s, "resource.list", NULL)};
+    json_object *list = json_object_object_get(nodes->answer, "nodes");
+    size_t n = list ? json_object_array_length(list) : 0;
+    nodes->v = xcalloc(n + 1, sizeof(*nodes->v));
+    for (size_t i = 0; i < n; i++) {
+        json_object *o = json_object_array_get_idx(list, i);
+        struct snode *node = &nodes->v[nodes->n++];
+        unsigned free_cores = count(o, "free_cores");
+        node->host = slurm_text(o, "host", "?");
+        node->reason = slurm_text(o, "reason", NULL);
+        node->rank = (unsigned)slurm_number(o, "rank", 0);
+        node->cores = count(o, "cores");
+        node->gpus = count(o, "gpus");
+        node->used = node->cores > free_cores ? node->cores - free_cores : 0;
+        node->properties = json_object_object_get(o, "properties");
+        node->state = state_of(slurm_text(o, "state", "up"), node->cores, node->used);
+    }
+}
+
+void nodes_fini(struct snodes *nodes)
+{
+    free(nodes->v);
+    json_object_put(nodes->answer);
+    *nodes = (struct snodes){0};
+}
+
+const char *nstate_name(enum nstate state, bool compact)
+{
+    static const struct {
+        const char *name, *compact;
+    } names[N_STATES] = {
+        [N_IDLE] = {"IDLE", "idle"},
+        [N_MIXED] = {"MIXED", "mix"},
+        [N_ALLOCATED] = {"ALLOCATED", "alloc"},
+        [N_DRAINING] = {"DRAINING", "drng"},
+        [N_DRAINED] = {"DRAINED", "drain"},
+        [N_DOWN] = {"DOWN*", "down*"},
+    };
+    return compact ? names[state].compact : names[state].name;
+}
+
+const struct snode *nodes_find(const struct snodes *nodes, const char *host)
+{
+    for (size_t i = 0; i < nodes->n; i++)
+        if (strcmp(nodes->v[i].host, host) == 0)
+            return &nodes->v[i];
+    return NULL;
+}
+
+unsigned long nodes_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && size > 0
+               ? (unsigned long)pages / 1024 * (unsigned long)size / 1024
+               : 1;
+}

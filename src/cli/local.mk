@@ -10,6 +10,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_config.c \
+	src/cli/cmd_complete.c \
 	src/cli/cmd_dmesg.c \
 	src/cli/cmd_env.c \
 	src/cli/cmd_exec.c \
@@ -87,4 +88,14 @@ bin_hbatch_top_la_SOURCES = src/cli/top_curses.c src/cli/top_terminal.h src/cli/
 bin_hbatch_top_la_CFLAGS = $(AM_CFLAGS) $(NCURSES_CFLAGS)
 bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
 bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
-EXTRA_DIST += src/cli/README
+EXTRA_DIST += src/cli/README src/cli/hbatch.bash
+
+# bash looks for the completion of a command in a file of its name.
+install-data-hook: install-completion
+install-completion:
+	$(MKDIR_P) "$(DESTDIR)$(datadir)/bash-completion/completions"
+	$(INSTALL_DATA) $(srcdir)/src/cli/hbatch.bash "$(DESTDIR)$(datadir)/bash-completion/completions/hbatch"
+uninstall-hook: uninstall-completion
+uninstall-completion:
+	rm -f "$(DESTDIR)$(datadir)/bash-completion/completions/hbatch"
+.PHONY: install-completion uninstall-completion

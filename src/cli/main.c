@@ -18,8 +18,10 @@ static const struct cmd *const verbs[] = {
     &cmd_exec,     &cmd_archive,   &cmd_update,   &cmd_queue,      &cmd_config,
     &cmd_account,  &cmd_uptime,    &cmd_dmesg,    &cmd_uri,        &cmd_info,
     &cmd_getattr,  &cmd_shutdown,  &cmd_simulate, &cmd_python,     &cmd_env,
-    &cmd_hostlist, &cmd_multiprog, &cmd_version,  &cmd_help,
+    &cmd_hostlist, &cmd_multiprog, &cmd_version,  &cmd_help,       &cmd_complete,
 };
+
+const struct cmd cmd_all = {.name = "", .verbs = verbs, .nverbs = ARRAY_SIZE(verbs)};
 
 static const char more[] =
     "Before the verb, -p or --parent (may be repeated) means the instance around this "

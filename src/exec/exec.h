@@ -11,6 +11,7 @@
 #include "src/exec/env.h"
 #include "src/exec/idmap.h"
 #include "src/exec/io.h"
+#include "src/exec/lane.h"
 #include "src/exec/lease.h"
 #include "src/exec/node.h"
 #include "src/exec/spec.h"
@@ -45,6 +46,7 @@ struct exec {
     struct job *ended;  /* finished jobs, freed when the turn of the loop is over */
     struct doom *dooms; /* see job_doom.c */
 
+    struct lanes *lanes;
     struct lease lease; /* jobs that will begin when others have ended */
     struct envbuf env;  /* of the task being started */
     char *scratch;      /* SCRATCH_SIZE bytes, for reads */
@@ -53,6 +55,7 @@ struct exec {
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
     char *outer_node;  /* the same for HBATCH_NODE_PATH */
     char *node_path;   /* what tasks get as HBATCH_NODE_PATH; NULL until the first init */
+    char *job_path;    /* the same as HBATCH_JOB_PATH, but for the job's number */
     unsigned long long launched;
 
     uv_prepare_t prepare;

@@ -6,6 +6,7 @@
 #include "src/common/util.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/record.h"
+#include "src/instance/site.h"
 
 static void publish(struct leader *ld, struct strbuf *b)
 {
@@ -330,20 +331,48 @@ void change_requeued(struct leader *ld, const struct job *job)
     tell_step(ld, "requeue", job);
 }
 
+static void add_time(struct strbuf *b, const char *key, double t)
+{
+    strbuf_add(b, ",\"");
+    strbuf_add(b, key);
+    strbuf_add(b, "\":");
+    strbuf_add_time(b, t);
+}
+
+static void begin_end(struct strbuf *b, const char *kind, const struct job *job)
+{
+    begin(b, kind, job);
+    add_time(b, "t", job->t_inactive);
+    if (job->t_cleanup > 0)
+        add_time(b, "tc", job->t_cleanup);
+}
+
 void change_ended(struct leader *ld, const struct job *job)
 {
     if (!ld->config.publish)
         return;
     cleanup_strbuf struct strbuf b = {0};
-    begin(&b, "end", job);
-    strbuf_add(&b, ",\"t\":");
-    strbuf_add_time(&b, job->t_inactive);
+    begin_end(&b, "end", job);
     strbuf_addf(&b, ",\"status\":%d", job->status);
-    if (job->t_cleanup > 0) {
-        strbuf_add(&b, ",\"tc\":");
-        strbuf_add_time(&b, job->t_cleanup);
-    }
     add_json(&b, "output", job->output);
+    publish(ld, &b);
+}
+
+void change_followed(struct leader *ld, const struct job *job, const struct job *heir)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin_end(&b, "next", job);
+    strbuf_add(&b, ",\"to\":");
+    strbuf_addu(&b, heir->sj.id);
+    add_time(&b, "tr", heir->t_run);
+    if (heir->expiration != job->expiration)
+        add_time(&b, "x", heir->expiration);
+    if (job->status != 0)
+        strbuf_addf(&b, ",\"status\":%d", job->status);
+    if (job->output != job->site->quiet)
+        add_json(&b, "output", job->output);
     publish(ld, &b);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/instance/site.h"
 #include "src/job/jsonutil.h"
 
 static void send_json(struct leader *ld, unsigned rank, json_object *o)
@@ -97,7 +98,7 @@ void specs_dropped(const struct text *t, void *arg)
 }
 
 /* What is the same for all nodes of a job. */
-static json_object *describe(const struct job *job)
+static json_object *describe(struct job *job)
 {
     const struct job_shape *shape = job_shape_of(job);
     const struct rset *r = job->pl->rset;
@@ -120,8 +121,8 @@ static json_object *describe(const struct job *job)
     }
     json_object_object_add(o, "hosts", hosts);
     json_object_object_add(o, "ranks", ranks);
-    cleanup_free char *map = taskmap_encode(job->map);
-    json_object_object_add(o, "taskmap", json_object_new_string(map));
+    json_object_object_add(o, "taskmap",
+                           json_object_new_string(site_texts(job_site(job))->taskmap));
     json_object_object_add(o, "cps", json_object_new_int64(shape->cores_per_slot));
     json_object_object_add(o, "gps", json_object_new_int64(shape->gpus_per_slot));
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));

@@ -30,7 +30,7 @@ static struct lease *lease_of(const struct leader *ld, unsigned rank)
 
 static bool find_eligible(const struct submission *sub)
 {
-    static const char *const options[] = {"instance", "taskmap"};
+    static const char *const options[] = {"instance", "taskmap", "per-resource"};
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
         shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||
@@ -133,16 +133,6 @@ static void take_back_told(struct leader *ld, struct job *job)
     change_unlease_one(ld, rank, id);
 }
 
-static struct placement *copy_placement(const struct placement *pl)
-{
-    const struct rset_node *node = &pl->rset->nodes[0];
-    struct placement *copy = placement_create(1);
-    rset_add(copy->rset, node->rank, node->host, node->cores, node->gpus);
-    copy->rset->nslots = pl->rset->nslots;
-    copy->nslots[0] = pl->nslots[0];
-    return copy;
-}
-
 /* From what the executor says: [ID, "CORES", "GPUS"]. */
 static struct placement *make_placement(struct leader *ld, const struct job *job,
                                         unsigned rank, json_object *next)
@@ -183,13 +173,10 @@ struct job *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
                   jsonutil_show(json_object_array_get_idx(next, 0)).text);
         return NULL;
     }
-    struct placement *pl = job && job->pl && !job->held
-                               ? copy_placement(job->pl)
-                               : make_placement(ld, heir, rank, next);
-    if (!pl)
+    if (!(job && job_take_over(heir, job)) &&
+        !(heir->pl = make_placement(ld, heir, rank, next)))
         return NULL;
     drop_ahead(ld, heir);
-    heir->pl = pl;
     if (!job)
         return heir;
     job->handed = true;

@@ -39,6 +39,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \
 	src/instance/replica_impl.h \

@@ -16,6 +16,7 @@
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
+#include "src/instance/site.h"
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
 
@@ -563,19 +564,16 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-static int on_end(struct replica *rp, json_object *o, struct error *err)
+/* OUTPUT is taken over. */
+static void end_job(struct replica *rp, struct job *job, json_object *o, int status,
+                    json_object *output)
 {
-    struct job *job = find(rp, o, err);
-    if (!job)
-        return -1;
-    if (job->pl && !job->former)
-        pool_free(rp->pool, job_held(job));
     job->state = JOB_INACTIVE;
     job->t_inactive = seconds(o, "t");
     job->t_cleanup = seconds(o, "tc");
-    job->status = (int)number(o, "status", -1);
+    job->status = status;
     json_object_put(job->output);
-    job->output = json_object_get(jsonutil_get(o, "output"));
+    job->output = output;
     struct submission *sub = job->sub->array ? job->sub : NULL;
     job->sub->left--;
     if (sub)
@@ -584,6 +582,42 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     forget(rp, job);
     if (sub && sub->left == 0)
         forget_array(rp, sub);
+}
+
+static int on_end(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    if (job->pl && !job->former)
+        pool_free(rp->pool, job_held(job));
+    end_job(rp, job, o, (int)number(o, "status", -1),
+            json_object_get(jsonutil_get(o, "output")));
+    return 0;
+}
+
+/* One is over, and one of the lease runs where it did. */
+static int on_next(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    struct job *heir = element_find(rp->jobs, (jobid_t)number(o, "to", 0));
+    if (!job)
+        return -1;
+    if (!heir || heir->pl || job->former || !job_take_over(heir, job))
+        return error_set(err, EINVAL,
+                         "the second job cannot run where the first one did");
+    json_object *output = jsonutil_get(o, "output");
+    replica_unlease(rp, heir);
+    heir->state = JOB_RUN;
+    heir->t_run = heir->pl->rset->starttime = seconds(o, "tr");
+    heir->expiration = jsonutil_get(o, "x") ? seconds(o, "x") : job->expiration;
+    heir->pl->rset->expiration = heir->expiration;
+    if (mapping_make(heir, err) < 0)
+        return -1;
+    job_await_nodes(heir);
+    end_job(rp, job, o, (int)number(o, "status", 0),
+            json_object_get(output ? output : site_quiet(heir->site)));
+    record_run(rp->store, heir);
     return 0;
 }
 
@@ -698,7 +732,7 @@ static const struct {
     {"event", on_event},         {"done", on_done},       {"release", on_release},
     {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
     {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
-    {"account", on_account},
+    {"next", on_next},           {"account", on_account},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

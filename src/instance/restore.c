@@ -221,6 +221,7 @@ static int restore_job(struct replica *rp, struct job *job, const struct store_j
         strbuf_add(&job->log, sj->eventlog);
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
+    job->odd = job->log.len > 0;
     restore_memo(job);
     restore_duration(job);
     job->run = count_requeues(job);

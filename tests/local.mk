@@ -466,7 +466,8 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/simple.sh examples/tutorial/directives.sh examples/tutorial/flux.sh \
 	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
-	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
+	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
+	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
 EXTRA_DIST += tests/system/array.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 

@@ -49,6 +49,14 @@ int cmd_help_all(void)
     return 0;
 }
 
+bool cmd_is_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 int cmd_help_verb(struct cli *cli, const char *verb)
 {
     char word[64], help[] = "--help";

@@ -23,6 +23,7 @@ extern const struct cmd cmd_all; /* the group of all verbs that are not in one *
 extern const struct opt_group cmd_jobs_groups[];
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
 int cmd_help_all(void);
+bool cmd_is_verb(const char *name);
 int cmd_help_verb(struct cli *cli, const char *verb);
 
 #endif

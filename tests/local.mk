@@ -147,7 +147,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
-EXTRA_DIST += tests/system/placement.t
+EXTRA_DIST += tests/system/placement.t tests/system/memory.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
@@ -365,7 +365,7 @@ tests_unit_t_envrules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_envrules_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv
+UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv tests/unit/t_memcg
 endif
 EXEC_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 EXEC_TEST_LIBS = src/exec/libexec.la $(CHECK_LIBS)
@@ -378,6 +378,9 @@ tests_unit_t_spool_LDADD = $(EXEC_TEST_LIBS)
 tests_unit_t_detect_SOURCES = tests/unit/t_detect.c
 tests_unit_t_detect_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_detect_LDADD = $(EXEC_TEST_LIBS)
+tests_unit_t_memcg_SOURCES = tests/unit/t_memcg.c
+tests_unit_t_memcg_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_memcg_LDADD = $(EXEC_TEST_LIBS)
 tests_unit_t_execenv_SOURCES = tests/unit/t_execenv.c
 tests_unit_t_execenv_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_execenv_LDADD = $(EXEC_TEST_LIBS)

@@ -130,8 +130,11 @@ void change_placed(struct leader *ld, const struct job *job)
         const struct rset_node *node = &job->pl->rset->nodes[i];
         cleanup_free char *cores = idset_encode(node->cores, 0);
         cleanup_free char *gpus = idset_encode(node->gpus, 0);
-        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u]", i ? "," : "", node->rank, cores, gpus,
+        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u", i ? "," : "", node->rank, cores, gpus,
                     job->pl->nslots[i]);
+        if (node->memory)
+            strbuf_addf(&b, ",%ju", (uintmax_t)node->memory);
+        strbuf_addc(&b, ']');
     }
     strbuf_addc(&b, ']');
     publish(ld, &b);

@@ -415,7 +415,7 @@ const struct rset *job_held(const struct job *job)
 
 static void add_node(struct rset *r, const struct rset_node *node)
 {
-    rset_add(r, node->rank, node->host, node->cores, node->gpus);
+    rset_add(r, node->rank, node->host, node->cores, node->gpus)->memory = node->memory;
 }
 
 struct rset *job_release(struct job *job, hwloc_const_bitmap_t ranks)

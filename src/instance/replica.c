@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -269,11 +270,11 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-/* [RANK, CORES, GPUS, SLOTS] */
+/* [RANK, CORES, GPUS, SLOTS] and, if it has some, MEMORY */
 static int add_node(struct replica *rp, struct placement *pl, json_object *o, size_t i,
                     struct error *err)
 {
-    int64_t rank, slots;
+    int64_t rank, slots, memory = 0;
     const char *cores = jsonutil_string(json_object_array_get_idx(o, 1));
     const char *gpus = jsonutil_string(json_object_array_get_idx(o, 2));
     if (!json_object_is_type(o, json_type_array) || !cores || !gpus ||
@@ -285,7 +286,8 @@ static int add_node(struct replica *rp, struct placement *pl, json_object *o, si
     cleanup_bitmap hwloc_bitmap_t g = idset_decode(gpus, err);
     if (!node || !c || !g)
         return error_set(err, EINVAL, "it names rank %lld", (long long)rank);
-    rset_add(pl->rset, node->rank, node->host, c, g);
+    jsonutil_int(json_object_array_get_idx(o, 4), 0, (int64_t)BYTES_MAX, &memory);
+    rset_add(pl->rset, node->rank, node->host, c, g)->memory = (uint64_t)memory;
     pl->nslots[i] = (unsigned)slots;
     return 0;
 }

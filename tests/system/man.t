@@ -164,7 +164,7 @@ part = page("hbatch-output.7").partition(".Ss Templates")[2].partition("A tag th
 told = set(re.findall(r"\{\{[\w.]+\}\}", part)) - {"{{id.dec}}"}
 check("hbatch-output.7: tags", differences(tags, told, "tag", "hbatch-output.7"))
 
-variables = set(re.findall(r'"(HBATCH_\w+)=', read_all("src/exec", r".*\.c")))
+variables = set(re.findall(r'(?:envbuf_\w+\(\w+, )?"(HBATCH_\w+)(?:=|",)', read_all("src/exec", r".*\.c")))
 told = set(re.findall(r"^\.It Ev (HBATCH_\w+)", page("hbatch-environment.7"), re.M))
 check("hbatch-environment.7: variables", differences(variables, told, "variable", "hbatch-environment.7"))
 

@@ -27,7 +27,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_python.c \
-	src/cli/cmd_queue.c \
+	src/cli/cmd_account.c src/cli/cmd_queue.c \
 	src/cli/cmd_update.c \
 	src/cli/cmd_report.c src/cli/report.c src/cli/report.h src/cli/report_html.c src/cli/report_text.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
@@ -64,6 +64,7 @@ bin_hbatch_SOURCES = \
 	src/cli/since.c src/cli/since.h \
 	src/cli/jobformats.c src/cli/jobformats.h \
 	src/cli/diagnose.c src/cli/diagnose.h \
+	src/cli/guide.c src/cli/guide.h \
 	src/cli/absent.c src/cli/absent.h \
 	src/cli/place.c src/cli/place.h \
 	src/cli/procfind.c src/cli/procfind.h \
@@ -80,7 +81,7 @@ bin_hbatch_SOURCES = \
 	src/cli/target.c src/cli/target.h \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
-bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"' -DCOMPATDIR='"$(compatdir)"'
+bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"' -DCOMPATDIR='"$(compatdir)"' -DDOCDIR='"$(docdir)"' -DMANDIR='"$(mandir)"'
 bin_hbatch_LDADD = src/sim/libsim.la src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
 
 # The plugin is the only part that links ncurses.

@@ -13,7 +13,7 @@ extern const struct cmd cmd_alloc, cmd_archive, cmd_attach, cmd_batch, cmd_bulks
     cmd_run, cmd_shutdown, cmd_simulate, cmd_start, cmd_submit, cmd_top, cmd_uptime,
     cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
 
-extern const struct cmd cmd_config, cmd_queue, cmd_update;
+extern const struct cmd cmd_account, cmd_config, cmd_queue, cmd_update;
 
 extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_killall, job_last,
     job_list, job_memo, job_raise, job_raiseall, job_resubmit, job_stats, job_status,
@@ -23,6 +23,7 @@ extern const struct cmd cmd_all; /* the group of all verbs that are not in one *
 extern const struct opt_group cmd_jobs_groups[];
 int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
 int cmd_help_all(void);
+bool cmd_is_verb(const char *name);
 int cmd_help_verb(struct cli *cli, const char *verb);
 
 #endif

@@ -179,13 +179,13 @@ check("hbatch-formats.7: forms of job ids",
       [f"{form}: {text}" for form, text in re.findall(r"^\.It Cm (\w+) +Ta (\S+)$", part, re.M)
        if run("hbatch", "job", "id", "-t", form, "fVAmMZ").strip() != text])
 
-requests = set(re.findall(r'\{"((?:job|resource|instance|archive|queue|config)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
+requests = set(re.findall(r'\{"((?:job|resource|instance|archive|queue|config|account)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
 requests |= set(re.findall(r'method\[\] = "\\"(instance\.\w+)\\""', read("src/instance/relay.c")))  # the router's own
 sent = set(re.findall(r'"(job\.(?:event|output|end|ends|stdinack|order)|instance\.changed)\\?"', read_all("src/instance", r".*\.c")))
-told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config)\.[a-z]+) \{", page("hbatch-protocol.7")))
+told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) \{", page("hbatch-protocol.7")))
 check("hbatch-protocol.7: requests and streams", differences(requests | sent, told, "message", "hbatch-protocol.7") or
       ([] if requests and sent else ["found none in the sources"]))
-told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
+told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
 check("PROTOCOL: requests and streams", differences(requests | sent, told, "message", "PROTOCOL"))
 
 code = read_all("src/instance", r"(rpc.*|joblist|relay)\.c")

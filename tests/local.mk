@@ -142,6 +142,14 @@ tests_unit_t_pool_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_pool_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_bytes
+endif
+tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
+tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/placement.t tests/system/memory.t
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
@@ -271,6 +279,16 @@ tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_bulk tests/unit/t_spectext
+endif
+tests_unit_t_bulk_SOURCES = tests/unit/t_bulk.c
+tests_unit_t_bulk_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bulk_LDADD = $(UNIT_LIBS)
+tests_unit_t_spectext_SOURCES = tests/unit/t_spectext.c
+tests_unit_t_spectext_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_spectext_LDADD = src/lib/libclient.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_progress
 endif
 tests_unit_t_progress_SOURCES = tests/unit/t_progress.c
@@ -344,7 +362,7 @@ tests_unit_t_envrules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_envrules_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv
+UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv tests/unit/t_memcg
 endif
 EXEC_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 EXEC_TEST_LIBS = src/exec/libexec.la $(CHECK_LIBS)
@@ -357,6 +375,9 @@ tests_unit_t_spool_LDADD = $(EXEC_TEST_LIBS)
 tests_unit_t_detect_SOURCES = tests/unit/t_detect.c
 tests_unit_t_detect_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_detect_LDADD = $(EXEC_TEST_LIBS)
+tests_unit_t_memcg_SOURCES = tests/unit/t_memcg.c
+tests_unit_t_memcg_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_memcg_LDADD = $(EXEC_TEST_LIBS)
 tests_unit_t_execenv_SOURCES = tests/unit/t_execenv.c
 tests_unit_t_execenv_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_execenv_LDADD = $(EXEC_TEST_LIBS)
@@ -408,9 +429,9 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/env.sh tests/cluster/lib.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t \
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
-EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/lease.t tests/system/executor.py
+EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/execlane.t tests/system/lease.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
-	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/rankexec.t tests/system/verbs.t
+	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/archive.t tests/system/badverbs.t tests/system/completion.t tests/system/rankexec.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
@@ -445,8 +466,9 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/simple.sh examples/tutorial/directives.sh examples/tutorial/flux.sh \
 	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
-	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
-EXTRA_DIST += tests/system/array.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
+	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
+EXTRA_DIST += tests/system/array.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
 EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK

@@ -62,7 +62,9 @@ struct bulk {
     bool shuffle;
     struct specopts fixed; /* of the options that are the same for all */
     bool uniform;          /* jobs differ in their command only */
-    json_object *spec;     /* uniform: that of the first job */
+    int fixed_words; /* uniform: so many of its words, from the first on, are the same for all */
+    json_object
+        *spec; /* uniform: that of the first job; with fixed words: with these alone */
     struct submitting out;
 };
 
@@ -138,6 +140,8 @@ static void compile_command(struct bulk *b)
         if (strcmp(b->argv[i], ":") == 0)
             b->uniform = false;
     }
+    while (b->fixed_words < b->argc && subst_is_fixed(b->words[b->fixed_words]))
+        b->fixed_words++;
 }
 
 static void parse(struct bulk *b, int argc, char **argv)
@@ -265,14 +269,17 @@ static char **render_command(const struct bulk *b, struct texts *t,
     return argv;
 }
 
-/* Put ARGV into the specification of the first job. */
-static int replace_command(struct bulk *b, char **argv, struct error *err)
+static void set_command(struct bulk *b, char **argv, int argc)
 {
     json_object *task = json_object_array_get_idx(cli_get(b->spec, "tasks"), 0);
-    json_object *command = json_object_new_array_ext(b->argc);
-    for (int i = 0; i < b->argc; i++)
+    json_object *command = json_object_new_array_ext(argc);
+    for (int i = 0; i < argc; i++)
         json_object_array_add(command, json_object_new_string(argv[i]));
     json_object_object_add(task, "command", command);
+}
+
+static int check_command(const struct bulk *b, char **argv, struct error *err)
+{
     for (int i = 0; i < b->argc; i++) {
         if (!utf8_valid(argv[i], strlen(argv[i])))
             return error_set(err, EILSEQ,
@@ -286,18 +293,28 @@ static int replace_command(struct bulk *b, char **argv, struct error *err)
 static void add_uniform(struct bulk *b, char **argv, const char *label)
 {
     struct error err;
-    int rc = 0;
-    if (b->spec) {
-        rc = replace_command(b, argv, &err);
-    } else {
+    int n = b->fixed_words;
+    if (!b->spec) {
         b->fixed.argc = b->argc;
         b->fixed.argv = argv;
         b->spec = specopts_build(&b->fixed, b->cli, b->cmd, NULL, &err);
         b->fixed.argc = 0;
-        rc = b->spec ? 0 : -1;
+        if (!b->spec) {
+            submitting_refuse(&b->out, label, &err);
+            return;
+        }
+        if (n > 0)
+            set_command(b, argv, n);
     }
-    if (rc < 0)
+    if (check_command(b, argv, &err) < 0) {
         submitting_refuse(&b->out, label, &err);
+        return;
+    }
+    if (n == 0)
+        set_command(b, argv, b->argc);
+    if (n > 0)
+        submitting_add_row(&b->out, b->spec, &b->fixed, &b->out.texts, argv + n,
+                           (size_t)(b->argc - n), label);
     else
         submitting_add_spec(&b->out, json_object_get(b->spec), &b->fixed, &b->out.texts,
                             label);

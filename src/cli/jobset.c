@@ -168,7 +168,8 @@ void jobset_send(struct jobset *set, json_object *spec,
     struct hbatch *h = cli_connect(set->cli);
     struct asked *a = xmalloc(sizeof(*a));
     bool attach = ops.event || ops.output;
-    *a = (struct asked){set, reply, arg, attach || submit->cc || !set->many};
+    bool rows = json_object_object_get_ex(submit_system(spec), "bulk", NULL);
+    *a = (struct asked){set, reply, arg, attach || submit->cc || rows || !set->many};
     json_object *params = submit_params(spec, submit,
                                         attach         ? "attach"
                                         : a->is_stream ? "status"

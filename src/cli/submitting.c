@@ -262,6 +262,17 @@ void submitting_add_spec(struct submitting *s, json_object *spec,
     add_one(s, spec, options, t, t->cc, NULL, label);
 }
 
+void submitting_add_row(struct submitting *s, json_object *spec,
+                        const struct specopts *options, const struct submitting_texts *t,
+                        char *const *words, size_t n, const char *label)
+{
+    struct hbatch_submit submit = {.urgency = options->urgency, .flags = options->flags};
+    struct feed_item what = {.label = xstrdup(label),
+                             .log = (char *)(uintptr_t)t->log,
+                             .log_stderr = (char *)(uintptr_t)t->log_stderr};
+    feed_add_row(&s->feed, spec, &submit, words, n, &what);
+}
+
 int submitting_finish(struct submitting *s)
 {
     feed_finish(&s->feed);

@@ -59,6 +59,11 @@ void submitting_add(struct submitting *s, const struct specopts *spec,
 void submitting_add_spec(struct submitting *s, json_object *spec,
                          const struct specopts *options,
                          const struct submitting_texts *texts, const char *label);
+/* A job of SPEC, whose own words are the N of WORDS. */
+void submitting_add_row(struct submitting *s, json_object *spec,
+                        const struct specopts *options,
+                        const struct submitting_texts *texts, char *const *words,
+                        size_t n, const char *label);
 /* A submission that could not even be made. */
 void submitting_refuse(struct submitting *s, const char *label, const struct error *err);
 /* Wait for what is to be waited for; the exit code. */

@@ -84,6 +84,26 @@ void strbuf_add_time(struct strbuf *b, double t)
     strbuf_addn(b, fraction, sizeof(fraction));
 }
 
+void strbuf_add_json(struct strbuf *b, const char *s)
+{
+    strbuf_addc(b, '"');
+    for (;;) {
+        size_t n = 0;
+        while ((unsigned char)s[n] >= ' ' && s[n] != '"' && s[n] != '\\')
+            n++;
+        strbuf_addn(b, s, n);
+        s += n;
+        if (!*s)
+            break;
+        if (*s == '"' || *s == '\\')
+            strbuf_addf(b, "\\%c", *s);
+        else
+            strbuf_addf(b, "\\u%04x", (unsigned char)*s);
+        s++;
+    }
+    strbuf_addc(b, '"');
+}
+
 char *strbuf_take(struct strbuf *b)
 {
     char *s = b->s ? b->s : xstrdup("");

@@ -29,6 +29,8 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 /* Faster than strbuf_addf, for what is added often: N in decimal; T, seconds, with six decimals ("%.6f"). */
 void strbuf_addu(struct strbuf *b, uint64_t n);
 void strbuf_add_time(struct strbuf *b, double t);
+/* S, which is UTF-8, as a JSON string: quoted. */
+void strbuf_add_json(struct strbuf *b, const char *s);
 /* The string, to be freed by the caller; the buffer is empty again. */
 char *strbuf_take(struct strbuf *b);
 

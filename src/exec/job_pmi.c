@@ -24,9 +24,12 @@ static unsigned detect_job(struct job *job)
         struct app *app = &spec->apps[i];
         const char *path =
             app->path ? app->path : app_find(app, app->argv[0], app->cwd, &err);
-        if (path) /* else starting it fails soon, and says why */
-            kinds |= detect_kinds(job->x->detect, path, app->argv, job->ntasks,
-                                  envset_get(app->env, "PATH"), app->cwd);
+        if (!path) /* starting it fails soon, and says why */
+            continue;
+        char **argv = job_words(job, app);
+        kinds |= detect_kinds(job->x->detect, path, argv, job->ntasks,
+                              envset_get(app->env, "PATH"), app->cwd);
+        free(argv - 1);
     }
     return kinds;
 }

@@ -129,6 +129,7 @@ void spec_put(struct spec *spec)
     else
         envset_destroy(spec->env);
     launch_options_fini(&spec->options);
+    bulk_words_destroy(spec->bulk);
     jobspec_destroy(spec->js);
     free(spec);
 }
@@ -161,6 +162,21 @@ void specs_destroy(struct specs *specs)
     free(specs);
 }
 
+static void take_rows(struct spec *spec, json_object *js)
+{
+    json_object *rows = bulk_rows(js);
+    if (!rows)
+        return;
+    spec->bulk = bulk_words_create(rows);
+    bulk_apply(js, -1);
+    for (uint64_t i = 0; i < bulk_words_count(spec->bulk); i++) {
+        unsigned n;
+        const char *word = bulk_words_row(spec->bulk, i, &n);
+        for (; n > 0; n--, word += strlen(word) + 1)
+            spec->bulk_templated |= template_scope(word) != TEMPLATE_NONE;
+    }
+}
+
 int specs_add(struct specs *specs, const char *hash, json_object *js, struct error *err)
 {
     struct jobspec *decoded = jobspec_from_json(js, err);
@@ -169,6 +185,7 @@ int specs_add(struct specs *specs, const char *hash, json_object *js, struct err
     struct spec *spec = xcalloc(1, sizeof(*spec));
     spec->refs = 1;
     spec->js = decoded;
+    take_rows(spec, js);
     spec_put(put(&specs->specs, hash, spec));
     return 0;
 }

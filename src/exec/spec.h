@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "src/common/error.h"
 #include "src/exec/env.h"
+#include "src/job/bulk.h"
 #include "src/job/launch_options.h"
 #include "src/job/jobspec.h"
 
@@ -31,6 +32,9 @@ struct spec {
     struct envset *env;
     struct envtab *envtab; /* environment by hash, or NULL */
     struct launch_options options;
+    bool not_in_lanes;       /* its jobs are started by the loop alone (lane.h) */
+    struct bulk_words *bulk; /* of many jobs in one: words of each, or NULL */
+    bool bulk_templated;     /* one of them holds a tag */
 };
 
 struct specs;

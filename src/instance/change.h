@@ -35,10 +35,14 @@ void change_elements_ended(struct leader *ld, const struct submission *sub,
                            struct array_run run, const struct element_end *end);
 void change_elements_urgency(struct leader *ld, const struct submission *sub,
                              struct array_run run, const struct job *rest);
+/* LINE as it is. */
+void change_archive(struct leader *ld, json_object *line);
 /* JOB's duration, or end, is another one; SPEC: its jobspec, too. */
 void change_update(struct leader *ld, const struct job *job, bool spec);
 void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
+/* The same, and HEIR runs where JOB did. */
+void change_followed(struct leader *ld, const struct job *job, const struct job *heir);
 /* Node INDEX of a job of several is done, others are not. */
 void change_node_done(struct leader *ld, const struct job *job, unsigned index,
                       int status, json_object *report);

@@ -17,6 +17,7 @@ struct array;       /* array.h */
 struct text;        /* specs.h */
 struct depend_wish; /* depend.h */
 struct dependency;
+struct site; /* site.h */
 struct stream;
 
 /* What was submitted: shared by all elements of an array. */
@@ -33,9 +34,9 @@ struct submission {
         *rests; /* of an array, [ARRAY_GROUPS]: by urgency (element.h); else NULL */
     struct dependency *dependents; /* of jobs, on ranges of an array's elements */
     struct stream *watchers;       /* that attach to all elements of an array */
-    unsigned flags;
-    char *cc;        /* the array's index set, or NULL */
-    char *key;       /* its client's (keys.h), or NULL */
+    unsigned flags;                /* enum job_flags */
+    char *cc;                      /* the array's index set, or NULL */
+    char *key;                     /* its client's (keys.h), or NULL */
     uint64_t parent; /* job whose task asked for it (MPI_Comm_spawn), or 0 */
     unsigned parent_rank;
     jobid_t
@@ -60,7 +61,7 @@ struct job {
     struct job *prev, *next;
     struct job *older, *newer; /* of the jobs that are no elements */
     struct submission *sub;
-    int64_t cc; /* array index, -1: not an element */
+    int64_t cc; /* array index, or row (bulk.h); -1: not an element */
     enum job_state state;
     int urgency;
     int status;   /* greatest wait status of its nodes, -1: none yet */
@@ -83,7 +84,9 @@ struct job {
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
-    struct rset *held;    /* what is left of it since nodes were released; NULL: all */
+    struct site
+        *site; /* where it runs; PL and MAP are its own then; NULL: not asked for */
+    struct rset *held; /* what is left of it since nodes were released; NULL: all */
     struct taskmap *map;
     char *unmapped; /* why the map that was asked for is not possible */
     unsigned ntasks;
@@ -102,8 +105,10 @@ struct job {
     unsigned ngrants;              /* active jobs that are grants for it */
     double widowed; /* a grant whose base is over: when it is ended; 0: it is not */
     char *reason;   /* why it is in state DEPEND; in SCHED: why it can never run here */
-    json_object *memo;      /* what was noted of it (RFC 21, memo), or NULL */
-    struct strbuf log;      /* RFC 18 lines */
+    json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
+    struct strbuf
+        log;  /* RFC 18 lines; of an element empty until they are needed (job_log) */
+    bool odd; /* its times alone do not tell what is in it */
     struct stream *streams; /* that attach to it */
 };
 
@@ -154,6 +159,15 @@ void job_await_nodes(struct job *job);
 /* Its node INDEX is done, with the greatest wait STATUS of its tasks; REPORT: the finish event's
  * context, or NULL. */
 void job_node_done(struct job *job, unsigned index, int status, json_object *report);
+/* Its log: of an element of which nobody wanted to know it so far, and to which nothing else happened, it is made up from
+ * its times, as it is for one that is over. */
+const struct strbuf *job_log(struct job *job);
+/* Whether the job's times tell of event NAME. */
+bool job_event_is_plain(const char *name);
+/* Where it runs, which is its own, or that of those before it; NULL: it does not, or cannot. */
+struct site *job_site(struct job *job);
+/* It is to run where PREV does, which is about to be over; false: PREV does not. */
+bool job_take_over(struct job *job, struct job *prev);
 /* What it has now, of its placement; NULL: nothing. */
 const struct rset *job_held(const struct job *job);
 /* Those nodes of RANKS that are done are no longer its: what it had there, a new set, or NULL if
@@ -170,10 +184,18 @@ enum job_result job_result_of(const struct job *job);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */
 void submission_drop(struct submission *sub); /* NULL is allowed */
+/* A submission's specification, from its text: without rows (bulk.h). */
+struct jobspec *submission_decode(const char *text, size_t len, struct error *err);
 
 static inline struct job *job_of(struct sched_job *sj)
 {
     return (struct job *)sj;
+}
+
+/* Its index in an array that is one to its user, or -1. */
+static inline int64_t job_cc(const struct job *job)
+{
+    return job->sub->flags & JOB_BULK ? -1 : job->cc;
 }
 
 static inline const struct job_shape *job_shape_of(const struct job *job)

@@ -168,8 +168,9 @@ static void show_array(struct walk *w, const struct submission *sub)
         return;
     if (f->before)
         below = element_between(sub, sub->first, f->before - 1).n;
-    for (size_t i = 0; i < f->nids && !all; i++)
-        all = f->ids[i] == sub->first; /* which stands for all of them */
+    if (!(sub->flags & JOB_BULK))
+        for (size_t i = 0; i < f->nids && !all; i++)
+            all = f->ids[i] == sub->first; /* which stands for all of them */
     if (!all) {
         show_named(w, sub, below);
         return;

@@ -284,6 +284,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
     ld->replies_end = &ld->replies;
     ld->gated_end = &ld->gated;
     TAILQ_INIT(&ld->held_ends);
+    TAILQ_INIT(&ld->telling);
     ld->instance_id =
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
@@ -347,8 +348,7 @@ void leader_destroy(struct leader *ld)
     queues_destroy(ld->queues);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
-    for (size_t i = 0; i < ARRAY_SIZE(ld->latest_parts); i++)
-        json_object_put(ld->latest_parts[i]);
+    jobspec_destroy(ld->latest_spec);
     keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++) {

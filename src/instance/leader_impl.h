@@ -37,9 +37,9 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    json_object
-        *latest_parts[2]; /* of a specification, which the next one may have, too */
-    struct keys *keys;    /* of submissions */
+    struct jobspec
+        *latest_spec;  /* of which the next one may have parts, or all but its words */
+    struct keys *keys; /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
     struct queues *queues;
@@ -64,9 +64,12 @@ struct leader {
     bool expired;      /* that was it */
     bool keep_nothing; /* the shutdown is one that cancels also what could be kept */
     double end_grace;  /* s, from the polite to the final signal of a job that must end */
-    struct stream *streams;         /* that attach or wait */
-    struct stream *follows;         /* few, and asked at the end of each job */
-    TAILQ_HEAD(, stream) held_ends; /* that are not safe yet */
+    struct stream *streams; /* that attach or wait */
+    struct stream *follows; /* few, and asked at the end of each job */
+    struct stream *wholes;  /* many, and not asked */
+    TAILQ_HEAD(, stream)
+    held_ends,              /* that are not safe yet */
+        telling;            /* of WHOLES, those with ends to be told */
     struct reader *readers; /* few: those of jobs that run, or of a finished one */
     uint64_t last_reader;
     struct reply *replies; /* that wait for the flush */
@@ -131,8 +134,8 @@ struct rpc {
                 struct error *err);
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[],
-    rpc_queue_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[], rpc_queue_table[],
+    rpc_archive_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -140,6 +143,12 @@ struct job *active_job(struct leader *ld, json_object *params, struct error *err
 /* Whether KEY was taken: after a restart, the keys of what was over then are in the store only. */
 bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
                    jobid_t *first, uint64_t *count);
+
+/* --- submission.c */
+/* What jobspec O asks for, as an array of the index set CC (or NULL): its environment is taken out of it, and so are its
+ * rows (bulk.h), which make an array of it, too.  sub->cc is set.  NULL with err set. */
+struct submission *submission_make(struct leader *ld, json_object *o, const char *cc,
+                                   struct error *err);
 
 /* --- manager.c: a job's life */
 struct submit_options {

@@ -49,6 +49,7 @@ int queues_make_sched(struct leader *ld, struct error *err)
         return -1;
     ld->sched = sched_create(ld->pool, setup.policy, manager_start, ld);
     sched_set_depth(ld->sched, setup.depth);
+    pool_set_strategy(ld->pool, setup.place);
     sched_set_end(ld->sched, ld->config.expiration);
     set_lanes(ld);
     return 0;

@@ -20,6 +20,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c \
@@ -27,6 +28,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/element.c src/instance/element.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
+	src/instance/submission.c \
 	src/instance/replica.c src/instance/replica.h \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
 	src/instance/succession.c \
@@ -37,6 +39,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \
 	src/instance/replica_impl.h \
@@ -44,7 +47,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/adopt.c \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
-	src/instance/manager.c \
+	src/instance/manager.c src/instance/submission.c \
 	src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \

@@ -16,6 +16,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
+#include "src/sched/setup.h"
 #include "src/job/launch_options.h"
 
 enum { RETRY_MAX = 1000 };
@@ -23,10 +24,16 @@ enum { RETRY_MAX = 1000 };
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context)
 {
-    size_t start = job->log.len;
     if (ld->adopting)
         return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
+    bool plain = job_event_is_plain(name), element = job->sub->count > 1 && !job->rest;
+    if (element && plain && job->log.len == 0 && !job->streams)
+        return;
+    if (element && !plain)
+        job_log(job);
+    job->odd |= !plain;
+    size_t start = job->log.len;
     strbuf_add(&job->log, "{\"timestamp\":");
     strbuf_add_time(&job->log, when);
     strbuf_add(&job->log, ",\"name\":\"");
@@ -44,91 +51,6 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
         store_event(ld->store, job->sj.id, job->log.s + start);
         change_event(ld, job, job->log.s + start);
     }
-}
-
-/* The environment that NAME stands for: that of a submission before, whose reply told the name. */
-static struct text *named_environment(struct leader *ld, const char *name,
-                                      struct error *err)
-{
-    struct text *t = specs_find(ld->specs, name);
-    if (t && t->kind == TEXT_ENV)
-        return specs_get(ld->specs, TEXT_ENV, t->data, t->len);
-    cleanup_free char *text = store_env_get(ld->store, name, NULL);
-    if (text)
-        return specs_get(ld->specs, TEXT_ENV, text, strlen(text));
-    return error_null(err, ENOENT,
-                      "jobspec: attributes.system.environment: no job here has an "
-                      "environment named '%s'",
-                      name);
-}
-
-/* The environment is taken out of the jobspec and replaced by the name of its text. -1 with err set. */
-static int extract_environment(struct leader *ld, json_object *o, struct text **env,
-                               struct error *err)
-{
-    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    json_object *value = jsonutil_get(system, "environment");
-    *env = NULL;
-    if (!value)
-        return 0;
-    if (json_object_is_type(value, json_type_string)) {
-        *env = named_environment(ld, json_object_get_string(value), err);
-        return *env ? 0 : -1;
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    *env = specs_get(ld->specs, TEXT_ENV, text, len);
-    json_object_object_add(system, "environment", json_object_new_string((*env)->name));
-    return 0;
-}
-
-/* One specification is often like the last but for its command: what is equal is in memory once. */
-static void share_parts(struct leader *ld, json_object *o)
-{
-    static const char *const keys[ARRAY_SIZE(ld->latest_parts)] = {"attributes",
-                                                                   "resources"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        json_object *part = jsonutil_get(o, keys[i]), **latest = &ld->latest_parts[i];
-        if (!part)
-            continue;
-        if (*latest && json_object_equal(*latest, part)) {
-            json_object_object_add(o, keys[i], json_object_get(*latest));
-        } else {
-            json_object_put(*latest);
-            *latest = json_object_get(part);
-        }
-    }
-}
-
-static struct submission *make_submission(struct leader *ld, json_object *o,
-                                          struct error *err)
-{
-    /* validated with its environment in place, so that a mistake in it is found */
-    struct jobspec *whole = jobspec_from_json(o, err);
-    if (!whole)
-        return NULL;
-    jobspec_destroy(whole);
-    struct submission *sub = xcalloc(1, sizeof(*sub));
-    sub->refs = 1;
-    if (extract_environment(ld, o, &sub->env_text, err) == 0 &&
-        queues_admit(ld->queues, o, err) == 0) {
-        share_parts(ld, o);
-        sub->spec = jobspec_from_json(o, err);
-    }
-    json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
-    if (constraints)
-        sub->constraint = constraint_from_json(constraints, err);
-    if (!sub->spec || (constraints && !sub->constraint)) {
-        specs_put(ld->specs, sub->env_text);
-        submission_drop(sub);
-        return NULL;
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    sub->jobspec_text = specs_get(ld->specs, TEXT_JOBSPEC, text, len);
-    return sub;
 }
 
 /* A job that is longer than the instance lives; one that is longer than it lives now waits. */
@@ -165,6 +87,9 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (most_tasks(ld, shape) > TASKMAP_NTASKS_MAX)
         return error_set(err, EINVAL, "%ju tasks were asked for; a job has at most %u",
                          (uintmax_t)most_tasks(ld, shape), TASKMAP_NTASKS_MAX);
+    const char *placement = jobspec_placement(sub->spec);
+    if (placement && !sched_setup_place(placement, err))
+        return -1;
     json_object *tries = jobspec_option(sub->spec, "retry");
     int64_t n;
     if (tries && !jsonutil_int(tries, 0, RETRY_MAX, &n))
@@ -225,7 +150,7 @@ static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
         jobtable_add(ld->jobs, job);
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
-             job->urgency, sub->flags);
+             job->urgency, sub->flags & ~(unsigned)JOB_BULK);
     job_event(ld, job, now, "submit", context);
     if (!depend_wait(ld, job))
         queue_for_resources(ld, job, now);
@@ -244,11 +169,11 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err)
 {
     int64_t index = -1;
-    struct submission *sub = make_submission(ld, o, err);
+    struct submission *sub = submission_make(ld, o, opts->cc, err);
     if (!sub)
         return NULL;
     sub->count = sub->left = 1;
-    if ((opts->cc && element_array(sub, opts->cc, opts->urgency, &index, err) < 0) ||
+    if ((sub->cc && element_array(sub, sub->cc, opts->urgency, &index, err) < 0) ||
         check_submission(ld, sub, opts, err) < 0) {
         specs_put(ld->specs, sub->jobspec_text);
         specs_put(ld->specs, sub->env_text);
@@ -257,12 +182,11 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     }
     double now = time_now();
     sub->first = jobid_gen_next(&ld->gen, (uint64_t)(now * 1000), sub->count);
-    sub->cc = opts->cc ? xstrdup(opts->cc) : NULL;
     sub->grant = sub->count == 1 ? job_grant_of(sub->spec) : 0;
     sub->key = opts->key ? xstrdup(opts->key) : NULL;
     if (opts->key)
         keys_add(ld->keys, opts->key, sub->first, sub->count);
-    sub->flags = opts->flags;
+    sub->flags |= opts->flags;
     sub->parent = opts->parent;
     sub->parent_rank = opts->parent_rank;
     sub->preput = json_object_get(opts->preput);
@@ -283,7 +207,9 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
 bool manager_may_requeue(const struct job *job)
 {
     json_object *option = jobspec_option(job->sub->spec, "requeue");
-    return option ? json_object_get_boolean(option) : job->sub->count > 1;
+    if (option)
+        return json_object_get_boolean(option);
+    return job->sub->count > 1 && !(job->sub->flags & JOB_BULK);
 }
 
 double manager_expiration(const struct leader *ld, const struct job *job)
@@ -307,7 +233,6 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
     queues_count_running(ld, job->sub, 1);
     int rc = mapping_make(job, err);
     job_event(ld, job, job->t_run, "alloc", NULL);
-    change_placed(ld, job);
     return rc;
 }
 
@@ -319,6 +244,7 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     if (job->rest)
         job = elements_next(ld, job);
     int rc = place(ld, job, pl, time_now(), &err);
+    change_placed(ld, job);
     if (job->sub->grant)
         grant_placed(ld, job);
     if (rc < 0) { /* the scheduler is in the middle of its pass: ended after it */
@@ -352,24 +278,43 @@ struct job *manager_take_head(struct leader *ld)
     return job;
 }
 
+/* HEIR runs where JOB did.  It cannot fail with one node, and without a task map: see lease.c, is_eligible. */
+static void begin_after(struct leader *ld, struct job *heir, const struct job *job)
+{
+    struct error err;
+    if (place(ld, heir, take(heir->pl), job->heir_since, &err) < 0)
+        log_error("%s", err.text);
+}
+
 /* What JOB had is its heir's at the moment in which JOB is over, or queued again. */
 static void pass_on(struct leader *ld, struct job *job,
                     void (*tell)(struct leader *, const struct job *))
 {
-    struct error err;
     struct job *heir = take(job->heir);
+    if (!heir) {
+        tell(ld, job);
+        return;
+    }
     change_hold(ld);
-    tell(ld, job);
-    if (heir && place(ld, heir, take(heir->pl), job->heir_since, &err) < 0)
-        log_error("%s", err.text); /* not with one node: see lease.c, is_eligible */
+    if (tell == change_ended && heir->site && heir->site == job->site) {
+        begin_after(ld, heir, job);
+        change_followed(ld, job, heir);
+    } else {
+        tell(ld, job);
+        begin_after(ld, heir, job);
+        change_placed(ld, heir);
+    }
     change_let_go(ld);
 }
 
 void manager_began(struct leader *ld, struct job *job, double when)
 {
     struct error err;
-    if (job->state < JOB_RUN && place(ld, job, take(job->pl), when, &err) < 0)
-        log_error("%s", err.text);
+    if (job->state < JOB_RUN) {
+        if (place(ld, job, take(job->pl), when, &err) < 0)
+            log_error("%s", err.text);
+        change_placed(ld, job);
+    }
     sched_hand_over(ld->sched, &job->sj, job->pl->rset, when);
     job_await_nodes(job);
     if (ld->config.publish)
@@ -456,7 +401,7 @@ void manager_keep_log(struct leader *ld, struct job *job)
 {
     if (job->sub->count == 1 || job->logged)
         return;
-    store_event(ld->store, job->sj.id, job->log.s);
+    store_event(ld->store, job->sj.id, job_log(job)->s);
     job->logged = job->told = true;
     change_log(ld, job);
 }
@@ -573,7 +518,9 @@ void manager_give_back(struct leader *ld, struct job *job)
     leader_wake(ld);
 }
 
-void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when)
+/* TELL: the other ranks, which will not hear in the same moment that it is over. */
+static void node_started(struct leader *ld, struct job *job, unsigned index, double when,
+                         bool tell)
 {
     if (job->nodes[index].started)
         return;
@@ -582,10 +529,16 @@ void manager_node_started(struct leader *ld, struct job *job, unsigned index, do
         return;
     job->started = true;
     job_event(ld, job, when, "start", NULL);
-    change_started(ld, job);
+    if (tell)
+        change_started(ld, job);
     depend_started(ld, job);
     if (job->sub->spawn_from >= 0)
         spawn_answer(ld, job, 0, NULL);
+}
+
+void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when)
+{
+    node_started(ld, job, index, when, true);
 }
 
 void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
@@ -596,7 +549,8 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     /* what ends well was started: its start event may have been told to a leader that is gone */
     if (report && !job->nodes[index].started &&
         !(job->exception && job->exception->severity == 0))
-        manager_node_started(ld, job, index, job->slot ? job->t_run : when);
+        node_started(ld, job, index, job->slot ? job->t_run : when,
+                     job->nodes_running > 1);
     job_node_done(job, index, status, report);
     if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);

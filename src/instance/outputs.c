@@ -20,7 +20,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
     struct found *f = arg;
     if (!entry->run)
         return 0;
-    f->cc = entry->run->cc;
+    f->cc = entry->job.flags & JOB_BULK ? -1 : entry->run->cc;
     f->t_run = entry->run->t_run;
     if (entry->run->output)
         f->reports = json_tokener_parse(entry->run->output);
@@ -90,8 +90,8 @@ json_object *outputs_describe(struct leader *ld, jobid_t id)
     uint64_t position;
     const struct job *job = jobtable_find(ld->jobs, id),
                      *rest = job ? NULL : elements_waiting(ld, id, &position);
-    struct found f = {.cc = job ? job->cc : -1};
-    if (rest)
+    struct found f = {.cc = job ? job_cc(job) : -1};
+    if (rest && !(rest->sub->flags & JOB_BULK))
         f.cc = array_index(rest->sub->array, position);
     if (rest)
         job = rest;

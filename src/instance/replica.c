@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/archives.h"
 #include "src/instance/replica.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -15,6 +17,7 @@
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
+#include "src/instance/site.h"
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
 
@@ -74,6 +77,11 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+}
+
+void replica_set_archives(struct replica *rp, struct archives *archives)
+{
+    rp->archives = archives;
 }
 
 struct store *replica_store(struct replica *rp)
@@ -222,7 +230,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
-    sub->spec = jobspec_decode(spec->data, spec->len, err);
+    sub->spec = submission_decode(spec->data, spec->len, err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -261,11 +269,11 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-/* [RANK, CORES, GPUS, SLOTS] */
+/* [RANK, CORES, GPUS, SLOTS] and, if it has some, MEMORY */
 static int add_node(struct replica *rp, struct placement *pl, json_object *o, size_t i,
                     struct error *err)
 {
-    int64_t rank, slots;
+    int64_t rank, slots, memory = 0;
     const char *cores = jsonutil_string(json_object_array_get_idx(o, 1));
     const char *gpus = jsonutil_string(json_object_array_get_idx(o, 2));
     if (!json_object_is_type(o, json_type_array) || !cores || !gpus ||
@@ -277,7 +285,8 @@ static int add_node(struct replica *rp, struct placement *pl, json_object *o, si
     cleanup_bitmap hwloc_bitmap_t g = idset_decode(gpus, err);
     if (!node || !c || !g)
         return error_set(err, EINVAL, "it names rank %lld", (long long)rank);
-    rset_add(pl->rset, node->rank, node->host, c, g);
+    jsonutil_int(json_object_array_get_idx(o, 4), 0, (int64_t)BYTES_MAX, &memory);
+    rset_add(pl->rset, node->rank, node->host, c, g)->memory = (uint64_t)memory;
     pl->nslots[i] = (unsigned)slots;
     return 0;
 }
@@ -533,6 +542,16 @@ static int on_memo(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+/* A full disk here is no reason to leave the instance: hbatch archive extract asks the leader then. */
+static int on_archive(struct replica *rp, json_object *o, struct error *err)
+{
+    (void)err;
+    struct error why;
+    if (rp->archives && archives_apply(rp->archives, o, &why) < 0)
+        log_warning("archive: %s", why.text);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -546,19 +565,16 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-static int on_end(struct replica *rp, json_object *o, struct error *err)
+/* OUTPUT is taken over. */
+static void end_job(struct replica *rp, struct job *job, json_object *o, int status,
+                    json_object *output)
 {
-    struct job *job = find(rp, o, err);
-    if (!job)
-        return -1;
-    if (job->pl && !job->former)
-        pool_free(rp->pool, job_held(job));
     job->state = JOB_INACTIVE;
     job->t_inactive = seconds(o, "t");
     job->t_cleanup = seconds(o, "tc");
-    job->status = (int)number(o, "status", -1);
+    job->status = status;
     json_object_put(job->output);
-    job->output = json_object_get(jsonutil_get(o, "output"));
+    job->output = output;
     struct submission *sub = job->sub->array ? job->sub : NULL;
     job->sub->left--;
     if (sub)
@@ -567,6 +583,42 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     forget(rp, job);
     if (sub && sub->left == 0)
         forget_array(rp, sub);
+}
+
+static int on_end(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    if (job->pl && !job->former)
+        pool_free(rp->pool, job_held(job));
+    end_job(rp, job, o, (int)number(o, "status", -1),
+            json_object_get(jsonutil_get(o, "output")));
+    return 0;
+}
+
+/* One is over, and one of the lease runs where it did. */
+static int on_next(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    struct job *heir = element_find(rp->jobs, (jobid_t)number(o, "to", 0));
+    if (!job)
+        return -1;
+    if (!heir || heir->pl || job->former || !job_take_over(heir, job))
+        return error_set(err, EINVAL,
+                         "the second job cannot run where the first one did");
+    json_object *output = jsonutil_get(o, "output");
+    replica_unlease(rp, heir);
+    heir->state = JOB_RUN;
+    heir->t_run = heir->pl->rset->starttime = seconds(o, "tr");
+    heir->expiration = jsonutil_get(o, "x") ? seconds(o, "x") : job->expiration;
+    heir->pl->rset->expiration = heir->expiration;
+    if (mapping_make(heir, err) < 0)
+        return -1;
+    job_await_nodes(heir);
+    end_job(rp, job, o, (int)number(o, "status", 0),
+            json_object_get(output ? output : site_quiet(heir->site)));
+    record_run(rp->store, heir);
     return 0;
 }
 
@@ -668,8 +720,9 @@ static const struct {
     {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
     {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
     {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
-    {"config", on_config},       {"update", on_update},
+    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
+    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
+    {"next", on_next},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

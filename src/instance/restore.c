@@ -39,7 +39,7 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
 {
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
-    sub->spec = jobspec_decode(sj->jobspec, strlen(sj->jobspec), err);
+    sub->spec = submission_decode(sj->jobspec, strlen(sj->jobspec), err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -221,6 +221,7 @@ static int restore_job(struct replica *rp, struct job *job, const struct store_j
         strbuf_add(&job->log, sj->eventlog);
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
+    job->odd = job->log.len > 0;
     restore_memo(job);
     restore_duration(job);
     job->run = count_requeues(job);

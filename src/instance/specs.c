@@ -6,12 +6,14 @@
 #include <string.h>
 #include "src/common/util.h"
 
-enum { BUCKETS = 16384, KEEP = 256 };
+enum { BUCKETS = 1024, KEEP = 256, KEEP_BYTES = 1 << 20 };
 
 struct specs {
-    struct text *buckets[BUCKETS];
+    struct text **buckets; /* nbuckets: a power of 2 */
+    size_t nbuckets, count;
     struct text *first, *last; /* unused ones, the one that was used last is last */
     unsigned unused;
+    size_t unused_bytes;
     void (*drop)(const struct text *t, void *arg);
     void *arg;
 };
@@ -36,12 +38,35 @@ struct specs *specs_create(void (*drop)(const struct text *t, void *arg), void *
     struct specs *s = xcalloc(1, sizeof(*s));
     s->drop = drop;
     s->arg = arg;
+    s->nbuckets = BUCKETS;
+    s->buckets = xcalloc(s->nbuckets, sizeof(*s->buckets));
     return s;
+}
+
+static struct text **bucket(const struct specs *s, unsigned long long h)
+{
+    return &s->buckets[h & (s->nbuckets - 1)];
+}
+
+static void grow(struct specs *s)
+{
+    struct text **old = s->buckets;
+    size_t n = s->nbuckets;
+    s->nbuckets *= 4;
+    s->buckets = xcalloc(s->nbuckets, sizeof(*s->buckets));
+    for (size_t i = 0; i < n; i++)
+        for (struct text *t = old[i], *next; t; t = next) {
+            next = t->chain;
+            t->chain = *bucket(s, t->hash);
+            *bucket(s, t->hash) = t;
+        }
+    free(old);
 }
 
 static void unlink_unused(struct specs *s, struct text *t)
 {
     s->unused--;
+    s->unused_bytes -= t->len;
     *(t->prev ? &t->prev->next : &s->first) = t->next;
     *(t->next ? &t->next->prev : &s->last) = t->prev;
 }
@@ -49,6 +74,7 @@ static void unlink_unused(struct specs *s, struct text *t)
 static void link_unused(struct specs *s, struct text *t)
 {
     s->unused++;
+    s->unused_bytes += t->len;
     t->prev = s->last;
     t->next = NULL;
     *(s->last ? &s->last->next : &s->first) = t;
@@ -57,10 +83,11 @@ static void link_unused(struct specs *s, struct text *t)
 
 static void free_text(struct specs *s, struct text *t)
 {
-    struct text **p = &s->buckets[t->hash % BUCKETS];
+    struct text **p = bucket(s, t->hash);
     while (*p != t)
         p = &(*p)->chain;
     *p = t->chain;
+    s->count--;
     if (t->refs == 0)
         unlink_unused(s, t);
     hwloc_bitmap_free(t->known);
@@ -72,16 +99,17 @@ void specs_destroy(struct specs *s)
 {
     if (!s)
         return;
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < s->nbuckets; i++)
         while (s->buckets[i])
             free_text(s, s->buckets[i]);
+    free(s->buckets);
     free(s);
 }
 
 struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, size_t len)
 {
     unsigned long long h = hash(kind, data, len);
-    struct text *t = s->buckets[h % BUCKETS];
+    struct text *t = *bucket(s, h);
     unsigned twins = 0; /* different texts of one hash */
     for (; t; t = t->chain) {
         if (t->hash != h)
@@ -91,8 +119,7 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, s
         twins++;
     }
     if (t) {
-        if (t->refs++ == 0)
-            unlink_unused(s, t);
+        specs_hold(s, t);
     } else {
         t = xcalloc(1, sizeof(*t));
         t->kind = kind;
@@ -105,10 +132,18 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, s
         t->data = xstrndup(data, len);
         t->len = len;
         t->refs = 1;
-        t->known = hwloc_bitmap_alloc();
-        t->chain = s->buckets[h % BUCKETS];
-        s->buckets[h % BUCKETS] = t;
+        if (++s->count > s->nbuckets)
+            grow(s);
+        t->chain = *bucket(s, h);
+        *bucket(s, h) = t;
     }
+    return t;
+}
+
+struct text *specs_hold(struct specs *s, struct text *t)
+{
+    if (t->refs++ == 0)
+        unlink_unused(s, t);
     return t;
 }
 
@@ -117,10 +152,10 @@ void specs_put(struct specs *s, struct text *t)
     if (!t || --t->refs > 0)
         return;
     link_unused(s, t);
-    if (s->unused <= KEEP)
-        return;
-    s->drop(s->first, s->arg);
-    free_text(s, s->first);
+    while (s->unused > KEEP || (s->unused > 1 && s->unused_bytes > KEEP_BYTES)) {
+        s->drop(s->first, s->arg);
+        free_text(s, s->first);
+    }
 }
 
 /* A name holds its text's hash: letter, 16 hexadecimal digits, twin. */
@@ -129,17 +164,30 @@ struct text *specs_find(const struct specs *s, const char *name)
     char digits[17] = "";
     if (name[0])
         snprintf(digits, sizeof(digits), "%s", name + 1);
-    struct text *t = s->buckets[strtoull(digits, NULL, 16) % BUCKETS];
+    struct text *t = *bucket(s, strtoull(digits, NULL, 16));
     while (t && strcmp(t->name, name) != 0)
         t = t->chain;
     return t;
 }
 
+bool text_known(const struct text *t, unsigned rank)
+{
+    return t->known && hwloc_bitmap_isset(t->known, rank);
+}
+
+void text_set_known(struct text *t, unsigned rank)
+{
+    if (!t->known)
+        t->known = hwloc_bitmap_alloc();
+    hwloc_bitmap_set(t->known, rank);
+}
+
 void specs_forget_rank(struct specs *s, unsigned rank)
 {
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < s->nbuckets; i++)
         for (struct text *t = s->buckets[i]; t; t = t->chain)
-            hwloc_bitmap_clr(t->known, rank);
+            if (t->known)
+                hwloc_bitmap_clr(t->known, rank);
 }
 
 void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
@@ -147,9 +195,9 @@ void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
 {
     s->drop = drop;
     s->arg = arg;
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < s->nbuckets; i++)
         for (struct text *t = s->buckets[i]; t; t = t->chain) {
-            hwloc_bitmap_zero(t->known);
+            hwloc_bitmap_free(take(t->known));
             if (t->streamed && --t->refs == 0)
                 link_unused(s, t);
         }
@@ -157,7 +205,7 @@ void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
 
 void specs_unstream(struct specs *s, bool held)
 {
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < s->nbuckets; i++)
         for (struct text *t = s->buckets[i]; t; t = t->chain) {
             if (held && t->streamed && --t->refs == 0)
                 link_unused(s, t);

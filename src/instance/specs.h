@@ -19,7 +19,7 @@ struct text {
     size_t len;
     unsigned refs;
     bool streamed;        /* the other ranks have it (change.c) */
-    hwloc_bitmap_t known; /* ranks whose executor has it */
+    hwloc_bitmap_t known; /* ranks whose executor has it, NULL: none */
     unsigned long long hash;
     struct text *chain, *prev, *next; /* bucket; the unused ones */
 };
@@ -31,6 +31,8 @@ void specs_destroy(struct specs *s); /* NULL is allowed; without drop calls */
 /* The text with this content, a reference for the caller: specs_put drops it. */
 struct text *specs_get(struct specs *s, enum text_kind kind, const char *data,
                        size_t len);
+/* Another reference to T. */
+struct text *specs_hold(struct specs *s, struct text *t);
 /* Unused texts are kept for a while: the next job is often like the last. */
 void specs_put(struct specs *s, struct text *t); /* NULL is allowed */
 /* The text NAME that is in use or still kept, or NULL. */
@@ -42,6 +44,9 @@ void specs_adopt(struct specs *s, void (*drop)(const struct text *t, void *arg),
 /* Ranks join, who have no text but those of active jobs: all forget what the others have.  HELD: the
  * stream's references are dropped, as by a copy of the leader's tables. */
 void specs_unstream(struct specs *s, bool held);
+/* Whether the executor of RANK has T; it has. */
+bool text_known(const struct text *t, unsigned rank);
+void text_set_known(struct text *t, unsigned rank);
 /* The executor of RANK is a new one: it knows nothing. */
 void specs_forget_rank(struct specs *s, unsigned rank);
 

@@ -12,7 +12,9 @@
 
 static struct stream **list_of(struct leader *ld, enum stream_kind kind)
 {
-    return kind == FOLLOW || kind == ARRAY ? &ld->follows : &ld->streams;
+    return kind == WHOLE                     ? &ld->wholes
+           : kind == FOLLOW || kind == ARRAY ? &ld->follows
+                                             : &ld->streams;
 }
 
 struct stream *stream_create(struct leader *ld, enum stream_kind kind,
@@ -69,6 +71,7 @@ static void unlink_from_array(struct stream *st)
 
 static void link_to_job(struct stream *st, struct job *job)
 {
+    job_log(job); /* it is watched: events are added to it from now on */
     st->job = job;
     st->job_next = job->streams;
     job->streams = st;
@@ -89,7 +92,9 @@ void stream_destroy(struct leader *ld, struct stream *st)
     stream_free_readers(ld, st);
     if (st->window && --st->window->refs == 0)
         free(st->window);
-    if (st->held)
+    if (st->held && st->kind == WHOLE)
+        TAILQ_REMOVE(&ld->telling, st, held_entry);
+    else if (st->held)
         TAILQ_REMOVE(&ld->held_ends, st, held_entry);
     json_object_put(st->end);
     json_object_put(st->sealed);
@@ -186,7 +191,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         st->now = now;
         if (!now)
             link_to_job(st, job);
-        send_log(st, job->log.s, job->log.len);
+        send_log(st, job_log(job)->s, job->log.len);
         if (output && job->pl && job->map)
             stream_open_running(ld, st, job);
         if (now)
@@ -218,6 +223,13 @@ int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool ou
     return attach(ld, rq, id, output, true, NULL, err);
 }
 
+void stream_link_to_array(struct stream *st, struct submission *sub)
+{
+    st->array = sub;
+    st->job_next = sub->watchers;
+    sub->watchers = st;
+}
+
 /* Those elements that wait get their streams with their jobs. */
 static void watch_array(struct leader *ld, const struct request *rq,
                         struct submission *sub, struct window *window)
@@ -227,17 +239,17 @@ static void watch_array(struct leader *ld, const struct request *rq,
     st->window = window;
     window->refs++;
     window->all = st;
-    st->array = sub;
-    st->job_next = sub->watchers;
-    sub->watchers = st;
+    stream_link_to_array(st, sub);
 }
 
 void stream_element(struct leader *ld, struct job *job)
 {
     for (struct stream *all = job->sub->watchers; all; all = all->job_next) {
+        if (all->kind != ARRAY)
+            continue;
         struct stream *st = create_attach(ld, &all->rq, job->sj.id, true, all->window);
         link_to_job(st, job);
-        send_log(st, job->log.s, job->log.len);
+        send_log(st, job_log(job)->s, job->log.len);
     }
 }
 
@@ -329,6 +341,7 @@ void stream_client_gone(struct leader *ld, struct client *c, bool may_return)
     cleanup_free jobid_t *held = NULL;
     size_t n = drop_streams(ld, ld->streams, c, &held);
     drop_streams(ld, ld->follows, c, &held); /* which hold nothing */
+    drop_streams(ld, ld->wholes, c, &held);
     for (size_t i = 0; i < n && !may_return; i++)
         tie_cut(ld, held[i]);
 }
@@ -339,4 +352,6 @@ void stream_free_all(struct leader *ld)
         stream_destroy(ld, ld->streams);
     while (ld->follows)
         stream_destroy(ld, ld->follows);
+    while (ld->wholes)
+        stream_destroy(ld, ld->wholes);
 }

@@ -90,10 +90,38 @@ void stream_end(struct leader *ld, struct stream *st, json_object *end)
     stream_finish_if_complete(ld, st);
 }
 
+/* Whether the end is one more of those that were told last: then it is. */
+static bool joins_last(struct stream *st, jobid_t id, int status, enum job_result result)
+{
+    struct run_of_ends *last = &st->last;
+    if (last->n == 0 || last->status != status || last->result != result)
+        return false;
+    size_t n = json_object_array_length(st->ends);
+    json_object *e = json_object_array_get_idx(st->ends, n - 1);
+    if (jobid_nth(id, 1) == last->first) { /* the store tells the newest first */
+        last->first = id;
+        json_object_array_put_idx(e, 0, json_object_new_int64((int64_t)id));
+    } else if (jobid_nth(last->first, last->n) != id) {
+        return false;
+    }
+    if (++last->n == 2)
+        json_object_array_add(e, NULL); /* no exception */
+    json_object_array_put_idx(e, 4, json_object_new_int64((int64_t)last->n));
+    return true;
+}
+
 /* EXCEPTION, or NULL, is taken over.  N: how many jobs from ID on ended so; several have an exception. */
 static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status,
                     enum job_result result, json_object *exception, uint64_t n)
 {
+    leader_wake(ld);
+    st->nends += n;
+    if (st->kind == WHOLE && !st->held) {
+        st->held = true;
+        TAILQ_INSERT_TAIL(&ld->telling, st, held_entry);
+    }
+    if (!exception && joins_last(st, id, status, result))
+        return;
     json_object *e = json_object_new_array_ext(n > 1 ? 5 : exception ? 4 : 3);
     json_object_array_add(e, json_object_new_int64((int64_t)id));
     json_object_array_add(e, json_object_new_int(status));
@@ -104,9 +132,16 @@ static void add_end(struct leader *ld, struct stream *st, jobid_t id, int status
         json_object_array_add(e, json_object_new_int64((int64_t)n));
     if (!st->ends)
         st->ends = json_object_new_array();
-    st->nends += n;
     json_object_array_add(st->ends, e);
-    leader_wake(ld);
+    st->last = (struct run_of_ends){id, exception ? 0 : n, status, result};
+}
+
+static void add_job_end(struct leader *ld, struct stream *st, const struct job *job)
+{
+    const struct job_exception *e = job->exception;
+    add_end(ld, st, job->sj.id, job->status, job_result_of(job),
+            e ? describe_exception(e->type, e->severity, e->note) : NULL, 1);
+    st->left--;
 }
 
 void stream_job_over(struct leader *ld, struct job *job)
@@ -121,20 +156,19 @@ void stream_job_over(struct leader *ld, struct job *job)
         }
         stream_end(ld, st, describe_job(job));
     }
+    for (struct stream *st = job->sub->watchers; st; st = st->job_next)
+        if (st->kind == WHOLE)
+            add_job_end(ld, st, job);
     for (struct stream *st = ld->follows; st; st = st->next)
-        if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
-            const struct job_exception *e = job->exception;
-            add_end(ld, st, job->sj.id, job->status, job_result_of(job),
-                    e ? describe_exception(e->type, e->severity, e->note) : NULL, 1);
-            st->left--;
-        }
+        if (jobid_position(st->first, st->count, job->sj.id) >= 0)
+            add_job_end(ld, st, job);
 }
 
 /* The part of RUN, of SUB, that ST follows. */
 static struct array_run followed(const struct stream *st, const struct submission *sub,
                                  struct array_run run)
 {
-    if (st->kind == ARRAY)
+    if (st->kind == ARRAY || st->kind == WHOLE)
         return st->array == sub ? run : (struct array_run){0, 0};
     struct array_run in =
         element_between(sub, st->first, jobid_nth(st->first, st->count - 1));
@@ -143,18 +177,26 @@ static struct array_run followed(const struct stream *st, const struct submissio
     return (struct array_run){first, end > first ? end - first : 0};
 }
 
+static void tell_elements(struct leader *ld, struct stream *st, struct submission *sub,
+                          struct array_run run, const struct element_end *end)
+{
+    struct array_run r = followed(st, sub, run);
+    if (r.n == 0)
+        return;
+    add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end),
+            describe_exception(end->type, 0, end->note), r.n);
+    if (st->kind != ARRAY)
+        st->left -= r.n;
+}
+
 void stream_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
                           const struct element_end *end)
 {
-    for (struct stream *st = ld->follows; st; st = st->next) {
-        struct array_run r = followed(st, sub, run);
-        if (r.n == 0)
-            continue;
-        add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end),
-                describe_exception(end->type, 0, end->note), r.n);
-        if (st->kind == FOLLOW)
-            st->left -= r.n;
-    }
+    for (struct stream *st = ld->follows; st; st = st->next)
+        tell_elements(ld, st, sub, run, end);
+    for (struct stream *st = sub->watchers; st; st = st->job_next)
+        if (st->kind == WHOLE)
+            tell_elements(ld, st, sub, run, end);
 }
 
 static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
@@ -162,7 +204,7 @@ static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
     if (!st->sealed && (st->ends || st->left == 0)) {
         st->sealed = st->ends ? take(st->ends) : json_object_new_array();
         st->nsealed = st->nends;
-        st->nends = 0;
+        st->nends = st->last.n = 0;
         st->epoch = gate_epoch(ld);
     }
     if (!st->sealed || st->epoch > safe)
@@ -175,10 +217,14 @@ static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
     json_object_object_add(params, "ends", take(st->sealed));
     json_object_object_add(params, "left", json_object_new_int64((int64_t)left));
     notify(st->rq.client, "job.ends", params);
-    if (left == 0)
+    if (left == 0) {
         stream_destroy(ld, st);
-    else if (st->ends)
+    } else if (st->ends) {
         flush_ends(ld, st, safe);
+    } else if (st->kind == WHOLE) {
+        st->held = false;
+        TAILQ_REMOVE(&ld->telling, st, held_entry);
+    }
 }
 
 void stream_flush(struct leader *ld)
@@ -193,6 +239,10 @@ void stream_flush(struct leader *ld)
         next = st->next;
         flush_ends(ld, st, safe);
     }
+    for (struct stream *st = TAILQ_FIRST(&ld->telling), *next; st; st = next) {
+        next = TAILQ_NEXT(st, held_entry);
+        flush_ends(ld, st, safe);
+    }
 }
 
 bool stream_holds_ends(const struct leader *ld)
@@ -200,7 +250,7 @@ bool stream_holds_ends(const struct leader *ld)
     for (const struct stream *st = ld->follows; st; st = st->next)
         if (st->sealed || st->ends)
             return true;
-    return !TAILQ_EMPTY(&ld->held_ends);
+    return !TAILQ_EMPTY(&ld->held_ends) || !TAILQ_EMPTY(&ld->telling);
 }
 
 struct finished {
@@ -219,7 +269,6 @@ static int on_finished(void *arg, const struct store_entry *entry)
         f->end = describe_stored(entry->run);
         return 0;
     }
-    /* an array's id, which is that of its first job, stands for all of its jobs */
     int64_t i = jobid_position(f->st->first, f->st->count, entry->run->id);
     if (i >= 0 && !f->seen[i]) {
         f->seen[i] = true;
@@ -263,51 +312,50 @@ bool stream_is_over(struct leader *ld, jobid_t id, struct error *err)
     return end != NULL;
 }
 
-/* The jobs of a block that are not active: a new list of *N of them; what is left is counted in LEFT. */
-static jobid_t *list_over(struct leader *ld, jobid_t first, uint64_t count,
-                          uint64_t *left, size_t *n)
+/* Mark those of a block that are active in SEEN; their number. */
+static uint64_t mark_active(struct leader *ld, jobid_t first, uint64_t count, bool *seen)
 {
-    jobid_t *over = xcalloc(count, sizeof(*over));
-    uint64_t position;
+    uint64_t position, n = 0;
     for (uint64_t i = 0; i < count; i++) {
         jobid_t id = jobid_nth(first, i);
-        if (jobtable_find(ld->jobs, id) || elements_waiting(ld, id, &position))
-            ++*left;
-        else
-            over[(*n)++] = id;
+        seen[i] =
+            jobtable_find(ld->jobs, id) || elements_waiting(ld, id, &position) != NULL;
+        n += seen[i];
     }
-    return over;
+    return n;
 }
 
-/* Of a whole array of which nothing is over there is nothing to list. */
-static bool is_fresh_array(struct leader *ld, jobid_t first, uint64_t count)
+/* The array that these are all elements of, none of which is over; or NULL. */
+static struct submission *fresh_array(struct leader *ld, jobid_t first, uint64_t count)
 {
     uint64_t position;
-    const struct submission *sub = jobtable_array_of(ld->jobs, first, &position);
-    return sub && position == 0 && sub->count == count && sub->left == count;
+    struct submission *sub = jobtable_array_of(ld->jobs, first, &position);
+    bool fresh = sub && position == 0 && sub->count == count && sub->left == count;
+    return fresh ? sub : NULL;
 }
 
 int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
                   uint64_t count, struct error *err)
 {
-    struct stream *st = stream_create(ld, FOLLOW, rq, first);
-    size_t nover = 0;
-    st->count = count;
+    struct submission *sub = fresh_array(ld, first, count);
+    struct stream *st = stream_create(ld, sub ? WHOLE : FOLLOW, rq, first);
+    st->count = st->left = count;
     leader_wake(ld);
-    if (is_fresh_array(ld, first, count)) {
-        st->left = count;
+    if (sub) {
+        stream_link_to_array(st, sub);
         return 0;
     }
-    cleanup_free jobid_t *over = list_over(ld, first, count, &st->left, &nover);
-    if (nover == 0)
-        return 0;
     cleanup_free bool *seen = xcalloc(count, sizeof(*seen));
+    st->left = mark_active(ld, first, count, seen);
+    if (st->left == count)
+        return 0;
     struct finished f = {.ld = ld, .st = st, .seen = seen};
-    struct store_filter filter = {.ids = over, .nids = nover, .states = JOB_INACTIVE};
+    struct store_filter filter = {
+        .from = first, .before = jobid_nth(first, count - 1) + 1, .states = JOB_INACTIVE};
     int64_t rc = store_list(ld->store, &filter, on_finished, &f, err);
-    for (size_t i = 0; rc >= 0 && i < nover; i++)
-        if (!seen[jobid_position(first, count, over[i])])
-            rc = no_such_job(over[i], err);
+    for (uint64_t i = 0; rc >= 0 && i < count; i++)
+        if (!seen[i])
+            rc = no_such_job(jobid_nth(first, i), err);
     if (rc >= 0)
         return 0;
     stream_destroy(ld, st);

@@ -8,8 +8,17 @@
 
 #include <sys/queue.h>
 
-/* ARRAY: all elements of an array, some of which have a stream of kind ATTACH, too: those that have a job. */
-enum stream_kind { ATTACH, FOLLOW, WAIT, ARRAY };
+/* ARRAY: all elements of an array, some of which have a stream of kind ATTACH, too: those that have a job.  WHOLE: as
+ * FOLLOW, of all elements of an array: there may be thousands, so the array knows its own, and those with something
+ * to tell are in a list. */
+enum stream_kind { ATTACH, FOLLOW, WAIT, ARRAY, WHOLE };
+
+struct run_of_ends { /* jobs whose ids follow each other, and that ended alike */
+    jobid_t first;
+    uint64_t n;
+    int status;
+    enum job_result result;
+};
 
 struct window { /* what the streams of one request share */
     unsigned refs;
@@ -21,8 +30,9 @@ struct window { /* what the streams of one request share */
 struct reader; /* stream_output.c */
 
 struct stream {
-    struct stream *prev, *next; /* all, or all of kinds FOLLOW and ARRAY */
-    struct stream *job_next;    /* those on one job */
+    struct stream *prev,
+        *next; /* all, or all of kinds FOLLOW and ARRAY, or all of kind WHOLE */
+    struct stream *job_next; /* those on one job */
     enum stream_kind kind;
     struct request rq;
     bool output;
@@ -30,14 +40,15 @@ struct stream {
     jobid_t first; /* the job, or the first of the followed block */
     uint64_t count, left;
     struct job *job;          /* NULL: over */
-    struct submission *array; /* ARRAY: it has elements left; else NULL */
+    struct submission *array; /* ARRAY, WHOLE: it has elements left; else NULL */
     json_object *end;         /* params of job.end, when the job is over */
     uint64_t epoch;           /* that tells the other ranks of END, or of SEALED */
-    bool held;                /* ATTACH: END waits for that */
+    bool held; /* ATTACH: END waits for that; WHOLE: there are ENDS or SEALED */
     TAILQ_ENTRY(stream) held_entry;
-    json_object *sealed;     /* FOLLOW, ARRAY: ends that wait for it */
+    json_object *sealed;     /* FOLLOW, ARRAY, WHOLE: ends that wait for it */
     json_object *ends;       /* ... and those that came since */
     uint64_t nsealed, nends; /* how many jobs they are of */
+    struct run_of_ends last; /* the last of ENDS, if others may join it; n 0: none */
     struct reader *readers;
     unsigned open_readers;
     struct window *window; /* ATTACH, ARRAY */
@@ -50,6 +61,8 @@ struct stream *stream_create(struct leader *ld, enum stream_kind kind,
                              const struct request *rq, jobid_t first);
 void stream_destroy(struct leader *ld, struct stream *st);
 void stream_unlink_from_job(struct stream *st);
+/* ARRAY, WHOLE */
+void stream_link_to_array(struct stream *st, struct submission *sub);
 
 /* --- stream_output.c */
 /* Read JOB's output from all its nodes, for ST. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/common/util.h"
+#include "src/job/bulk.h"
 #include "src/job/constraint.h"
 #include "src/job/jobspec_impl.h"
 #include "src/job/jsonutil.h"
@@ -240,6 +241,14 @@ static int check_shell(const struct jobspec *js, const char *path, json_object *
     return check_known(js, path, value, checks, err);
 }
 
+/* Many jobs that differ in their words: an extension, see bulk.h. */
+static int check_bulk(const struct jobspec *js, const char *path, json_object *value,
+                      struct error *err)
+{
+    (void)js;
+    return bulk_check(path, value, err);
+}
+
 static int check_system(const struct jobspec *js, const char *path, json_object *value,
                         struct error *err)
 {
@@ -250,12 +259,14 @@ static int check_system(const struct jobspec *js, const char *path, json_object 
         {"environment", check_environment},
         {"queue", check_string},
         {"bank", check_string},
+        {"placement", check_string},
         {"project", check_string},
         {"dependencies", check_dependencies},
         {"constraints", check_constraints},
         {"job", check_job},
         {"shell", check_shell},
         {"files", check_object},
+        {"bulk", check_bulk},
         {NULL, NULL},
     };
     return check_known(js, path, value, checks, err);
@@ -269,6 +280,11 @@ int jobspec_decode_attributes(struct jobspec *js, json_object *attributes,
     if (check_known(js, "attributes", attributes, checks, err) < 0)
         return -1;
     js->system = jsonutil_get(attributes, "system");
+    js->placement = jsonutil_string(jsonutil_get(js->system, "placement"));
     jsonutil_number(jsonutil_get(js->system, "duration"), &js->shape.duration);
+    if (jsonutil_get(js->system, "bulk") && jobspec_option(js, "apps"))
+        return error_set(err, EINVAL,
+                         "jobspec: attributes.system.bulk: a job of several programs "
+                         "(shell.options.apps) cannot be one of many in one");
     return 0;
 }

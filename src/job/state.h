@@ -42,6 +42,7 @@ enum job_flags { /* of the submit and set-flags events, a mask */
                  JOB_DEBUG = 1,
                  JOB_WAITABLE = 2,
                  JOB_TIED = 4, /* it ends with its submitter's connection */
+                 JOB_BULK = 8, /* not in events: one of many jobs in one (bulk.h) */
 };
 
 /* "SCHED" or "S", "COMPLETED" or "CD"; "?" for what has no name. */

@@ -357,6 +357,8 @@ static int flush(struct hbatch *h, struct error *err)
 
 int client_flush(struct hbatch *h, struct error *err)
 {
+    if (h->posts && h->depth == 0)
+        posts_gathered(h->posts);
     int rc = flush(h, err);
     if (h->link.watch >= 0)
         link_watch(&h->link, client_unsent(h));

@@ -12,9 +12,10 @@ CLIENT_SOURCES = \
 	src/lib/input.c src/lib/input.h \
 	src/lib/link.c src/lib/link.h \
 	src/lib/nested.c \
-	src/lib/post.c src/lib/post.h \
+	src/lib/post.c src/lib/post.h src/lib/post_impl.h src/lib/post_submit.c \
 	src/lib/progress.c src/lib/progress.h \
 	src/lib/rlimits.c src/lib/rlimits.h \
+	src/lib/spectext.c src/lib/spectext.h \
 	src/lib/stream.c src/lib/stream.h \
 	src/lib/submit.c src/lib/submit.h
 src_lib_libclient_la_SOURCES = $(CLIENT_SOURCES)
@@ -22,7 +23,7 @@ CLIENT_LIBS = src/lib/libclient.la src/job/libjob.la src/comm/libwire.la \
 	src/common/libcommon.la $(JSON_LIBS)
 src_lib_libhbatch_la_SOURCES = $(CLIENT_SOURCES) \
 	src/comm/linebuf.c src/comm/unixsock.c \
-	src/common/base64.c src/common/duration.c src/common/error.c src/common/hostlist.c \
+	src/common/base64.c src/common/bytes.c src/common/duration.c src/common/error.c src/common/hostlist.c \
 	src/common/idset.c src/common/jobid.c src/common/jobid_emoji.c \
 	src/common/jobid_words.c src/common/strbuf.c src/common/utf8.c src/common/util.c \
 	src/job/constraint.c src/job/constraint_query.c src/job/count.c \

@@ -4,7 +4,8 @@
  *
  * Submissions leave in their order, POST_WINDOW of them without an answer; what they share is sent once: an
  * environment goes along with the first submission that has it, whose answer names it, and by that name with the
- * others, which wait for the answer. */
+ * others, which wait for the answer; and those that follow each other and differ in the words of their command only
+ * go together (job.submit with attributes.system.bulk), unless the instance refuses them so. */
 #ifndef HBATCH_LIB_POST_H
 #define HBATCH_LIB_POST_H
 
@@ -13,7 +14,7 @@
 #include "src/common/error.h"
 #include "src/lib/hbatch.h"
 
-enum { POST_WINDOW = 2048 };
+enum { POST_WINDOW = 2048 }; /* jobs */
 
 struct posts;
 
@@ -27,6 +28,8 @@ int posts_submit(struct posts *p, uint64_t tag, const char *jobspec,
                  const struct hbatch_submit *options, int tell, struct error *err);
 void posts_follow(struct posts *p, uint64_t tag, hbatch_jobid first, uint64_t count,
                   int tell);
+/* What was posted is to leave: called before anything is sent. */
+void posts_gathered(struct posts *p);
 /* Nothing more is told under TAG.  A submission that was not sent yet is not sent. */
 void posts_forget(struct posts *p, uint64_t tag);
 /* Whether the submission TAG was not sent yet: then it is forgotten. */

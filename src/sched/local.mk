@@ -2,7 +2,10 @@
 noinst_LTLIBRARIES += src/sched/libsched.la
 src_sched_libsched_la_SOURCES = \
 	src/sched/pool.c src/sched/pool.h src/sched/pool_impl.h \
-	src/sched/pool_find.c \
+	src/sched/pool_find.c src/sched/pool_why.c src/sched/pool_pick.c \
+	src/sched/pool_order.c src/sched/pool_order.h \
+	src/sched/place.c src/sched/place.h \
+	src/sched/place_best.c src/sched/place_first.c src/sched/place_spread.c \
 	src/sched/pool_index.c src/sched/pool_index.h \
 	src/sched/queue.c src/sched/queue.h \
 	src/sched/tree.c src/sched/tree.h \

@@ -163,9 +163,11 @@ struct store_filter {
     int results;  /* mask of enum job_result, 0: all; others match INACTIVE jobs only */
     double since; /* still active, or ended at or after; 0: all */
     const char *name, *queue; /* NULL: all */
-    const jobid_t *ids;       /* own ids, or an array's id for all of its elements */
-    size_t nids;              /* 0: all */
+    const jobid_t
+        *ids; /* own ids, or an array's id for all of its elements (JOB_BULK: its own) */
+    size_t nids;    /* 0: all */
     jobid_t before; /* only ids below: to go on after a list cut by max; 0: all */
+    jobid_t from;   /* only ids from it on; not together with ids */
     size_t max;     /* at most so many; 0: all */
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "src/common/idranges.h"
 #include "src/common/util.h"
+#include "src/job/state.h"
 
 #define SMALLEST 512 /* bytes of a database: SQLite's smallest page */
 
@@ -177,16 +178,28 @@ int store_detach(const char *path, struct error *err)
 
 /* --- a copy for others -------------------------------------------------------------------------- */
 
+/* One of many jobs in one (bulk.h): its command is its own. */
+#define IS_BULK "coalesce(j.flags, 0) & 8"
+#define OF_ROW                                                                           \
+    "json_set(json_remove(t.text, '$.attributes.system.bulk'), '$.tasks[0].command',"    \
+    " (SELECT json_group_array(value) FROM"                                              \
+    " (SELECT value FROM json_each(t.text, '$.tasks[0].command') UNION ALL"              \
+    " SELECT value FROM json_each(t.text,"                                               \
+    " '$.attributes.system.bulk[' || r.cc || ']'))))"
+_Static_assert(JOB_BULK == 8, "IS_BULK says so");
+
 static const char views[] =
     "CREATE VIEW jobs AS SELECT r.id AS id, j.name AS name,"
     " CASE r.result WHEN 1 THEN 'COMPLETED' WHEN 2 THEN 'FAILED' WHEN 4 THEN 'CANCELED'"
     "  WHEN 8 THEN 'TIMEOUT' END AS result,"
     " r.status AS waitstatus, j.t_submit AS t_submit, r.t_run AS t_run,"
     " r.t_inactive AS t_inactive, r.nnodes AS nnodes, r.ncores AS ncores,"
-    " r.ngpus AS ngpus, j.cwd AS cwd, j.queue AS queue, r.cc AS cc,"
+    " r.ngpus AS ngpus, j.cwd AS cwd, j.queue AS queue,"
+    " CASE WHEN " IS_BULK " THEN NULL ELSE r.cc END AS cc,"
     " r.extype AS exception_type, r.exnote AS exception_note,"
     " (SELECT text FROM text WHERE n = r.nodelist) AS nodelist,"
-    " (SELECT text FROM text WHERE n = j.jobspec) AS jobspec,"
+    " (SELECT CASE WHEN " IS_BULK " THEN " OF_ROW " ELSE t.text END"
+    "  FROM text t WHERE t.n = j.jobspec) AS jobspec,"
     " (SELECT text FROM text WHERE n = r.r) AS R,"
     " (SELECT lines FROM log WHERE id = r.id) AS eventlog"
     " FROM run r JOIN job j ON j.id = r.job ORDER BY r.id;";

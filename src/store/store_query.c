@@ -7,6 +7,7 @@
 #include <string.h>
 #include "src/common/idranges.h"
 #include "src/common/util.h"
+#include "src/job/bulk.h"
 #include "src/job/eventlog.h"
 #include "src/job/state.h"
 
@@ -200,7 +201,7 @@ static int list_range(struct list *l, jobid_t first, jobid_t last, size_t *found
     return store_rows_end(l->store, st, l->stop ? SQLITE_DONE : rc, err);
 }
 
-/* What was submitted that ID belongs to: 1 and *JOB (only id and count), 0 if nothing. */
+/* What was submitted that ID belongs to: 1 and *JOB (only id, count, flags), 0 if nothing. */
 static int job_of(struct store *store, jobid_t id, struct store_job *job, bool *active,
                   struct error *err)
 {
@@ -213,7 +214,7 @@ static int job_of(struct store *store, jobid_t id, struct store_job *job, bool *
     if (rc == SQLITE_ROW) {
         struct store_job j = store_row_job(st, 0);
         found = j.id == id || (j.count > 1 && jobid_position(j.id, j.count, id) >= 0);
-        *job = (struct store_job){.id = j.id, .count = j.count};
+        *job = (struct store_job){.id = j.id, .count = j.count, .flags = j.flags};
         *active = sqlite3_column_int(st, JOB_WIDTH + 1) != 0;
     }
     return store_rows_end(store, st, rc, err) < 0 ? -1 : found;
@@ -244,13 +245,14 @@ static int list_ids(struct list *l, struct error *err)
             return -1;
         if (is_job == 0)
             continue;
-        jobid_t last = job.id == ids[i] ? store_last_id(&job) : ids[i];
+        bool all = job.id == ids[i] && !(job.flags & JOB_BULK);
+        jobid_t last = all ? store_last_id(&job) : ids[i];
         if (l->filter->before > 0 && last >= l->filter->before)
             last = l->filter->before - 1;
         if (list_range(l, ids[i], last, &found, err) < 0)
             return -1;
         /* an element that has not started is part of what is left of its array */
-        l->rest_only = found == 0 && ids[i] != job.id && active;
+        l->rest_only = found == 0 && !all && active;
         if (l->rest_only && list_range(l, job.id, job.id, &found, err) < 0)
             return -1;
         l->rest_only = false;
@@ -266,8 +268,8 @@ int64_t store_list(struct store *store, const struct store_filter *filter,
         .store = store, .filter = filter != NULL ? filter : &all, .fn = fn, .arg = arg};
     size_t found = 0;
     jobid_t last = l.filter->before > 0 ? l.filter->before - 1 : INT64_MAX;
-    int rc =
-        l.filter->nids > 0 ? list_ids(&l, err) : list_range(&l, 0, last, &found, err);
+    int rc = l.filter->nids > 0 ? list_ids(&l, err)
+                                : list_range(&l, l.filter->from, last, &found, err);
     idranges_destroy(l.indices);
     return rc < 0 ? -1 : l.calls;
 }
@@ -304,7 +306,7 @@ static char *make_log(const struct store_job *job, const struct store_run *run)
     json_object *submit = json_object_new_object();
     add_int(submit, "userid", job->userid);
     add_int(submit, "urgency", job->urgency);
-    add_int(submit, "flags", job->flags);
+    add_int(submit, "flags", job->flags & ~(unsigned)JOB_BULK);
     add_int(submit, "version", 1);
     log_line(&log, job->t_submit, "submit", submit);
     if (run == NULL)
@@ -356,6 +358,17 @@ static char *make_R(const char *text, const struct store_run *run)
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+/* Of many jobs in one, that of row ROW. */
+static char *make_jobspec(const char *text, const struct store_job *job, int64_t row)
+{
+    cleanup_json json_object *o = NULL;
+    if (!(job->flags & JOB_BULK) || (o = json_tokener_parse(text)) == NULL)
+        return xstrdup(text);
+    bulk_apply(o, row);
+    return xstrdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 static char *stored_log(struct store *store, jobid_t id, struct error *err)
 {
     if (store_settle_events(store, err) < 0)
@@ -372,8 +385,9 @@ static char *stored_log(struct store *store, jobid_t id, struct error *err)
 static const char *const info_keys[] = {"jobspec", "R", "eventlog", "taskmap", "output"};
 enum info_key { KEY_JOBSPEC, KEY_R, KEY_EVENTLOG, KEY_TASKMAP, KEY_OUTPUT, KEY_COUNT };
 
-/* The text of KEY, NULL if there is none. JOB is a row of ST_JOB_OF, RUN one of ST_RUN_BY_ID. */
-static char *info_text(enum info_key key, sqlite3_stmt *job, sqlite3_stmt *run)
+/* The text of KEY of job ID, NULL if there is none. JOB is a row of ST_JOB_OF, RUN one of ST_RUN_BY_ID. */
+static char *info_text(enum info_key key, jobid_t id, sqlite3_stmt *job,
+                       sqlite3_stmt *run)
 {
     struct store_job j = store_row_job(job, 0);
     struct store_run r;
@@ -390,6 +404,8 @@ static char *info_text(enum info_key key, sqlite3_stmt *job, sqlite3_stmt *run)
                                     : r.output;
     if (text == NULL)
         return NULL;
+    if (key == KEY_JOBSPEC)
+        return make_jobspec(text, &j, jobid_position(j.id, j.count, id));
     return key == KEY_R ? make_R(text, &r) : xstrdup(text);
 }
 
@@ -453,7 +469,7 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
             rs = span_of(store, &job, id, err);
             has_run = rs != NULL;
         }
-        text = info_text(k, js, has_run ? rs : NULL);
+        text = info_text(k, id, js, has_run ? rs : NULL);
     }
     sqlite3_reset(js);
     sqlite3_reset(rs);

@@ -367,6 +367,7 @@ static void test_posts(struct hbatch *h)
 
     struct hbatch_submit held = {.urgency = 0};
     hbatch_post_submit(h, 6, text, &held, HBATCH_TELL_END, &err);
+    hbatch_dispatch(h, 0, &err);
     ok(hbatch_take_back(h, 6) == 0, "what was sent cannot be taken back");
     hbatch_unpost(h, 6); /* its answer is still told */
     ok(has(told(h, "\"submitted\"", 1, buf, sizeof(buf)), "[6,\"submitted\","), "unpost");

@@ -95,12 +95,12 @@ START_TEST(a_new_executor_knows_nothing)
     struct text *used = get(s, TEXT_ENV, 1), *kept = get(s, TEXT_ENV, 2);
     specs_put(s, kept);
     for (unsigned rank = 0; rank < 3; rank++) {
-        hwloc_bitmap_set(used->known, rank);
-        hwloc_bitmap_set(kept->known, rank);
+        text_set_known(used, rank);
+        text_set_known(kept, rank);
     }
     specs_forget_rank(s, 1);
-    ck_assert(hwloc_bitmap_isset(used->known, 0) && !hwloc_bitmap_isset(used->known, 1));
-    ck_assert(hwloc_bitmap_isset(kept->known, 2) && !hwloc_bitmap_isset(kept->known, 1));
+    ck_assert(text_known(used, 0) && !text_known(used, 1));
+    ck_assert(text_known(kept, 2) && !text_known(kept, 1));
     specs_destroy(s);
 }
 END_TEST

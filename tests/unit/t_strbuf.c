@@ -83,5 +83,23 @@ START_TEST(numbers_and_times_are_as_printf_writes_them)
 }
 END_TEST
 
-UNIT_MAIN("strbuf", an_empty_buffer_gives_an_empty_string, pieces_of_every_kind_add_up,
-          grows_at_every_length, numbers_and_times_are_as_printf_writes_them)
+START_TEST(json_strings_are_quoted)
+{
+    static const char *const table[][2] = {
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"a\"b\\c/d", "\"a\\\"b\\\\c/d\""},
+        {"tab\tnl\nesc\033del\177", "\"tab\\u0009nl\\u000aesc\\u001bdel\177\""},
+        {"\303\251 \360\237\230\200", "\"\303\251 \360\237\230\200\""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cleanup_strbuf struct strbuf b = {0};
+        strbuf_add_json(&b, table[i][0]);
+        ck_assert_str_eq(b.s, table[i][1]);
+    }
+}
+END_TEST
+
+UNIT_MAIN("strbuf", json_strings_are_quoted, an_empty_buffer_gives_an_empty_string,
+          pieces_of_every_kind_add_up, grows_at_every_length,
+          numbers_and_times_are_as_printf_writes_them)

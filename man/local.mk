@@ -8,7 +8,7 @@ dist_man_MANS += \
 	man/libhbatch.3 man/hbatch-python.3 man/hbatch_mpi.3 \
 	man/hbatch-compat.7 man/hbatch-environment.7 man/hbatch-output.7 man/hbatch-protocol.7 man/hbatch-spawn.7 \
 	man/hbatch-exec.8
-dist_man_MANS += man/hbatch-config.1 man/hbatch-config.5 man/hbatch-queue.1 man/hbatch-update.1
+dist_man_MANS += man/hbatch-account.1 man/hbatch-config.1 man/hbatch-config.5 man/hbatch-queue.1 man/hbatch-update.1
 nodist_man_MANS = man/hbatch-alloc.1 man/hbatch-batch.1 man/hbatch-bulksubmit.1 man/hbatch-run.1 man/hbatch-submit.1
 EXTRA_DIST += man/hbatch-alloc.1.in man/hbatch-batch.1.in man/hbatch-bulksubmit.1.in man/hbatch-run.1.in man/hbatch-submit.1.in man/job-options.in
 CLEANFILES += man/hbatch-alloc.1 man/hbatch-batch.1 man/hbatch-bulksubmit.1 man/hbatch-run.1 man/hbatch-submit.1

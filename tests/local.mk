@@ -178,8 +178,11 @@ tests_unit_t_priority_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_priority_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
 if HAVE_CHECK
-UNIT += tests/unit/t_conf tests/unit/t_config
+UNIT += tests/unit/t_conf tests/unit/t_config tests/unit/t_fairshare
 endif
+tests_unit_t_fairshare_SOURCES = tests/unit/t_fairshare.c
+tests_unit_t_fairshare_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_fairshare_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 tests_unit_t_conf_SOURCES = tests/unit/t_conf.c
 tests_unit_t_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conf_LDADD = src/job/libjob.la $(UNIT_LIBS)
@@ -469,7 +472,7 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
 	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
 EXTRA_DIST += tests/system/array.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info
@@ -496,3 +499,5 @@ tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
+
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t

@@ -27,7 +27,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_python.c \
-	src/cli/cmd_queue.c \
+	src/cli/cmd_account.c src/cli/cmd_queue.c \
 	src/cli/cmd_update.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \

@@ -13,7 +13,7 @@ extern const struct cmd cmd_alloc, cmd_archive, cmd_attach, cmd_batch, cmd_bulks
     cmd_shutdown, cmd_simulate, cmd_start, cmd_submit, cmd_top, cmd_uptime, cmd_uri,
     cmd_version, cmd_waitevent, cmd_watch;
 
-extern const struct cmd cmd_config, cmd_queue, cmd_update;
+extern const struct cmd cmd_account, cmd_config, cmd_queue, cmd_update;
 
 extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_killall, job_last,
     job_list, job_memo, job_raise, job_raiseall, job_resubmit, job_stats, job_status,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "src/common/util.h"
 #include "src/instance/mapping.h"
+#include "src/instance/standing.h"
 #include "src/job/jsonutil.h"
 
 static void add_str(json_object *o, const char *key, const char *s)
@@ -124,10 +125,11 @@ json_object *jobview_active(const struct job *job, double left,
     add_str(o, "name", jobspec_name(spec));
     add_str(o, "state", job_state_name(job->state, false));
     add_int(o, "urgency", job->urgency);
-    add_int(o, "priority", (int64_t)job->sj.priority);
+    add_int(o, "priority", standing_shown(queues, job, time_now()));
     add_user(o, geteuid());
     add_str(o, "cwd", jobspec_cwd(spec));
     add_str(o, "queue", jobspec_queue(spec));
+    add_str(o, "bank", jsonutil_string(jobspec_attr(spec, "system.bank")));
     add_shape(o, job);
     add_time(o, "duration", job->sj.duration);
     add_time(o, "t_submit", job->t_submit);

@@ -168,13 +168,13 @@ variables = set(re.findall(r'(?:envbuf_\w+\(\w+, )?"(HBATCH_\w+)(?:=|",)', read_
 told = set(re.findall(r"^\.It Ev (HBATCH_\w+)", page("hbatch-environment.7"), re.M))
 check("hbatch-environment.7: variables", differences(variables, told, "variable", "hbatch-environment.7"))
 
-requests = set(re.findall(r'\{"((?:job|resource|instance|archive|queue|config)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
+requests = set(re.findall(r'\{"((?:job|resource|instance|archive|queue|config|account)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
 requests |= set(re.findall(r'method\[\] = "\\"(instance\.\w+)\\""', read("src/instance/relay.c")))  # the router's own
 sent = set(re.findall(r'"(job\.(?:event|output|end|ends|stdinack|order)|instance\.changed)\\?"', read_all("src/instance", r".*\.c")))
-told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config)\.[a-z]+) \{", page("hbatch-protocol.7")))
+told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) \{", page("hbatch-protocol.7")))
 check("hbatch-protocol.7: requests and streams", differences(requests | sent, told, "message", "hbatch-protocol.7") or
       ([] if requests and sent else ["found none in the sources"]))
-told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
+told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
 check("PROTOCOL: requests and streams", differences(requests | sent, told, "message", "PROTOCOL"))
 
 header = re.sub(r"/\*.*?\*/", "", read("src/lib/hbatch.h"), flags=re.S)

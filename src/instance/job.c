@@ -251,7 +251,7 @@ const struct strbuf *job_log(struct job *job)
         return &job->log;
     add_line(job, job->t_depend, "depend", NULL);
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
+             (unsigned long long)job_priority(job->urgency));
     add_line(job, job->t_depend, "priority", context);
     if (job->state < JOB_RUN)
         return &job->log;

@@ -45,6 +45,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->specs = specs_create(on_drop, rp);
     rp->keys = keys_create();
     rp->queues = queues_create(info);
+    rp->queues->accounts->ncores = rset_ncores(rp->all);
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
@@ -672,6 +673,7 @@ static int replace_jobspec(struct replica *rp, struct job *job, json_object *o,
     sub->spec = spec;
     job->sj.req.constraint = sub->constraint = c;
     job->sj.req.shape = *jobspec_shape(spec);
+    sub->bank = NULL;
     record_submission(rp->store, sub, job->t_submit, job->urgency);
     store_job_urgency(rp->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
     return 0;
@@ -700,6 +702,16 @@ static int on_config(struct replica *rp, json_object *o, struct error *err)
     return queues_from_json(rp->queues, data, false, false, err);
 }
 
+static int on_account(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *data = jsonutil_get(o, "data");
+    (void)err;
+    store_attr_set(rp->store, "account",
+                   json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    accounts_from_json(rp->queues->accounts, data);
+    return 0;
+}
+
 static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
 {
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
@@ -722,7 +734,7 @@ static const struct {
     {"event", on_event},         {"done", on_done},       {"release", on_release},
     {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
     {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
-    {"next", on_next},
+    {"next", on_next},           {"account", on_account},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

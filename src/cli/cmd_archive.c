@@ -413,7 +413,6 @@ static int remove_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
         else
             force = true;
     }
-    cli_no_operands(cli, &p);
     json_object *params = json_object_new_object();
     json_object_object_add(params, "name", json_object_new_string(name));
     json_object *result = client_call(cli_connect(cli), "archive.remove", params, &err);

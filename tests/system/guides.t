@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The guides in doc/ tell the truth.
+"""The guides in doc/ tell the truth, and so do the README and those chapters of the tutorial that are no scripts.
 
 What stands behind "    $ " in a guide is typed into a shell, in a directory of its own, one guide beside the other;
 what stands below is what must come out.  In it "..." is anything, a line of it alone any number of lines; ids of jobs, times,
@@ -26,6 +26,7 @@ src = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)
 build = os.environ.get("HBATCH_BUILDDIR") or (
     src + "/build" if os.access(src + "/build/bin/hbatch", os.X_OK) else src)
 LIMIT = 120  # seconds for a guide
+TUTORIAL, TUTORIAL_CHAPTERS = "tutorial", (1, 2, 7, 8, 14)  # the others: tutorial.t
 count = failed = 0
 
 
@@ -143,6 +144,8 @@ def missing(name):
     """Why a guide cannot be run here, or None."""
     if sanitized:
         return "built with sanitizers"
+    if name in (TUTORIAL, "README") and not shutil.which("mpicc.openmpi"):
+        return "mpicc.openmpi is not here: install the Debian package libopenmpi-dev"
     if name == "spawn":
         if not re.search("openmpi", hbatch("version")):
             return "hbatch is built for another MPI"
@@ -169,6 +172,7 @@ class Shell:
         self.process = subprocess.Popen(["/bin/bash", "--norc"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=where,
                                         stderr=subprocess.STDOUT, env=env, start_new_session=True)
         self.number = 0
+        self.ids = {}  # as shown: as they are here
 
     def type(self, text):
         """Its output, and its exit status."""
@@ -208,16 +212,28 @@ class Shell:
 def doctest(shell, shown):
     """An interactive session of Python."""
     with open(f"{shell.where}/.session", "w", encoding="utf-8") as f:
-        f.write("\n".join(shown) + "\n")
+        f.write(re.sub(r"JobID\(\"f\w+\"\)", "JobID(...)", "\n".join(shown)) + "\n")
     return shell.type("hbatch python -c 'import doctest, sys; sys.exit(doctest.testfile(\".session\", "
                       "module_relative=False, optionflags=doctest.ELLIPSIS)[0] != 0)'")
+
+
+ID = re.compile(r"\s*([f\u0192][1-9A-HJ-NP-Za-km-z]{2,})\s*")
+
+
+def learn(shell, shown, got):
+    """Ids that a command has printed, each in a line, stand in later commands for those that are shown."""
+    shown = [s for s in shown if s.strip()]
+    got = [g for g in got if g.strip()]
+    for s, g in zip(shown, got):
+        if ID.fullmatch(s) and ID.fullmatch(g):
+            shell.ids[s.strip()] = g.strip()
 
 
 def play(shell, c):
     """None, or what is wrong with a command."""
     m = re.fullmatch(r"cat (\S+)", c.text)
-    if m and not os.path.exists(f"{shell.where}/{m.group(1)}"):
-        path = f"{shell.where}/{m.group(1)}"
+    path = os.path.join(shell.type("pwd")[0].strip(), m.group(1)) if m else ""
+    if m and not os.path.exists(path):
         with open(path, "w", encoding="utf-8") as f:
             f.write("\n".join(c.shown) + "\n")
         if c.shown[0].startswith("#!"):
@@ -227,17 +243,29 @@ def play(shell, c):
         out, rc = doctest(shell, c.shown)
         shown = []
     else:
-        out, rc = shell.type(c.text)
+        out, rc = shell.type(re.sub(r"\bf\w+\b", lambda m: shell.ids.get(m.group(), m.group()), c.text))
         shown = c.shown
     got = out.splitlines()
+    learn(shell, shown, got)
     if shown and matches(shown, got):
         return None
     # what runs beside each other writes in any order
-    if shown and ("--watch" in c.text or all(re.match(r"\d+: ", s) for s in shown)) and matches(sorted(shown), sorted(got)):
+    if shown and (re.search("--watch|mpi_hellosleep", c.text) or all(re.match(r"\d+: ", s) for s in shown)) and matches(sorted(shown), sorted(got)):
         return None
     if not shown and rc == 0:
         return None
     return f"line {c.line}: {c.text}\nexit status {rc}, output:\n{out[:3000]}" + ("wanted:\n" + "\n".join(shown) if shown else "")
+
+
+def text_of(name):
+    if name == "README":  # its tour, without what needs hosts or somebody at the keyboard
+        text = read(f"{src}/README")
+        begin, end = text.split("A batch job is an instance by itself")
+        return begin + end[end.index("Python has all of it"):end.index("A script that is given")]
+    if name != TUTORIAL:
+        return read(f"{src}/doc/{name}")
+    parts = re.split(r"(?m)^(?=\d+\. .*\n-+\n)", read(f"{src}/examples/tutorial/README"))
+    return parts[0] + "".join(p for p in parts[1:] if int(p.split(".")[0]) in TUTORIAL_CHAPTERS)
 
 
 def run_guide(name, problems, times):
@@ -248,7 +276,7 @@ def run_guide(name, problems, times):
         shell = Shell(where)
         timer = threading.Timer(LIMIT, shell.kill)
         timer.start()
-        for c in commands(read(f"{src}/doc/{name}")):
+        for c in commands(text_of(name)):
             wrong = play(shell, c)
             if wrong:
                 problems.append(wrong)
@@ -342,18 +370,29 @@ check("doc/README names each guide", [f"it has no {g}" for g in guides if not re
       [f"there is no {g}" for g in re.findall(r"^([a-z-]+)  ", index, re.M) if g not in guides])
 makefile = read(f"{src}/doc/local.mk")
 check("each guide is installed", [f"doc/local.mk has no doc/{g}" for g in guides + ["README"] if f"doc/{g}" not in makefile])
-for g in guides + ["README"]:
-    text = read(f"{src}/doc/{g}")
+for g in [f"doc/{g}" for g in guides + ["README"]] + ["README", "examples/README", "examples/tutorial/README"]:
+    text = read(f"{src}/{g}")
     check(f"{g}: options and pages exist", wrong_options(text) + wrong_pages(text))
 check("troubleshooting: the messages are those of the sources", wrong_messages(read(f"{src}/doc/troubleshooting")))
 
+text = hbatch("help")
+check("hbatch help lists the guides", [f"not {g}" for g in guides if not re.search(rf"^  {g} +\S", text, re.M)])
+check("hbatch help NAME shows a guide", [g for g in guides if hbatch("help", g) != read(f"{src}/doc/{g}")])
+check("no guide is named as a verb", [g for g in guides if g in re.findall(r"^  ([a-z-]+) ", hbatch("--help"), re.M)])
+if shutil.which("man"):
+    check("hbatch help TOPIC shows a page", [t for t in ("environment", "libhbatch") if "DESCRIPTION" not in hbatch("help", t)])
+else:
+    skip("hbatch help TOPIC shows a page", "man is not here: install the Debian package man-db")
+check("hbatch help of what there is not", [out for out in map(lambda w: hbatch("help", w), ("nosuch", "../README", "", "README.x"))
+                                          if "there is no verb" not in out])
+
 only = sys.argv[1:]
 done, times, threads = {}, {}, []
-for g in guides:
+for g in guides + [TUTORIAL, "README"]:
     if only and g not in only:
         continue
     done[g] = []
-    if missing(g) or not commands(read(f"{src}/doc/{g}")):
+    if missing(g) or not commands(text_of(g)):
         continue
     threads.append(threading.Thread(target=run_guide, args=(g, done[g], times)))
     threads[-1].start()

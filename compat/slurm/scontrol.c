@@ -373,6 +373,69 @@ static void update_node(struct scontrol *c, int argc, char **argv)
     nodes_fini(&nodes);
 }
 
+/* TimeLimit=[+-]TIME and names: hbatch's attributes. */
+static json_object *job_updates(const struct scontrol *c, int argc, char **argv)
+{
+    static const struct {
+        const char *key, *attribute;
+    } texts[] = {
+        {"Account", "attributes.system.bank"},
+        {"JobName", "attributes.system.job.name"},
+        {"Name", "attributes.system.job.name"},
+        {"Partition", "attributes.system.queue"},
+    };
+    struct error err;
+    json_object *updates = json_object_new_object();
+    for (int i = 0; i < argc; i++) {
+        size_t n = strcspn(argv[i], "="), k = 0;
+        const char *value = argv[i][n] ? argv[i] + n + 1 : "";
+        while (k < ARRAY_SIZE(texts) &&
+               (strlen(texts[k].key) != n || strncasecmp(texts[k].key, argv[i], n) != 0))
+            k++;
+        if (k < ARRAY_SIZE(texts)) {
+            json_object_object_add(updates, texts[k].attribute,
+                                   json_object_new_string(value));
+        } else if (n == 9 && strncasecmp(argv[i], "TimeLimit", n) == 0) {
+            bool relative = *value == '+' || *value == '-';
+            double t = form_limit(value + relative, &err);
+            if (t < 0)
+                slurm_die(c->s, "TimeLimit: %s", err.text);
+            cleanup_free char *text = xasprintf("%.*s%.0fs", relative, value, t);
+            json_object_object_add(updates, "attributes.system.duration",
+                                   json_object_new_string(text));
+        } else if (n != 5 || strncasecmp(argv[i], "JobId", n) != 0) {
+            slurm_die(c->s,
+                      "update JobId: hbatch changes TimeLimit, Partition, JobName and "
+                      "Account, not %s",
+                      argv[i]);
+        }
+    }
+    return updates;
+}
+
+static int update_jobs(struct scontrol *c, int argc, char **argv)
+{
+    struct error err;
+    struct sjobs jobs = {0};
+    int rc = 0;
+    cleanup_json json_object *updates = job_updates(c, argc, argv);
+    if (jobs_fetch_id(c->s, &jobs, word_of(argc, argv, "JobId"), &err) < 0)
+        slurm_die(c->s, "%s", err.text);
+    for (size_t i = 0; i < jobs.n; i++) {
+        json_object *params = slurm_params("id", jobs.v[i].id);
+        json_object_object_add(params, "updates", json_object_get(updates));
+        json_object *answer = slurm_ask(c->s, "job.update", params, &err);
+        if (!answer) {
+            fprintf(stderr, "%s for job %llu\n", err.text,
+                    (unsigned long long)jobs.v[i].id);
+            rc = 1;
+        }
+        json_object_put(answer);
+    }
+    jobs_fini(&jobs);
+    return rc;
+}
+
 static int update(struct scontrol *c, int argc, char **argv)
 {
     if (word_of(argc, argv, "NodeName")) {
@@ -380,9 +443,9 @@ static int update(struct scontrol *c, int argc, char **argv)
         return 0;
     }
     if (word_of(argc, argv, "JobId"))
-        slurm_die(c->s, "update JobId: hold and release change a job here; hbatch update "
-                        "and hbatch job urgency do the rest");
-    slurm_die(c->s, "update: hbatch's scontrol changes nodes (NodeName=) alone");
+        return update_jobs(c, argc, argv);
+    slurm_die(c->s,
+              "update: hbatch's scontrol changes jobs (JobId=) and nodes (NodeName=)");
 }
 
 static int ping(struct scontrol *c)

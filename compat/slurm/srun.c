@@ -185,6 +185,8 @@ int cmd_srun(struct slurm *s, int argc, char **argv)
     }
     if (step)
         inherit(&r);
+    else if (!r.jobid)
+        request_memory(&r);
     request_sizes(&r, false);
     request_environment(&r);
     words_add(&w, r.pty ? "alloc" : "run");
@@ -246,6 +248,7 @@ int cmd_salloc(struct slurm *s, int argc, char **argv)
     char text[32];
     parse(&r, &p, request_salloc, request_nsalloc, argc, argv);
     request_sizes(&r, true);
+    request_memory(&r);
     words_add(&w, "alloc");
     if (r.hold)
         words_add(&w, "--urgency=0");

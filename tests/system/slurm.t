@@ -126,6 +126,9 @@ there are job, node @ scontrol show nonesuch
 has no 'reconfigure' @ scontrol reconfigure
 Invalid job id specified @ scontrol show job 12
 are missing @ scontrol hold
+TimeLimit, Partition, JobName and Account, not Foo=1 @ scontrol update JobId=12 Foo=1
+Invalid job id specified @ scontrol update JobId=12 TimeLimit=1
+TimeLimit: 'x' is no @ scontrol update JobId=12 TimeLimit=x
 State=DRAIN with a Reason @ scontrol update NodeName=x State=POWER_UP
 Invalid node name specified: x @ scontrol update NodeName=x State=DRAIN Reason=y
 Invalid node format specification: q @ sinfo -o %q
@@ -166,6 +169,8 @@ is "$(squeue -h -j "$full" -o %T)" RUNNING "... and lives on"
 ok "a job is canceled" scancel "$full"
 ended "$full"
 is "$(state "$full") $(squeue -h -j "$full")" "CANCELLED " "it was, and is in the queue no more"
+ok "a job is changed" scontrol update JobId="$held" TimeLimit=20 JobName=other
+is "$(squeue -h -o '%l %j' -j "$held")" "20:00 other" "... its time limit and name"
 ok "a job is released" scontrol release "$held"
 ended "$held"
 ended "$next"

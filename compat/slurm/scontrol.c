@@ -187,34 +187,54 @@ static int show_nodes(struct scontrol *c, const char *names)
     return rc;
 }
 
-static int show_partition(struct scontrol *c, const char *name)
+static void print_partition(const struct scontrol *c, const struct spartition *p,
+                            const struct snodes *nodes)
 {
-    struct snodes nodes;
-    unsigned cores = 0;
-    if (name && strcmp(name, SLURM_PARTITION) != 0) {
-        fprintf(stderr, "Partition %s not found\n", name);
-        return 1;
-    }
-    nodes_fetch(c->s, &nodes);
+    cleanup_strbuf struct strbuf limit = {0};
     struct hostlist *hosts = hostlist_create();
-    for (size_t i = 0; i < nodes.n; i++) {
-        hostlist_append_name(hosts, nodes.v[i].host);
-        cores += nodes.v[i].cores;
+    unsigned cores = 0;
+    for (size_t i = 0; i < nodes->n; i++) {
+        if (!partition_has(p, &nodes->v[i]))
+            continue;
+        hostlist_append_name(hosts, nodes->v[i].host);
+        cores += nodes->v[i].cores;
     }
+    if (p->limit > 0)
+        form_duration(&limit, p->limit, false);
     cleanup_free char *list = hostlist_encode(hosts);
-    printf("PartitionName=%s", SLURM_PARTITION);
+    printf("PartitionName=%s", p->name);
     end_line(c, false);
     printf("AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL");
     end_line(c, false);
-    printf("Default=YES MaxNodes=UNLIMITED MaxTime=UNLIMITED MinNodes=1");
+    printf("Default=%s MaxNodes=UNLIMITED MaxTime=%s MinNodes=1",
+           p->is_default ? "YES" : "NO", limit.len ? limit.s : "UNLIMITED");
     end_line(c, false);
     printf("Nodes=%s", list);
     end_line(c, false);
-    printf("State=UP TotalCPUs=%u TotalNodes=%zu", cores, nodes.n);
+    printf("State=%s TotalCPUs=%u TotalNodes=%zu", p->up ? "UP" : "DOWN", cores,
+           hostlist_count(hosts));
     end_line(c, true);
     hostlist_destroy(hosts);
+}
+
+static int show_partition(struct scontrol *c, const char *name)
+{
+    struct snodes nodes;
+    struct spartitions partitions;
+    bool any = false;
+    nodes_fetch(c->s, &nodes);
+    partitions_fetch(c->s, &partitions);
+    for (size_t i = 0; i < partitions.n; i++) {
+        if (name && strcmp(name, partitions.v[i].name) != 0)
+            continue;
+        any = true;
+        print_partition(c, &partitions.v[i], &nodes);
+    }
+    if (!any)
+        fprintf(stderr, "Partition %s not found\n", name ? name : "");
+    partitions_fini(&partitions);
     nodes_fini(&nodes);
-    return 0;
+    return !any;
 }
 
 static int show_hostnames(struct scontrol *c, const char *list)

@@ -210,4 +210,24 @@ id=${err##* }
 is "$(srun --jobid="$id" hostname | wc -l)" 1 "salloc --no-shell, srun --jobid"
 ok "... and its end" scancel "$id"
 is "$(scontrol show hostlist n1,n2,n3,m5)" "n[1-3],m5" "scontrol show hostlist"
+# --- queues are partitions ---------------------------------------------------------------------------
+cat >queues.toml <<'END'
+[queues.debug]
+[queues.debug.policy.limits]
+duration = "30m"
+[queues.batch]
+[policy.jobspec.defaults.system]
+queue = "batch"
+END
+if capture hbatch config load queues.toml; then
+    is "$(sinfo -h -o '%P %l %D' | sort | xargs)" "batch* infinite 2 debug 30:00 2" "queues are partitions"
+    id=$(sbatch --parsable -p debug -o /dev/null -t 1 --wrap true)
+    ended "$id"
+    is "$(sacct -XPno partition,state -j "$id")" "debug|COMPLETED" "a job in one"
+    like "$(scontrol show partition debug)" "PartitionName=debug.*Default=NO .*MaxTime=00:30:00" "scontrol show partition"
+    capture sbatch -p nonesuch --wrap true
+    like "$rc $err" "^1 .*nonesuch" "one that is not there"
+else
+    fail "a configuration with queues" "$err"
+fi
 done_testing

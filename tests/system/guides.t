@@ -337,7 +337,7 @@ def literals():
             for f in files:
                 if f.endswith((".c", ".py")):
                     text = read(f"{top}/{f}")
-                    found += ["".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', m))
+                    found += ["".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', m)).replace("%%", "%")
                               for m in re.findall(r'"(?:[^"\\\n]|\\.)*"(?:\s*(?:[A-Z]\w+\s*)?"(?:[^"\\\n]|\\.)*")*', text)]
     return found
 

@@ -251,7 +251,7 @@ const struct strbuf *job_log(struct job *job)
         return &job->log;
     add_line(job, job->t_depend, "depend", NULL);
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
+             (unsigned long long)job_priority(job->urgency));
     add_line(job, job->t_depend, "priority", context);
     if (job->state < JOB_RUN)
         return &job->log;
@@ -328,8 +328,16 @@ static void drop_placement(struct job *job)
     free(take(job->input_taken));
 }
 
+void job_run_told(struct job *job)
+{
+    if (job->run_untold)
+        LIST_REMOVE(job, run_entry);
+    job->run_untold = false;
+}
+
 void job_reset(struct job *job)
 {
+    job_run_told(job);
     drop_placement(job);
     if (job->exception)
         free(job->exception->note);
@@ -416,7 +424,7 @@ const struct rset *job_held(const struct job *job)
 
 static void add_node(struct rset *r, const struct rset_node *node)
 {
-    rset_add(r, node->rank, node->host, node->cores, node->gpus);
+    rset_add(r, node->rank, node->host, node->cores, node->gpus)->memory = node->memory;
 }
 
 struct rset *job_release(struct job *job, hwloc_const_bitmap_t ranks)
@@ -487,6 +495,7 @@ void job_free(struct job *job)
 {
     if (!job)
         return;
+    job_run_told(job);
     drop_placement(job);
     if (job->exception)
         free(job->exception->note);

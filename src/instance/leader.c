@@ -69,6 +69,7 @@ static void arm_timer(struct leader *ld, double now)
                             depend_next(ld),
                             report_next(ld),
                             grant_next(ld),
+                            account_next(ld),
                             lease_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
@@ -139,8 +140,15 @@ static void on_flush_timer(uv_timer_t *h)
     leader_wake(ld);
 }
 
+/* Calls of the store that wait for a commit, or for being made. */
+static size_t uncommitted(const struct leader *ld)
+{
+    return store_unflushed(ld->store) + !LIST_EMPTY(&ld->untold_runs);
+}
+
 static int commit(struct leader *ld, struct error *err)
 {
+    record_runs(ld->store, &ld->untold_runs);
     if (ld->config.publish && store_unflushed(ld->store) > 0)
         record_state(ld->store, ld->config.generation, gate_epoch(ld));
     return store_flush(ld->store, err);
@@ -152,7 +160,7 @@ static int commit(struct leader *ld, struct error *err)
 static bool flush(struct leader *ld)
 {
     struct error err;
-    size_t calls = store_unflushed(ld->store);
+    size_t calls = uncommitted(ld);
     if (ld->store_fails && !ld->flush_due)
         return false;
     /* what runs is in the store before it starts where there may be a successor */
@@ -233,6 +241,7 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
+    account_run(ld, now);
     if (!ld->shutdown)
         bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
@@ -240,6 +249,7 @@ static void on_check(uv_check_t *h)
     manager_end_unmapped(ld);
     lease_turn(ld);
     arm_timer(ld, now);
+    account_tell(ld, now);
     if (flush(ld)) {
         launch_flush(ld);
         lease_flush(ld);
@@ -282,6 +292,7 @@ static int make_tables(struct leader *ld, struct error *err)
 
 static void take_tables(struct leader *ld, struct replica *rp)
 {
+    record_runs(rp->store, &rp->untold_runs);
     ld->store = take(rp->store);
     ld->jobs = take(rp->jobs);
     ld->specs = take(rp->specs);
@@ -319,6 +330,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
+    ld->queues->accounts->ncores = ld->universe;
     queues_make_sched(ld, err);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
     jobid_gen_init(
@@ -357,6 +369,7 @@ void leader_destroy(struct leader *ld)
 {
     if (!ld)
         return;
+    account_store(ld);
     watch_client_gone(ld, NULL);
     stream_free_all(ld);
     replies_forget(ld, NULL, true);
@@ -525,6 +538,7 @@ void leader_confirmed(struct leader *ld)
 
 int leader_dump(struct leader *ld, const char *path, struct error *err)
 {
+    record_runs(ld->store, &ld->untold_runs);
     return store_dump(ld->store, path, err);
 }
 

@@ -67,6 +67,19 @@ echo '{"formats":' >config/hbatch/jobs.json
 refused "config/hbatch/jobs.json" hbatch jobs -o theirs
 ok "... which is not read for nothing" hbatch jobs
 
+# what a format needs is all that is asked for
+raw() { python3 "$lib_dir/raw.py" "$@"; }
+is "$(raw '{"jsonrpc":"2.0","id":1,"method":"job.list","params":{"ids":['"$(hbatch job id "$held")"'],"keys":["name","nonsense"]}}' | grep -o '"jobs":.*' | tr -d ' ')" \
+    '"jobs":[{"id":'"$(hbatch job id "$held")"',"name":"held","state":"SCHED"}],"more":false}}' "job.list tells the keys that are asked for"
+like "$(raw '{"jsonrpc":"2.0","id":1,"method":"job.list","params":{"keys":3}}')" "keys must be an array" "... of an array of them"
+all=$(hbatch jobs -a --json)
+for field in id name urgency priority state state_single ntasks ncores nnodes duration status status_abbrev result result_abbrev success returncode \
+    waitstatus ranks nodelist t_submit t_run t_inactive t_remaining exception.occurred contextual_info inactive_reason username cwd dependencies; do
+    one=$(hbatch jobs -ano "{$field}")
+    [ "$one" = "$(hbatch jobs -ano "{$field}|{uri}{instance.stats}{cwd}" | sed 's/|[^|]*$//')" ] || missing+=" $field"
+done
+is "${missing:-}" "" "each field is the same alone and with all others"
+
 # --- pgrep and pkill -------------------------------------------------------------------------------
 is "$(hbatch pgrep -a -o '{name}' -n '^(first|both)$' | tr '\n' ' ')" "both first " "pgrep"
 is "$(hbatch pgrep lon)" "$long" "pgrep prints ids"
@@ -101,7 +114,30 @@ like "$(hbatch job eventlog "$held")" "memo.*step" "... and in the log"
 ok "a memo is taken away" hbatch job memo "$held" step=null
 is "$(hbatch jobs -no '{user.step}|{user.what}' "$held")" "|a word" "it is"
 refused "must be KEY=VALUE" hbatch job memo "$held" what
-hbatch cancel "$held"
+
+capture hbatch job cancelall -S sched
+is "$rc|$err" "1|hbatch job cancelall: this would cancel 1 job: confirm with --force" "cancelall asks first"
+ok "cancelall" hbatch job cancelall -f -S sched enough of it
+like "$(hbatch jobs -no '{inactive_reason}' "$held")" "Canceled: enough of it" "... and says why"
+ok "... of none" hbatch job cancelall --force --quiet
+
+# --- hostpids --------------------------------------------------------------------------------------
+three=$(hbatch submit -N3 -n4 sh -c 'echo $HBATCH_TASK_RANK:$$ >>pids; sleep 300 & wait')
+hostpids=$(hbatch job hostpids "$three")
+wait_until 20 sh -c '[ $(wc -l <pids) = 4 ]'
+is "$(tr ',' '\n' <<<"$hostpids" | sed 's/.*://' | tr '\n' ' ')" "$(sort -n pids | sed 's/.*://' | tr '\n' ' ')" "hostpids, by task"
+like "$hostpids" "^$(hostname):[0-9]+,$(hostname):[0-9]+," "... with their hosts"
+is "$(hbatch job hostpids -r 1,3 -d' ' "$three" | sed 's/[^ ]*://g')" "$(sort -n pids | sed -n 's/^[13]://p' | tr '\n' ' ' | sed 's/ $//')" "... of some"
+is "$(hbatch job timeleft "$three")" 2147483647 "timeleft without a limit"
+hbatch cancel "$three"
+hbatch job wait "$three" 2>/dev/null
+refused "the job is over" hbatch job hostpids "$three"
+is "$(hbatch job timeleft "$three")" 0 "timeleft of a job that is over"
+is "$(env -u HBATCH_JOB_ID hbatch job timeleft -H)" inf "... of the instance"
+like "$(hbatch job eventlog -L "$three" | head -1 | cat -v)" "^\^\[\[32m[0-9.]+\^\[\[0m \^\[\[33msubmit" "eventlog --color"
+waits=$(hbatch submit --urgency=hold true)
+refused "did not run within the time given" hbatch job hostpids -t 0.1 "$waits"
+hbatch cancel "$waits"
 
 # --- dmesg -----------------------------------------------------------------------------------------
 hbatch resource drain 2 fan

@@ -338,6 +338,25 @@ static json_object *list_one(struct cli *cli, uint64_t id)
     return job;
 }
 
+/* When job TEXT must end; 0: never. */
+static double job_expires(struct cli *cli, const char *text)
+{
+    cleanup_json json_object *job = list_one(cli, cli_jobid(cli, text));
+    const char *state = cli_get_string(job, "state", "");
+    if (strcmp(state, "INACTIVE") == 0)
+        cli_die(cli, "the job is over");
+    if (strcmp(state, "RUN") != 0 && strcmp(state, "CLEANUP") != 0)
+        cli_die(cli, "the job has not started");
+    return cli_get_number(job, "expiration", 0);
+}
+
+/* Not in a job, or in the script of a batch job: what counts is the instance's end. */
+static double instance_expires(struct cli *cli)
+{
+    cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
+    return cli_get_number(info, "expiration", 0);
+}
+
 static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -349,15 +368,7 @@ static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char *
     const char *text = cli_operand(cli, &p, "", true);
     if (!text)
         text = getenv("HBATCH_JOB_ID");
-    if (!text)
-        cli_die(cli, "which job? Give its id (this is not inside a job)");
-    cleanup_json json_object *job = list_one(cli, cli_jobid(cli, text));
-    const char *state = cli_get_string(job, "state", "");
-    double expiration = cli_get_number(job, "expiration", 0);
-    if (strcmp(state, "INACTIVE") == 0)
-        cli_die(cli, "the job is over");
-    if (strcmp(state, "RUN") != 0 && strcmp(state, "CLEANUP") != 0)
-        cli_die(cli, "the job has not started");
+    double expiration = text ? job_expires(cli, text) : instance_expires(cli);
     double left = expiration > 0 ? MAX(expiration - time_now(), 0.0) : INFINITY;
     if (human)
         puts(format_duration(left, buf, sizeof(buf)));
@@ -369,7 +380,9 @@ static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char *
 const struct cmd job_timeleft = {
     .name = "timeleft",
     .args = "[JOBID]",
-    .help = "Print how many seconds a job may still run (default: this job)",
+    .help = "Print how many seconds a job may still run (default: this job; outside of "
+            "one, as in a "
+            "batch script, the instance)",
     .groups = timeleft_groups,
     .run = timeleft_run,
 };

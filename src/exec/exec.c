@@ -16,6 +16,7 @@
 #include "src/exec/detect.h"
 #include "src/exec/job.h"
 #include "src/exec/job_doom.h"
+#include "src/exec/memcg.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
 #include "src/exec/rundir.h"
@@ -594,6 +595,7 @@ void exec_destroy(struct exec *x)
     if (!orphans_kill(limit))
         log_warning("some processes of ended jobs could not be killed in %g s", limit);
     tmpdirs_destroy(x->tmpdirs);
+    memcg_destroy(x->memcg);
     spool_close(x->spool);
     if (x->deserted && conn_is_wanted(x->conn))
         x->deserted = false;

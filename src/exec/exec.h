@@ -35,7 +35,9 @@ struct exec {
     struct spool *spool;
     struct tmpdirs *tmpdirs;
     struct io *io;
-    struct pmi *pmi; /* NULL until a job needs it */
+    struct memcg *memcg; /* NULL until a job needs it, or it cannot be had */
+    bool no_memcg;       /* which was told */
+    struct pmi *pmi;     /* NULL until a job needs it */
     struct detect *detect;
     struct reader *readers;
     struct remembered *remembered, *remembered_last;

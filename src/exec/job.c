@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "src/common/bytes.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
@@ -17,6 +18,7 @@
 #include "src/exec/job_impl.h"
 #include "src/exec/lane.h"
 #include "src/exec/lease.h"
+#include "src/exec/memcg.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
 #include "src/exec/sweep.h"
@@ -244,6 +246,7 @@ void job_free(struct job *job)
         }
     hwloc_bitmap_free(job->cores);
     hwloc_bitmap_free(job->gpus);
+    memcg_remove(job->memcg);
     taskmap_destroy(job->map);
     free(job->tasks);
     tmpdir_put(job->x->tmpdirs, job->tmpdir);
@@ -368,6 +371,18 @@ static void judge(struct job *job, const struct task *task, int status, bool unc
         doom_task_ended(job, task, status);
 }
 
+/* What was killed may be a process of the task, which went on. */
+static void check_memory(struct job *job, const struct task *task, int status)
+{
+    if (!job->memcg || job->ending || memcg_killed(job->memcg) == 0)
+        return;
+    job_exception(job, "oom", status ? 0 : 1,
+                  "%stask %u on host %s was killed: the job used all of the %s of memory "
+                  "that it has there",
+                  status ? "" : "a process of ", task->rank, job->x->node->host,
+                  bytes_encode(job->memory).s);
+}
+
 void job_task_ended(struct job *job, struct task *task, int status)
 {
     bool unclean = false;
@@ -380,6 +395,7 @@ void job_task_ended(struct job *job, struct task *task, int status)
     input_task_ended(job, task);
     if (job->pmi)
         pmi_task_exited(job->pmi, task->rank, &unclean);
+    check_memory(job, task, status);
     if (!job->ending && !job->starting)
         judge(job, task, status, unclean);
     /* The number is still the group's own: either it has members, which keep it, or it was given
@@ -550,9 +566,36 @@ static int decode(struct job *job, json_object *o, struct error *err)
         job_get_tasks(job, o, err) < 0 || !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
         return -1;
+    int64_t memory = 0;
+    jsonutil_int(jsonutil_get(o, "mem"), 1, (int64_t)BYTES_MAX, &memory);
+    job->memory = (uint64_t)memory;
+    job->limited = json_object_get_boolean(jsonutil_get(o, "limit"));
     if (job->nnodes == 1)
         jsonutil_int(jsonutil_get(o, "class"), 1, INT64_MAX, &job->class);
     return 0;
+}
+
+/* What cannot be enforced is told once; the memory is the job's anyway. */
+static void limit_memory(struct job *job)
+{
+    struct exec *x = job->x;
+    struct error err;
+    if (!job->limited || x->no_memcg)
+        return;
+    if (!x->memcg) {
+        cleanup_free char *name =
+            xasprintf("hbatch-%s-%u", x->node->instance, x->node->rank);
+        x->memcg = memcg_create("/proc/self/cgroup", "/sys/fs/cgroup", name, &err);
+    }
+    if (x->memcg)
+        job->memcg =
+            memcg_add(x->memcg, job->id, job->memory, job->spec->options.instance, &err);
+    if (job->memcg)
+        return;
+    x->no_memcg = true;
+    log_warning("host %s: jobs are not kept to the memory that they ask for, as there is "
+                "no control group for that: %s",
+                x->node->host, err.text);
 }
 
 /* What it needs of the machine before its tasks can start. */
@@ -565,6 +608,7 @@ int job_prepare(struct job *job, struct error *err)
         return -1;
     if (files_write(jobspec_files(job->spec->js), tmpdir_path(job->tmpdir), err) < 0)
         return -1;
+    limit_memory(job);
     if (job_start_pmi(job, err) < 0 || outputs_open(job, err) < 0)
         return -1;
     return 0;

@@ -17,6 +17,8 @@ static int inherit(struct job *job, const struct job *prev, const char *hash,
     job->expiration = prev->expiration;
     job->cores = hwloc_bitmap_dup(prev->cores);
     job->gpus = hwloc_bitmap_dup(prev->gpus);
+    job->memory = prev->memory;
+    job->limited = prev->limited;
     if (job_get_tasks(job, NULL, err) < 0)
         return -1;
     job->spec = specs_get(job->x->specs, hash, false, err);
@@ -51,6 +53,8 @@ void job_start_next(struct job *prev, uint64_t id, const char *hash, const char 
 struct job *job_make_next(struct job *prev, const struct leased *l)
 {
     struct error err;
+    if (prev->limited) /* in its own control group, which another one cannot share */
+        return NULL;
     struct job *job = create_next(prev, l->id, l->cc);
     if (inherit(job, prev, jsonutil_string(l->hash), &err) == 0 &&
         !job->spec->not_in_lanes && job_prepare(job, &err) == 0)

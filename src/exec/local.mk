@@ -16,6 +16,7 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/job_pmi.c \
 	src/exec/lane.c src/exec/lane.h \
 	src/exec/launch.c src/exec/launch.h \
+	src/exec/memcg.c src/exec/memcg.h \
 	src/exec/lease.c src/exec/lease.h \
 	src/exec/node.c src/exec/node.h \
 	src/exec/output.c src/exec/output.h \

@@ -15,6 +15,7 @@
 #include "src/exec/job.h"
 #include "src/exec/lane.h"
 #include "src/exec/launch.h"
+#include "src/exec/memcg.h"
 
 #define PART_MAX (64u << 10) /* a longer line is passed on in parts */
 
@@ -332,6 +333,7 @@ static struct launch describe(const struct task *task, const struct app *app, ch
                            .out = f->out,
                            .err = f->err,
                            .pass = f->pass,
+                           .group = task->job->memcg ? memcg_procs(task->job->memcg) : -1,
                            .limits = o->rlimits.n ? &o->rlimits : NULL};
 }
 

@@ -6,6 +6,7 @@
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
+#include "src/instance/standing.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -109,8 +110,8 @@ static void begin_again(struct leader *ld, struct job *job)
     double now = time_now();
     if (job->sub->count == 1 || job->logged) {
         job_event(ld, job, now, "flux-restart", NULL);
-        snprintf(context, sizeof(context), "{\"priority\":%llu}",
-                 (unsigned long long)job->sj.priority);
+        snprintf(context, sizeof(context), "{\"priority\":%lld}",
+                 (long long)standing_shown(ld->queues, job, now));
         if (job->state == JOB_SCHED)
             job_event(ld, job, now, "priority", context);
     }

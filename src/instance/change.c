@@ -130,8 +130,11 @@ void change_placed(struct leader *ld, const struct job *job)
         const struct rset_node *node = &job->pl->rset->nodes[i];
         cleanup_free char *cores = idset_encode(node->cores, 0);
         cleanup_free char *gpus = idset_encode(node->gpus, 0);
-        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u]", i ? "," : "", node->rank, cores, gpus,
+        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u", i ? "," : "", node->rank, cores, gpus,
                     job->pl->nslots[i]);
+        if (node->memory)
+            strbuf_addf(&b, ",%ju", (uintmax_t)node->memory);
+        strbuf_addc(&b, ']');
     }
     strbuf_addc(&b, ']');
     publish(ld, &b);
@@ -195,17 +198,28 @@ void change_started(struct leader *ld, const struct job *job)
     tell_step(ld, "start", job);
 }
 
-void change_config(struct leader *ld)
+/* A line of KIND with O, which is kept in the store under that name, too. */
+static void tell_lasting(struct leader *ld, const char *kind, json_object *o)
 {
-    cleanup_json json_object *o = queues_to_json(ld->queues);
     const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-    store_attr_set(ld->store, "config", text);
+    store_attr_set(ld->store, kind, text);
     if (!ld->config.publish)
         return;
     cleanup_strbuf struct strbuf b = {0};
-    strbuf_add(&b, "{\"c\":\"config\",\"data\":");
+    strbuf_addf(&b, "{\"c\":\"%s\",\"data\":", kind);
     strbuf_add(&b, text);
     publish(ld, &b);
+}
+
+void change_config(struct leader *ld)
+{
+    cleanup_json json_object *o = queues_to_json(ld->queues);
+    tell_lasting(ld, "config", o);
+}
+
+void change_account(struct leader *ld, json_object *o)
+{
+    tell_lasting(ld, "account", o);
 }
 
 void change_depends(struct leader *ld, const struct job *job)

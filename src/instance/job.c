@@ -251,7 +251,7 @@ const struct strbuf *job_log(struct job *job)
         return &job->log;
     add_line(job, job->t_depend, "depend", NULL);
     snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
+             (unsigned long long)job_priority(job->urgency));
     add_line(job, job->t_depend, "priority", context);
     if (job->state < JOB_RUN)
         return &job->log;
@@ -415,7 +415,7 @@ const struct rset *job_held(const struct job *job)
 
 static void add_node(struct rset *r, const struct rset_node *node)
 {
-    rset_add(r, node->rank, node->host, node->cores, node->gpus);
+    rset_add(r, node->rank, node->host, node->cores, node->gpus)->memory = node->memory;
 }
 
 struct rset *job_release(struct job *job, hwloc_const_bitmap_t ranks)

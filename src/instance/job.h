@@ -19,6 +19,7 @@ struct depend_wish; /* depend.h */
 struct dependency;
 struct site; /* site.h */
 struct stream;
+struct account;
 
 /* What was submitted: shared by all elements of an array. */
 struct submission {
@@ -46,6 +47,7 @@ struct submission {
     json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
     int spawn_from;      /* executor that waits for the answer, or -1 */
     int64_t spawn_token;
+    struct account *bank; /* standing.h; NULL: not looked for yet */
     enum { LEASABLE_UNKNOWN, LEASABLE, LEASABLE_NOT } leasable; /* lease.h */
 };
 

@@ -148,6 +148,11 @@ static void launch_on(struct leader *ld, const struct job *job, size_t i, json_o
     json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
     jsonutil_add_idset(o, "cores", at->cores);
     jsonutil_add_idset(o, "gpus", at->gpus);
+    if (at->memory)
+        json_object_object_add(o, "mem", json_object_new_int64((int64_t)at->memory));
+    if (at->memory &&
+        (job_shape_of(job)->mem_per_slot || job_shape_of(job)->mem_per_node))
+        json_object_object_add(o, "limit", json_object_new_boolean(true));
     json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
     if (!node->starts)
         node->starts = json_object_new_array();

@@ -56,8 +56,9 @@ static bool same_class(const struct pool_request *a, const struct pool_request *
     return a->constraint == b->constraint && x->nnodes_min == y->nnodes_min &&
            x->nnodes_max == y->nnodes_max && x->nslots == y->nslots &&
            x->cores_per_slot == y->cores_per_slot &&
-           x->gpus_per_slot == y->gpus_per_slot &&
-           x->tasks_per_slot == y->tasks_per_slot && x->ntasks == y->ntasks;
+           x->gpus_per_slot == y->gpus_per_slot && x->mem_per_slot == y->mem_per_slot &&
+           x->mem_per_node == y->mem_per_node && x->tasks_per_slot == y->tasks_per_slot &&
+           x->ntasks == y->ntasks;
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -146,8 +147,10 @@ static struct placement *make_placement(struct leader *ld, const struct job *job
     if (!c || !g)
         return NULL;
     struct placement *pl = placement_create(1);
-    rset_add(pl->rset, rank, host ? host : "", c, g);
-    pl->nslots[0] = job->sj.req.shape.nslots;
+    const struct job_shape *shape = &job->sj.req.shape;
+    rset_add(pl->rset, rank, host ? host : "", c, g)->memory =
+        shape->mem_per_node + shape->nslots * shape->mem_per_slot;
+    pl->nslots[0] = shape->nslots;
     pl->rset->nslots = pl->nslots[0];
     if (pool_take(ld->pool, pl->rset, &err) == 0)
         return pl;

@@ -5,6 +5,7 @@
 #include "src/instance/leader_impl.h"
 #include "src/instance/mapping.h"
 #include "src/instance/record.h"
+#include "src/instance/standing.h"
 
 #include <errno.h>
 #include <math.h>
@@ -128,8 +129,8 @@ static void queue_for_resources(struct leader *ld, struct job *job, double now)
 {
     char context[64];
     job_event(ld, job, now, "depend", NULL);
-    snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
+    snprintf(context, sizeof(context), "{\"priority\":%lld}",
+             (long long)standing_shown(ld->queues, job, now));
     job_event(ld, job, now, "priority", context);
     if (job->rest)
         elements_queue(ld, job->sub);
@@ -230,7 +231,7 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
     pl->rset->starttime = job->t_run;
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
-    queues_count_running(ld, job->sub, 1);
+    queues_count_running(ld, job, 1);
     int rc = mapping_make(job, err);
     job_event(ld, job, job->t_run, "alloc", NULL);
     return rc;
@@ -355,7 +356,7 @@ static void job_over(struct leader *ld, struct job *job)
     depend_forget(ld, job);
     queues_count(ld, job->sub, -1);
     if (job->pl) {
-        queues_count_running(ld, job->sub, -1);
+        queues_count_running(ld, job, -1);
         lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
         if (!job->former && !job->handed)
@@ -384,6 +385,7 @@ static void job_over(struct leader *ld, struct job *job)
                                     : "the job ended before its start");
     if (ld->nspawned)
         spawn_over(ld, job);
+    account_removed(ld, job);
     jobtable_remove(ld->jobs, job);
     if (job->sub->array) {
         if (job->sub->left == 0)
@@ -416,7 +418,7 @@ static void requeue(struct leader *ld, struct job *job)
     orders_job_over(ld, job);
     lease_slot_over(ld, job);
     if (job->pl)
-        queues_count_running(ld, job->sub, -1);
+        queues_count_running(ld, job, -1);
     if (job->pl && !job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
@@ -512,6 +514,7 @@ void manager_give_back(struct leader *ld, struct job *job)
     if (ld->config.publish)
         record_run(ld->store, job);
     sched_end(ld->sched, r);
+    account_running(ld, job->sub, 0, -(double)rset_ncores(r));
     if (job->sub->grant || job->ngrants)
         grant_released(ld, job, r);
     rset_destroy(r);
@@ -681,10 +684,10 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
              urgency);
     double now = time_now();
     job_event(ld, job, now, "urgency", context);
-    uint64_t priority = job_priority(urgency);
+    uint64_t priority = standing_priority(ld->queues, job);
+    int64_t shown = standing_shown(ld->queues, job, now);
     if (job->state < JOB_RUN) {
-        snprintf(context, sizeof(context), "{\"priority\":%llu}",
-                 (unsigned long long)priority);
+        snprintf(context, sizeof(context), "{\"priority\":%lld}", (long long)shown);
         if (job->state != JOB_DEPEND) /* else when it is released */
             job_event(ld, job, now, "priority", context);
         sched_reprioritize(ld->sched, &job->sj, priority);
@@ -692,7 +695,7 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
             lease_recall(ld, (unsigned)job->ahead);
     }
     change_urgency(ld, job);
-    store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
+    store_job_urgency(ld->store, job->sj.id, urgency, shown);
     leader_wake(ld);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/common/bytes.h"
 #include "src/common/duration.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -18,6 +19,7 @@ enum {
     O_TOPOLOGY = 256,
     O_VIRTUAL,
     O_GPUS,
+    O_MEMORY,
     O_URI_FILE,
     O_RUNDIR,
     O_POLICY,
@@ -54,6 +56,9 @@ static const struct {
      NULL,
      "each rank is a node of its own, several on one machine (testing)"},
     {{"gpus", required_argument, NULL, O_GPUS}, "N", "a virtual node has N GPUs"},
+    {{"memory", required_argument, NULL, O_MEMORY},
+     "SIZE",
+     "jobs may have so much memory of each node: 64G (default: all of it)"},
     {{"time-limit", required_argument, NULL, 't'},
      "DURATION",
      "end the instance after this time (RFC 23: 30m, 1.5h)"},
@@ -267,6 +272,11 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_GPUS:
             o->gpus = parse_count("gpus", optarg);
+            break;
+        case O_MEMORY:
+            if (bytes_decode(optarg, 1 << 20, &o->memory, &err) < 0 || !o->memory)
+                log_exit(1, "--memory=%s: must be an amount of memory, as in 64G",
+                         optarg);
             break;
         case O_URI_FILE:
             o->uri_file = optarg;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -45,6 +46,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->specs = specs_create(on_drop, rp);
     rp->keys = keys_create();
     rp->queues = queues_create(info);
+    rp->queues->accounts->ncores = rset_ncores(rp->all);
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
@@ -269,11 +271,11 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-/* [RANK, CORES, GPUS, SLOTS] */
+/* [RANK, CORES, GPUS, SLOTS] and, if it has some, MEMORY */
 static int add_node(struct replica *rp, struct placement *pl, json_object *o, size_t i,
                     struct error *err)
 {
-    int64_t rank, slots;
+    int64_t rank, slots, memory = 0;
     const char *cores = jsonutil_string(json_object_array_get_idx(o, 1));
     const char *gpus = jsonutil_string(json_object_array_get_idx(o, 2));
     if (!json_object_is_type(o, json_type_array) || !cores || !gpus ||
@@ -285,7 +287,8 @@ static int add_node(struct replica *rp, struct placement *pl, json_object *o, si
     cleanup_bitmap hwloc_bitmap_t g = idset_decode(gpus, err);
     if (!node || !c || !g)
         return error_set(err, EINVAL, "it names rank %lld", (long long)rank);
-    rset_add(pl->rset, node->rank, node->host, c, g);
+    jsonutil_int(json_object_array_get_idx(o, 4), 0, (int64_t)BYTES_MAX, &memory);
+    rset_add(pl->rset, node->rank, node->host, c, g)->memory = (uint64_t)memory;
     pl->nslots[i] = (unsigned)slots;
     return 0;
 }
@@ -671,6 +674,7 @@ static int replace_jobspec(struct replica *rp, struct job *job, json_object *o,
     sub->spec = spec;
     job->sj.req.constraint = sub->constraint = c;
     job->sj.req.shape = *jobspec_shape(spec);
+    sub->bank = NULL;
     record_submission(rp->store, sub, job->t_submit, job->urgency);
     store_job_urgency(rp->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
     return 0;
@@ -699,6 +703,16 @@ static int on_config(struct replica *rp, json_object *o, struct error *err)
     return queues_from_json(rp->queues, data, false, false, err);
 }
 
+static int on_account(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *data = jsonutil_get(o, "data");
+    (void)err;
+    store_attr_set(rp->store, "account",
+                   json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    accounts_from_json(rp->queues->accounts, data);
+    return 0;
+}
+
 static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
 {
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
@@ -722,7 +736,7 @@ static const struct {
     {"event", on_event},         {"done", on_done},       {"release", on_release},
     {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
     {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
-    {"next", on_next},
+    {"next", on_next},           {"account", on_account},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

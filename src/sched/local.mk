@@ -13,7 +13,7 @@ src_sched_libsched_la_SOURCES = \
 	src/sched/book.c src/sched/book.h \
 	src/sched/sched.c src/sched/sched.h \
 	src/sched/setup.c src/sched/setup.h src/sched/config.c src/sched/config.h \
-	src/sched/priority.c src/sched/priority.h \
+	src/sched/priority.c src/sched/priority.h src/sched/fairshare.c src/sched/fairshare.h \
 	src/sched/policy.h src/sched/policy_fcfs.c src/sched/policy_easy.c \
 	src/sched/timeline.c src/sched/timeline.h src/sched/policy_conservative.c
 src_sched_libsched_la_LIBADD = src/job/libjob.la src/common/libcommon.la -lm

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The guides in doc/ tell the truth, and so do those chapters of the tutorial that are no scripts.
+"""The guides in doc/ tell the truth, and so do the README and those chapters of the tutorial that are no scripts.
 
 What stands behind "    $ " in a guide is typed into a shell, in a directory of its own, one guide beside the other;
 what stands below is what must come out.  In it "..." is anything, a line of it alone any number of lines; ids of jobs, times,
@@ -144,7 +144,7 @@ def missing(name):
     """Why a guide cannot be run here, or None."""
     if sanitized:
         return "built with sanitizers"
-    if name == TUTORIAL and not shutil.which("mpicc.openmpi"):
+    if name in (TUTORIAL, "README") and not shutil.which("mpicc.openmpi"):
         return "mpicc.openmpi is not here: install the Debian package libopenmpi-dev"
     if name == "spawn":
         if not re.search("openmpi", hbatch("version")):
@@ -212,7 +212,7 @@ class Shell:
 def doctest(shell, shown):
     """An interactive session of Python."""
     with open(f"{shell.where}/.session", "w", encoding="utf-8") as f:
-        f.write("\n".join(shown) + "\n")
+        f.write(re.sub(r"JobID\(\"f\w+\"\)", "JobID(...)", "\n".join(shown)) + "\n")
     return shell.type("hbatch python -c 'import doctest, sys; sys.exit(doctest.testfile(\".session\", "
                       "module_relative=False, optionflags=doctest.ELLIPSIS)[0] != 0)'")
 
@@ -258,6 +258,10 @@ def play(shell, c):
 
 
 def text_of(name):
+    if name == "README":  # its tour, without what needs hosts or somebody at the keyboard
+        text = read(f"{src}/README")
+        begin, end = text.split("A batch job is an instance by itself")
+        return begin + end[end.index("Python has all of it"):end.index("A script that is given")]
     if name != TUTORIAL:
         return read(f"{src}/doc/{name}")
     parts = re.split(r"(?m)^(?=\d+\. .*\n-+\n)", read(f"{src}/examples/tutorial/README"))
@@ -366,8 +370,8 @@ check("doc/README names each guide", [f"it has no {g}" for g in guides if not re
       [f"there is no {g}" for g in re.findall(r"^([a-z-]+)  ", index, re.M) if g not in guides])
 makefile = read(f"{src}/doc/local.mk")
 check("each guide is installed", [f"doc/local.mk has no doc/{g}" for g in guides + ["README"] if f"doc/{g}" not in makefile])
-for g in guides + ["README"]:
-    text = read(f"{src}/doc/{g}")
+for g in [f"doc/{g}" for g in guides + ["README"]] + ["README", "examples/README", "examples/tutorial/README"]:
+    text = read(f"{src}/{g}")
     check(f"{g}: options and pages exist", wrong_options(text) + wrong_pages(text))
 check("troubleshooting: the messages are those of the sources", wrong_messages(read(f"{src}/doc/troubleshooting")))
 
@@ -384,7 +388,7 @@ check("hbatch help of what there is not", [out for out in map(lambda w: hbatch("
 
 only = sys.argv[1:]
 done, times, threads = {}, {}, []
-for g in guides + [TUTORIAL]:
+for g in guides + [TUTORIAL, "README"]:
     if only and g not in only:
         continue
     done[g] = []

@@ -196,7 +196,9 @@ is "$(state "${limited}_7") $(state "$after")" "COMPLETED COMPLETED" "... with e
 is "$(cat l."${limited}"_* | grep -cvxE "[12]|$limited")" 0 "... of which so many ran at once"
 limited=$(sbatch --parsable -o /dev/null --array=1-6%2 --wrap='sleep 30')
 ok "... and all of which are canceled by its id" scancel "$limited"
-is "$(squeue -h -j "$limited")" "" "... before they ran"
+wait_until 20 eval '[ -z "$(squeue -h -j "$limited")" ]'
+is "$(sacct -XPno jobid,state,start -j "${limited}_[3-6]" | xargs)" \
+    "$(for i in 3 4 5 6; do echo "${limited}_$i|CANCELLED|Unknown"; done | xargs)" "... those that waited, too"
 
 # --- srun and salloc ---------------------------------------------------------------------------------
 is "$(srun -n4 -N2 sh -c 'echo $SLURM_PROCID $SLURM_NODEID $SLURM_NNODES' | sort)" "0 0 2

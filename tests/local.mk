@@ -356,6 +356,11 @@ endif
 tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c src/cli/nearest.c
 tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
+UNIT += tests/unit/t_report
+tests_unit_t_report_SOURCES = tests/unit/t_report.c src/cli/report.c src/cli/report_html.c src/cli/report_text.c \
+	src/cli/jobfields.c src/cli/format.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+tests_unit_t_report_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_report_LDADD = $(CLIENT_LIBS) $(UNIT_LIBS)
 UNIT += tests/unit/t_since
 tests_unit_t_since_SOURCES = tests/unit/t_since.c src/cli/since.c
 tests_unit_t_since_CFLAGS = $(UNIT_CFLAGS)
@@ -434,7 +439,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/execlane.t tests/system/lease.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
-	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/archive.t tests/system/badverbs.t tests/system/completion.t tests/system/rankexec.t tests/system/verbs.t
+	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/report.t tests/system/archive.t tests/system/badverbs.t tests/system/completion.t tests/system/rankexec.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
@@ -498,6 +503,6 @@ tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
-EXTRA_DIST += tests/system/flux.t tests/system/slurm.t
+EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
 EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t

@@ -506,3 +506,13 @@ EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
 EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t
+
+if HAVE_CHECK
+UNIT += tests/unit/t_singles tests/unit/t_depend
+endif
+tests_unit_t_singles_SOURCES = tests/unit/t_singles.c
+tests_unit_t_singles_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_singles_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_depend_SOURCES = tests/unit/t_depend.c
+tests_unit_t_depend_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_depend_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)

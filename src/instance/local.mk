@@ -49,6 +49,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c src/instance/submission.c \
 	src/instance/depend.c src/instance/depend.h \
+	src/instance/singles.c src/instance/singles.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \
 	src/instance/report.c \

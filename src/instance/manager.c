@@ -196,6 +196,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->spawn_token = opts->spawn_token;
     record_submission(ld->store, sub, now, opts->urgency);
     queues_count(ld, sub, (int64_t)sub->count);
+    depend_submitted(ld, sub);
     queue_job(ld, sub, index, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
     if (sub->grant)

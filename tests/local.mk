@@ -147,7 +147,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
-EXTRA_DIST += tests/system/placement.t tests/system/memory.t
+EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
@@ -516,3 +516,10 @@ tests_unit_t_singles_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 tests_unit_t_depend_SOURCES = tests/unit/t_depend.c
 tests_unit_t_depend_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_depend_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_slurmforms
+endif
+tests_unit_t_slurmforms_SOURCES = tests/unit/t_slurmforms.c compat/slurm/forms.c
+tests_unit_t_slurmforms_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_slurmforms_LDADD = src/common/libcommon.la $(UNIT_LIBS)

@@ -331,8 +331,8 @@ static const struct {
      "resources[0].with[1].count: must be a positive integer, not -1"},
     {RES(SLOT("1", ",{'type':'memory','count':2000000000,'unit':'GiB'}")),
      "2000000000 GiB are more than there can be"},
-    {RES(SLOT("2000000000", ",{'type':'memory','count':1,'unit':'EiB'}")),
-     "2000000000 slots with 1E of memory each are more"},
+    {RES(SLOT("1000000000", ",{'type':'memory','count':1,'unit':'EiB'}")),
+     "1000000000 slots with 1E of memory each are more"},
     {RES(SLOT("1", ",{'type':'memory','count':1,'unit':'B'},{'type':'memory','count':1,"
                    "'unit':'B'}")),
      "resources[0].with[2].type: must be a type that the slot does not have yet"},

@@ -429,6 +429,8 @@ void change_log(struct leader *ld, const struct job *job)
 
 void change_node(struct leader *ld, unsigned rank)
 {
+    sched_kick(ld->sched); /* plans that counted on it are void: others may go before */
+    leader_wake(ld);
     if (!ld->config.publish)
         return;
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++) {

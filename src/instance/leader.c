@@ -216,6 +216,7 @@ static void on_check(uv_check_t *h)
         bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
         sched_run(ld->sched, now);
+    preempt_turn(ld);
     manager_end_unmapped(ld);
     lease_turn(ld);
     arm_timer(ld, now);
@@ -376,6 +377,7 @@ void leader_destroy(struct leader *ld)
     free(ld->shutdown);
     free(ld->shut_down_as);
     free(ld->spawned);
+    free(ld->preemptible);
     free(ld->held_changes.s);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);

@@ -150,6 +150,13 @@ tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
+UNIT += tests/unit/t_mixed
+endif
+tests_unit_t_mixed_SOURCES = tests/unit/t_mixed.c
+tests_unit_t_mixed_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_mixed_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
@@ -505,7 +512,17 @@ tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t
+
+if HAVE_CHECK
+UNIT += tests/unit/t_singles tests/unit/t_depend
+endif
+tests_unit_t_singles_SOURCES = tests/unit/t_singles.c
+tests_unit_t_singles_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_singles_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_depend_SOURCES = tests/unit/t_depend.c
+tests_unit_t_depend_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_depend_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_slurmforms

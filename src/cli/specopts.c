@@ -70,7 +70,7 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[14] = {
+const struct opt specopts_job[15] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
@@ -86,6 +86,8 @@ const struct opt specopts_job[14] = {
      "Take a small file along: {{tmpdir}}/NAME on each node (may be repeated)"},
     {J, 0, "requeue", NULL, "Queue it again when it loses tasks with a node: -o requeue"},
     {J, 0, "retry", "N", "Run it again, up to N times, when its tasks fail"},
+    {J, 0, "preemptible", "[FSD]",
+     "Make room for more urgent jobs: end within FSD of a SIGTERM, and be queued again"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
     {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
     {J, 0, "require", "CONSTRAINT", NULL},
@@ -166,10 +168,10 @@ static void add_flags(struct specopts *s, const struct cli *cli, const char *tex
 static void check_setopt(const struct cli *cli, const char *text)
 {
     static const char *const known[] = {
-        "apps",         "cpu-affinity", "env-expand", "exit-on-error", "exit-timeout",
-        "gpu-affinity", "input",        "instance",   "kill-timeout",  "output",
-        "per-resource", "pmi",          "requeue",    "retry",         "rlimit",
-        "signal",       "taskmap",      "unbuffered",
+        "apps",         "cpu-affinity", "env-expand",  "exit-on-error", "exit-timeout",
+        "gpu-affinity", "input",        "instance",    "kill-timeout",  "output",
+        "per-resource", "pmi",          "preemptible", "requeue",       "retry",
+        "rlimit",       "signal",       "taskmap",     "unbuffered",
     };
     cleanup_free char *name = xstrndup(text, strcspn(text, ".="));
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {

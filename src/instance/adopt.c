@@ -29,12 +29,14 @@ static void adopt_running(struct leader *ld, struct job *job)
     const struct job_exception *e = job->exception;
     if (job->former)
         return;
+    preempt_started(ld, job);
     if (!job->map) {
         job->unmapped = xstrdup("its task map is not possible");
         ld->have_unmapped = true;
     } else if (e && e->severity == 0)
         job->ending = true;
-    else if (e && e->severity == 1 && strcmp(e->type, "node-failure") == 0)
+    else if (e && e->severity == 1 &&
+             (strcmp(e->type, "node-failure") == 0 || strcmp(e->type, "preempt") == 0))
         job->requeue = job->ending = true;
     for (unsigned i = 0; job->nodes && !job->started && i < job->pl->rset->nnodes; i++)
         if (job->nodes[i].done && !job->nodes[i].started) {
@@ -172,7 +174,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     ld->begins_again = rp->anew; /* in its first turn, too */
     grant_adopt(ld);
     if (rp->shutdown) /* in its first turn, when there is a way to the executors */
-        ld->shut_down_as = xstrdup(rp->shutdown);
+        ld->shut_down_as = xstrdup(rp->shutdown), ld->exit_code = rp->exit_code;
     leader_wake(ld);
 }
 

@@ -429,6 +429,8 @@ void change_log(struct leader *ld, const struct job *job)
 
 void change_node(struct leader *ld, unsigned rank)
 {
+    sched_kick(ld->sched); /* plans that counted on it are void: others may go before */
+    leader_wake(ld);
     if (!ld->config.publish)
         return;
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++) {
@@ -475,6 +477,8 @@ void change_shutdown(struct leader *ld)
     cleanup_strbuf struct strbuf b = {0};
     strbuf_add(&b, "{\"c\":\"shutdown\"");
     add_string(&b, "reason", ld->shutdown);
+    if (ld->exit_code >= 0)
+        strbuf_addf(&b, ",\"status\":%d", ld->exit_code);
     publish(ld, &b);
     store_attr_set(ld->store, "shutdown", b.s);
 }

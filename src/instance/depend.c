@@ -8,9 +8,10 @@
 #include "src/instance/change.h"
 #include "src/instance/element.h"
 #include "src/instance/leader_impl.h"
+#include "src/instance/singles.h"
 #include "src/job/jsonutil.h"
 
-enum kind { AFTER, AFTERANY, AFTEROK, AFTERNOTOK, AFTEREXCEPT, BEGIN_TIME };
+enum kind { AFTER, AFTERANY, AFTEROK, AFTERNOTOK, AFTEREXCEPT, BEGIN_TIME, SINGLETON };
 
 static const struct {
     const char *scheme;
@@ -18,7 +19,7 @@ static const struct {
 } schemes[] = {
     {"after", AFTER},           {"afterstart", AFTER},      {"afterany", AFTERANY},
     {"afterok", AFTEROK},       {"afternotok", AFTERNOTOK}, {"afterexcept", AFTEREXCEPT},
-    {"begin-time", BEGIN_TIME},
+    {"begin-time", BEGIN_TIME}, {"singleton", SINGLETON},
 };
 
 /* One dependency of a submission; all its jobs have the same. */
@@ -49,6 +50,7 @@ struct depends {
     struct dependency **heap; /* by time, the first to come at 1 */
     size_t n, size;
     struct dependency *never; /* those that can never be met */
+    struct singles *singles;  /* from the first singleton on; NULL: there was none */
 };
 
 struct depends *depends_create(void)
@@ -58,8 +60,10 @@ struct depends *depends_create(void)
 
 void depends_destroy(struct depends *ds)
 {
-    if (ds)
+    if (ds) {
         free(ds->heap);
+        singles_destroy(ds->singles);
+    }
     free(ds);
 }
 
@@ -323,8 +327,34 @@ static bool is_range(const char *value, struct depend_wish *w)
     return false;
 }
 
+/* Whoever is active is counted from now on. */
+static void count_names(struct leader *ld)
+{
+    struct singles *s = ld->depends->singles = singles_create();
+    for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (job->sub->count == 1)
+            singles_count(s, jobspec_name(job->sub->spec), job->sub->first);
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        const struct submission *sub = jobtable_array(ld->jobs, i);
+        singles_count(s, jobspec_name(sub->spec), sub->first);
+    }
+}
+
+static int look_up_name(struct leader *ld, struct depend_wish *w,
+                        const struct submission *sub, const char *value,
+                        struct error *err)
+{
+    if (*value)
+        return error_set(err, EINVAL, "a singleton has no value; its name is the job's");
+    if (!ld->depends->singles)
+        count_names(ld);
+    w->text = xstrdup("singleton");
+    w->met = singles_is_first(ld->depends->singles, jobspec_name(sub->spec), sub->first);
+    return 0;
+}
+
 static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
-                   struct error *err)
+                   const struct submission *sub, struct error *err)
 {
     const char *scheme = jsonutil_string(jsonutil_get(o, "scheme"));
     const char *value = jsonutil_string(jsonutil_get(o, "value"));
@@ -332,16 +362,17 @@ static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
         if (strcmp(schemes[i].scheme, scheme) != 0)
             continue;
         w->kind = schemes[i].kind;
-        int rc = w->kind == BEGIN_TIME ? look_up_time(w, value, err)
-                 : is_range(value, w)  ? look_up_range(ld, w, scheme, err)
-                                       : look_up_job(ld, w, scheme, value, err);
+        int rc = w->kind == BEGIN_TIME  ? look_up_time(w, value, err)
+                 : w->kind == SINGLETON ? look_up_name(ld, w, sub, value, err)
+                 : is_range(value, w)   ? look_up_range(ld, w, scheme, err)
+                                        : look_up_job(ld, w, scheme, value, err);
         return rc < 0 ? error_prefix(err, "dependency %s:%s", scheme, value) : 0;
     }
-    return error_set(
-        err, ENOTSUP,
-        "dependency %s%s%s: there is no such scheme; there are after, "
-        "afterstart, afterany, afterok, afternotok, afterexcept and begin-time",
-        scheme, *value ? ":" : "", value);
+    return error_set(err, ENOTSUP,
+                     "dependency %s%s%s: there is no such scheme; there are after, "
+                     "afterstart, afterany, afterok, afternotok, afterexcept, begin-time "
+                     "and singleton",
+                     scheme, *value ? ":" : "", value);
 }
 
 int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)
@@ -353,7 +384,8 @@ int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)
     sub->wishes = xcalloc(n, sizeof(*sub->wishes));
     sub->nwishes = n;
     for (size_t i = 0; i < n; i++)
-        if (look_up(ld, &sub->wishes[i], json_object_array_get_idx(deps, i), err) < 0) {
+        if (look_up(ld, &sub->wishes[i], json_object_array_get_idx(deps, i), sub, err) <
+            0) {
             depend_wishes_free(take(sub->wishes), n);
             sub->nwishes = 0;
             return -1;
@@ -401,6 +433,9 @@ static void enlist(struct leader *ld, struct dependency *d, const char *why,
     d->culprit = d->wish->id;
     if (why)
         doom(ld, d, why);
+    else if (d->wish->kind == SINGLETON)
+        singles_add(ld->depends->singles, jobspec_name(d->job->sub->spec),
+                    d->job->sub->first, d);
     else if (d->wish->last)
         list_add(&jobtable_array_of(ld->jobs, d->wish->id, &position)->dependents, d);
     else if (d->wish->kind == BEGIN_TIME)
@@ -505,8 +540,32 @@ void depend_elements_over(struct leader *ld, struct submission *sub, struct arra
     range_over(ld, sub, run, &o);
 }
 
+static void single_over(struct leader *ld, const char *name, jobid_t id)
+{
+    struct dependency **list;
+    size_t n;
+    if (!ld->depends->singles || !singles_over(ld->depends->singles, name, id, &list, &n))
+        return;
+    for (size_t i = 0; i < n; i++)
+        met(ld, list[i]);
+    free(list);
+}
+
+void depend_submitted(struct leader *ld, const struct submission *sub)
+{
+    if (ld->depends->singles)
+        singles_count(ld->depends->singles, jobspec_name(sub->spec), sub->first);
+}
+
+void depend_renamed(struct leader *ld, const struct submission *sub, const char *old)
+{
+    single_over(ld, old, sub->first);
+    depend_submitted(ld, sub);
+}
+
 void depend_array_over(struct leader *ld, struct submission *sub)
 {
+    single_over(ld, jobspec_name(sub->spec), sub->first);
     for (struct dependency *d; (d = sub->dependents);) {
         list_remove(d);
         met(ld, d);
@@ -516,6 +575,8 @@ void depend_array_over(struct leader *ld, struct submission *sub)
 void depend_over(struct leader *ld, struct job *job)
 {
     struct outcome o = outcome_of(job);
+    if (job->sub->count == 1)
+        single_over(ld, jobspec_name(job->sub->spec), job->sub->first);
     if (job->sub->dependents)
         range_over(ld, job->sub, (struct array_run){element_position(job), 1}, &o);
     for (struct dependency *d; (d = job->dependents);) {
@@ -531,8 +592,12 @@ void depend_over(struct leader *ld, struct job *job)
 void depend_forget(struct leader *ld, struct job *job)
 {
     for (size_t i = 0; i < job->ndeps; i++) {
-        list_remove(&job->deps[i]);
-        heap_remove(ld->depends, &job->deps[i]);
+        struct dependency *d = &job->deps[i];
+        list_remove(d);
+        heap_remove(ld->depends, d);
+        if (d->wish->kind == SINGLETON && !d->met)
+            singles_remove(ld->depends->singles, jobspec_name(job->sub->spec),
+                           job->sub->first, d);
     }
 }
 

@@ -7,6 +7,7 @@
  *   afternotok:ID             ID has run, without success
  *   afterexcept:ID            ID has run, and an exception ended it
  *   begin-time:T              it is T, seconds since the epoch
+ *   singleton                 all jobs of this name that were submitted before are over (singles.h)
  *
  * Instead of ID there may be a range A-B of elements of one array, but for after: all of them are meant.
  *
@@ -35,6 +36,9 @@ int depend_lookup(struct leader *ld, struct submission *sub, struct error *err);
 bool depend_wait(struct leader *ld, struct job *job);
 /* JOB waits for what LIKE waits for; without events of it. */
 void depend_inherit(struct leader *ld, const struct job *like, struct job *job);
+/* SUB, which has its id, is about to be queued; it had the name OLD. */
+void depend_submitted(struct leader *ld, const struct submission *sub);
+void depend_renamed(struct leader *ld, const struct submission *sub, const char *old);
 /* JOB started; is over: what depends on it goes on. */
 void depend_started(struct leader *ld, struct job *job);
 void depend_over(struct leader *ld, struct job *job);

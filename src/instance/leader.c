@@ -246,6 +246,7 @@ static void on_check(uv_check_t *h)
         bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
         sched_run(ld->sched, now);
+    preempt_turn(ld);
     manager_end_unmapped(ld);
     lease_turn(ld);
     arm_timer(ld, now);
@@ -317,6 +318,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         return NULL;
     }
     ld->config.replica = NULL;
+    ld->exit_code = -1;
     ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
     for (unsigned i = 0; i < config->size; i++)
         ld->nodes[i].lease = lease_create();
@@ -405,6 +407,7 @@ void leader_destroy(struct leader *ld)
     free(ld->shutdown);
     free(ld->shut_down_as);
     free(ld->spawned);
+    free(ld->preemptible);
     free(ld->held_changes.s);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
@@ -459,6 +462,17 @@ void leader_hurry(struct leader *ld, double grace)
         if (job->ending && job->nodes_running > 0)
             launch_end(ld, job, grace, NULL);
     leader_wake(ld);
+}
+
+void leader_end_with(struct leader *ld, int code)
+{
+    if (!ld->shutdown)
+        ld->exit_code = code;
+}
+
+int leader_exit_code(const struct leader *ld)
+{
+    return ld->exit_code;
 }
 
 void leader_shutdown(struct leader *ld, const char *reason)

@@ -31,6 +31,11 @@ struct leader_node {     /* an executor as the leader sees it */
     struct lease *lease;
 };
 
+struct preempt_seen { /* what preempt_turn has looked at; without padding */
+    uint64_t ticket, gains, nrunning;
+    int64_t urgency;
+};
+
 struct leader {
     struct leader_config config;
     struct pool *pool;
@@ -47,6 +52,9 @@ struct leader {
     struct account *user_account; /* or NULL: not looked for yet */
     bool accounts_changed;        /* since they were told */
     double accounts_told, fair_at;
+    jobid_t *preemptible; /* [npreemptible] jobs that run, and some that did */
+    size_t npreemptible, preemptible_room;
+    struct preempt_seen preempt_seen[SCHED_LANES]; /* of each group of lanes */
     struct job *walk; /* whose priority is to be made anew next, NULL: none */
     struct jobid_gen gen;
     struct leader_node *nodes; /* [config.size] */
@@ -90,6 +98,7 @@ struct leader {
     struct order *orders;       /* for those that do not at the moment */
     struct grower *growers;     /* requests for more nodes that wait for their instance */
     unsigned nwidows;           /* grants whose base is over, and that should end */
+    int exit_code;              /* of the instance, as it was asked for; -1: it was not */
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
     bool begins_again;  /* adopt_begin_again is to be called */
     bool finish;        /* shut down when no job is left */
@@ -283,6 +292,11 @@ double account_next(const struct leader *ld);
 /* Tell the others, and the store, if it is time; the store, as the leader ends. */
 void account_tell(struct leader *ld, double now);
 void account_store(struct leader *ld);
+
+/* --- preempt.c: jobs that make room for more urgent ones */
+int preempt_check(const struct jobspec *spec, struct error *err);
+void preempt_started(struct leader *ld, const struct job *job);
+void preempt_turn(struct leader *ld);
 
 /* --- update.c */
 /* Change attributes of JOB, by their paths. -1 with err set. */

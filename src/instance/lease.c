@@ -30,7 +30,8 @@ static struct lease *lease_of(const struct leader *ld, unsigned rank)
 
 static bool find_eligible(const struct submission *sub)
 {
-    static const char *const options[] = {"instance", "taskmap", "per-resource"};
+    static const char *const options[] = {"instance", "taskmap", "preemptible",
+                                          "per-resource"};
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
         shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||

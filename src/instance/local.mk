@@ -49,6 +49,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c src/instance/submission.c \
 	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h \
+	src/instance/singles.c src/instance/singles.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \
 	src/instance/report.c \
@@ -68,7 +69,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/rpc_list.c \
 	src/instance/rpc_resource.c \
 	src/instance/rpc_instance.c \
-	src/instance/rpc_queue.c src/instance/update.c
+	src/instance/rpc_queue.c src/instance/update.c src/instance/preempt.c
 INSTANCE_LIBS = src/instance/libinstance.la src/foreign/libforeign.la src/comm/libcomm.la src/store/libstore.la \
 	src/sched/libsched.la src/job/libjob.la src/common/libcommon.la \
 	$(SQLITE_LIBS) $(UV_LIBS) $(HWLOC_LIBS) $(JSON_LIBS) -ldl

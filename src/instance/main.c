@@ -198,6 +198,8 @@ void instance_quit(void *arg)
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
         in->status = EXIT_EXPIRED;
+    else if (in->leader && leader_exit_code(in->leader) >= 0)
+        in->status = leader_exit_code(in->leader);
     /* a sub-instance has no terminal: its program may use its parent's grace to put things in order */
     if (!in->sub.told)
         front_tell(in, SIGHUP);
@@ -227,6 +229,12 @@ static int bring_up(struct instance *in, struct error *err)
 {
     if (sub_read(&in->sub, err) < 0)
         return -1;
+    /* Open MPI's mpirun has started it for a program that would wait for its MPI_Init */
+    if (!in->sub.told && getenv("OMPI_PARENT_PORT"))
+        return error_set(
+            err, ENOTSUP,
+            "the program that spawned this by MPI_Comm_spawn is no job of an "
+            "instance: start it by 'hbatch run', in 'hbatch start'");
     in->options.isvirtual |= in->sub.isvirtual;
     /* who spawned it has no use for a shell */
     in->options.no_program |= in->sub.spawned && !in->options.program;

@@ -98,7 +98,8 @@ static int check_submission(struct leader *ld, struct submission *sub,
                          "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
                          jsonutil_show(tries).text);
     const struct queue_state *queue = queues_of(ld->queues, sub->spec);
-    if (queues_check_size(ld->queues, queue, shape, err) < 0 ||
+    if (preempt_check(sub->spec, err) < 0 ||
+        queues_check_size(ld->queues, queue, shape, err) < 0 ||
         queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
         launch_options_check(sub->spec, err) < 0 ||
         manager_check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
@@ -195,6 +196,7 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
     sub->spawn_token = opts->spawn_token;
     record_submission(ld->store, sub, now, opts->urgency);
     queues_count(ld, sub, (int64_t)sub->count);
+    depend_submitted(ld, sub);
     queue_job(ld, sub, index, now, opts);
     change_submitted(ld, sub, now, opts->urgency);
     if (sub->grant)
@@ -232,6 +234,7 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
     queues_count_running(ld, job, 1);
+    preempt_started(ld, job);
     int rc = mapping_make(job, err);
     job_event(ld, job, job->t_run, "alloc", NULL);
     return rc;

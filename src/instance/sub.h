@@ -12,13 +12,13 @@
 #include "src/common/error.h"
 
 struct sub {
-    json_object *told; /* all of it; NULL: this is no sub-instance */
-    int64_t id;        /* of the job in the parent */
-    const char *name;  /* the same in F58 */
-    const char *uri;   /* the parent's, on this node */
-    const char *
-        rundir; /* where a run directory may be made; NULL: not there, as its path is too long */
-    const char *tmpdir; /* the job's, which is emptied at its end; or NULL */
+    json_object *told;  /* all of it; NULL: this is no sub-instance */
+    int64_t id;         /* of the job in the parent */
+    const char *name;   /* the same in F58 */
+    const char *uri;    /* the parent's, on this node */
+    const char *tmpdir; /* of the job, on this node; NULL: not told */
+    const char
+        *rundir; /* where a run directory may be made; NULL: its path is too long */
     unsigned level, rank, size;
     unsigned node; /* the parent's rank here */
     bool isvirtual;

@@ -235,6 +235,10 @@ static int check(struct leader *ld, const struct job *job, const struct jobspec 
         config_bank_find(ld->queues->config, bank) < 0)
         return error_set(err, EINVAL, "there is no bank '%s'; hbatch account lists them",
                          bank);
+    if (job->state == JOB_DEPEND &&
+        strcmp(jobspec_name(spec), jobspec_name(job->sub->spec)) != 0)
+        return error_set(err, EINVAL,
+                         "the name of a job with dependencies cannot be changed");
     if (queues_check_size(ld->queues, queues_of(ld->queues, spec), shape, err) < 0 ||
         check_move(ld, job, spec, err) < 0 || launch_options_check(spec, err) < 0 ||
         manager_check_duration(ld, shape, err) < 0)
@@ -251,6 +255,7 @@ static void replace(struct leader *ld, struct job *job, json_object *o,
     const char *text = json_object_to_json_string_length(
         o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
     struct text *old = sub->jobspec_text;
+    cleanup_free char *name = xstrdup(jobspec_name(sub->spec));
     bool queued = job->sj.queued;
     sched_remove(ld->sched, &job->sj);
     bool running = job->state == JOB_RUN;
@@ -275,6 +280,8 @@ static void replace(struct leader *ld, struct job *job, json_object *o,
                       standing_shown(ld->queues, job, time_now()));
     change_update(ld, job, true);
     specs_put(ld->specs, old);
+    if (strcmp(name, jobspec_name(sub->spec)) != 0)
+        depend_renamed(ld, sub, name);
     if (queued)
         manager_enqueue(ld, job);
 }

@@ -320,6 +320,14 @@ static int set_retry(struct hbatch_jobspec *b, const char *value, struct error *
     return add_rule(&b->setopt, "retry=", value);
 }
 
+static int set_preemptible(struct hbatch_jobspec *b, const char *value, struct error *err)
+{
+    (void)err;
+    bool given = value && *value;
+    return add_rule(&b->setopt, given ? "preemptible=" : "preemptible",
+                    given ? value : "");
+}
+
 static int set_setattr(struct hbatch_jobspec *b, const char *value, struct error *err)
 {
     (void)err;
@@ -393,6 +401,7 @@ static const struct {
     {"setopt", false, set_setopt},
     {"add-file", false, build_add_file},
     {"retry", false, set_retry},
+    {"preemptible", true, set_preemptible},
     {"setattr", false, set_setattr},
     {"env", false, set_env},
     {"env-remove", false, set_env_remove},

@@ -164,6 +164,28 @@ ok "who waits for a time is canceled" hbatch cancel $late $later
 finish "$late"
 is "$(show "$late" '{result}')" CANCELED "... and over"
 
+# --- singleton --------------------------------------------------------------------------------------
+hbatch cancel -q --all
+hbatch queue drain
+s1=$(hbatch submit --job-name=one sleep 1000)
+other=$(hbatch submit --job-name=two sleep 1000)
+s2=$(hbatch submit --job-name=one --dependency=singleton sleep 1000)
+s3=$(hbatch submit --job-name=one --dependency=singleton true)
+s4=$(hbatch submit --job-name=one --dependency=singleton true)
+free=$(hbatch submit --job-name=three --dependency=singleton true)
+hbatch job wait "$free"
+is $? 0 "a singleton with a name of its own runs at once"
+is "$(show "$s2" '{state} {contextual_info}')" "DEPEND depends on singleton" "another one waits"
+hbatch cancel -q "$s3"
+hbatch cancel -q "$s1"
+hbatch wait-event -t 20 "$s2" start >/dev/null
+is "$(show "$s2" '{state}') $(show "$s4" '{state}')" "RUN DEPEND" "one after the other"
+hbatch cancel -q "$s2"
+hbatch job wait "$s4"
+is "$? $(show "$other" '{state}')" "0 RUN" "whatever becomes of those before; other names do not count"
+hbatch cancel -q --all
+hbatch queue drain
+
 # --- refused ------------------------------------------------------------------------------------------
 refused() { # TEXT OPTIONS
     local text=$1
@@ -174,7 +196,7 @@ refused() { # TEXT OPTIONS
 refused "there is no job f2345 to depend on" --dependency=afterok:f2345
 refused "dependency afterok:x.y: " --dependency=afterok:x.y
 refused "dependency nosuch:f1: there is no such scheme" --dependency=nosuch:f1
-refused "dependency singleton:x: there is no such scheme" --dependency=singleton:x
+refused "dependency singleton:x: a singleton has no value" --dependency=singleton:x
 refused "there is no job" --dependency=afterany:"$next" --dependency=afterok:f1
 is "$(hbatch jobs -no '{id}')" "" "nothing of it is left"
 

@@ -150,7 +150,7 @@ static void kit_drop_leader(struct kit *k)
 }
 
 /* The leader is lost; the rank with the replica leads on, and nobody is behind it. */
-static void kit_succeed(struct kit *k)
+static inline void kit_succeed(struct kit *k)
 {
     struct replica *tables = k->replica;
     kit_drop_leader(k);
@@ -236,7 +236,7 @@ static json_object *kit_sent(const struct kit *k, unsigned rank, const char *m)
 }
 
 /* The entry of job ID in the last start message to RANK, or NULL. */
-static json_object *kit_start_of(const struct kit *k, unsigned rank, int64_t id)
+static inline json_object *kit_start_of(const struct kit *k, unsigned rank, int64_t id)
 {
     json_object *jobs = jsonutil_get(kit_sent(k, rank, "start"), "jobs");
     for (size_t i = 0; jobs && i < json_object_array_length(jobs); i++) {

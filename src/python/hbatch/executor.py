@@ -257,8 +257,7 @@ class Executor(concurrent.futures.Executor):
             for future in reversed(active):
                 future.cancel()
         if cancel_jobs:
-            for future in active:
-                future.cancel_job("the executor was shut down")
+            self._cancel_jobs(active, "the executor was shut down")
         self._channel.wake()
         if wait and threading.current_thread() is not self._thread:
             self._thread.join()
@@ -345,6 +344,23 @@ class Executor(concurrent.futures.Executor):
         self._over(future)
         future._set_jobid(None)
         return True
+
+    def _cancel_jobs(self, futures: List[JobFuture], note: str) -> None:
+        """As one request for all that are there, which may be a million."""
+        ranges: List[List[int]] = []
+        for number in sorted(f._jobid for f in futures if f._jobid is not None and not f.done()):
+            if ranges and JobID(ranges[-1][1]).nth(1) == number:
+                ranges[-1][1] = number
+            else:
+                ranges.append([number, number])
+        for future in futures:
+            if future._jobid is None:
+                self._cancel_job(future, note)
+        if ranges:
+            try:
+                self._channel.post("job.cancel", {"ranges": ranges, "note": note}, lambda entry: True)
+            except HbatchError:
+                pass  # it is lost, which the futures are told
 
     def _cancel_job(self, future: JobFuture, note: Optional[str]) -> None:
         def cancel(f: JobFuture) -> None:

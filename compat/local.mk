@@ -63,7 +63,7 @@ compat/slurm/bin/.stamp: compat/slurm/bin/hbatch-slurm
 		ln -sf hbatch-slurm compat/slurm/bin/$$c || exit 1; \
 	done && touch $@
 CLEANFILES += compat/slurm/bin/.stamp $(SLURM_COMMANDS:%=compat/slurm/bin/%)
-install-exec-hook:
+install-data-hook:
 	for c in $(SLURM_COMMANDS); do ln -sf hbatch-slurm $(DESTDIR)$(compatslurmbindir)/$$c || exit 1; done
 uninstall-hook:
 	for c in $(SLURM_COMMANDS); do rm -f $(DESTDIR)$(compatslurmbindir)/$$c; done

@@ -142,6 +142,14 @@ tests_unit_t_pool_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_pool_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_bytes
+endif
+tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
+tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/placement.t tests/system/memory.t
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
@@ -170,8 +178,11 @@ tests_unit_t_priority_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_priority_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
 if HAVE_CHECK
-UNIT += tests/unit/t_conf tests/unit/t_config
+UNIT += tests/unit/t_conf tests/unit/t_config tests/unit/t_fairshare
 endif
+tests_unit_t_fairshare_SOURCES = tests/unit/t_fairshare.c
+tests_unit_t_fairshare_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_fairshare_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 tests_unit_t_conf_SOURCES = tests/unit/t_conf.c
 tests_unit_t_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conf_LDADD = src/job/libjob.la $(UNIT_LIBS)
@@ -345,6 +356,11 @@ endif
 tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c src/cli/nearest.c
 tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
+UNIT += tests/unit/t_report
+tests_unit_t_report_SOURCES = tests/unit/t_report.c src/cli/report.c src/cli/report_html.c src/cli/report_text.c \
+	src/cli/jobfields.c src/cli/format.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+tests_unit_t_report_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_report_LDADD = $(CLIENT_LIBS) $(UNIT_LIBS)
 UNIT += tests/unit/t_since
 tests_unit_t_since_SOURCES = tests/unit/t_since.c src/cli/since.c
 tests_unit_t_since_CFLAGS = $(UNIT_CFLAGS)
@@ -354,7 +370,7 @@ tests_unit_t_envrules_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_envrules_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv
+UNIT += tests/unit/t_template tests/unit/t_spool tests/unit/t_detect tests/unit/t_execenv tests/unit/t_memcg
 endif
 EXEC_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 EXEC_TEST_LIBS = src/exec/libexec.la $(CHECK_LIBS)
@@ -367,6 +383,9 @@ tests_unit_t_spool_LDADD = $(EXEC_TEST_LIBS)
 tests_unit_t_detect_SOURCES = tests/unit/t_detect.c
 tests_unit_t_detect_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_detect_LDADD = $(EXEC_TEST_LIBS)
+tests_unit_t_memcg_SOURCES = tests/unit/t_memcg.c
+tests_unit_t_memcg_CFLAGS = $(EXEC_TEST_CFLAGS)
+tests_unit_t_memcg_LDADD = $(EXEC_TEST_LIBS)
 tests_unit_t_execenv_SOURCES = tests/unit/t_execenv.c
 tests_unit_t_execenv_CFLAGS = $(EXEC_TEST_CFLAGS)
 tests_unit_t_execenv_LDADD = $(EXEC_TEST_LIBS)
@@ -418,9 +437,9 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/env.sh tests/cluster/lib.sh tests/cluster/slurm tests/cluster/cluster.t tests/cluster/slurm.t \
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
-EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/lease.t tests/system/executor.py
+EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/execlane.t tests/system/lease.t tests/system/executor.py
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
-	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/rankexec.t tests/system/verbs.t
+	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/report.t tests/system/archive.t tests/system/badverbs.t tests/system/completion.t tests/system/rankexec.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
 EXTRA_DIST += tests/system/start.t tests/system/terminal.py
 EXTRA_DIST += tests/system/cli.t tests/system/fakeleader.py tests/system/libclient.t \
@@ -455,9 +474,10 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/simple.sh examples/tutorial/directives.sh examples/tutorial/flux.sh \
 	examples/tutorial/script1.sh examples/tutorial/script2.sh examples/tutorial/nested.sh \
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
-	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py
+	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
+	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
 EXTRA_DIST += tests/system/array.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info
@@ -483,4 +503,6 @@ tests_unit_t_launch_options_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
-EXTRA_DIST += tests/system/flux.t tests/system/slurm.t
+EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
+
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t

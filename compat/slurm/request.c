@@ -576,6 +576,21 @@ void request_sizes(struct request *r, bool instance)
         request_set(r, "cwd", r->chdir);
 }
 
+/* The next one of NAME,NAME=VALUE,... as a rule for the environment; quotes keep commas. */
+static char *next_export(char **at)
+{
+    struct strbuf out = {0};
+    char quote = 0, *p = *at;
+    for (; *p && (quote || *p != ','); p++) {
+        if (quote ? *p == quote : (*p == '\'' || *p == '"'))
+            quote = quote ? 0 : *p;
+        else
+            strbuf_add(&out, *p == '$' ? "$$" : (char[]){*p, '\0'});
+    }
+    *at = p + (*p == ',');
+    return strbuf_take(&out);
+}
+
 void request_environment(struct request *r)
 {
     static const char *const kept[] = {
@@ -583,21 +598,18 @@ void request_environment(struct request *r)
         "SLURM_*", "SBATCH_*", "SRUN_*", "HBATCH_COMPAT", SLURM_LEVEL_NAME};
     if (!r->export || strcasecmp(r->export, "ALL") == 0)
         return;
-    cleanup_free char *copy = xstrdup(r->export);
-    char *save, *word = strtok_r(copy, ",", &save);
-    if (word && strcasecmp(word, "ALL") == 0) {
-        word = strtok_r(NULL, ",", &save);
-    } else {
+    char *save = r->export;
+    cleanup_free char *first = next_export(&save);
+    if (strcasecmp(first, "ALL") != 0) {
+        save = r->export;
         request_set(r, "env-remove", "*");
         for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
             request_set(r, "env", kept[i]);
     }
-    for (; word; word = strtok_r(NULL, ",", &save)) {
-        cleanup_strbuf struct strbuf rule = {0};
-        for (const char *p = word; *p; p++)
-            strbuf_add(&rule, *p == '$' ? "$$" : (char[]){*p, '\0'});
-        if (strcasecmp(word, "NONE") != 0 && strcasecmp(word, "NIL") != 0)
-            request_set(r, "env", rule.s);
+    while (*save) {
+        cleanup_free char *rule = next_export(&save);
+        if (*rule && strcasecmp(rule, "NONE") != 0 && strcasecmp(rule, "NIL") != 0)
+            request_set(r, "env", rule);
     }
 }
 

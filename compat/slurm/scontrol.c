@@ -253,7 +253,8 @@ static int show_config(struct scontrol *c)
     nodes_fetch(c->s, &nodes);
     printf("ClusterName             = %s\nSLURM_VERSION           = "
            "22.05.8\nMaxArraySize            = 1000001\n"
-           "MaxJobCount             = 10000000\nSlurmctldHost[0]        = %s\nSelectType "
+           "MaxJobCount             = 10000000\nSchedulerTimeSlice      = 1 "
+           "sec\nSlurmctldHost[0]        = %s\nSelectType "
            "             = select/hbatch\n",
            SLURM_CLUSTER, nodes.n ? nodes.v[0].host : "");
     nodes_fini(&nodes);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 5: chained jobs: each submits the next one, not into itself, but to the instance that it is a job of.
+# Chapter 11: chained jobs: each submits the next one, not into itself, but to the instance that it is a job of.
 #     hbatch batch chain.sh [STEPS]
 #
 #hbatch: -n2 --job-name=chain --output=chain.{{id}}.out

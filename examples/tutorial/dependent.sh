@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 6: batch jobs that depend on others.  The results are collected if all parts have been computed, and what failed is
+# Chapter 12: batch jobs that depend on others.  The results are collected if all parts have been computed, and what failed is
 # told of if not.
 #     ./dependent.sh [PARTS]
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 2: a batch job that says itself what it needs.
+# Chapter 4: a batch job that says itself what it needs.
 #     hbatch batch directives.sh [SECONDS]
 #
 #hbatch: -N2 -n4                       # two nodes, four slots

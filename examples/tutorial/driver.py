@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Chapter 10: a program that drives instances by the command line: an ensemble of jobs on each node, in an instance of
+"""Chapter 15: a program that drives instances by the command line: an ensemble of jobs on each node, in an instance of
 its own.
     ./driver.py [MEMBERS]
 """

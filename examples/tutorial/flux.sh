@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 2: directives as Flux has them mean the same.
+# Chapter 4: directives as Flux has them mean the same.
 #     hbatch batch flux.sh
 
 #flux: -N 2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 4: three levels deep: the same script in an instance in an instance, each on fewer cores.
+# Chapter 10: three levels deep: the same script in an instance in an instance, each on fewer cores.
 #     hbatch batch -n4 --output=levels.out levels.sh [SECONDS]
 
 level=$HBATCH_INSTANCE_LEVEL

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 4: a batch job that submits batch jobs, which run on parts of what it has itself.  A script must wait for them: the
+# Chapter 10: a batch job that submits batch jobs, which run on parts of what it has itself.  A script must wait for them: the
 # instance ends with it.
 #     hbatch batch nested.sh [SECONDS]
 #

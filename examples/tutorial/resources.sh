@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 7: what hbatch alloc runs here, on this terminal, in an instance of its own.
+# Chapter 5: what hbatch alloc runs here, on this terminal, in an instance of its own.
 #     hbatch alloc -N2 -n4 ./resources.sh
 
 # shellcheck disable=SC2016

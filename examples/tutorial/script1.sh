@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 3: submit a batch job on two nodes; its script is a here-document.  <<- would let it be indented, by tabs.
+# Chapter 9: submit a batch job on two nodes; its script is a here-document.  <<- would let it be indented, by tabs.
 #     ./script1.sh [SECONDS]
 
 hbatch batch --job-name=script1 -N2 -n8 <<END_OF_SCRIPT

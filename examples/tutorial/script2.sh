@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapter 3: the same on one node.
+# Chapter 9: the same on one node.
 #     ./script2.sh [SECONDS]
 
 hbatch batch --job-name=script2 -N1 -n8 <<END_OF_SCRIPT

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Chapters 8 and 9: an instance that others use: it is started in the background, given jobs from outside, watched, made
+# Chapters 6 and 13: an instance that others use: it is started in the background, given jobs from outside, watched, made
 # larger and smaller while it works, and shut down.
 #     ./service.sh
 set -eu

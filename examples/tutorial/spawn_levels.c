@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chapter 11: an MPI program that spawns an instance of hbatch beside it, and runs itself in it, by MPI messages; and so on,
+/* Chapter 16: an MPI program that spawns an instance of hbatch beside it, and runs itself in it, by MPI messages; and so on,
  * LEVELS deep, each on a core less:
  *     hbatch run -n 1 ./spawn_levels [LEVELS] */
 #include <hbatch_mpi.h>

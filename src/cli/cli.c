@@ -5,6 +5,7 @@
 #include <string.h>
 #include "src/cli/cli.h"
 #include "src/cli/nearest.h"
+#include "src/cli/verbs.h"
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
 
@@ -133,12 +134,6 @@ const char *cli_operand(const struct cli *cli, const struct optparse *p, const c
     return p->nargs ? p->args[0] : NULL;
 }
 
-void cli_no_operands(const struct cli *cli, const struct optparse *p)
-{
-    if (p->nargs > 0)
-        cli_die(cli, "unexpected argument '%s'", p->args[0]);
-}
-
 int cli_finish(const struct cli *cli, int exit_code)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -196,7 +191,44 @@ unsigned cli_get_count(json_object *o, const char *key)
 void cli_list_verbs(const struct cmd *const *table, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        printf("  %-12s %s\n", table[i]->name, table[i]->help);
+        if (!(table[i]->flags & CMD_HIDDEN))
+            printf("  %-12s %s\n", table[i]->name, table[i]->help);
+}
+
+int cli_group(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
+{
+    if (argc < 2)
+        cli_die(cli, "a verb is missing; see hbatch %s --help", cmd->name);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        printf("Usage: hbatch %s VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n", cmd->name,
+               cmd->help);
+        cli_list_verbs(cmd->verbs, cmd->nverbs);
+        return 0;
+    }
+    return cli_dispatch(cli, cmd->verbs, cmd->nverbs, cmd->name, argc - 1, argv + 1);
+}
+
+static bool is_named(const struct cmd *cmd, const char *name)
+{
+    return strcmp(cmd->name, name) == 0 || (cmd->alias && strcmp(cmd->alias, name) == 0);
+}
+
+void cli_offer_verbs(const struct cmd *group,
+                     void (*f)(const void *arg, const char *name), const void *arg)
+{
+    group = group ? group : &cmd_all;
+    for (size_t i = 0; i < group->nverbs; i++)
+        if (!(group->verbs[i]->flags & CMD_HIDDEN))
+            f(arg, group->verbs[i]->name);
+}
+
+const struct cmd *cli_find_verb(const struct cmd *group, const char *name)
+{
+    group = group ? group : &cmd_all;
+    for (size_t i = 0; i < group->nverbs; i++)
+        if (is_named(group->verbs[i], name))
+            return group->verbs[i];
+    return NULL;
 }
 
 int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
@@ -204,8 +236,7 @@ int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         const struct cmd *cmd = table[i];
-        if (strcmp(cmd->name, argv[0]) != 0 &&
-            (!cmd->alias || strcmp(cmd->alias, argv[0]) != 0))
+        if (!is_named(cmd, argv[0]))
             continue;
         cleanup_free char *verb = prefix ? xasprintf("%s %s", prefix, cmd->name) : NULL;
         cli->verb = verb ? verb : cmd->name;
@@ -214,9 +245,11 @@ int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
         return rc;
     }
     const char *names[128];
-    for (size_t i = 0; i < n && i < ARRAY_SIZE(names); i++)
-        names[i] = table[i]->name;
-    const char *near = nearest_name(argv[0], names, n);
+    size_t known = 0;
+    for (size_t i = 0; i < n && known < ARRAY_SIZE(names); i++)
+        if (!(table[i]->flags & CMD_HIDDEN))
+            names[known++] = table[i]->name;
+    const char *near = nearest_name(argv[0], names, known);
     const char *space = prefix ? " " : "";
     if (near)
         cli_die(cli, "there is no verb '%s'; did you mean '%s'?", argv[0], near);

@@ -27,7 +27,10 @@ struct cli {
     bool ascii;       /* job ids with "f" rather than the florin sign */
 };
 
-enum { CMD_POSIX = 1 }; /* the first operand ends the options */
+enum {
+    CMD_POSIX = 1,  /* the first operand ends the options */
+    CMD_HIDDEN = 2, /* in no list of verbs */
+};
 
 struct cmd {
     const char *name, *alias; /* alias may be NULL */
@@ -37,6 +40,8 @@ struct cmd {
     int flags;
     const struct opt_group *groups; /* ends with .opts NULL; or NULL */
     int (*run)(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
+    const struct cmd *const *verbs; /* [nverbs] of a group of verbs, else NULL */
+    size_t nverbs;
 };
 
 #define OPTS(HEADING, TABLE)                                                             \
@@ -74,8 +79,6 @@ long cli_number(const struct cli *cli, const char *what, const char *text, long 
 /* Exactly one operand (or none: NULL, if it may be missing). */
 const char *cli_operand(const struct cli *cli, const struct optparse *p, const char *what,
                         bool may_be_missing);
-/* There is no operand. */
-void cli_no_operands(const struct cli *cli, const struct optparse *p);
 /* Flush stdout; a full disk is an error. Return EXIT. */
 int cli_finish(const struct cli *cli, int exit_code);
 
@@ -91,6 +94,12 @@ unsigned cli_get_count(json_object *o, const char *key);
 /* Run the verb ARGV[0] of TABLE; PREFIX names the group in messages, or NULL. */
 int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
                  const char *prefix, int argc, char **argv);
+/* The verbs of GROUP, or with NULL hbatch's own: F with ARG for each; the one of that name, or NULL. */
+void cli_offer_verbs(const struct cmd *group,
+                     void (*f)(const void *arg, const char *name), const void *arg);
+const struct cmd *cli_find_verb(const struct cmd *group, const char *name);
+/* .run of a group of verbs. */
+int cli_group(struct cli *cli, const struct cmd *cmd, int argc, char **argv);
 void cli_list_verbs(const struct cmd *const *table, size_t n);
 
 #endif

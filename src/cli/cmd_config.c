@@ -128,22 +128,11 @@ static const struct cmd config_reload = {
 static const struct cmd *const verbs[] = {&config_get, &config_load, &config_reload,
                                           &config_check};
 
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    if (argc < 2)
-        cli_die(cli, "what of the configuration? See hbatch config --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch config VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n",
-               cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "config", argc - 1, argv + 1);
-}
-
 const struct cmd cmd_config = {
     .name = "config",
     .args = "VERB",
     .help = "The instance's configuration: get, load, reload, check",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

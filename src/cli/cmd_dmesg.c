@@ -109,7 +109,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         else
             when = color_parse(cli, p.value);
     }
-    cli_no_operands(cli, &p);
     d.color = color_wanted(when);
     uint64_t last = show(&d, 0, !skip && !d.silent);
     d.clear = false;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/cli/guide.h"
 #include "src/cli/verbs.h"
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -7,10 +8,16 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     optparse_init(&p, cli, cmd, argc, argv);
     optparse_next(&p);
     const char *verb = cli_operand(cli, &p, "", true);
-    return verb ? cmd_help_verb(cli, verb) : cmd_help_all();
+    if (verb && !cmd_is_verb(verb))
+        guide_show(cli, verb);
+    if (verb)
+        return cmd_help_verb(cli, verb);
+    cmd_help_all();
+    guide_list();
+    return 0;
 }
 
 const struct cmd cmd_help = {.name = "help",
-                             .args = "[VERB]",
-                             .help = "Show the verbs, or one's options",
+                             .args = "[VERB|TOPIC]",
+                             .help = "Show the verbs, one's options, or a guide",
                              .run = run};

@@ -11,7 +11,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     optparse_init(&p, cli, cmd, argc, argv);
     while (optparse_next(&p))
         json = true;
-    cli_no_operands(cli, &p);
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
     if (json) {
         puts(json_object_to_json_string_ext(info, JSON_C_TO_STRING_PLAIN |

@@ -17,22 +17,11 @@ static const struct cmd *const verbs[] = {
     &job_list,     &job_resubmit, &job_stats,   &job_taskmap,   &job_timeleft,
 };
 
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    (void)cmd;
-    if (argc < 2)
-        cli_die(cli, "what of a job? See hbatch job --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch job VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n", cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "job", argc - 1, argv + 1);
-}
-
 const struct cmd cmd_job = {
     .name = "job",
     .args = "VERB",
     .help = "Ask about and act on jobs: attach, wait, info, eventlog, kill, ...",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

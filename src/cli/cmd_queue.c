@@ -553,21 +553,11 @@ static const struct cmd *const verbs[] = {&queue_list,    &queue_status, &queue_
                                           &queue_disable, &queue_start,  &queue_stop,
                                           &queue_drain,   &queue_idle};
 
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    if (argc < 2)
-        cli_die(cli, "what of queues? See hbatch queue --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch queue VERB [OPTIONS] [QUEUE]\n%s\n\nVerbs:\n", cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "queue", argc - 1, argv + 1);
-}
-
 const struct cmd cmd_queue = {
     .name = "queue",
     .args = "VERB",
     .help = "Queues: list, status, enable, disable, start, stop, drain, idle",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

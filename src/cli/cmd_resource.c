@@ -4,6 +4,7 @@
 #include "src/cli/format.h"
 #include "src/cli/resize.h"
 #include "src/cli/verbs.h"
+#include "src/common/bytes.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/strbuf.h"
@@ -15,6 +16,7 @@ struct row {
     hwloc_bitmap_t ranks;
     struct hostlist *hosts;
     unsigned ncores, ngpus;
+    uint64_t memory;
     const char *cores, *gpus; /* of one node */
     const char *reason;
     struct strbuf properties; /* of any of the nodes, with commas */
@@ -71,8 +73,10 @@ static void add_properties(struct row *r, json_object *node)
     }
 }
 
-static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned ngpus)
+static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned ngpus,
+                     uint64_t memory)
 {
+    r->memory += memory;
     hwloc_bitmap_set(r->ranks, (unsigned)cli_get_number(node, "rank", 0));
     hostlist_append_name(r->hosts, cli_get_string(node, "host", "?"));
     r->ncores += ncores;
@@ -83,7 +87,7 @@ static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned
 
 /* --- fields ------------------------------------------------------------------------------ */
 
-enum { STATE, NNODES, NCORES, NGPUS, NODELIST, RANKS, REASON, UP, PROPERTIES };
+enum { STATE, NNODES, NCORES, NGPUS, MEMORY, NODELIST, RANKS, REASON, UP, PROPERTIES };
 
 static void get_field(const void *item, const struct format_field *f,
                       struct format_value *v)
@@ -102,6 +106,9 @@ static void get_field(const void *item, const struct format_field *f,
     case NGPUS:
         v->i = r->ngpus;
         return;
+    case MEMORY:
+        s = xstrdup(bytes_encode(r->memory).s);
+        break;
     case STATE:
         s = xstrdup(r->state);
         break;
@@ -135,6 +142,7 @@ static const struct format_field fields[] = {
     FIELD("nnodes", "NNODES", NNODES),
     FIELD("ncores", "NCORES", NCORES),
     FIELD("ngpus", "NGPUS", NGPUS),
+    FIELD("memory", "MEMORY", MEMORY),
     FIELD("nodelist", "NODELIST", NODELIST),
     FIELD("ranks", "RANKS", RANKS),
     FIELD("reason", "REASON", REASON),
@@ -173,8 +181,8 @@ static const struct opt list_opts[] = {
     {VERBOSE, 'v', "verbose", NULL, "One line for each rank"},
     {STATES, 's', "states", "STATES", "Only these: free, allocated, drained, down, all"},
     {FORMAT, 'o', "format", "FORMAT",
-     "Fields in Python's format syntax: state nnodes ncores ngpus nodelist ranks reason "
-     "properties"},
+     "Fields in Python's format syntax: state nnodes ncores ngpus memory nodelist ranks "
+     "reason properties"},
     {QUEUE, 'q', "queue", "NAME,...", "What these queues have"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line"},
     {JSON, 0, "json", NULL, "Print the nodes as JSON"},
@@ -184,13 +192,17 @@ static const struct opt_group list_groups[] = {OPTS(NULL, list_opts), OPTS_END};
 static const char *const list_states[] = {"free", "allocated", "drained", "down", "all"};
 
 /* What NODE has in STATE: whether it is a node in that state at all. */
-static bool share(json_object *node, const char *state, unsigned *ncores, unsigned *ngpus)
+static bool share(json_object *node, const char *state, unsigned *ncores, unsigned *ngpus,
+                  uint64_t *memory)
 {
     const char *is = cli_get_string(node, "state", "up");
     unsigned cores = cli_get_count(node, "cores"), gpus = cli_get_count(node, "gpus");
     unsigned free_cores = cli_get_count(node, "free_cores");
     unsigned free_gpus = cli_get_count(node, "free_gpus");
     bool up = strcmp(is, "up") == 0;
+    uint64_t all_memory = (uint64_t)cli_get_number(node, "memory", 0),
+             free_memory = (uint64_t)cli_get_number(node, "free_memory", 0);
+    *memory = all_memory;
     *ncores = cores;
     *ngpus = gpus;
     if (strcmp(state, "all") == 0)
@@ -198,16 +210,19 @@ static bool share(json_object *node, const char *state, unsigned *ncores, unsign
     if (strcmp(state, "free") == 0) {
         *ncores = free_cores;
         *ngpus = free_gpus;
+        *memory = free_memory;
         return up && (free_cores || free_gpus);
     }
     if (strcmp(state, "allocated") == 0) {
         *ncores = cores - MIN(cores, free_cores);
         *ngpus = gpus - MIN(gpus, free_gpus);
+        *memory = all_memory - MIN(all_memory, free_memory);
         return *ncores || *ngpus;
     }
     if (strcmp(state, "drained") == 0) { /* what is not free is still allocated */
         *ncores = MIN(cores, free_cores);
         *ngpus = MIN(gpus, free_gpus);
+        *memory = MIN(all_memory, free_memory);
     }
     return strcmp(is, state) == 0;
 }
@@ -220,11 +235,12 @@ static void collect(struct rows *rows, json_object *nodes, const char *state,
     for (size_t i = 0; i < n; i++) {
         json_object *node = json_object_array_get_idx(nodes, i);
         unsigned ncores, ngpus;
-        if (!share(node, state, &ncores, &ngpus))
+        uint64_t memory;
+        if (!share(node, state, &ncores, &ngpus, &memory))
             continue;
         if (by_rank)
             r = add_row(rows, state);
-        add_node(r, node, ncores, ngpus);
+        add_node(r, node, ncores, ngpus, memory);
     }
 }
 
@@ -379,7 +395,8 @@ static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
             json_object *node = json_object_array_get_idx(nodes, k);
             if (strcmp(cli_get_string(node, "state", "up"), states[i].state) == 0)
                 add_node(r, node, cli_get_count(node, "cores"),
-                         cli_get_count(node, "gpus"));
+                         cli_get_count(node, "gpus"),
+                         (uint64_t)cli_get_number(node, "memory", 0));
         }
         if (i > 0)
             drop_empty(&rows, states[i].shown);
@@ -435,7 +452,7 @@ static void list_drained(struct cli *cli)
     for (size_t k = 0; k < json_object_array_length(nodes); k++) {
         json_object *node = json_object_array_get_idx(nodes, k);
         if (strcmp(cli_get_string(node, "state", "up"), "drained") == 0)
-            add_node(add_row(&rows, "drained"), node, 0, 0);
+            add_node(add_row(&rows, "drained"), node, 0, 0, 0);
     }
     print_rows(cli, &rows, "{state:<8.8} {ranks:<8.8+} {reason:<30.30+} {nodelist}",
                false);
@@ -501,23 +518,11 @@ static const struct cmd *const verbs[] = {&resource_list,  &resource_status,
                                           &resource_drain, &resource_undrain,
                                           &resource_grow,  &resource_shrink};
 
-static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    (void)cmd;
-    if (argc < 2)
-        cli_die(cli, "what of resources? See hbatch resource --help");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("Usage: hbatch resource VERB [OPTIONS] [ARGUMENTS]\n%s\n\nVerbs:\n",
-               cmd->help);
-        cli_list_verbs(verbs, ARRAY_SIZE(verbs));
-        return 0;
-    }
-    return cli_dispatch(cli, verbs, ARRAY_SIZE(verbs), "resource", argc - 1, argv + 1);
-}
-
 const struct cmd cmd_resource = {
     .name = "resource",
     .args = "VERB",
     .help = "Nodes, cores and GPUs: list, status, drain, undrain, grow, shrink",
-    .run = run,
+    .verbs = verbs,
+    .nverbs = ARRAY_SIZE(verbs),
+    .run = cli_group,
 };

@@ -16,6 +16,7 @@ enum {
     GPUS,
     POLICY,
     QUEUE_DEPTH,
+    PLACEMENT,
     COMPARE,
     EXACT,
     MODEL,
@@ -32,6 +33,8 @@ static const struct opt opts[] = {
     {POLICY, 0, "policy", "NAME",
      "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
+    {PLACEMENT, 0, "placement", "NAME",
+     "How nodes are chosen: first (the default), best or spread; all: side by side"},
     {COMPARE, 0, "compare", NULL, "All policies, side by side"},
     {EXACT, 0, "exact", NULL,
      "Jobs take as long as their limits say: policies know how long they run"},
@@ -55,12 +58,12 @@ static const char more[] =
 struct simulate {
     struct cli *cli;
     struct sim_machine machine;
-    const char *policy, *depth, *model, *write, *plot;
+    const char *policy, *depth, *placement, *model, *write, *plot;
     bool compare, exact, json;
     struct load *load;
     size_t n;
-    struct sched_setup setups[8];
-    struct sim_result *results[8];
+    struct sched_setup setups[16];
+    struct sim_result *results[16];
 };
 
 /* --- what is simulated ---------------------------------------------------------------------- */
@@ -121,13 +124,31 @@ static void choose_machine(struct simulate *s)
 static void choose_policies(struct simulate *s)
 {
     struct error err;
+    bool all = s->placement && strcmp(s->placement, "all") == 0;
+    const struct place_strategy *only =
+        all || !s->placement ? NULL : sched_setup_place(s->placement, &err);
+    if (s->placement && !all && !only)
+        cli_die(s->cli, "--placement=%s: %s", s->placement, err.text);
     for (size_t i = 0; s->compare ? sched_policies[i] != NULL : i < 1; i++) {
+        struct sched_setup setup;
         cleanup_free char *text =
             xasprintf("%s%s%s", s->compare ? sched_policies[i]->name : s->policy,
                       s->depth ? ",depth=" : "", s->depth ? s->depth : "");
-        if (sched_setup_parse(&s->setups[s->n++], text, &err) < 0)
+        if (sched_setup_parse(&setup, text, &err) < 0)
             cli_die(s->cli, "--policy=%s: %s", text, err.text);
+        for (size_t k = 0; all ? place_strategies[k] != NULL : k < 1; k++) {
+            setup.place = all ? place_strategies[k] : only ? only : setup.place;
+            s->setups[s->n++] = setup;
+        }
     }
+}
+
+/* "easy", or "easy,best" where it is not the usual placement. */
+static char *name_of(const struct sched_setup *setup)
+{
+    bool usual = setup->place == place_strategies[0];
+    return xasprintf("%s%s%s", setup->policy->name, usual ? "" : ",",
+                     usual ? "" : setup->place->name);
 }
 
 static void write_text(struct simulate *s, const char *option, const char *path,
@@ -169,20 +190,21 @@ static void print_table(const struct simulate *s)
     if (s->load->overran)
         printf("; %zu jobs ran longer than their limits, which were raised",
                s->load->overran);
-    printf("\n\n%-13s %6s %6s %9s %9s %9s %9s %9s %9s %10s %7s %9s %9s\n", "POLICY",
+    printf("\n\n%-19s %6s %6s %9s %9s %9s %9s %9s %9s %10s %7s %9s %9s\n", "POLICY",
            "UTIL", "FRAG", "WAIT", "MEDIAN", "P95", "MAX", "SLOWDOWN", "P95", "MAKESPAN",
            "QUEUE", "US/JOB", "MS/MAX");
     for (size_t i = 0; i < s->n; i++) {
         const struct sim_result *r = s->results[i];
         char t[5][64];
+        cleanup_free char *name = name_of(&s->setups[i]);
         const double times[] = {r->wait_mean, r->wait_median, r->wait_p95, r->wait_max,
                                 r->makespan};
         for (size_t k = 0; k < ARRAY_SIZE(times); k++)
             format_duration(times[k], t[k], sizeof(t[k]));
         printf(
-            "%-13s %5.1f%% %5.1f%% %9s %9s %9s %9s %9.2f %9.2f %10s %7zu %9.2f %9.3f\n",
-            s->setups[i].policy->name, 100 * r->utilization, 100 * r->fragmentation, t[0],
-            t[1], t[2], t[3], r->slowdown_mean, r->slowdown_p95, t[4], r->queue_max,
+            "%-19s %5.1f%% %5.1f%% %9s %9s %9s %9s %9.2f %9.2f %10s %7zu %9.2f %9.3f\n",
+            name, 100 * r->utilization, 100 * r->fragmentation, t[0], t[1], t[2], t[3],
+            r->slowdown_mean, r->slowdown_p95, t[4], r->queue_max,
             r->njobs ? r->decide_total / (double)r->njobs * 1e6 : 0, r->decide_max * 1e3);
     }
 }
@@ -210,6 +232,7 @@ static json_object *describe(const struct sched_setup *setup, const struct sim_r
                    {"decision_seconds", r->decide_total},
                    {"decision_seconds_max", r->decide_max}};
     json_object_object_add(o, "policy", json_object_new_string(setup->policy->name));
+    json_object_object_add(o, "placement", json_object_new_string(setup->place->name));
     json_object_object_add(o, "queue_depth", json_object_new_uint64(setup->depth));
     json_object_object_add(o, "jobs", json_object_new_uint64(r->njobs));
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -251,12 +274,15 @@ static void draw(struct simulate *s)
 {
     const struct sim_result *results[ARRAY_SIZE(s->results)];
     const char *names[ARRAY_SIZE(s->results)];
+    char *texts[ARRAY_SIZE(s->results)];
     for (size_t i = 0; i < s->n; i++) {
         results[i] = s->results[i];
-        names[i] = s->setups[i].policy->name;
+        names[i] = texts[i] = name_of(&s->setups[i]);
     }
     cleanup_free char *svg =
         plot_svg(results, names, s->n, (double)s->machine.nodes * s->machine.cores);
+    for (size_t i = 0; i < s->n; i++)
+        free(texts[i]);
     write_text(s, "plot", s->plot, svg);
 }
 
@@ -282,6 +308,9 @@ static void parse(struct simulate *s, const struct cmd *cmd, int argc, char **ar
             break;
         case QUEUE_DEPTH:
             s->depth = p.value;
+            break;
+        case PLACEMENT:
+            s->placement = p.value;
             break;
         case COMPARE:
             s->compare = true;

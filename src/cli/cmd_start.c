@@ -36,6 +36,8 @@ enum {
     PROPERTY,
     POLICY,
     QUEUE_DEPTH,
+    PLACEMENT,
+    MEMORY,
     CONFIG
 };
 
@@ -49,6 +51,10 @@ static const struct opt opts[] = {
     {POLICY, 0, "policy", "NAME",
      "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
+    {PLACEMENT, 0, "placement", "NAME",
+     "How nodes are chosen: first (the default), best or spread"},
+    {MEMORY, 0, "memory", "SIZE",
+     "Memory of each node that jobs may have (default: all)"},
     {CONFIG, 0, "config", "KEY=VALUE|FILE",
      "Configure the instance: queues, limits, priorities, ...; a JSON or TOML file (may "
      "be repeated)"},
@@ -317,6 +323,12 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             break;
         case QUEUE_DEPTH:
             words_add(&s->properties, "--queue-depth=%s", p.value);
+            break;
+        case MEMORY:
+            words_add(&s->properties, "--memory=%s", p.value);
+            break;
+        case PLACEMENT:
+            words_add(&s->properties, "--placement=%s", p.value);
             break;
         case CONFIG:
             add_config(s, p.value);

@@ -46,7 +46,6 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     char clock[16], age[64], owner[64];
     optparse_init(&p, cli, cmd, argc, argv);
     optparse_next(&p);
-    cli_no_operands(cli, &p);
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
     cleanup_json json_object *resources = cli_call(cli, "resource.list", NULL);
     json_object *nodes = cli_list(cli, resources, "nodes");

@@ -16,9 +16,9 @@
 static const struct key {
     const char *name;
     enum { TEXT, TIME, FLAG, LIST } kind;
-} keys[] = {{"policy", TEXT},     {"queue-depth", TEXT}, {"idle-return", TIME},
-            {"time-limit", TIME}, {"property", LIST},    {"verbose", FLAG},
-            {"statedir", TEXT},   {"durability", TEXT}};
+} keys[] = {{"policy", TEXT},    {"queue-depth", TEXT}, {"idle-return", TIME},
+            {"placement", TEXT}, {"time-limit", TIME},  {"property", LIST},
+            {"verbose", FLAG},   {"statedir", TEXT},    {"durability", TEXT}};
 
 static bool is_scalar(json_object *value)
 {
@@ -117,13 +117,14 @@ static int add_all(json_object *options, json_object *conf, struct error *err)
         bool attributes =
             strcmp(name, ATTRIBUTES) == 0 && json_object_is_type(value, json_type_object);
         if (i == ARRAY_SIZE(keys) && !attributes)
-            return error_set(
-                err, EINVAL,
-                "there is no setting '%s' here; there are policy, "
-                "queue-depth, idle-return, time-limit, property, verbose, statedir, "
-                "durability, " ATTRIBUTES ".NAME, and the tables policy, queues, "
-                "priority, banks and preemption",
-                name);
+            return error_set(err, EINVAL,
+                             "there is no setting '%s' here; there are policy, "
+                             "queue-depth, placement, idle-return, time-limit, property, "
+                             "verbose, statedir, "
+                             "durability, " ATTRIBUTES
+                             ".NAME, and the tables policy, queues, "
+                             "priority, banks and preemption",
+                             name);
         int rc = attributes ? add_attributes(options, "", value, err)
                             : add_setting(options, &keys[i], value, err);
         if (rc < 0)

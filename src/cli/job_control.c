@@ -118,10 +118,6 @@ static int killall_run(struct cli *cli, const struct cmd *cmd, int argc, char **
         else if ((sig = build_signal_number(p.value, &err)) < 0)
             cli_die(cli, "--signal: %s", err.text);
     }
-    if (p.nargs)
-        cli_die(cli,
-                "unexpected argument '%s': for single jobs there is 'hbatch job kill'",
-                p.args[0]);
     ids_add_states(&ids, cli, JOB_RUN);
     drop_other_users(&ids, user, cli);
     cleanup_json json_object *params = json_object_new_object();

@@ -128,3 +128,16 @@ void jobformats_print_config(const struct cli *cli, const char *name)
                                                JSON_C_TO_STRING_SPACED |
                                                JSON_C_TO_STRING_NOSLASHESCAPE));
 }
+
+void jobformats_each(const struct cli *cli, void (*f)(const void *arg, const char *name),
+                     const void *arg)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(builtin); i++)
+        f(arg, builtin[i].name);
+    cleanup_json json_object *all = load_all(cli);
+    json_object_object_foreach(all, name, value)
+    {
+        (void)value;
+        f(arg, name);
+    }
+}

@@ -12,6 +12,9 @@ const char *jobformats_default(void);
 char *jobformats_find(const struct cli *cli, const char *name);
 /* One line each. */
 void jobformats_print(const struct cli *cli);
+/* F with ARG for the name of each. */
+void jobformats_each(const struct cli *cli, void (*f)(const void *arg, const char *name),
+                     const void *arg);
 /* The format NAME as a file hbatch/jobs.json. */
 void jobformats_print_config(const struct cli *cli, const char *name);
 

@@ -4,11 +4,13 @@ bin_hbatch_SOURCES = \
 	src/cli/attach.c src/cli/attach.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_alloc.c \
+	src/cli/cmd_archive.c \
 	src/cli/cmd_attach.c \
 	src/cli/cmd_batch.c \
 	src/cli/cmd_bulksubmit.c \
 	src/cli/cmd_cancel.c \
 	src/cli/cmd_config.c \
+	src/cli/cmd_complete.c \
 	src/cli/cmd_dmesg.c \
 	src/cli/cmd_env.c \
 	src/cli/cmd_exec.c \
@@ -25,8 +27,9 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_proxy.c \
 	src/cli/cmd_pstree.c \
 	src/cli/cmd_python.c \
-	src/cli/cmd_queue.c \
+	src/cli/cmd_account.c src/cli/cmd_queue.c \
 	src/cli/cmd_update.c \
+	src/cli/cmd_report.c src/cli/report.c src/cli/report.h src/cli/report_html.c src/cli/report_text.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \
@@ -61,6 +64,7 @@ bin_hbatch_SOURCES = \
 	src/cli/since.c src/cli/since.h \
 	src/cli/jobformats.c src/cli/jobformats.h \
 	src/cli/diagnose.c src/cli/diagnose.h \
+	src/cli/guide.c src/cli/guide.h \
 	src/cli/absent.c src/cli/absent.h \
 	src/cli/place.c src/cli/place.h \
 	src/cli/procfind.c src/cli/procfind.h \
@@ -77,7 +81,7 @@ bin_hbatch_SOURCES = \
 	src/cli/target.c src/cli/target.h \
 	src/cli/tree.c src/cli/tree.h \
 	src/cli/specopts.c src/cli/specopts.h
-bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"' -DCOMPATDIR='"$(compatdir)"'
+bin_hbatch_CPPFLAGS = $(AM_CPPFLAGS) -DBINDIR='"$(bindir)"' -DPYTHONDIR='"$(pythondir)"' -DCOMPATDIR='"$(compatdir)"' -DDOCDIR='"$(docdir)"' -DMANDIR='"$(mandir)"'
 bin_hbatch_LDADD = src/sim/libsim.la src/foreign/libforeign.la $(CLIENT_LIBS) -ldl
 
 # The plugin is the only part that links ncurses.
@@ -86,4 +90,14 @@ bin_hbatch_top_la_SOURCES = src/cli/top_curses.c src/cli/top_terminal.h src/cli/
 bin_hbatch_top_la_CFLAGS = $(AM_CFLAGS) $(NCURSES_CFLAGS)
 bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
 bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
-EXTRA_DIST += src/cli/README
+EXTRA_DIST += src/cli/README src/cli/hbatch.bash
+
+# bash looks for the completion of a command in a file of its name.
+install-data-hook: install-completion
+install-completion:
+	$(MKDIR_P) "$(DESTDIR)$(datadir)/bash-completion/completions"
+	$(INSTALL_DATA) $(srcdir)/src/cli/hbatch.bash "$(DESTDIR)$(datadir)/bash-completion/completions/hbatch"
+uninstall-hook: uninstall-completion
+uninstall-completion:
+	rm -f "$(DESTDIR)$(datadir)/bash-completion/completions/hbatch"
+.PHONY: install-completion uninstall-completion

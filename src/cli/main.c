@@ -11,15 +11,18 @@
 #include "src/common/utf8.h"
 
 static const struct cmd *const verbs[] = {
-    &cmd_start,    &cmd_run,    &cmd_submit, &cmd_bulksubmit, &cmd_batch,
-    &cmd_alloc,    &cmd_proxy,  &cmd_jobs,   &cmd_top,        &cmd_pstree,
-    &cmd_job,      &cmd_attach, &cmd_output, &cmd_export,     &cmd_cancel,
-    &cmd_pgrep,    &cmd_pkill,  &cmd_watch,  &cmd_waitevent,  &cmd_resource,
-    &cmd_exec,     &cmd_update, &cmd_queue,  &cmd_config,     &cmd_uptime,
-    &cmd_dmesg,    &cmd_uri,    &cmd_info,   &cmd_getattr,    &cmd_shutdown,
-    &cmd_simulate, &cmd_python, &cmd_env,    &cmd_hostlist,   &cmd_multiprog,
-    &cmd_version,  &cmd_help,
+    &cmd_start,    &cmd_run,      &cmd_submit,    &cmd_bulksubmit, &cmd_batch,
+    &cmd_alloc,    &cmd_proxy,    &cmd_jobs,      &cmd_top,        &cmd_pstree,
+    &cmd_job,      &cmd_attach,   &cmd_output,    &cmd_export,     &cmd_report,
+    &cmd_cancel,   &cmd_pgrep,    &cmd_pkill,     &cmd_watch,      &cmd_waitevent,
+    &cmd_resource, &cmd_exec,     &cmd_archive,   &cmd_update,     &cmd_queue,
+    &cmd_config,   &cmd_account,  &cmd_uptime,    &cmd_dmesg,      &cmd_uri,
+    &cmd_info,     &cmd_getattr,  &cmd_shutdown,  &cmd_simulate,   &cmd_python,
+    &cmd_env,      &cmd_hostlist, &cmd_multiprog, &cmd_version,    &cmd_help,
+    &cmd_complete,
 };
+
+const struct cmd cmd_all = {.name = "", .verbs = verbs, .nverbs = ARRAY_SIZE(verbs)};
 
 static const char more[] =
     "Before the verb, -p or --parent (may be repeated) means the instance around this "
@@ -45,6 +48,14 @@ int cmd_help_all(void)
     putchar('\n');
     optparse_print_wrapped(more, 0);
     return 0;
+}
+
+bool cmd_is_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return true;
+    return false;
 }
 
 int cmd_help_verb(struct cli *cli, const char *verb)

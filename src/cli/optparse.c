@@ -50,6 +50,8 @@ static void unknown_long(const struct optparse *p, const char *name, size_t len)
                 names[n++] = g->opts[i].name;
         }
     }
+    if (n < ARRAY_SIZE(names))
+        names[n++] = help_opt.name;
     cleanup_free char *word = xstrndup(name, len);
     const char *near = nearest_name(word, names, n);
     if (near)
@@ -100,8 +102,13 @@ static const struct opt *next_short(struct optparse *p)
 {
     char key = *p->cluster++;
     const struct opt *o = find_short(p, key);
-    if (!o)
-        cli_die(p->cli, "unknown option -%c; see hbatch %s --help", key, p->cli->verb);
+    if (!o) { /* with all bytes of the character */
+        size_t more = 0;
+        while (((unsigned char)p->cluster[more] & 0xc0) == 0x80)
+            more++;
+        cli_die(p->cli, "unknown option -%c%.*s; see hbatch %s --help", key, (int)more,
+                p->cluster, p->cli->verb);
+    }
     if (!o->arg)
         return give(p, o);
     if (*p->cluster) {
@@ -142,6 +149,8 @@ const struct opt *optparse_next(struct optparse *p)
     }
     while (p->at < p->argc)
         p->args[p->nargs++] = p->argv[p->at++];
+    if (!*p->cmd->args && p->nargs > 0)
+        cli_die(p->cli, "unexpected argument '%s'", p->args[0]);
     return NULL;
 }
 

@@ -10,6 +10,8 @@
  * "--" ends them.  They are not abbreviated.  With CMD_POSIX the first word that is no option
  * ends them, too.  Every verb has --help (and -h unless it takes -h for itself).
  *
+ * An operand for a verb that has none in its usage (cmd.args) is an error, too.
+ *
  * A usage error is printed with the nearest known option, and ends the program. */
 #ifndef HBATCH_CLI_OPTPARSE_H
 #define HBATCH_CLI_OPTPARSE_H

@@ -10,9 +10,12 @@
 
 #define J SPECOPT_JOB
 
-const struct opt specopts_common[7] = {
+const struct opt specopts_common[9] = {
     {J, 'N', "nodes", "N[-M]", "Number of nodes, or a range of numbers: 2-4, 2+"},
     {J, 'x', "exclusive", NULL, "With -N, take whole nodes"},
+    {J, 0, "mem", "SIZE",
+     "Memory on each of the job's nodes: 512M, 4G (a bare number is MiB)"},
+    {J, 0, "mem-per-core", "SIZE", "Memory for each of the job's cores"},
     {J, 0, "resources", "SHAPE",
      "Resources as an RFC 46 shape: node=2/slot=4/[core=2;gpu]"},
     {J, 't', "time-limit", "MIN|FSD",
@@ -67,10 +70,12 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[13] = {
+const struct opt specopts_job[14] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
+    {J, 0, "placement", "NAME",
+     "How its nodes are chosen: first, best (few and full ones) or spread"},
     {J, 0, "cwd", "DIRECTORY", "Working directory (default: this one)"},
     {J, 0, "signal", "[SIG][@TIME]",
      "Send SIG (default USR1) TIME (default 60s) before the time limit"},

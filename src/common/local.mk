@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += src/common/libcommon.la
 src_common_libcommon_la_SOURCES = \
 	src/common/base64.c src/common/base64.h \
+	src/common/bytes.c src/common/bytes.h \
 	src/common/utf8.c src/common/utf8.h \
 	src/common/error.c src/common/error.h \
 	src/common/util.c src/common/util.h \

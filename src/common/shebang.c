@@ -19,6 +19,10 @@ bool shebang_failed(const char *path, int error, char *name, size_t size)
         return false;
     head[n] = '\0';
     const char *p = head + 2 + strspn(head + 2, " \t");
-    snprintf(name, size, "%.*s", (int)strcspn(p, " \t\n"), p);
+    size_t len = strcspn(p, " \t\n\r");
+    snprintf(name, size, "%.*s%s", (int)len, p,
+             p[len] == '\r'
+                 ? "\\r (a carriage return: convert the line ends of the script)"
+                 : "");
     return true;
 }

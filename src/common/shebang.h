@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* exec of PATH failed with ERROR: is it the interpreter that its first line names?  That one is then in NAME. */
+/* exec of PATH failed with ERROR: is it the interpreter that its first line names?  That one is then in NAME,
+ * with a word on the carriage return behind it, if there is one: nobody would see it. */
 bool shebang_failed(const char *path, int error, char *name, size_t size);
 
 #endif

@@ -206,8 +206,7 @@ struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
     return conn_event_begin_at(c, id, run, name, 0);
 }
 
-struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
-                                   const char *name, double t)
+struct strbuf *conn_entry_begin(struct conn *c, uint64_t id, const char *name, double t)
 {
     strbuf_add(&c->events, c->events.len ? ",[" : "[");
     strbuf_addu(&c->events, id);
@@ -215,7 +214,15 @@ struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
     strbuf_add(&c->events, name);
     strbuf_add(&c->events, "\",");
     strbuf_add_time(&c->events, t > 0 ? t : time_now());
-    strbuf_add(&c->events, ",{");
+    strbuf_addc(&c->events, ',');
+    return &c->events;
+}
+
+struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
+                                   const char *name, double t)
+{
+    conn_entry_begin(c, id, name, t);
+    strbuf_addc(&c->events, '{');
     if (run > 0)
         strbuf_addf(&c->events, "\"run\":%lld,", (long long)run);
     return &c->events;
@@ -223,8 +230,8 @@ struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
 
 void conn_event_end(struct conn *c)
 {
-    strbuf_add(&c->events, "}]");
-    c->urgent = true;
+    strbuf_addc(&c->events, '}');
+    conn_entry_end(c, false);
 }
 
 static void on_lazy(uv_timer_t *timer)
@@ -240,10 +247,10 @@ void conn_lazy(struct conn *c)
         uv_timer_start(&c->timer, on_lazy, CONN_LAZY_MS, 0);
 }
 
-void conn_event_end_lazily(struct conn *c)
+void conn_entry_end(struct conn *c, bool lazily)
 {
-    strbuf_add(&c->events, "}]");
-    if (c->events.len >= LAZY_MAX)
+    strbuf_addc(&c->events, ']');
+    if (!lazily || c->events.len >= LAZY_MAX)
         c->urgent = true;
     else
         conn_lazy(c);

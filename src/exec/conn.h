@@ -32,9 +32,11 @@ struct strbuf *conn_event_begin(struct conn *c, uint64_t id, int64_t run,
 struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
                                    const char *name, double t);
 void conn_event_end(struct conn *c);
-/* The same, of what need not be told at once: within CONN_LAZY_MS, or with the next one that must. */
+/* An entry of another form: [ID,"NAME",T, and whatever is added.  LAZILY: it need not be told at once, but within
+ * CONN_LAZY_MS, or with the next one that must. */
 #define CONN_LAZY_MS 2
-void conn_event_end_lazily(struct conn *c);
+struct strbuf *conn_entry_begin(struct conn *c, uint64_t id, const char *name, double t);
+void conn_entry_end(struct conn *c, bool lazily);
 /* Something may be to be told then: see lease_tell. */
 void conn_lazy(struct conn *c);
 void conn_hurry(struct conn *c); /* tell all at the end of this turn */

@@ -201,10 +201,41 @@ void envbuf_add(struct envbuf *b, const char *fmt, ...)
     push(b, kv);
 }
 
+/* No printf: a task has a dozen of them. */
+static void put_parts(struct envbuf *b, const char *name, const char *prefix,
+                      const char *value)
+{
+    size_t n = strlen(name), m = strlen(prefix), k = strlen(value);
+    char *kv = get_memory(b, n + m + k + 2);
+    memcpy(kv, name, n);
+    kv[n] = '=';
+    memcpy(kv + n + 1, prefix, m);
+    memcpy(kv + n + 1 + m, value, k + 1);
+    push(b, kv);
+}
+
+void envbuf_put(struct envbuf *b, const char *name, const char *value)
+{
+    put_parts(b, name, "", value);
+}
+
+void envbuf_putu(struct envbuf *b, const char *name, const char *prefix, uint64_t n)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    digits[--at] = '\0';
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    put_parts(b, name, prefix, digits + at);
+}
+
 void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace)
 {
     int i = replace ? find(b->v, b->n, name) : -1;
-    envbuf_add(b, "%s=%s", name, value);
+    if (i >= 0 && strcmp(b->v[i] + strlen(name) + 1, value) == 0)
+        return;
+    envbuf_put(b, name, value);
     if (i >= 0)
         b->v[i] = b->v[--b->n];
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <json-c/json.h>
 #include "src/common/compatenv.h"
 
@@ -40,8 +41,10 @@ struct envbuf {
 void envbuf_fini(struct envbuf *b);
 /* Start anew with the variables of SET. */
 void envbuf_begin(struct envbuf *b, const struct envset *set);
-/* Set NAME to what the format gives; replaces one that is there when REPLACE, else adds it without
- * looking (for names that launchenv_is_left kept out). */
+/* Set NAME to VALUE, to PREFIX and N, to what the format gives, without looking whether there is one (for names that
+ * launchenv_is_left kept out).  envbuf_set replaces one that is there when REPLACE. */
+void envbuf_put(struct envbuf *b, const char *name, const char *value);
+void envbuf_putu(struct envbuf *b, const char *name, const char *prefix, uint64_t n);
 void envbuf_add(struct envbuf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void envbuf_set(struct envbuf *b, const char *name, const char *value, bool replace);

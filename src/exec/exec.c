@@ -16,6 +16,7 @@
 #include "src/exec/detect.h"
 #include "src/exec/job.h"
 #include "src/exec/job_doom.h"
+#include "src/exec/memcg.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
 #include "src/exec/rundir.h"
@@ -110,6 +111,9 @@ static void on_init(struct exec *x, json_object *msg)
     free(x->node_path);
     x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
                              x->outer_node ? "/" : "", node->instance, x->rank);
+    free(x->job_path);
+    x->job_path = xasprintf("%s%s%s.", x->outer_path ? x->outer_path : "",
+                            x->outer_path ? "/" : "", node->instance);
     if (x->pmi)
         pmi_resize(x->pmi, node->size);
     if (!isnan(node->orphan) && !x->orphan_fixed)
@@ -415,6 +419,7 @@ static void on_orphan(void *arg)
     struct exec *x = arg;
     log_info("leaving: no rank came back in time");
     x->quitting = x->deserted = true;
+    lane_take_back_all(x);
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
         job_end(job, ORPHAN_GRACE);
@@ -459,6 +464,7 @@ void exec_quit(struct exec *x, const char *why)
     if (!x->quitting)
         log_info("leaving: %s", why);
     x->quitting = true;
+    lane_take_back_all(x);
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
         job_kill(job);
@@ -552,6 +558,7 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     x->specs = specs_create();
     x->tmpdirs = tmpdirs_create(rundir, rank);
     x->detect = detect_create();
+    x->lanes = lanes_create(x);
     uv_prepare_init(loop, &x->prepare);
     uv_timer_init(loop, &x->watchdog);
     x->prepare.data = x->watchdog.data = x;
@@ -588,6 +595,7 @@ void exec_destroy(struct exec *x)
     if (!orphans_kill(limit))
         log_warning("some processes of ended jobs could not be killed in %g s", limit);
     tmpdirs_destroy(x->tmpdirs);
+    memcg_destroy(x->memcg);
     spool_close(x->spool);
     if (x->deserted && conn_is_wanted(x->conn))
         x->deserted = false;
@@ -598,6 +606,7 @@ void exec_destroy(struct exec *x)
     if (x->signals >= 0)
         uv_close((uv_handle_t *)&x->signals_poll, NULL);
     io_destroy(x->io);
+    lanes_destroy(x->lanes);
     uv_close((uv_handle_t *)&x->prepare, NULL);
     uv_close((uv_handle_t *)&x->check, NULL);
     uv_close((uv_handle_t *)&x->watchdog, NULL);
@@ -615,6 +624,7 @@ void exec_destroy(struct exec *x)
     free(x->instance_path);
     free(x->outer_node);
     free(x->node_path);
+    free(x->job_path);
     free(x->rundir);
     free(x->socket_path);
     free(x);

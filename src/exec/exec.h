@@ -11,6 +11,7 @@
 #include "src/exec/env.h"
 #include "src/exec/idmap.h"
 #include "src/exec/io.h"
+#include "src/exec/lane.h"
 #include "src/exec/lease.h"
 #include "src/exec/node.h"
 #include "src/exec/spec.h"
@@ -34,7 +35,9 @@ struct exec {
     struct spool *spool;
     struct tmpdirs *tmpdirs;
     struct io *io;
-    struct pmi *pmi; /* NULL until a job needs it */
+    struct memcg *memcg; /* NULL until a job needs it, or it cannot be had */
+    bool no_memcg;       /* which was told */
+    struct pmi *pmi;     /* NULL until a job needs it */
     struct detect *detect;
     struct reader *readers;
     struct remembered *remembered, *remembered_last;
@@ -45,6 +48,7 @@ struct exec {
     struct job *ended;  /* finished jobs, freed when the turn of the loop is over */
     struct doom *dooms; /* see job_doom.c */
 
+    struct lanes *lanes;
     struct lease lease; /* jobs that will begin when others have ended */
     struct envbuf env;  /* of the task being started */
     char *scratch;      /* SCRATCH_SIZE bytes, for reads */
@@ -53,6 +57,7 @@ struct exec {
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */
     char *outer_node;  /* the same for HBATCH_NODE_PATH */
     char *node_path;   /* what tasks get as HBATCH_NODE_PATH; NULL until the first init */
+    char *job_path;    /* the same as HBATCH_JOB_PATH, but for the job's number */
     unsigned long long launched;
 
     uv_prepare_t prepare;

@@ -8,13 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "src/common/bytes.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/exec/files.h"
 #include "src/exec/job_doom.h"
+#include "src/exec/job_impl.h"
+#include "src/exec/lane.h"
 #include "src/exec/lease.h"
+#include "src/exec/memcg.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
 #include "src/exec/sweep.h"
@@ -164,11 +168,22 @@ void job_exception(struct job *job, const char *type, int severity, const char *
                          : job->spec->options.kill_timeout);
 }
 
-/* NEXT: the job that takes its place, or NULL. */
-static void finish_event(const struct job *job, int status, const struct leased *next)
+/* [ID,"CORES","GPUS"]: where NEXT begins. */
+static void add_next(struct strbuf *b, const struct job *job, uint64_t next)
 {
-    struct strbuf *b = conn_event_begin(job->x->conn, job->id, job->run, "finish");
-    remember_ended(job->x, job->id, job->run, job->spool.first);
+    const char *cores = jsonutil_string(jsonutil_get(job->start, "cores"));
+    const char *gpus = jsonutil_string(jsonutil_get(job->start, "gpus"));
+    strbuf_addc(b, '[');
+    strbuf_addu(b, next);
+    strbuf_add(b, ",\"");
+    strbuf_add(b, cores ? cores : "");
+    strbuf_add(b, "\",\"");
+    strbuf_add(b, gpus ? gpus : "");
+    strbuf_add(b, "\"]");
+}
+
+static void describe_end(struct strbuf *b, const struct job *job, int status)
+{
     strbuf_addf(b, "\"status\":%d,\"tasks\":{", status);
     unsigned told = 0;
     for (unsigned i = 0; i < job->nlocal && told < 64; i++)
@@ -179,23 +194,33 @@ static void finish_event(const struct job *job, int status, const struct leased 
                 job->ending && job->status == 0 ? "\"ended\":true," : "",
                 (unsigned long long)job->bytes[0], (unsigned long long)job->bytes[1]);
     if (job->spool.first)
-        strbuf_addf(b, "%llu", (unsigned long long)job->spool.first);
+        strbuf_addu(b, job->spool.first);
     else
         strbuf_add(b, "null");
-    if (next) {
-        const char *cores = jsonutil_string(jsonutil_get(job->start, "cores"));
-        const char *gpus = jsonutil_string(jsonutil_get(job->start, "gpus"));
-        strbuf_add(b, ",\"next\":[");
-        strbuf_addu(b, next->id);
-        strbuf_addf(b, ",\"%s\",\"%s\"]", cores ? cores : "", gpus ? gpus : "");
-        /* the next one may want to know of itself: only among the shortest does it wait */
-        if (time_mono() - job->since < SHORT)
-            conn_event_end_lazily(job->x->conn);
-        else
-            conn_event_end(job->x->conn);
-    } else {
-        conn_event_end(job->x->conn);
+}
+
+/* NEXT: the job that takes its place, or 0. */
+static void finish_event(const struct job *job, int status, uint64_t next)
+{
+    struct conn *c = job->x->conn;
+    bool quiet = status == 0 && !job->ending && job->bytes[0] + job->bytes[1] == 0 &&
+                 !job->spool.first && job->run == 0;
+    /* the next one may want to know of itself: only among the shortest does it wait */
+    bool lazily = next && time_mono() - job->since < SHORT;
+    remember_ended(job->x, job->id, job->run, job->spool.first);
+    if (next && quiet) {
+        add_next(conn_entry_begin(c, job->id, "ran", 0), job, next);
+        conn_entry_end(c, lazily);
+        return;
     }
+    struct strbuf *b = conn_event_begin(c, job->id, job->run, "finish");
+    describe_end(b, job, status);
+    if (next) {
+        strbuf_add(b, ",\"next\":");
+        add_next(b, job, next);
+    }
+    strbuf_addc(b, '}');
+    conn_entry_end(c, lazily);
 }
 
 static void stop_timers(struct job *job)
@@ -207,8 +232,9 @@ static void stop_timers(struct job *job)
     timer_stop(&job->linger_timer);
 }
 
-static void job_free(struct job *job)
+void job_free(struct job *job)
 {
+    lane_forget(job);
     stop_timers(job);
     input_destroy(job);
     outputs_close(job);
@@ -220,6 +246,7 @@ static void job_free(struct job *job)
         }
     hwloc_bitmap_free(job->cores);
     hwloc_bitmap_free(job->gpus);
+    memcg_remove(job->memcg);
     taskmap_destroy(job->map);
     free(job->tasks);
     tmpdir_put(job->x->tmpdirs, job->tmpdir);
@@ -229,10 +256,21 @@ static void job_free(struct job *job)
     free(job);
 }
 
+/* HEIR has begun already, and may even have ended. */
+static void succeed(struct job *job, struct job *heir)
+{
+    if (heir != job->heir) {
+        lane_adopt(job);
+        return;
+    }
+    heir->after = NULL;
+    job_check_finished(heir);
+}
+
 static void finish(struct job *job)
 {
     struct exec *x = job->x;
-    if (job->finished)
+    if (job->finished || job->after)
         return;
     job->finished = true;
     doom_outlive(job);
@@ -243,16 +281,24 @@ static void finish(struct job *job)
     pmi_job_destroy(take(job->pmi));
     if (job->lost)
         spool_forget_lost(x->spool, &job->spool);
-    struct leased *next = lease_next(job);
-    finish_event(job, job->status ? job->status : job->ended_status, next);
+    struct job *heir = lane_heir(job);
+    struct leased *next = heir ? NULL : lease_next(job);
+    finish_event(job, job->status ? job->status : job->ended_status,
+                 heir   ? heir->id
+                 : next ? next->id
+                        : 0);
     idmap_del(&x->jobs, job->id);
     if (job->nreaders > 0)
         reader_job_ended(x, job);
     job->next = x->ended;
     x->ended = job;
     sweep_later(x);
-    if (next)
+    if (heir)
+        succeed(job, heir);
+    else if (next)
         lease_hand_over(job, next);
+    else
+        lane_leave(job);
     exec_job_finished(x);
 }
 
@@ -291,7 +337,7 @@ static void on_linger(void *arg)
         task_close_streams(&job->tasks[i]);
 }
 
-static void check_finished(struct job *job)
+void job_check_finished(struct job *job)
 {
     if (job->nrunning > 0 || job->starting || job->finished)
         return;
@@ -304,7 +350,7 @@ static void check_finished(struct job *job)
 void job_stream_ended(struct job *job)
 {
     job->nstreams--;
-    check_finished(job);
+    job_check_finished(job);
 }
 
 static void judge(struct job *job, const struct task *task, int status, bool unclean)
@@ -325,6 +371,18 @@ static void judge(struct job *job, const struct task *task, int status, bool unc
         doom_task_ended(job, task, status);
 }
 
+/* What was killed may be a process of the task, which went on. */
+static void check_memory(struct job *job, const struct task *task, int status)
+{
+    if (!job->memcg || job->ending || memcg_killed(job->memcg) == 0)
+        return;
+    job_exception(job, "oom", status ? 0 : 1,
+                  "%stask %u on host %s was killed: the job used all of the %s of memory "
+                  "that it has there",
+                  status ? "" : "a process of ", task->rank, job->x->node->host,
+                  bytes_encode(job->memory).s);
+}
+
 void job_task_ended(struct job *job, struct task *task, int status)
 {
     bool unclean = false;
@@ -337,6 +395,7 @@ void job_task_ended(struct job *job, struct task *task, int status)
     input_task_ended(job, task);
     if (job->pmi)
         pmi_task_exited(job->pmi, task->rank, &unclean);
+    check_memory(job, task, status);
     if (!job->ending && !job->starting)
         judge(job, task, status, unclean);
     /* The number is still the group's own: either it has members, which keep it, or it was given
@@ -346,13 +405,17 @@ void job_task_ended(struct job *job, struct task *task, int status)
     else
         task->group_left = kill(-group, 0) == 0;
     task_drain(task);
+    if (job->nrunning == 0 && job->nstreams > 0 && !job->starting) {
+        lane_await_starts(job->x); /* else those would seem to write to its pipes */
+        task_drain(task);
+    }
     if (job->nrunning == 0 && !job->starting)
         for (unsigned i = 0; i < job->nlocal; i++)
             if (job->tasks[i].group_left) {
                 sweep_job(job->x, job->id);
                 break;
             }
-    check_finished(job);
+    job_check_finished(job);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -375,7 +438,7 @@ static void on_expire(void *arg)
         timer_start(&job->kill_timer, job->x->loop, grace, on_kill_timer, job);
 }
 
-static void set_timers(struct job *job)
+void job_set_timers(struct job *job)
 {
     const struct launch_options *o = &job->spec->options;
     if (job->expiration <= 0)
@@ -394,7 +457,7 @@ void job_set_expiration(struct job *job, double when)
     timer_stop(&job->expire_timer);
     timer_stop(&job->warn_timer);
     if (!job->ending && job->nrunning > 0)
-        set_timers(job);
+        job_set_timers(job);
 }
 
 static hwloc_bitmap_t get_idset(json_object *o, const char *key, struct error *err)
@@ -418,7 +481,7 @@ static int get_unsigned(json_object *o, const char *key, unsigned low, unsigned 
 }
 
 /* Which task ranks are this node's. */
-static int get_tasks(struct job *job, json_object *o, struct error *err)
+int job_get_tasks(struct job *job, json_object *o, struct error *err)
 {
     hwloc_const_bitmap_t ranks = NULL;
     unsigned nlocal = job->ntasks;
@@ -456,7 +519,7 @@ static int get_tasks(struct job *job, json_object *o, struct error *err)
 }
 
 /* Of many jobs in one, which one it is is told as the index of an array's element is. */
-static int take_row(struct job *job, struct error *err)
+int job_take_row(struct job *job, struct error *err)
 {
     const struct bulk_words *bulk = job->spec ? job->spec->bulk : NULL;
     if (!bulk)
@@ -497,19 +560,46 @@ static int decode(struct job *job, json_object *o, struct error *err)
     double expiration = 0;
     if (jsonutil_number(jsonutil_get(o, "expiration"), &expiration))
         job->expiration = expiration;
-    if (!job->spec || take_row(job, err) < 0 ||
+    if (!job->spec || job_take_row(job, err) < 0 ||
         get_unsigned(o, "ntasks", 1, &job->ntasks, err) < 0 ||
-        get_unsigned(o, "node", 0, &job->node, err) < 0 || get_tasks(job, o, err) < 0 ||
-        !(job->cores = get_idset(o, "cores", err)) ||
+        get_unsigned(o, "node", 0, &job->node, err) < 0 ||
+        job_get_tasks(job, o, err) < 0 || !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
         return -1;
+    int64_t memory = 0;
+    jsonutil_int(jsonutil_get(o, "mem"), 1, (int64_t)BYTES_MAX, &memory);
+    job->memory = (uint64_t)memory;
+    job->limited = json_object_get_boolean(jsonutil_get(o, "limit"));
     if (job->nnodes == 1)
         jsonutil_int(jsonutil_get(o, "class"), 1, INT64_MAX, &job->class);
     return 0;
 }
 
+/* What cannot be enforced is told once; the memory is the job's anyway. */
+static void limit_memory(struct job *job)
+{
+    struct exec *x = job->x;
+    struct error err;
+    if (!job->limited || x->no_memcg)
+        return;
+    if (!x->memcg) {
+        cleanup_free char *name =
+            xasprintf("hbatch-%s-%u", x->node->instance, x->node->rank);
+        x->memcg = memcg_create("/proc/self/cgroup", "/sys/fs/cgroup", name, &err);
+    }
+    if (x->memcg)
+        job->memcg =
+            memcg_add(x->memcg, job->id, job->memory, job->spec->options.instance, &err);
+    if (job->memcg)
+        return;
+    x->no_memcg = true;
+    log_warning("host %s: jobs are not kept to the memory that they ask for, as there is "
+                "no control group for that: %s",
+                x->node->host, err.text);
+}
+
 /* What it needs of the machine before its tasks can start. */
-static int prepare(struct job *job, struct error *err)
+int job_prepare(struct job *job, struct error *err)
 {
     struct exec *x = job->x;
     if (job->spec->env->ascii_ids)
@@ -518,6 +608,7 @@ static int prepare(struct job *job, struct error *err)
         return -1;
     if (files_write(jobspec_files(job->spec->js), tmpdir_path(job->tmpdir), err) < 0)
         return -1;
+    limit_memory(job);
     if (job_start_pmi(job, err) < 0 || outputs_open(job, err) < 0)
         return -1;
     return 0;
@@ -538,7 +629,7 @@ static void start_event(struct job *job)
     job->start_seq = conn_next_seq(job->x->conn);
 }
 
-static void start_tasks(struct job *job)
+void job_start_tasks(struct job *job)
 {
     struct error err;
     int code = 126;
@@ -557,19 +648,22 @@ static void start_tasks(struct job *job)
     if (!job->ending) {
         if (!job->begun)
             start_event(job);
-        set_timers(job);
+        job_set_timers(job);
     }
-    check_finished(job);
+    job_check_finished(job);
 }
 
 void job_tell_started(struct job *job)
 {
-    if (job->begun && !job->starting && !job->finished)
+    if (!job->begun || job->starting || job->finished || job->after)
+        return;
+    if (!lane_try_settle(job))
+        conn_lazy(job->x->conn);
+    else if (job->nrunning > 0 && !job->finished)
         start_event(job);
 }
 
-static struct job *job_create(struct exec *x, uint64_t id, int64_t run,
-                              json_object *start)
+struct job *job_create(struct exec *x, uint64_t id, int64_t run, json_object *start)
 {
     struct job *job = xcalloc(1, sizeof(*job));
     job->x = x;
@@ -581,12 +675,12 @@ static struct job *job_create(struct exec *x, uint64_t id, int64_t run,
     return job;
 }
 
-static void not_started(struct job *job, const char *why)
+void job_not_started(struct job *job, const char *why)
 {
     struct exec *x = job->x;
     struct leased *next = lease_next(job);
     exception_event(job, "exec", 0, why);
-    finish_event(job, 126 << 8, next);
+    finish_event(job, 126 << 8, next ? next->id : 0);
     job->next = x->ended;
     x->ended = job;
     if (next)
@@ -613,8 +707,8 @@ void job_start(struct exec *x, json_object *o)
     }
     bool attach = json_object_get_boolean(jsonutil_get(o, "attach"));
     struct job *job = job_create(x, (uint64_t)id, run, o);
-    if (decode(job, o, &err) < 0 || prepare(job, &err) < 0) {
-        not_started(job, err.text);
+    if (decode(job, o, &err) < 0 || job_prepare(job, &err) < 0) {
+        job_not_started(job, err.text);
         if (attach)
             reader_create(x, job->id, 0, NULL, 0, false, NULL);
         return;
@@ -622,39 +716,5 @@ void job_start(struct exec *x, json_object *o)
     idmap_put(&x->jobs, job->id, job);
     if (attach)
         reader_create(x, job->id, 0, job, 0, false, NULL);
-    start_tasks(job);
-}
-
-/* It asks for the same, so all is as it was for PREV but the specification. */
-static int inherit(struct job *job, const struct job *prev, const char *hash,
-                   struct error *err)
-{
-    job->nnodes = prev->nnodes;
-    job->ntasks = prev->ntasks;
-    job->node = prev->node;
-    job->class = prev->class;
-    job->expiration = prev->expiration;
-    job->cores = hwloc_bitmap_dup(prev->cores);
-    job->gpus = hwloc_bitmap_dup(prev->gpus);
-    if (get_tasks(job, NULL, err) < 0)
-        return -1;
-    job->spec = specs_get(job->x->specs, hash, false, err);
-    return job->spec && take_row(job, err) == 0 ? 0 : -1;
-}
-
-void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc)
-{
-    struct error err;
-    struct exec *x = prev->x;
-    struct job *job = job_create(x, id, 0, prev->start);
-    snprintf(job->cc_text, sizeof(job->cc_text), "%s", cc);
-    job->cc = cc[0] ? job->cc_text : NULL;
-    job->begun = time_now();
-    if (inherit(job, prev, hash, &err) < 0 || prepare(job, &err) < 0) {
-        not_started(job, err.text);
-        return;
-    }
-    idmap_put(&x->jobs, job->id, job);
-    conn_lazy(x->conn);
-    start_tasks(job);
+    job_start_tasks(job);
 }

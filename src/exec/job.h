@@ -33,6 +33,9 @@ struct job {
         begun; /* it was such a one: since then it runs, and the leader has yet to hear of it */
     unsigned ntasks, nnodes, node;
     hwloc_bitmap_t cores, gpus; /* on this node */
+    uint64_t memory;            /* the same, in bytes; 0: it has none of its own */
+    bool limited;               /* to that */
+    struct memcg_group *memcg;  /* which does it, or NULL */
     double expiration;
     struct tmpdir *tmpdir;
     char *nodelist;      /* made when a template wants it */
@@ -64,7 +67,11 @@ struct job {
     int status;       /* the greatest wait status of tasks that ended by themselves */
     int ended_status; /* of tasks that ended after the job was told to: not the cause */
     struct timer *expire_timer, *warn_timer, *kill_timer, *doom_timer, *linger_timer;
-    struct job *next; /* in exec.ended */
+    struct lane *lane; /* its place's thread (lane.h), or NULL */
+    struct prep *prep; /* what is not known yet of its start there, or NULL */
+    struct job *heir;  /* began there after it, as far as is known before its own end */
+    struct job *after; /* whose end is to be told before its own, or NULL */
+    struct job *next;  /* in exec.ended */
 };
 
 static inline uint64_t job_id(const struct job *job)
@@ -79,6 +86,12 @@ void job_count_reader(struct job *job, int n);
 void job_start(struct exec *x, json_object *o);
 /* Job ID of a lease begins where PREV, which is over, ran. */
 void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc);
+/* The same, all but the beginning, while PREV still runs: NULL if a lane cannot begin it. */
+struct job *job_make_next(struct job *prev, const struct leased *l);
+void job_drop(struct job *job); /* it will not begin */
+/* It begins, in its lane; it could not, with an exit CODE as of a shell. */
+void job_adopt(struct job *job);
+void job_start_failed(struct job *job, int code, const struct error *err);
 /* It ends at WHEN, 0: not by itself, instead of when it was to. */
 void job_set_expiration(struct job *job, double when);
 /* The start event of such a job, if it was not given and the job runs. */

@@ -39,6 +39,8 @@ static void __attribute__((noinline)) NO_SANITIZE child(struct launch *l, pid_t 
     /* Die with the executor; if it died before this call, the signal will never come. */
     if ((!l->survives && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) || getppid() != parent)
         fail(l, LAUNCH_SESSION);
+    if (l->group >= 0 && write(l->group, "0", 1) != 1)
+        fail(l, LAUNCH_MEMORY);
     if (l->cwd && chdir(l->cwd) < 0)
         fail(l, LAUNCH_CWD);
     put_fd(l, l->in, STDIN_FILENO);
@@ -96,10 +98,13 @@ pid_t launch(struct launch *l)
 
 const char *launch_step_name(enum launch_step step)
 {
-    static const char *const names[] = {
-        [LAUNCH_FORK] = "new process",      [LAUNCH_SESSION] = "new session",
-        [LAUNCH_CWD] = "working directory", [LAUNCH_LIMIT] = "resource limit",
-        [LAUNCH_AFFINITY] = "cpu affinity", [LAUNCH_FDS] = "file descriptors",
-        [LAUNCH_EXEC] = "program"};
+    static const char *const names[] = {[LAUNCH_FORK] = "new process",
+                                        [LAUNCH_SESSION] = "new session",
+                                        [LAUNCH_MEMORY] = "control group for memory",
+                                        [LAUNCH_CWD] = "working directory",
+                                        [LAUNCH_LIMIT] = "resource limit",
+                                        [LAUNCH_AFFINITY] = "cpu affinity",
+                                        [LAUNCH_FDS] = "file descriptors",
+                                        [LAUNCH_EXEC] = "program"};
     return names[step];
 }

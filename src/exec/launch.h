@@ -16,6 +16,7 @@
 enum launch_step {
     LAUNCH_FORK,
     LAUNCH_SESSION,
+    LAUNCH_MEMORY,
     LAUNCH_CWD,
     LAUNCH_LIMIT,
     LAUNCH_AFFINITY,
@@ -33,6 +34,7 @@ struct launch {
     const struct rlimits *limits; /* NULL: none */
     const unsigned long *mask;    /* cpu mask; NULL: keep */
     size_t mask_size;             /* bytes */
+    int group;                    /* cgroup.procs of its control group; -1: none */
     bool survives;                /* the executor; else it is killed when that dies */
 
     /* results */

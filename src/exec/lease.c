@@ -6,21 +6,24 @@
 #include "src/common/util.h"
 #include "src/exec/exec.h"
 #include "src/exec/job.h"
+#include "src/exec/lane.h"
 #include "src/job/jsonutil.h"
 
-static void leased_free(struct leased *l)
+void lease_free(struct leased *l)
 {
-    json_object_put(l->hash);
+    if (l)
+        json_object_put(l->hash);
     free(l);
 }
 
 void lease_drop(struct exec *x)
 {
     struct lease *lease = &x->lease;
+    lane_take_back_all(x);
     while (lease->first) {
         struct leased *l = lease->first;
         lease->first = l->next;
-        leased_free(l);
+        lease_free(l);
     }
     lease->end = NULL;
     lease->n = 0;
@@ -29,6 +32,7 @@ void lease_drop(struct exec *x)
 /* All of the list goes back; RECALL: as the leader asked for it. */
 static void give_back(struct exec *x, bool recall)
 {
+    lane_take_back_all(x);
     struct strbuf *b = conn_event_begin(x->conn, 0, 0, "returned");
     strbuf_add(b, recall ? "\"recall\":true,\"ids\":[" : "\"ids\":[");
     for (const struct leased *l = x->lease.first; l; l = l->next) {
@@ -66,6 +70,7 @@ static void add(struct lease *lease, json_object *hash, json_object *o)
     }
     struct leased *l = xcalloc(1, sizeof(*l));
     l->id = (uint64_t)id;
+    l->seq = lease->seq++;
     l->hash = json_object_get(hash);
     snprintf(l->cc, sizeof(l->cc), "%s", cc ? cc : "");
     if (!lease->first)
@@ -119,20 +124,39 @@ void lease_message(struct exec *x, json_object *msg)
     lease->low = lease->n / 2;
     if (lease->first && (x->quitting || !has_class(x, class)))
         give_back(x, false);
+    lane_prepare_all(x);
 }
 
-struct leased *lease_next(const struct job *job)
+struct leased *lease_take(struct exec *x, int64_t class)
 {
-    struct exec *x = job->x;
     struct lease *lease = &x->lease;
     struct leased *l = lease->first;
-    if (!l || !job->class || lease->class != job->class || x->quitting)
+    if (!l || !class || lease->class != class || x->quitting)
         return NULL;
     lease->first = l->next;
     l->next = NULL;
     if (--lease->n == lease->low)
         conn_hurry(x->conn);
     return l;
+}
+
+void lease_put_back(struct exec *x, struct leased *l)
+{
+    struct lease *lease = &x->lease;
+    l->next = lease->first;
+    if (!lease->first)
+        lease->end = &l->next;
+    lease->first = l;
+    lease->n++;
+}
+
+struct leased *lease_next(const struct job *job)
+{
+    struct exec *x = job->x;
+    bool same = job->class && x->lease.class == job->class && !x->quitting;
+    if (same) /* what is ready comes before the list */
+        lane_take_back(x, x->lease.first ? LANE_PATIENCE : 0);
+    return lease_take(x, job->class);
 }
 
 /* One that cannot be started is over at once, and hands over in turn: not by calls within calls. */
@@ -148,7 +172,7 @@ void lease_hand_over(struct job *prev, struct leased *next)
     for (struct leased *l; (l = lease->pending);) {
         lease->pending = l->next;
         job_start_next(l->prev, l->id, jsonutil_string(l->hash), l->cc);
-        leased_free(l);
+        lease_free(l);
     }
     lease->running = false;
 }

@@ -21,7 +21,7 @@ struct leased;
 
 struct leased {
     struct leased *next;
-    uint64_t id;
+    uint64_t id, seq;  /* seq: in the order of the list */
     json_object *hash; /* of its specification */
     char cc[16];       /* its index in an array, or "" */
     struct job *prev;  /* whose place it takes */
@@ -30,7 +30,8 @@ struct leased {
 struct lease {                   /* zeroed at first */
     struct leased *first, **end; /* in order */
     struct leased *pending; /* that start as soon as the one before them is done with */
-    unsigned n, low;        /* at so many the leader is told at once, for more */
+    uint64_t seq;
+    unsigned n, low; /* at so many the leader is told at once, for more */
     int64_t class;
     bool running; /* in lease_hand_over */
 };
@@ -42,6 +43,10 @@ void lease_drop(struct exec *x);
 
 /* JOB is over: who takes its place, taken from the list, or NULL. */
 struct leased *lease_next(const struct job *job);
+/* The first of the list, if that is of CLASS, or NULL; it is put back there, or freed. */
+struct leased *lease_take(struct exec *x, int64_t class);
+void lease_put_back(struct exec *x, struct leased *l);
+void lease_free(struct leased *l); /* NULL is allowed */
 /* Start it; PREV is freed at the end of the turn. */
 void lease_hand_over(struct job *prev, struct leased *next);
 /* Tell of the jobs that began here and run. */

@@ -12,8 +12,11 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/io.c src/exec/io.h \
 	src/exec/job.c src/exec/job.h \
 	src/exec/job_doom.c src/exec/job_doom.h \
+	src/exec/job_impl.h src/exec/job_next.c \
 	src/exec/job_pmi.c \
+	src/exec/lane.c src/exec/lane.h \
 	src/exec/launch.c src/exec/launch.h \
+	src/exec/memcg.c src/exec/memcg.h \
 	src/exec/lease.c src/exec/lease.h \
 	src/exec/node.c src/exec/node.h \
 	src/exec/output.c src/exec/output.h \

@@ -32,6 +32,7 @@ struct spec {
     struct envset *env;
     struct envtab *envtab; /* environment by hash, or NULL */
     struct launch_options options;
+    bool not_in_lanes;       /* its jobs are started by the loop alone (lane.h) */
     struct bulk_words *bulk; /* of many jobs in one: words of each, or NULL */
     bool bulk_templated;     /* one of them holds a tag */
 };

@@ -100,7 +100,7 @@ static void on_sweep(void *arg)
     size_t count = 0;
     for (const char *p = text; p && *p; p++)
         count += *p == ' ';
-    if (count > x->tasks.used) {
+    if (count + lane_count_tasks(x) > x->tasks.used) {
         each_child(getpid(), visit, x, 0, 0);
         sweep_later(x); /* what a killed process left is ours now */
     }

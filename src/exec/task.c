@@ -13,7 +13,9 @@
 #include "src/common/util.h"
 #include "src/exec/bind.h"
 #include "src/exec/job.h"
+#include "src/exec/lane.h"
 #include "src/exec/launch.h"
+#include "src/exec/memcg.h"
 
 #define PART_MAX (64u << 10) /* a longer line is passed on in parts */
 
@@ -113,12 +115,9 @@ void task_close_streams(struct task *task)
         stream_close(&task->out[i]);
 }
 
-/* What the child gets and the parent closes again once it runs. */
-struct fds {
-    int in, out, err, pass;
-};
+static const struct task_fds no_fds = {-1, -1, -1, -1};
 
-static void close_fds(struct fds *f)
+static void close_fds(struct task_fds *f)
 {
     if (f->in >= 0)
         close(f->in);
@@ -128,6 +127,7 @@ static void close_fds(struct fds *f)
         close(f->err);
     if (f->pass >= 0)
         close(f->pass);
+    *f = no_fds;
 }
 
 static int open_stream(struct task *task, int which, int *fd, struct error *err)
@@ -151,7 +151,7 @@ static int open_stream(struct task *task, int which, int *fd, struct error *err)
     return 0;
 }
 
-static int open_fds(struct task *task, struct fds *f, struct error *err)
+static int open_fds(struct task *task, struct task_fds *f, struct error *err)
 {
     if (input_for_task(task->job, task, &f->in, err) < 0 ||
         open_stream(task, 0, &f->out, err) < 0 || open_stream(task, 1, &f->err, err) < 0)
@@ -211,33 +211,31 @@ static void expand_env(struct task *task, const struct app *app, struct envbuf *
     }
 }
 
-static int make_env(struct task *task, const struct app *app, struct fds *f,
-                    struct error *err)
+static int make_env(struct task *task, const struct app *app, struct envbuf *b,
+                    struct task_fds *f, struct error *err)
 {
     struct job *job = task->job;
     struct exec *x = job->x;
     const struct node *node = x->node;
-    struct envbuf *b = &x->env;
     envbuf_begin(b, app->env);
     expand_env(task, app, b);
     if (app->cwd)
         envbuf_set(b, "PWD", app->cwd, true);
-    envbuf_add(b, "HBATCH_URI=%s", node->uri);
+    envbuf_put(b, "HBATCH_URI", node->uri);
     if (node->parent_uri)
-        envbuf_add(b, "HBATCH_PARENT_URI=%s", node->parent_uri);
-    envbuf_add(b, "HBATCH_INSTANCE_LEVEL=%u", node->level);
-    envbuf_add(b, "HBATCH_JOB_ID=%s", job->f58);
-    envbuf_add(b, "HBATCH_JOB_PATH=%s%s%s.%llu", x->outer_path ? x->outer_path : "",
-               x->outer_path ? "/" : "", node->instance, (unsigned long long)job->id);
-    envbuf_add(b, "HBATCH_NODE_PATH=%s", x->node_path);
-    envbuf_add(b, "HBATCH_JOB_SIZE=%u", job->ntasks);
-    envbuf_add(b, "HBATCH_JOB_NNODES=%u", job->nnodes);
-    envbuf_add(b, "HBATCH_JOB_TMPDIR=%s", tmpdir_path(job->tmpdir));
+        envbuf_put(b, "HBATCH_PARENT_URI", node->parent_uri);
+    envbuf_putu(b, "HBATCH_INSTANCE_LEVEL", "", node->level);
+    envbuf_put(b, "HBATCH_JOB_ID", job->f58);
+    envbuf_putu(b, "HBATCH_JOB_PATH", x->job_path, job->id);
+    envbuf_put(b, "HBATCH_NODE_PATH", x->node_path);
+    envbuf_putu(b, "HBATCH_JOB_SIZE", "", job->ntasks);
+    envbuf_putu(b, "HBATCH_JOB_NNODES", "", job->nnodes);
+    envbuf_put(b, "HBATCH_JOB_TMPDIR", tmpdir_path(job->tmpdir));
     if (job->cc)
-        envbuf_add(b, "HBATCH_JOB_CC=%s", job->cc);
-    envbuf_add(b, "HBATCH_TASK_RANK=%u", task->rank);
-    envbuf_add(b, "HBATCH_TASK_LOCAL_ID=%u", task->index);
-    envbuf_add(b, "HBATCH_NODE_ID=%u", job->node);
+        envbuf_put(b, "HBATCH_JOB_CC", job->cc);
+    envbuf_putu(b, "HBATCH_TASK_RANK", "", task->rank);
+    envbuf_putu(b, "HBATCH_TASK_LOCAL_ID", "", task->index);
+    envbuf_putu(b, "HBATCH_NODE_ID", "", job->node);
     envbuf_compat(b, app->env);
     if (job->spec->options.instance) {
         cleanup_free char *sub = sub_describe(job);
@@ -254,6 +252,12 @@ static int make_env(struct task *task, const struct app *app, struct fds *f,
 static bool is_templated(const struct task *task, const struct app *app)
 {
     return app->templated || (task->job->row && task->job->spec->bulk_templated);
+}
+
+/* Else each task may name another one. */
+static bool names_one_program(const struct app *app)
+{
+    return !app->templated && app->argc > 0;
 }
 
 /* The words of the command, rendered when they hold tags. */
@@ -310,24 +314,39 @@ static void set_mask(struct launch *l, hwloc_const_bitmap_t pus, unsigned long *
     l->mask_size = (size_t)n * sizeof(*mask);
 }
 
-static int run(struct task *task, struct app *app, char **argv, struct fds *f,
-               int *exit_code, struct error *err)
+hwloc_bitmap_t task_mask(const struct task *task)
+{
+    const struct job *job = task->job;
+    const struct launch_options *o = &job->spec->options;
+    return bind_cpus(job->x->node, o->cpus, o->cpu_map, job->cores, task->index,
+                     job->nlocal);
+}
+
+static struct launch describe(const struct task *task, const struct app *app, char **argv,
+                              char **envp, const struct task_fds *f)
+{
+    const struct launch_options *o = &task->job->spec->options;
+    return (struct launch){.argv = argv,
+                           .envp = envp,
+                           .cwd = app->cwd,
+                           .in = f->in,
+                           .out = f->out,
+                           .err = f->err,
+                           .pass = f->pass,
+                           .group = task->job->memcg ? memcg_procs(task->job->memcg) : -1,
+                           .limits = o->rlimits.n ? &o->rlimits : NULL};
+}
+
+static int run(struct task *task, struct app *app, char **argv, char **envp,
+               struct task_fds *f, int *exit_code, struct error *err)
 {
     struct job *job = task->job;
     const struct launch_options *o = &job->spec->options;
     unsigned long mask[256]; /* 16384 processors */
-    cleanup_bitmap hwloc_bitmap_t pus = bind_cpus(job->x->node, o->cpus, o->cpu_map,
-                                                  job->cores, task->index, job->nlocal);
-    struct launch l = {.argv = argv,
-                       .envp = job->x->env.v,
-                       .cwd = app->cwd,
-                       .in = f->in,
-                       .out = f->out,
-                       .err = f->err,
-                       .pass = f->pass,
-                       .limits = o->rlimits.n ? &o->rlimits : NULL};
+    cleanup_bitmap hwloc_bitmap_t pus = task_mask(task);
+    struct launch l = describe(task, app, argv, envp, f);
     set_mask(&l, pus, mask, ARRAY_SIZE(mask));
-    bool fixed = !app->templated; /* else each task may name another program */
+    bool fixed = names_one_program(app);
     for (int attempt = 0; attempt < 2; attempt++) {
         bool ours = o->instance && strcmp(argv[0], "hbatch-instance") == 0;
         l.survives = ours; /* it sees for itself, and ends in order */
@@ -357,14 +376,14 @@ int task_start(struct task *task, int *exit_code, struct error *err)
 {
     struct job *job = task->job;
     struct app *app = app_of(task);
-    struct fds f = {-1, -1, -1, -1};
+    struct task_fds f = no_fds;
     *exit_code = 126;
     int rc = -1;
-    if (open_fds(task, &f, err) < 0 || make_env(task, app, &f, err) < 0) {
+    if (open_fds(task, &f, err) < 0 || make_env(task, app, &job->x->env, &f, err) < 0) {
         error_prefix(err, "task %u", task->rank);
     } else {
         char **argv = make_argv(task, app);
-        rc = run(task, app, argv, &f, exit_code, err);
+        rc = run(task, app, argv, job->x->env.v, &f, exit_code, err);
         free_argv(task, app, argv);
     }
     close_fds(&f);
@@ -377,8 +396,88 @@ int task_start(struct task *task, int *exit_code, struct error *err)
     return 0;
 }
 
-void task_signal(const struct task *task, int signum)
+/* --- by another thread (lane.h) ------------------------------------------------------------- */
+
+static bool may_be_ready(const struct job *job)
 {
+    const struct launch_options *o = &job->spec->options;
+    return job->nlocal == 1 && job->spec->napps == 1 && !o->instance && !job->pmi &&
+           o->input == INPUT_NONE && !o->out[0].to_file && !o->out[1].to_file;
+}
+
+/* The words of the command in an array of their own: others may be started with the same at the same time, and
+ * launch may change it. */
+static void copy_argv(struct task *task, const struct app *app, struct ready *r)
+{
+    char **argv = make_argv(task, app);
+    while (argv[r->argc])
+        r->argc++;
+    char **room = xcalloc(r->argc + 2u, sizeof(*room));
+    r->argv = room + 1;
+    for (unsigned i = 0; i < r->argc; i++)
+        r->argv[i] = xstrdup(argv[i]);
+    free_argv(task, app, argv);
+}
+
+bool task_make_ready(struct task *task, struct ready *r)
+{
+    struct error err;
+    struct job *job = task->job;
+    struct app *app = app_of(task);
+    *r = (struct ready){.fds = no_fds};
+    if (!may_be_ready(job) || open_fds(task, &r->fds, &err) < 0 ||
+        make_env(task, app, &r->env, &r->fds, &err) < 0)
+        return false;
+    copy_argv(task, app, r);
+    bool cached = names_one_program(app) && app->path;
+    const char *path = cached ? app->path : app_find(app, r->argv[0], app->cwd, &err);
+    if (!path)
+        return false;
+    r->path = xstrdup(path);
+    r->pus = task_mask(task);
+    r->l = describe(task, app, r->argv, r->env.v, &r->fds);
+    r->l.path = r->path;
+    return true;
+}
+
+void ready_clear(struct ready *r)
+{
+    close_fds(&r->fds);
+    envbuf_fini(&r->env);
+    for (unsigned i = 0; i < r->argc; i++)
+        free(r->argv[i]);
+    free(r->argv ? r->argv - 1 : NULL);
+    free(r->path);
+    hwloc_bitmap_free(r->pus);
+    *r = (struct ready){.fds = no_fds};
+}
+
+void task_started(struct task *task, struct ready *r, pid_t pid)
+{
+    close_fds(&r->fds);
+    task->pid = pid;
+    task->in_lane = true;
+    idmap_put(&task->job->x->tasks, (uint64_t)pid, task);
+    task->job->x->launched++;
+}
+
+int task_start_failed(struct task *task, struct ready *r, int *exit_code,
+                      struct error *err)
+{
+    int rc = -1;
+    if (r->l.step == LAUNCH_EXEC)
+        rc = run(task, app_of(task), r->argv, r->env.v, &r->fds, exit_code, err);
+    else
+        explain(task, &r->l, r->argv[0], exit_code, err);
+    close_fds(&r->fds);
+    if (rc == 0)
+        idmap_put(&task->job->x->tasks, (uint64_t)task->pid, task);
+    return rc;
+}
+
+void task_signal(struct task *task, int signum)
+{
+    lane_settle(task);
     if (task->pid > 0 && kill(-task->pid, signum) < 0)
         kill(task->pid, signum);
 }
@@ -389,6 +488,8 @@ void task_reap(struct exec *x)
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct task *task = idmap_get(&x->tasks, (uint64_t)pid);
+        if (!task)
+            task = lane_task(x, pid);
         if (!task)
             continue; /* an orphan that came to us */
         idmap_del(&x->tasks, (uint64_t)pid);

@@ -5,9 +5,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <hwloc/bitmap.h>
 #include <sys/types.h>
 #include "src/common/error.h"
+#include "src/exec/env.h"
 #include "src/exec/io.h"
+#include "src/exec/launch.h"
 
 struct exec;
 struct job;
@@ -20,10 +23,27 @@ struct stream { /* a pipe from a task to us */
     uint32_t part_len, part_size;
 };
 
+/* What the child gets and the parent closes again once it runs. */
+struct task_fds {
+    int in, out, err, pass;
+};
+
+/* All that a task needs to be started, but the process. */
+struct ready {
+    struct launch l;
+    struct envbuf env;
+    struct task_fds fds;
+    char **argv; /* argv[-1] is there */
+    unsigned argc;
+    char *path;
+    hwloc_bitmap_t pus; /* what it is to be bound to; NULL: nothing */
+};
+
 struct task {
     struct job *job;
     unsigned index, rank;
-    pid_t pid; /* 0: not running */
+    pid_t pid;    /* 0: not running */
+    bool in_lane; /* started by a lane's thread */
     int status;
     bool group_left; /* ended, but its process group has members */
     struct stream out[2];
@@ -32,7 +52,17 @@ struct task {
 /* Start it. 0, or -1 with err set: the exit code a shell would give is in err->code's place
  * of *EXIT_CODE (126, 127). */
 int task_start(struct task *task, int *exit_code, struct error *err);
-void task_signal(const struct task *task, int signum);
+/* What it is to be bound to, new; NULL: nothing. */
+hwloc_bitmap_t task_mask(const struct task *task);
+/* Make it ready, for another thread; false: it cannot be, or not now.  R is to be cleared in any case. */
+bool task_make_ready(struct task *task, struct ready *r);
+/* R was started, as process PID. */
+void task_started(struct task *task, struct ready *r, pid_t pid);
+/* It was not, for what R->l tells: as task_start, which is tried once more if the program may have moved. */
+int task_start_failed(struct task *task, struct ready *r, int *exit_code,
+                      struct error *err);
+void ready_clear(struct ready *r);
+void task_signal(struct task *task, int signum);
 /* Reap all children that have ended. */
 void task_reap(struct exec *x);
 

@@ -6,6 +6,7 @@
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
+#include "src/instance/standing.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,37 +20,6 @@
 #define AWAY_S 6.0
 
 /* --- the tables ----------------------------------------------------------------------------- */
-
-static void add_line(struct job *job, double when, const char *name, const char *context)
-{
-    strbuf_addf(&job->log, "{\"timestamp\":%.6f,\"name\":\"%s\"", when, name);
-    if (context)
-        strbuf_addf(&job->log, ",\"context\":%s", context);
-    strbuf_add(&job->log, "}\n");
-}
-
-/* Elements of arrays have no log in stream or store: it is made up from their times. */
-static void make_log(struct job *job)
-{
-    char context[96];
-    if (job->log.len > 0)
-        return;
-    snprintf(context, sizeof(context),
-             "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
-             job->urgency, job->sub->flags);
-    add_line(job, job->t_submit, "submit", context);
-    if (job->state == JOB_DEPEND)
-        return;
-    add_line(job, job->t_depend, "depend", NULL);
-    snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
-    add_line(job, job->t_depend, "priority", context);
-    if (job->state < JOB_RUN)
-        return;
-    add_line(job, job->t_run, "alloc", NULL);
-    if (job->started)
-        add_line(job, job->t_run, "start", NULL);
-}
 
 /* The orders to executors are given when these say hello. */
 static void adopt_running(struct leader *ld, struct job *job)
@@ -109,7 +79,7 @@ static void adopt_array(struct leader *ld, struct submission *sub)
 {
     for (int g = 0; g < ARRAY_GROUPS; g++)
         if (sub->rests[g])
-            make_log(sub->rests[g]);
+            job_log(sub->rests[g]);
     elements_queue(ld, sub);
 }
 
@@ -140,8 +110,8 @@ static void begin_again(struct leader *ld, struct job *job)
     double now = time_now();
     if (job->sub->count == 1 || job->logged) {
         job_event(ld, job, now, "flux-restart", NULL);
-        snprintf(context, sizeof(context), "{\"priority\":%llu}",
-                 (unsigned long long)job->sj.priority);
+        snprintf(context, sizeof(context), "{\"priority\":%lld}",
+                 (long long)standing_shown(ld->queues, job, now));
         if (job->state == JOB_SCHED)
             job_event(ld, job, now, "priority", context);
     }
@@ -176,7 +146,8 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     ld->adopting = true; /* events are in the logs already */
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
-        make_log(job);
+        if (job->sub->count == 1)
+            job_log(job);
         if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)

@@ -6,6 +6,7 @@
 #include "src/common/util.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/record.h"
+#include "src/instance/site.h"
 
 static void publish(struct leader *ld, struct strbuf *b)
 {
@@ -129,8 +130,11 @@ void change_placed(struct leader *ld, const struct job *job)
         const struct rset_node *node = &job->pl->rset->nodes[i];
         cleanup_free char *cores = idset_encode(node->cores, 0);
         cleanup_free char *gpus = idset_encode(node->gpus, 0);
-        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u]", i ? "," : "", node->rank, cores, gpus,
+        strbuf_addf(&b, "%s[%u,\"%s\",\"%s\",%u", i ? "," : "", node->rank, cores, gpus,
                     job->pl->nslots[i]);
+        if (node->memory)
+            strbuf_addf(&b, ",%ju", (uintmax_t)node->memory);
+        strbuf_addc(&b, ']');
     }
     strbuf_addc(&b, ']');
     publish(ld, &b);
@@ -194,17 +198,28 @@ void change_started(struct leader *ld, const struct job *job)
     tell_step(ld, "start", job);
 }
 
-void change_config(struct leader *ld)
+/* A line of KIND with O, which is kept in the store under that name, too. */
+static void tell_lasting(struct leader *ld, const char *kind, json_object *o)
 {
-    cleanup_json json_object *o = queues_to_json(ld->queues);
     const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-    store_attr_set(ld->store, "config", text);
+    store_attr_set(ld->store, kind, text);
     if (!ld->config.publish)
         return;
     cleanup_strbuf struct strbuf b = {0};
-    strbuf_add(&b, "{\"c\":\"config\",\"data\":");
+    strbuf_addf(&b, "{\"c\":\"%s\",\"data\":", kind);
     strbuf_add(&b, text);
     publish(ld, &b);
+}
+
+void change_config(struct leader *ld)
+{
+    cleanup_json json_object *o = queues_to_json(ld->queues);
+    tell_lasting(ld, "config", o);
+}
+
+void change_account(struct leader *ld, json_object *o)
+{
+    tell_lasting(ld, "account", o);
 }
 
 void change_depends(struct leader *ld, const struct job *job)
@@ -286,6 +301,18 @@ void change_memo(struct leader *ld, const struct job *job, json_object *memo)
     publish(ld, &b);
 }
 
+void change_archive(struct leader *ld, json_object *line)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    size_t len;
+    if (!ld->config.publish)
+        return;
+    const char *text =
+        json_object_to_json_string_length(line, JSON_C_TO_STRING_PLAIN, &len);
+    strbuf_addn(&b, text, len - 1); /* its brace is publish's */
+    publish(ld, &b);
+}
+
 void change_update(struct leader *ld, const struct job *job, bool spec)
 {
     if (!ld->config.publish)
@@ -307,20 +334,48 @@ void change_requeued(struct leader *ld, const struct job *job)
     tell_step(ld, "requeue", job);
 }
 
+static void add_time(struct strbuf *b, const char *key, double t)
+{
+    strbuf_add(b, ",\"");
+    strbuf_add(b, key);
+    strbuf_add(b, "\":");
+    strbuf_add_time(b, t);
+}
+
+static void begin_end(struct strbuf *b, const char *kind, const struct job *job)
+{
+    begin(b, kind, job);
+    add_time(b, "t", job->t_inactive);
+    if (job->t_cleanup > 0)
+        add_time(b, "tc", job->t_cleanup);
+}
+
 void change_ended(struct leader *ld, const struct job *job)
 {
     if (!ld->config.publish)
         return;
     cleanup_strbuf struct strbuf b = {0};
-    begin(&b, "end", job);
-    strbuf_add(&b, ",\"t\":");
-    strbuf_add_time(&b, job->t_inactive);
+    begin_end(&b, "end", job);
     strbuf_addf(&b, ",\"status\":%d", job->status);
-    if (job->t_cleanup > 0) {
-        strbuf_add(&b, ",\"tc\":");
-        strbuf_add_time(&b, job->t_cleanup);
-    }
     add_json(&b, "output", job->output);
+    publish(ld, &b);
+}
+
+void change_followed(struct leader *ld, const struct job *job, const struct job *heir)
+{
+    if (!ld->config.publish)
+        return;
+    cleanup_strbuf struct strbuf b = {0};
+    begin_end(&b, "next", job);
+    strbuf_add(&b, ",\"to\":");
+    strbuf_addu(&b, heir->sj.id);
+    add_time(&b, "tr", heir->t_run);
+    if (heir->expiration != job->expiration)
+        add_time(&b, "x", heir->expiration);
+    if (job->status != 0)
+        strbuf_addf(&b, ",\"status\":%d", job->status);
+    if (job->output != job->site->quiet)
+        add_json(&b, "output", job->output);
     publish(ld, &b);
 }
 

@@ -25,6 +25,8 @@ void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
 /* The configuration and the states of queues; in this rank's store, too. */
 void change_config(struct leader *ld);
+/* What was used, accounts_to_json's; as above. */
+void change_account(struct leader *ld, json_object *o);
 /* What the job waits for, or that it waits no more. */
 void change_depends(struct leader *ld, const struct job *job);
 void change_excepted(struct leader *ld, const struct job *job);
@@ -35,10 +37,14 @@ void change_elements_ended(struct leader *ld, const struct submission *sub,
                            struct array_run run, const struct element_end *end);
 void change_elements_urgency(struct leader *ld, const struct submission *sub,
                              struct array_run run, const struct job *rest);
+/* LINE as it is. */
+void change_archive(struct leader *ld, json_object *line);
 /* JOB's duration, or end, is another one; SPEC: its jobspec, too. */
 void change_update(struct leader *ld, const struct job *job, bool spec);
 void change_requeued(struct leader *ld, const struct job *job);
 void change_ended(struct leader *ld, const struct job *job);
+/* The same, and HEIR runs where JOB did. */
+void change_followed(struct leader *ld, const struct job *job, const struct job *heir);
 /* Node INDEX of a job of several is done, others are not. */
 void change_node_done(struct leader *ld, const struct job *job, unsigned index,
                       int status, json_object *report);

@@ -44,6 +44,7 @@ struct job *element_rest_make(struct submission *sub, int urgency, const struct 
     rest->t_event = like->t_event;
     rest->reason = like->reason ? xstrdup(like->reason) : NULL;
     strbuf_addn(&rest->log, like->log.s, like->log.len);
+    rest->odd = like->odd;
     return rest;
 }
 
@@ -75,7 +76,9 @@ struct job *element_create(struct jobtable *t, const struct job *rest, uint64_t 
     job->t_depend = rest->t_depend;
     job->t_event = rest->t_event;
     job->reason = rest->reason ? xstrdup(rest->reason) : NULL;
-    strbuf_addn(&job->log, rest->log.s, rest->log.len);
+    if (rest->odd)
+        strbuf_addn(&job->log, rest->log.s, rest->log.len);
+    job->odd = rest->odd;
     jobtable_add(t, job);
     return job;
 }

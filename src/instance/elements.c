@@ -5,6 +5,7 @@
 #include "src/instance/element.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/record.h"
+#include "src/instance/standing.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -217,13 +218,14 @@ uint64_t elements_urgency(struct leader *ld, struct submission *sub, struct arra
     struct job *rest = element_rest(sub, urgency);
     if (!rest) {
         rest = element_rest_make(sub, urgency, like, like->t_submit);
+        rest->sj.priority = standing_priority(ld->queues, rest);
         char context[64];
         double now = time_now();
         snprintf(context, sizeof(context), "{\"userid\":%u,\"urgency\":%d}", geteuid(),
                  urgency);
         job_event(ld, rest, now, "urgency", context);
-        snprintf(context, sizeof(context), "{\"priority\":%llu}",
-                 (unsigned long long)rest->sj.priority);
+        snprintf(context, sizeof(context), "{\"priority\":%lld}",
+                 (long long)standing_shown(ld->queues, rest, now));
         if (rest->state == JOB_DEPEND) /* else when it is released */
             depend_inherit(ld, like, rest);
         else
@@ -233,7 +235,7 @@ uint64_t elements_urgency(struct leader *ld, struct submission *sub, struct arra
     recount_all(ld, sub);
     change_elements_urgency(ld, sub, run, rest);
     store_elements_urgency(ld->store, jobid_nth(sub->first, run.first), run.n, urgency,
-                           (int64_t)rest->sj.priority);
+                           standing_shown(ld->queues, rest, time_now()));
     leader_wake(ld);
     return n;
 }

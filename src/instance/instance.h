@@ -32,6 +32,7 @@ struct instance {
         *config; /* that the leader was started with (src/sched/config.h), or NULL */
     struct transport *transport; /* NULL: one rank */
     struct execlink *exec;
+    struct archives *archives; /* files that all ranks have */
     struct logring *log;       /* the latest lines */
     bool logging;              /* one is being added */
     struct leader *leader;     /* of the rank that leads */

@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/instance/array.h"
 #include "src/instance/depend.h"
+#include "src/instance/site.h"
 #include "src/job/jsonutil.h"
 
 struct jobtable {
@@ -216,6 +218,49 @@ void submission_drop(struct submission *sub)
     free(sub);
 }
 
+static void add_line(struct job *job, double when, const char *name, const char *context)
+{
+    strbuf_add(&job->log, "{\"timestamp\":");
+    strbuf_add_time(&job->log, when);
+    strbuf_addf(&job->log, ",\"name\":\"%s\"", name);
+    if (context)
+        strbuf_addf(&job->log, ",\"context\":%s", context);
+    strbuf_add(&job->log, "}\n");
+}
+
+bool job_event_is_plain(const char *name)
+{
+    static const char *const plain[] = {"alloc", "start",  "finish", "release", "free",
+                                        "clean", "submit", "depend", "priority"};
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+        if (strcmp(plain[i], name) == 0)
+            return true;
+    return false;
+}
+
+const struct strbuf *job_log(struct job *job)
+{
+    char context[96];
+    if (job->log.len > 0)
+        return &job->log;
+    snprintf(context, sizeof(context),
+             "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
+             job->urgency, job->sub->flags);
+    add_line(job, job->t_submit, "submit", context);
+    if (job->state == JOB_DEPEND)
+        return &job->log;
+    add_line(job, job->t_depend, "depend", NULL);
+    snprintf(context, sizeof(context), "{\"priority\":%llu}",
+             (unsigned long long)job_priority(job->urgency));
+    add_line(job, job->t_depend, "priority", context);
+    if (job->state < JOB_RUN)
+        return &job->log;
+    add_line(job, job->t_run, "alloc", NULL);
+    if (job->started)
+        add_line(job, job->t_run, "start", NULL);
+    return &job->log;
+}
+
 void job_note(struct job *job, json_object *memo)
 {
     if (!job->memo)
@@ -250,6 +295,7 @@ struct job *job_create(struct submission *sub, uint64_t i, int64_t cc, int urgen
     job->sj.priority = job_priority(urgency);
     job->sj.req.shape = *jobspec_shape(sub->spec);
     job->sj.req.constraint = sub->constraint;
+    job->sj.req.place = place_strategy_find(jobspec_placement(sub->spec));
     job->sj.duration = job->sj.req.shape.duration;
     job->sj.count = 1;
     job->state = JOB_SCHED;
@@ -270,9 +316,14 @@ void job_except(struct job *job, const char *type, int severity, const char *not
 
 static void drop_placement(struct job *job)
 {
-    placement_destroy(take(job->pl));
+    if (!job->site) {
+        placement_destroy(job->pl);
+        taskmap_destroy(job->map);
+    }
+    site_drop(take(job->site));
+    job->pl = NULL;
+    job->map = NULL;
     rset_destroy(take(job->held));
-    taskmap_destroy(take(job->map));
     free(take(job->nodes));
     free(take(job->input_taken));
 }
@@ -327,6 +378,10 @@ void job_node_done(struct job *job, unsigned index, int status, json_object *rep
     job->failed |= failed;
     if (!report)
         return;
+    if (job->site && job->site->quiet && report == site_quiet_report(job->site)) {
+        job->output = json_object_get(job->site->quiet);
+        return;
+    }
     json_object *entry = json_object_new_array_ext(2);
     unsigned rank = job->pl->rset->nodes[index].rank;
     json_object_array_add(entry, json_object_new_int64(rank));
@@ -336,6 +391,23 @@ void job_node_done(struct job *job, unsigned index, int status, json_object *rep
     json_object_array_add(job->output, entry);
 }
 
+struct site *job_site(struct job *job)
+{
+    if (!job->site && job->pl && job->map)
+        job->site = site_create(job->pl, job->map, job->ntasks);
+    return job->site;
+}
+
+bool job_take_over(struct job *job, struct job *prev)
+{
+    struct site *site = prev->held ? NULL : job_site(prev);
+    if (!site)
+        return false;
+    job->site = site_ref(site);
+    job->pl = site->pl;
+    return true;
+}
+
 const struct rset *job_held(const struct job *job)
 {
     return job->held ? job->held : job->pl ? job->pl->rset : NULL;
@@ -343,7 +415,7 @@ const struct rset *job_held(const struct job *job)
 
 static void add_node(struct rset *r, const struct rset_node *node)
 {
-    rset_add(r, node->rank, node->host, node->cores, node->gpus);
+    rset_add(r, node->rank, node->host, node->cores, node->gpus)->memory = node->memory;
 }
 
 struct rset *job_release(struct job *job, hwloc_const_bitmap_t ranks)

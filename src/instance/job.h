@@ -17,7 +17,9 @@ struct array;       /* array.h */
 struct text;        /* specs.h */
 struct depend_wish; /* depend.h */
 struct dependency;
+struct site; /* site.h */
 struct stream;
+struct account;
 
 /* What was submitted: shared by all elements of an array. */
 struct submission {
@@ -46,6 +48,7 @@ struct submission {
     json_object *preput; /* PMI-1/2 spawn's first keys, or NULL */
     int spawn_from;      /* executor that waits for the answer, or -1 */
     int64_t spawn_token;
+    struct account *bank; /* standing.h; NULL: not looked for yet */
     enum { LEASABLE_UNKNOWN, LEASABLE, LEASABLE_NOT } leasable; /* lease.h */
 };
 
@@ -84,7 +87,9 @@ struct job {
     double t_submit, t_depend, t_run, t_cleanup, t_inactive, expiration;
     double t_event;       /* of the last one in the log */
     struct placement *pl; /* from alloc to free */
-    struct rset *held;    /* what is left of it since nodes were released; NULL: all */
+    struct site
+        *site; /* where it runs; PL and MAP are its own then; NULL: not asked for */
+    struct rset *held; /* what is left of it since nodes were released; NULL: all */
     struct taskmap *map;
     char *unmapped; /* why the map that was asked for is not possible */
     unsigned ntasks;
@@ -103,8 +108,10 @@ struct job {
     unsigned ngrants;              /* active jobs that are grants for it */
     double widowed; /* a grant whose base is over: when it is ended; 0: it is not */
     char *reason;   /* why it is in state DEPEND; in SCHED: why it can never run here */
-    json_object *memo;      /* what was noted of it (RFC 21, memo), or NULL */
-    struct strbuf log;      /* RFC 18 lines */
+    json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
+    struct strbuf
+        log;  /* RFC 18 lines; of an element empty until they are needed (job_log) */
+    bool odd; /* its times alone do not tell what is in it */
     struct stream *streams; /* that attach to it */
 };
 
@@ -155,6 +162,15 @@ void job_await_nodes(struct job *job);
 /* Its node INDEX is done, with the greatest wait STATUS of its tasks; REPORT: the finish event's
  * context, or NULL. */
 void job_node_done(struct job *job, unsigned index, int status, json_object *report);
+/* Its log: of an element of which nobody wanted to know it so far, and to which nothing else happened, it is made up from
+ * its times, as it is for one that is over. */
+const struct strbuf *job_log(struct job *job);
+/* Whether the job's times tell of event NAME. */
+bool job_event_is_plain(const char *name);
+/* Where it runs, which is its own, or that of those before it; NULL: it does not, or cannot. */
+struct site *job_site(struct job *job);
+/* It is to run where PREV does, which is about to be over; false: PREV does not. */
+bool job_take_over(struct job *job, struct job *prev);
 /* What it has now, of its placement; NULL: nothing. */
 const struct rset *job_held(const struct job *job);
 /* Those nodes of RANKS that are done are no longer its: what it had there, a new set, or NULL if

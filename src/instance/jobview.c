@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "src/common/util.h"
 #include "src/instance/mapping.h"
+#include "src/instance/standing.h"
 #include "src/job/jsonutil.h"
 
 static void add_str(json_object *o, const char *key, const char *s)
@@ -66,6 +67,10 @@ static void add_shape(json_object *o, const struct job *job)
             add_int(o, "nnodes", shape->nnodes_min);
         add_int(o, "ncores", (int64_t)slots * shape->cores_per_slot);
         add_int(o, "ngpus", (int64_t)slots * shape->gpus_per_slot);
+        uint64_t memory = slots * shape->mem_per_slot +
+                          MAX(shape->nnodes_min, 1u) * shape->mem_per_node;
+        if (memory)
+            add_int(o, "memory", (int64_t)memory);
         return;
     }
     const struct rset *r = job_held(job);
@@ -78,6 +83,8 @@ static void add_shape(json_object *o, const struct job *job)
     add_int(o, "nnodes", (int64_t)r->nnodes);
     add_int(o, "ncores", (int64_t)rset_ncores(r));
     add_int(o, "ngpus", (int64_t)rset_ngpus(r));
+    if (rset_memory(r))
+        add_int(o, "memory", (int64_t)rset_memory(r));
     add_str(o, "nodelist", nodelist);
     add_str(o, "ranks", ranks);
 }
@@ -118,10 +125,11 @@ json_object *jobview_active(const struct job *job, double left,
     add_str(o, "name", jobspec_name(spec));
     add_str(o, "state", job_state_name(job->state, false));
     add_int(o, "urgency", job->urgency);
-    add_int(o, "priority", (int64_t)job->sj.priority);
+    add_int(o, "priority", standing_shown(queues, job, time_now()));
     add_user(o, geteuid());
     add_str(o, "cwd", jobspec_cwd(spec));
     add_str(o, "queue", jobspec_queue(spec));
+    add_str(o, "bank", jsonutil_string(jobspec_attr(spec, "system.bank")));
     add_shape(o, job);
     add_time(o, "duration", job->sj.duration);
     add_time(o, "t_submit", job->t_submit);
@@ -202,6 +210,10 @@ json_object *jobview_nodes(const struct pool *pool)
         jsonutil_add_idset(o, "gpus", node.gpus);
         jsonutil_add_idset(o, "free_cores", node.free_cores);
         jsonutil_add_idset(o, "free_gpus", node.free_gpus);
+        if (node.memory) {
+            add_int(o, "memory", (int64_t)node.memory);
+            add_int(o, "free_memory", (int64_t)node.free_memory);
+        }
         json_object_object_add(o, "state", json_object_new_string(states[node.state]));
         json_object *properties = pool_properties(pool, node.rank);
         if (properties)
@@ -220,22 +232,25 @@ json_object *jobview_totals(const struct pool *pool)
 {
     enum { ALL, UP, ALLOCATED, FREE, KINDS };
     static const char *const names[] = {"all", "up", "allocated", "free"};
-    int64_t sums[KINDS][3] = {{0}};
+    int64_t sums[KINDS][4] = {{0}};
     for (size_t i = 0; i < pool_nnodes(pool); i++) {
         struct pool_node node = pool_nth(pool, i);
         int cores = hwloc_bitmap_weight(node.cores),
             gpus = hwloc_bitmap_weight(node.gpus);
         int idle = hwloc_bitmap_weight(node.free_cores),
             idle_gpus = hwloc_bitmap_weight(node.free_gpus);
+        int64_t memory = (int64_t)node.memory, idle_memory = (int64_t)node.free_memory;
         bool up = node.state == POOL_UP;
-        const int64_t here[KINDS][3] = {
-            [ALL] = {1, cores, gpus},
-            [UP] = {up, up ? cores : 0, up ? gpus : 0},
-            [ALLOCATED] = {idle < cores, cores - idle, gpus - idle_gpus},
-            [FREE] = {up && idle > 0, up ? idle : 0, up ? idle_gpus : 0},
+        const int64_t here[KINDS][4] = {
+            [ALL] = {1, cores, gpus, memory},
+            [UP] = {up, up ? cores : 0, up ? gpus : 0, up ? memory : 0},
+            [ALLOCATED] = {idle < cores, cores - idle, gpus - idle_gpus,
+                           memory - idle_memory},
+            [FREE] = {up && idle > 0, up ? idle : 0, up ? idle_gpus : 0,
+                      up ? idle_memory : 0},
         };
         for (int k = 0; k < KINDS; k++)
-            for (int j = 0; j < 3; j++)
+            for (int j = 0; j < 4; j++)
                 sums[k][j] += here[k][j];
     }
     json_object *result = json_object_new_object();
@@ -244,6 +259,7 @@ json_object *jobview_totals(const struct pool *pool)
         add_int(o, "nnodes", sums[k][0]);
         add_int(o, "ncores", sums[k][1]);
         add_int(o, "ngpus", sums[k][2]);
+        add_int(o, "memory", sums[k][3]);
         json_object_object_add(result, names[k], o);
     }
     return result;

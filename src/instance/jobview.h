@@ -17,7 +17,7 @@ json_object *jobview_active(const struct job *job, double left,
 json_object *jobview_stored(const struct store_entry *entry);
 /* {"nodes":[...]}: resource.list's result. */
 json_object *jobview_nodes(const struct pool *pool);
-/* {"all":{"nnodes","ncores","ngpus"},"up":..,"allocated":..,"free":..} */
+/* {"all":{"nnodes","ncores","ngpus","memory"},"up":..,"allocated":..,"free":..} */
 json_object *jobview_totals(const struct pool *pool);
 
 #endif

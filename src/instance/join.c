@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/archives.h"
 #include "src/instance/join.h"
 
 #include <errno.h>
@@ -228,6 +229,7 @@ static int take_description(struct instance *in, json_object *go, struct error *
     }
     free(in->uri);
     in->uri = xasprintf("local://%s/sock-%u", in->rundir, in->rank);
+    in->archives = archives_create(in->rundir, in->rank);
     return 0;
 }
 

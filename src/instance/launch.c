@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/instance/site.h"
 #include "src/job/jsonutil.h"
 
 static void send_json(struct leader *ld, unsigned rank, json_object *o)
@@ -97,7 +98,7 @@ void specs_dropped(const struct text *t, void *arg)
 }
 
 /* What is the same for all nodes of a job. */
-static json_object *describe(const struct job *job)
+static json_object *describe(struct job *job)
 {
     const struct job_shape *shape = job_shape_of(job);
     const struct rset *r = job->pl->rset;
@@ -120,8 +121,8 @@ static json_object *describe(const struct job *job)
     }
     json_object_object_add(o, "hosts", hosts);
     json_object_object_add(o, "ranks", ranks);
-    cleanup_free char *map = taskmap_encode(job->map);
-    json_object_object_add(o, "taskmap", json_object_new_string(map));
+    json_object_object_add(o, "taskmap",
+                           json_object_new_string(site_texts(job_site(job))->taskmap));
     json_object_object_add(o, "cps", json_object_new_int64(shape->cores_per_slot));
     json_object_object_add(o, "gps", json_object_new_int64(shape->gpus_per_slot));
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));
@@ -147,6 +148,11 @@ static void launch_on(struct leader *ld, const struct job *job, size_t i, json_o
     json_object_object_add(o, "node", json_object_new_int64((int64_t)i));
     jsonutil_add_idset(o, "cores", at->cores);
     jsonutil_add_idset(o, "gpus", at->gpus);
+    if (at->memory)
+        json_object_object_add(o, "mem", json_object_new_int64((int64_t)at->memory));
+    if (at->memory &&
+        (job_shape_of(job)->mem_per_slot || job_shape_of(job)->mem_per_node))
+        json_object_object_add(o, "limit", json_object_new_boolean(true));
     json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
     if (!node->starts)
         node->starts = json_object_new_array();

@@ -210,6 +210,7 @@ int lead_start(struct instance *in, struct error *err)
         .safe = in->transport ? safe : NULL,
         .describe = in->transport ? describe : NULL,
         .log = in->log,
+        .archives = in->archives,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
         .changed = in->sub.told ? on_changed : NULL,
         .quiet = on_quiet,
@@ -339,6 +340,7 @@ int lead_tables(struct instance *in, struct error *err)
 {
     bool anew = !in->options.recover && in->life > 1;
     in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
+    replica_set_archives(in->replica, in->archives);
     return in->options.recover || anew ? replica_restore(in->replica, anew, err) : 0;
 }
 
@@ -355,6 +357,7 @@ int lead_join(struct instance *in, struct error *err)
 int lead_joined(struct instance *in, json_object *described, struct error *err)
 {
     in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
+    replica_set_archives(in->replica, in->archives);
     if (replica_restore(in->replica, false, err) < 0)
         return -1;
     members_join(in->members, in->transport, described, &members_ops, in);

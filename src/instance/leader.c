@@ -60,6 +60,7 @@ static void arm_timer(struct leader *ld, double now)
                             depend_next(ld),
                             report_next(ld),
                             grant_next(ld),
+                            account_next(ld),
                             lease_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
@@ -203,6 +204,7 @@ static void on_check(uv_check_t *h)
     report_run(ld, now);
     depend_run(ld, now);
     grant_run(ld, now);
+    account_run(ld, now);
     if (!ld->shutdown)
         bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
@@ -210,6 +212,7 @@ static void on_check(uv_check_t *h)
     manager_end_unmapped(ld);
     lease_turn(ld);
     arm_timer(ld, now);
+    account_tell(ld, now);
     if (flush(ld)) {
         launch_flush(ld);
         lease_flush(ld);
@@ -289,6 +292,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         xstrdup(json_object_get_string(json_object_object_get(config->info, "instance")));
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
+    ld->queues->accounts->ncores = ld->universe;
     queues_make_sched(ld, err);
     /* one epoch for all leaders of the instance, and a generator of ids for each */
     jobid_gen_init(
@@ -327,6 +331,7 @@ void leader_destroy(struct leader *ld)
 {
     if (!ld)
         return;
+    account_store(ld);
     watch_client_gone(ld, NULL);
     stream_free_all(ld);
     replies_forget(ld, NULL, true);

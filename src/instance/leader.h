@@ -55,7 +55,8 @@ struct leader_config {
     uint64_t (*safe)(void *arg);
     /* Bring info up to date, before a client gets it; NULL: it is. */
     void (*describe)(void *arg);
-    struct logring *log; /* what instance.log tells, or NULL */
+    struct archives *archives; /* or NULL */
+    struct logring *log;       /* what instance.log tells, or NULL */
     /* Jobs have changed: leader_stats may tell something else. NULL: nobody wants to know. */
     void (*changed)(void *arg);
     /* All ranks are to leave, and to be started again. */

@@ -44,6 +44,10 @@ struct leader {
     struct depends *depends;
     struct queues *queues;
     struct queue_waiter *queue_waiters;
+    struct account *user_account; /* or NULL: not looked for yet */
+    bool accounts_changed;        /* since they were told */
+    double accounts_told, fair_at;
+    struct job *walk; /* whose priority is to be made anew next, NULL: none */
     struct jobid_gen gen;
     struct leader_node *nodes; /* [config.size] */
     unsigned universe;         /* cores in all */
@@ -134,8 +138,8 @@ struct rpc {
                 struct error *err);
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[],
-    rpc_queue_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[], rpc_queue_table[], rpc_archive_table[],
+    rpc_account_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -262,6 +266,20 @@ uint64_t elements_urgency_between(struct leader *ld, const struct job_range *ran
 /* No element of SUB is left: it is forgotten. */
 void elements_array_over(struct leader *ld, struct submission *sub);
 
+/* --- account.c: who uses how much */
+/* N more active jobs of SUB; so many more of its jobs run, on so many more cores; all of it anew. */
+void account_count(struct leader *ld, struct submission *sub, int64_t n);
+void account_running(struct leader *ld, struct submission *sub, int jobs, double ncores);
+void account_recount(struct leader *ld);
+/* JOB is about to leave the table. */
+void account_removed(struct leader *ld, const struct job *job);
+/* Priorities, as shares change; the next time for it, 0: none. */
+void account_run(struct leader *ld, double now);
+double account_next(const struct leader *ld);
+/* Tell the others, and the store, if it is time; the store, as the leader ends. */
+void account_tell(struct leader *ld, double now);
+void account_store(struct leader *ld);
+
 /* --- update.c */
 /* Change attributes of JOB, by their paths. -1 with err set. */
 int update_job(struct leader *ld, struct job *job, json_object *updates,
@@ -278,8 +296,8 @@ void queues_enqueue(struct leader *ld, struct job *job);
 void queues_configured(struct leader *ld);
 void queues_set(struct leader *ld);
 /* N more active, or running, jobs of SUB; all of them anew. */
-void queues_count(struct leader *ld, const struct submission *sub, int64_t n);
-void queues_count_running(struct leader *ld, const struct submission *sub, int n);
+void queues_count(struct leader *ld, struct submission *sub, int64_t n);
+void queues_count_running(struct leader *ld, struct job *job, int n);
 void queues_recount(struct leader *ld);
 /* Answer RQ when queue NAME (NULL: all) is empty, or no job of it runs. */
 void queues_wait(struct leader *ld, const struct request *rq, const char *name,

@@ -16,6 +16,7 @@ static void count_cores(struct leader *ld)
     ld->universe = 0;
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++)
         ld->universe += (unsigned)hwloc_bitmap_weight(pool_nth(ld->pool, i).cores);
+    ld->queues->accounts->ncores = ld->universe;
 }
 
 void leader_grow(struct leader *ld, json_object **nodes, unsigned size)

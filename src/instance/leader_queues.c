@@ -3,6 +3,7 @@
  * to be empty or idle. */
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
+#include "src/instance/standing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static unsigned lane_of(const struct leader *ld, const struct jobspec *spec)
 void queues_enqueue(struct leader *ld, struct job *job)
 {
     job->sj.lane = lane_of(ld, job->sub->spec);
+    job->sj.priority = standing_priority(ld->queues, job);
     sched_add(ld->sched, &job->sj);
 }
 
@@ -49,6 +51,7 @@ int queues_make_sched(struct leader *ld, struct error *err)
         return -1;
     ld->sched = sched_create(ld->pool, setup.policy, manager_start, ld);
     sched_set_depth(ld->sched, setup.depth);
+    pool_set_strategy(ld->pool, setup.place);
     sched_set_end(ld->sched, ld->config.expiration);
     set_lanes(ld);
     return 0;
@@ -107,14 +110,18 @@ void queues_set(struct leader *ld)
 
 /* --- counts ----------------------------------------------------------------------------------- */
 
-void queues_count(struct leader *ld, const struct submission *sub, int64_t n)
+void queues_count(struct leader *ld, struct submission *sub, int64_t n)
 {
     queues_of(ld->queues, sub->spec)->active += (uint64_t)n;
+    account_count(ld, sub, n);
 }
 
-void queues_count_running(struct leader *ld, const struct submission *sub, int n)
+void queues_count_running(struct leader *ld, struct job *job, int n)
 {
-    queues_of(ld->queues, sub->spec)->running += (uint64_t)n;
+    const struct rset *r = job_held(job);
+    queues_of(ld->queues, job->sub->spec)->running += (uint64_t)(int64_t)n;
+    if (!job->former)
+        account_running(ld, job->sub, n, r ? n * (double)rset_ncores(r) : 0);
 }
 
 void queues_recount(struct leader *ld)
@@ -122,14 +129,15 @@ void queues_recount(struct leader *ld)
     for (size_t i = 0; i < ld->queues->n; i++)
         ld->queues->v[i].active = ld->queues->v[i].running = 0;
     for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
-        queues_count(ld, job->sub, 1);
-        if (job->pl && job->state == JOB_RUN)
-            queues_count_running(ld, job->sub, 1);
+        struct queue_state *q = queues_of(ld->queues, job->sub->spec);
+        q->active++;
+        q->running += job->pl && job->state == JOB_RUN;
     }
     for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
         const struct submission *sub = jobtable_array(ld->jobs, i);
-        queues_count(ld, sub, (int64_t)array_number(sub->array, ARRAY_REST));
+        queues_of(ld->queues, sub->spec)->active += array_number(sub->array, ARRAY_REST);
     }
+    account_recount(ld);
 }
 
 /* --- who waits -------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ static struct lease *lease_of(const struct leader *ld, unsigned rank)
 
 static bool find_eligible(const struct submission *sub)
 {
-    static const char *const options[] = {"instance", "taskmap"};
+    static const char *const options[] = {"instance", "taskmap", "per-resource"};
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
         shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||
@@ -56,8 +56,9 @@ static bool same_class(const struct pool_request *a, const struct pool_request *
     return a->constraint == b->constraint && x->nnodes_min == y->nnodes_min &&
            x->nnodes_max == y->nnodes_max && x->nslots == y->nslots &&
            x->cores_per_slot == y->cores_per_slot &&
-           x->gpus_per_slot == y->gpus_per_slot &&
-           x->tasks_per_slot == y->tasks_per_slot && x->ntasks == y->ntasks;
+           x->gpus_per_slot == y->gpus_per_slot && x->mem_per_slot == y->mem_per_slot &&
+           x->mem_per_node == y->mem_per_node && x->tasks_per_slot == y->tasks_per_slot &&
+           x->ntasks == y->ntasks;
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -133,16 +134,6 @@ static void take_back_told(struct leader *ld, struct job *job)
     change_unlease_one(ld, rank, id);
 }
 
-static struct placement *copy_placement(const struct placement *pl)
-{
-    const struct rset_node *node = &pl->rset->nodes[0];
-    struct placement *copy = placement_create(1);
-    rset_add(copy->rset, node->rank, node->host, node->cores, node->gpus);
-    copy->rset->nslots = pl->rset->nslots;
-    copy->nslots[0] = pl->nslots[0];
-    return copy;
-}
-
 /* From what the executor says: [ID, "CORES", "GPUS"]. */
 static struct placement *make_placement(struct leader *ld, const struct job *job,
                                         unsigned rank, json_object *next)
@@ -156,8 +147,10 @@ static struct placement *make_placement(struct leader *ld, const struct job *job
     if (!c || !g)
         return NULL;
     struct placement *pl = placement_create(1);
-    rset_add(pl->rset, rank, host ? host : "", c, g);
-    pl->nslots[0] = job->sj.req.shape.nslots;
+    const struct job_shape *shape = &job->sj.req.shape;
+    rset_add(pl->rset, rank, host ? host : "", c, g)->memory =
+        shape->mem_per_node + shape->nslots * shape->mem_per_slot;
+    pl->nslots[0] = shape->nslots;
     pl->rset->nslots = pl->nslots[0];
     if (pool_take(ld->pool, pl->rset, &err) == 0)
         return pl;
@@ -183,13 +176,10 @@ struct job *lease_take_over(struct leader *ld, struct job *job, unsigned rank,
                   jsonutil_show(json_object_array_get_idx(next, 0)).text);
         return NULL;
     }
-    struct placement *pl = job && job->pl && !job->held
-                               ? copy_placement(job->pl)
-                               : make_placement(ld, heir, rank, next);
-    if (!pl)
+    if (!(job && job_take_over(heir, job)) &&
+        !(heir->pl = make_placement(ld, heir, rank, next)))
         return NULL;
     drop_ahead(ld, heir);
-    heir->pl = pl;
     if (!job)
         return heir;
     job->handed = true;

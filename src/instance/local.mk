@@ -20,9 +20,10 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
 	src/instance/bypass.c src/instance/bypass.h \
+	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
-	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c \
+	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
 	src/instance/elements.c \
@@ -38,6 +39,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \
 	src/instance/replica_impl.h \

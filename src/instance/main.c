@@ -16,6 +16,7 @@
 #include "src/common/path.h"
 #include "src/common/program.h"
 #include "src/common/util.h"
+#include "src/instance/archives.h"
 #include "src/instance/checks.h"
 #include "src/instance/early.h"
 #include "src/instance/node.h"
@@ -81,6 +82,8 @@ json_object *instance_describe(const struct instance *in)
     json_object_object_add(o, "universe", json_object_new_int64((int64_t)universe));
     json_object_object_add(o, "cores",
                            json_object_get(json_object_object_get(node, "cores")));
+    json_object_object_add(o, "memory",
+                           json_object_get(json_object_object_get(node, "memory")));
     json_object_object_add(o, "gpus",
                            json_object_get(json_object_object_get(node, "gpus")));
     return o;
@@ -352,6 +355,8 @@ static void tear_down(struct instance *in)
     json_object_put(in->options.attrs);
     log_hook(NULL, NULL, LOG_L_ERROR);
     logring_destroy(in->log);
+    archives_clear(in->archives);
+    archives_destroy(in->archives);
     free(in->told_nodes);
     free(in->rundir);
     free(in->uri);

@@ -5,6 +5,7 @@
 #include "src/instance/leader_impl.h"
 #include "src/instance/mapping.h"
 #include "src/instance/record.h"
+#include "src/instance/standing.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,6 +17,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
+#include "src/sched/setup.h"
 #include "src/job/launch_options.h"
 
 enum { RETRY_MAX = 1000 };
@@ -23,10 +25,16 @@ enum { RETRY_MAX = 1000 };
 void job_event(struct leader *ld, struct job *job, double when, const char *name,
                const char *context)
 {
-    size_t start = job->log.len;
     if (ld->adopting)
         return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
+    bool plain = job_event_is_plain(name), element = job->sub->count > 1 && !job->rest;
+    if (element && plain && job->log.len == 0 && !job->streams)
+        return;
+    if (element && !plain)
+        job_log(job);
+    job->odd |= !plain;
+    size_t start = job->log.len;
     strbuf_add(&job->log, "{\"timestamp\":");
     strbuf_add_time(&job->log, when);
     strbuf_add(&job->log, ",\"name\":\"");
@@ -80,6 +88,9 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (most_tasks(ld, shape) > TASKMAP_NTASKS_MAX)
         return error_set(err, EINVAL, "%ju tasks were asked for; a job has at most %u",
                          (uintmax_t)most_tasks(ld, shape), TASKMAP_NTASKS_MAX);
+    const char *placement = jobspec_placement(sub->spec);
+    if (placement && !sched_setup_place(placement, err))
+        return -1;
     json_object *tries = jobspec_option(sub->spec, "retry");
     int64_t n;
     if (tries && !jsonutil_int(tries, 0, RETRY_MAX, &n))
@@ -118,8 +129,8 @@ static void queue_for_resources(struct leader *ld, struct job *job, double now)
 {
     char context[64];
     job_event(ld, job, now, "depend", NULL);
-    snprintf(context, sizeof(context), "{\"priority\":%llu}",
-             (unsigned long long)job->sj.priority);
+    snprintf(context, sizeof(context), "{\"priority\":%lld}",
+             (long long)standing_shown(ld->queues, job, now));
     job_event(ld, job, now, "priority", context);
     if (job->rest)
         elements_queue(ld, job->sub);
@@ -220,10 +231,9 @@ static int place(struct leader *ld, struct job *job, struct placement *pl, doubl
     pl->rset->starttime = job->t_run;
     pl->rset->expiration = job->expiration;
     job->state = JOB_RUN;
-    queues_count_running(ld, job->sub, 1);
+    queues_count_running(ld, job, 1);
     int rc = mapping_make(job, err);
     job_event(ld, job, job->t_run, "alloc", NULL);
-    change_placed(ld, job);
     return rc;
 }
 
@@ -235,6 +245,7 @@ void manager_start(struct sched_job *sj, struct placement *pl, void *arg)
     if (job->rest)
         job = elements_next(ld, job);
     int rc = place(ld, job, pl, time_now(), &err);
+    change_placed(ld, job);
     if (job->sub->grant)
         grant_placed(ld, job);
     if (rc < 0) { /* the scheduler is in the middle of its pass: ended after it */
@@ -268,24 +279,43 @@ struct job *manager_take_head(struct leader *ld)
     return job;
 }
 
+/* HEIR runs where JOB did.  It cannot fail with one node, and without a task map: see lease.c, is_eligible. */
+static void begin_after(struct leader *ld, struct job *heir, const struct job *job)
+{
+    struct error err;
+    if (place(ld, heir, take(heir->pl), job->heir_since, &err) < 0)
+        log_error("%s", err.text);
+}
+
 /* What JOB had is its heir's at the moment in which JOB is over, or queued again. */
 static void pass_on(struct leader *ld, struct job *job,
                     void (*tell)(struct leader *, const struct job *))
 {
-    struct error err;
     struct job *heir = take(job->heir);
+    if (!heir) {
+        tell(ld, job);
+        return;
+    }
     change_hold(ld);
-    tell(ld, job);
-    if (heir && place(ld, heir, take(heir->pl), job->heir_since, &err) < 0)
-        log_error("%s", err.text); /* not with one node: see lease.c, is_eligible */
+    if (tell == change_ended && heir->site && heir->site == job->site) {
+        begin_after(ld, heir, job);
+        change_followed(ld, job, heir);
+    } else {
+        tell(ld, job);
+        begin_after(ld, heir, job);
+        change_placed(ld, heir);
+    }
     change_let_go(ld);
 }
 
 void manager_began(struct leader *ld, struct job *job, double when)
 {
     struct error err;
-    if (job->state < JOB_RUN && place(ld, job, take(job->pl), when, &err) < 0)
-        log_error("%s", err.text);
+    if (job->state < JOB_RUN) {
+        if (place(ld, job, take(job->pl), when, &err) < 0)
+            log_error("%s", err.text);
+        change_placed(ld, job);
+    }
     sched_hand_over(ld->sched, &job->sj, job->pl->rset, when);
     job_await_nodes(job);
     if (ld->config.publish)
@@ -326,7 +356,7 @@ static void job_over(struct leader *ld, struct job *job)
     depend_forget(ld, job);
     queues_count(ld, job->sub, -1);
     if (job->pl) {
-        queues_count_running(ld, job->sub, -1);
+        queues_count_running(ld, job, -1);
         lease_slot_over(ld, job);
         tell_released(ld, job, job->held, true);
         if (!job->former && !job->handed)
@@ -355,6 +385,7 @@ static void job_over(struct leader *ld, struct job *job)
                                     : "the job ended before its start");
     if (ld->nspawned)
         spawn_over(ld, job);
+    account_removed(ld, job);
     jobtable_remove(ld->jobs, job);
     if (job->sub->array) {
         if (job->sub->left == 0)
@@ -372,7 +403,7 @@ void manager_keep_log(struct leader *ld, struct job *job)
 {
     if (job->sub->count == 1 || job->logged)
         return;
-    store_event(ld->store, job->sj.id, job->log.s);
+    store_event(ld->store, job->sj.id, job_log(job)->s);
     job->logged = job->told = true;
     change_log(ld, job);
 }
@@ -387,7 +418,7 @@ static void requeue(struct leader *ld, struct job *job)
     orders_job_over(ld, job);
     lease_slot_over(ld, job);
     if (job->pl)
-        queues_count_running(ld, job->sub, -1);
+        queues_count_running(ld, job, -1);
     if (job->pl && !job->former && !job->handed)
         sched_end(ld->sched, job_held(job));
     job_reset(job);
@@ -483,13 +514,16 @@ void manager_give_back(struct leader *ld, struct job *job)
     if (ld->config.publish)
         record_run(ld->store, job);
     sched_end(ld->sched, r);
+    account_running(ld, job->sub, 0, -(double)rset_ncores(r));
     if (job->sub->grant || job->ngrants)
         grant_released(ld, job, r);
     rset_destroy(r);
     leader_wake(ld);
 }
 
-void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when)
+/* TELL: the other ranks, which will not hear in the same moment that it is over. */
+static void node_started(struct leader *ld, struct job *job, unsigned index, double when,
+                         bool tell)
 {
     if (job->nodes[index].started)
         return;
@@ -498,10 +532,16 @@ void manager_node_started(struct leader *ld, struct job *job, unsigned index, do
         return;
     job->started = true;
     job_event(ld, job, when, "start", NULL);
-    change_started(ld, job);
+    if (tell)
+        change_started(ld, job);
     depend_started(ld, job);
     if (job->sub->spawn_from >= 0)
         spawn_answer(ld, job, 0, NULL);
+}
+
+void manager_node_started(struct leader *ld, struct job *job, unsigned index, double when)
+{
+    node_started(ld, job, index, when, true);
 }
 
 void manager_node_finished(struct leader *ld, struct job *job, unsigned index, int status,
@@ -512,7 +552,8 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
     /* what ends well was started: its start event may have been told to a leader that is gone */
     if (report && !job->nodes[index].started &&
         !(job->exception && job->exception->severity == 0))
-        manager_node_started(ld, job, index, job->slot ? job->t_run : when);
+        node_started(ld, job, index, job->slot ? job->t_run : when,
+                     job->nodes_running > 1);
     job_node_done(job, index, status, report);
     if (job->nodes_running == 0) {
         job_cleanup(ld, job, when);
@@ -643,10 +684,10 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
              urgency);
     double now = time_now();
     job_event(ld, job, now, "urgency", context);
-    uint64_t priority = job_priority(urgency);
+    uint64_t priority = standing_priority(ld->queues, job);
+    int64_t shown = standing_shown(ld->queues, job, now);
     if (job->state < JOB_RUN) {
-        snprintf(context, sizeof(context), "{\"priority\":%llu}",
-                 (unsigned long long)priority);
+        snprintf(context, sizeof(context), "{\"priority\":%lld}", (long long)shown);
         if (job->state != JOB_DEPEND) /* else when it is released */
             job_event(ld, job, now, "priority", context);
         sched_reprioritize(ld->sched, &job->sj, priority);
@@ -654,7 +695,7 @@ void manager_urgency(struct leader *ld, struct job *job, int urgency)
             lease_recall(ld, (unsigned)job->ahead);
     }
     change_urgency(ld, job);
-    store_job_urgency(ld->store, job->sj.id, urgency, (int64_t)priority);
+    store_job_urgency(ld->store, job->sj.id, urgency, shown);
     leader_wake(ld);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/instance/site.h"
 #include "src/job/jsonutil.h"
 
 bool mapping_one_per_node(const struct jobspec *spec)
@@ -57,6 +58,11 @@ static struct taskmap *map_tasks(const struct job *job, const unsigned *ntasks,
 
 int mapping_make(struct job *job, struct error *err)
 {
+    if (job->site) { /* one before it ran there, which asked for the same */
+        job->map = job->site->map;
+        job->ntasks = job->site->ntasks;
+        return 0;
+    }
     unsigned n = (unsigned)job->pl->rset->nnodes;
     cleanup_free unsigned *ntasks = xcalloc(n, sizeof(*ntasks));
     job->ntasks = spread_tasks(job, ntasks);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <hwloc.h>
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
@@ -142,6 +143,45 @@ static json_object *list_gpus(const struct options *options)
     return gpus;
 }
 
+/* The least of what control groups say, from DIR/GROUP/FILE upwards to DIR. */
+static uint64_t least_limit(const char *dir, const char *group, const char *file)
+{
+    uint64_t least = UINT64_MAX;
+    cleanup_free char *at = xasprintf("%s%s", dir, group);
+    for (size_t n = strlen(at); n >= strlen(dir) && n > 0; n = strlen(at)) {
+        cleanup_free char *path = xasprintf("%s/%s", at, file);
+        cleanup_free char *text = read_file(path, NULL);
+        if (text && isdigit((unsigned char)*text))
+            least = MIN(least, strtoull(text, NULL, 10));
+        char *slash = strrchr(at, '/');
+        if (!slash)
+            break;
+        *slash = '\0';
+    }
+    return least;
+}
+
+/* Memory that this process may use: a foreign allocation, or who started us, may have set a limit. */
+static uint64_t get_memory(const struct options *options, hwloc_topology_t t)
+{
+    uint64_t memory = hwloc_get_root_obj(t)->total_memory;
+    if (options->memory)
+        return options->memory;
+    cleanup_free char *groups =
+        options->topology ? NULL : read_file("/proc/self/cgroup", NULL);
+    char *save = NULL;
+    for (char *line = groups ? strtok_r(groups, "\n", &save) : NULL; line;
+         line = strtok_r(NULL, "\n", &save)) {
+        const char *group = strrchr(line, ':') + 1;
+        if (strstr(line, ":memory:"))
+            memory = MIN(memory, least_limit("/sys/fs/cgroup/memory", group,
+                                             "memory.limit_in_bytes"));
+        else if (strstr(line, "::"))
+            memory = MIN(memory, least_limit("/sys/fs/cgroup", group, "memory.max"));
+    }
+    return MIN(memory, BYTES_MAX);
+}
+
 /* The process that started ours for MPI: mpirun or its daemon on this host, or 0. Between it and
  * us there may be scripts. */
 static pid_t find_launcher(void)
@@ -250,6 +290,8 @@ json_object *node_discover(const struct options *options, unsigned rank, bool un
     json_object *node = identify(options, rank);
     json_object_object_add(node, "cores", list_cores(t, usable));
     json_object_object_add(node, "gpus", list_gpus(options));
+    json_object_object_add(node, "memory",
+                           json_object_new_int64((int64_t)get_memory(options, t)));
     json_object_object_add(
         node, "properties",
         list_properties(options, jsonutil_string(jsonutil_get(node, "host"))));
@@ -288,8 +330,10 @@ struct rset *node_resources(json_object **nodes, unsigned size)
             hwloc_bitmap_set_range(cores, 0, (int)ncores - 1);
         if (ngpus > 0)
             hwloc_bitmap_set_range(gpus, 0, (int)ngpus - 1);
-        rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores,
-                 gpus);
+        int64_t memory = 0;
+        jsonutil_int(jsonutil_get(node, "memory"), 0, (int64_t)BYTES_MAX, &memory);
+        rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores, gpus)
+            ->memory = (uint64_t)memory;
         add_properties(r, i, jsonutil_get(node, "properties"));
     }
     return r;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/common/bytes.h"
 #include "src/common/duration.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -18,10 +19,12 @@ enum {
     O_TOPOLOGY = 256,
     O_VIRTUAL,
     O_GPUS,
+    O_MEMORY,
     O_URI_FILE,
     O_RUNDIR,
     O_POLICY,
     O_QUEUE_DEPTH,
+    O_PLACEMENT,
     O_CONFIG,
     O_SETATTR,
     O_PROPERTY,
@@ -53,6 +56,9 @@ static const struct {
      NULL,
      "each rank is a node of its own, several on one machine (testing)"},
     {{"gpus", required_argument, NULL, O_GPUS}, "N", "a virtual node has N GPUs"},
+    {{"memory", required_argument, NULL, O_MEMORY},
+     "SIZE",
+     "jobs may have so much memory of each node: 64G (default: all of it)"},
     {{"time-limit", required_argument, NULL, 't'},
      "DURATION",
      "end the instance after this time (RFC 23: 30m, 1.5h)"},
@@ -69,6 +75,9 @@ static const struct {
     {{"queue-depth", required_argument, NULL, O_QUEUE_DEPTH},
      "N",
      "jobs overtake at most the first N that wait"},
+    {{"placement", required_argument, NULL, O_PLACEMENT},
+     "NAME",
+     "how nodes are chosen: first (the default), best or spread"},
     {{"config", required_argument, NULL, O_CONFIG},
      "FILE|JSON",
      "queues, limits, priorities, ...: hbatch-config(5); may be repeated"},
@@ -226,12 +235,14 @@ static json_object *config_word(const char *text)
     return json_object_new_string(path ? path : text);
 }
 
-static void set_policy(struct options *o, const char *depth)
+static void set_policy(struct options *o, const char *depth, const char *placement)
 {
     struct sched_setup setup;
     struct error err;
     if (depth) /* kept as long as the process lives */
         o->policy = xasprintf("%s,depth=%s", o->policy, depth);
+    if (placement)
+        o->policy = xasprintf("%s,placement=%s", o->policy, placement);
     if (sched_setup_parse(&setup, o->policy, &err) < 0)
         log_exit(1, "--policy=%s: %s", o->policy, err.text);
 }
@@ -248,7 +259,7 @@ void options_parse(struct options *o, int argc, char **argv)
                           .properties = json_object_new_array(),
                           .configs = json_object_new_array()};
     opterr = 0;
-    const char *depth = NULL;
+    const char *depth = NULL, *placement = NULL;
     int c;
     bool durability = false;
     while ((c = getopt_long(argc, argv, "+:t:vVh", longs, NULL)) != -1) {
@@ -261,6 +272,11 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_GPUS:
             o->gpus = parse_count("gpus", optarg);
+            break;
+        case O_MEMORY:
+            if (bytes_decode(optarg, 1 << 20, &o->memory, &err) < 0 || !o->memory)
+                log_exit(1, "--memory=%s: must be an amount of memory, as in 64G",
+                         optarg);
             break;
         case O_URI_FILE:
             o->uri_file = optarg;
@@ -312,6 +328,9 @@ void options_parse(struct options *o, int argc, char **argv)
         case O_QUEUE_DEPTH:
             depth = optarg;
             break;
+        case O_PLACEMENT:
+            placement = optarg;
+            break;
         case O_PROPERTY:
             if (property_check(optarg, &err) < 0)
                 log_exit(1, "--property: %s", err.text);
@@ -346,7 +365,7 @@ void options_parse(struct options *o, int argc, char **argv)
                      argv[optind - 1]);
         }
     }
-    set_policy(o, depth);
+    set_policy(o, depth, placement);
     if ((o->supervised || o->recover) && !o->rundir)
         log_exit(1, "--%s needs --rundir=DIR, which all ranks know",
                  o->supervised ? "supervised" : "recover");

@@ -25,6 +25,7 @@ struct options {
     bool salvage, take_lock; /* statedir.h */
     const char *policy;      /* scheduling policy (src/sched/setup.h) */
     unsigned gpus;           /* GPUs of a virtual node */
+    uint64_t memory;         /* bytes of the node; 0: as it says itself */
     bool isvirtual;          /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;        /* say the exit code on stderr */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "src/instance/archives.h"
 #include "src/common/log.h"
 #include "src/common/path.h"
 #include "src/common/procid.h"
@@ -194,6 +195,7 @@ int gather_be_rank(struct instance *in, unsigned rank, struct error *err)
     in->rank = rank;
     free(in->uri);
     in->uri = xasprintf("local://%s/sock-%u", in->rundir, rank);
+    in->archives = archives_create(in->rundir, rank);
     in->exec =
         execlink_start(rank, in->rundir, in->options.verbose, in->options.recover, err);
     return in->exec ? 0 : -1;

@@ -45,6 +45,7 @@ void queues_configure(struct queues *q, struct config *config, const char *path)
             const char *name = v[i].name;
             v[i] = *old;
             v[i].name = name;
+            v[i].account = NULL;
             old->why_disabled = old->why_stopped = NULL;
         }
     }
@@ -53,6 +54,7 @@ void queues_configure(struct queues *q, struct config *config, const char *path)
     q->config = config;
     q->v = v;
     q->n = n;
+    accounts_configure(q->accounts, config);
     char *copy = path ? xstrdup(path) : NULL; /* which may be the old one */
     free(q->path);
     q->path = copy;
@@ -68,6 +70,7 @@ struct queues *queues_create(json_object *info)
 {
     struct queues *q = xcalloc(1, sizeof(*q));
     struct error err;
+    q->accounts = accounts_create();
     struct config *c = configure(jsonutil_get(info, "config"), &err);
     if (!c) { /* it was checked at the start */
         log_error("configuration: %s", err.text);
@@ -83,6 +86,7 @@ void queues_destroy(struct queues *q)
         return;
     clear_states(q->v, q->n);
     config_destroy(q->config);
+    accounts_destroy(q->accounts);
     free(q->path);
     free(q);
 }

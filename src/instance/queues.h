@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 #include "src/job/jobspec.h"
 #include "src/sched/config.h"
+#include "src/sched/fairshare.h"
 #include "src/sched/pool.h"
 
 struct store;
@@ -21,6 +22,7 @@ struct queue_state {
     char *why_disabled, *why_stopped; /* or NULL */
     bool fleeting;            /* what was set last is not for the instance's next life */
     uint64_t active, running; /* jobs; the leader counts them */
+    struct account *account;  /* the same; NULL: not looked for yet */
 };
 
 struct queues {
@@ -28,6 +30,7 @@ struct queues {
     char *path;            /* the file it is from, or NULL */
     struct queue_state *v; /* [n] in the order of the configuration */
     size_t n;              /* >= 1 */
+    struct accounts *accounts;
 };
 
 /* INFO: of the instance, with the configuration that it was started with ("config", "config_path"), if any. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "src/common/util.h"
+#include "src/instance/site.h"
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
 
@@ -42,22 +43,39 @@ void record_submission(struct store *store, const struct submission *sub, double
     store_job_submit(store, &sj);
 }
 
-/* Everything about JOB's run that is known by now. */
-static void put_run(struct store *store, const struct job *job, bool over)
+/* The texts of a job that has not all that it had, or no task map. */
+static struct site_texts describe_part(const struct job *job, bool over)
 {
+    struct site_texts t = site_describe(job_held(job), job->map);
+    if (over || !job->held)
+        return t;
     /* R of a job that runs is all of its placement, which its task map is for: the log tells what
      * was released of it. */
-    const struct rset *r = job_held(job);
-    cleanup_free char *nodelist = r ? rset_nodelist(r) : NULL;
-    cleanup_free char *ranks = r ? rset_ranks(r) : NULL;
-    cleanup_free char *map = job->map ? taskmap_encode(job->map) : NULL;
-    cleanup_json json_object *R = NULL;
-    if (r) {
-        R = rset_to_json(over ? r : job->pl->rset);
-        json_object *execution = jsonutil_get(R, "execution");
-        json_object_object_del(execution, "starttime");
-        json_object_object_del(execution, "expiration");
-    }
+    struct site_texts all = site_describe(job->pl->rset, NULL);
+    char *R = take(all.R);
+    all.R = t.R;
+    t.R = R;
+    site_texts_clear(&all);
+    return t;
+}
+
+static const char *describe_output(const struct job *job)
+{
+    if (job->site && job->output == job->site->quiet)
+        return job->site->quiet_text;
+    return job->output
+               ? json_object_to_json_string_ext(job->output, JSON_C_TO_STRING_PLAIN)
+               : NULL;
+}
+
+/* Everything about JOB's run that is known by now. */
+static void put_run(struct store *store, struct job *job, bool over)
+{
+    struct site *site = job->held ? NULL : job_site(job);
+    struct site_texts part = {0};
+    if (!site && job->pl)
+        part = describe_part(job, over);
+    const struct site_texts *t = site ? site_texts(site) : &part;
     struct store_run run = {
         .id = job->sj.id,
         .job = job->sub->first,
@@ -69,32 +87,31 @@ static void put_run(struct store *store, const struct job *job, bool over)
         .expiration = job->expiration,
         .status = job->status,
         .result = (int)job_result_of(job),
-        .nnodes = r ? (int)r->nnodes : 0,
-        .ncores = r ? (int)rset_ncores(r) : 0,
-        .ngpus = r ? (int)rset_ngpus(r) : 0,
+        .nnodes = t->nnodes,
+        .ncores = t->ncores,
+        .ngpus = t->ngpus,
         .exception_type = job->exception ? job->exception->type : NULL,
         .exception_severity = job->exception ? job->exception->severity : 0,
         .exception_note = job->exception ? job->exception->note : NULL,
-        .R = R ? json_object_to_json_string_ext(R, JSON_C_TO_STRING_PLAIN) : NULL,
-        .nodelist = nodelist,
-        .ranks = ranks,
-        .taskmap = map,
-        .output = job->output ? json_object_to_json_string_ext(job->output,
-                                                               JSON_C_TO_STRING_PLAIN)
-                              : NULL,
+        .R = t->R,
+        .nodelist = t->nodelist,
+        .ranks = t->ranks,
+        .taskmap = t->taskmap,
+        .output = describe_output(job),
     };
     if (over)
         store_job_end(store, &run, job->sub->left == 0);
     else
         store_job_update(store, &run);
+    site_texts_clear(&part);
 }
 
-void record_run(struct store *store, const struct job *job)
+void record_run(struct store *store, struct job *job)
 {
     put_run(store, job, false);
 }
 
-void record_end(struct store *store, const struct job *job)
+void record_end(struct store *store, struct job *job)
 {
     put_run(store, job, true);
 }

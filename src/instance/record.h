@@ -10,9 +10,9 @@
 void record_submission(struct store *store, const struct submission *sub, double when,
                        int urgency);
 /* JOB has got its resources, or some of its nodes are done. */
-void record_run(struct store *store, const struct job *job);
+void record_run(struct store *store, struct job *job);
 /* JOB is over (and sub->left counts it no more). */
-void record_end(struct store *store, const struct job *job);
+void record_end(struct store *store, struct job *job);
 
 /* The elements of SUB in RUN are over (and sub->left counts them no more). */
 void record_elements_end(struct store *store, const struct submission *sub,

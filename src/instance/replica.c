@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "src/instance/archives.h"
 #include "src/instance/replica.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
@@ -15,6 +17,7 @@
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
+#include "src/instance/site.h"
 #include "src/instance/specs.h"
 #include "src/job/jsonutil.h"
 
@@ -42,6 +45,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->specs = specs_create(on_drop, rp);
     rp->keys = keys_create();
     rp->queues = queues_create(info);
+    rp->queues->accounts->ncores = rset_ncores(rp->all);
     rp->info = info;
     rp->store = store;
     rp->execs = xcalloc(size, sizeof(*rp->execs));
@@ -74,6 +78,11 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+}
+
+void replica_set_archives(struct replica *rp, struct archives *archives)
+{
+    rp->archives = archives;
 }
 
 struct store *replica_store(struct replica *rp)
@@ -261,11 +270,11 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-/* [RANK, CORES, GPUS, SLOTS] */
+/* [RANK, CORES, GPUS, SLOTS] and, if it has some, MEMORY */
 static int add_node(struct replica *rp, struct placement *pl, json_object *o, size_t i,
                     struct error *err)
 {
-    int64_t rank, slots;
+    int64_t rank, slots, memory = 0;
     const char *cores = jsonutil_string(json_object_array_get_idx(o, 1));
     const char *gpus = jsonutil_string(json_object_array_get_idx(o, 2));
     if (!json_object_is_type(o, json_type_array) || !cores || !gpus ||
@@ -277,7 +286,8 @@ static int add_node(struct replica *rp, struct placement *pl, json_object *o, si
     cleanup_bitmap hwloc_bitmap_t g = idset_decode(gpus, err);
     if (!node || !c || !g)
         return error_set(err, EINVAL, "it names rank %lld", (long long)rank);
-    rset_add(pl->rset, node->rank, node->host, c, g);
+    jsonutil_int(json_object_array_get_idx(o, 4), 0, (int64_t)BYTES_MAX, &memory);
+    rset_add(pl->rset, node->rank, node->host, c, g)->memory = (uint64_t)memory;
     pl->nslots[i] = (unsigned)slots;
     return 0;
 }
@@ -533,6 +543,16 @@ static int on_memo(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+/* A full disk here is no reason to leave the instance: hbatch archive extract asks the leader then. */
+static int on_archive(struct replica *rp, json_object *o, struct error *err)
+{
+    (void)err;
+    struct error why;
+    if (rp->archives && archives_apply(rp->archives, o, &why) < 0)
+        log_warning("archive: %s", why.text);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -546,19 +566,16 @@ static int on_requeue(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
-static int on_end(struct replica *rp, json_object *o, struct error *err)
+/* OUTPUT is taken over. */
+static void end_job(struct replica *rp, struct job *job, json_object *o, int status,
+                    json_object *output)
 {
-    struct job *job = find(rp, o, err);
-    if (!job)
-        return -1;
-    if (job->pl && !job->former)
-        pool_free(rp->pool, job_held(job));
     job->state = JOB_INACTIVE;
     job->t_inactive = seconds(o, "t");
     job->t_cleanup = seconds(o, "tc");
-    job->status = (int)number(o, "status", -1);
+    job->status = status;
     json_object_put(job->output);
-    job->output = json_object_get(jsonutil_get(o, "output"));
+    job->output = output;
     struct submission *sub = job->sub->array ? job->sub : NULL;
     job->sub->left--;
     if (sub)
@@ -567,6 +584,42 @@ static int on_end(struct replica *rp, json_object *o, struct error *err)
     forget(rp, job);
     if (sub && sub->left == 0)
         forget_array(rp, sub);
+}
+
+static int on_end(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    if (!job)
+        return -1;
+    if (job->pl && !job->former)
+        pool_free(rp->pool, job_held(job));
+    end_job(rp, job, o, (int)number(o, "status", -1),
+            json_object_get(jsonutil_get(o, "output")));
+    return 0;
+}
+
+/* One is over, and one of the lease runs where it did. */
+static int on_next(struct replica *rp, json_object *o, struct error *err)
+{
+    struct job *job = find(rp, o, err);
+    struct job *heir = element_find(rp->jobs, (jobid_t)number(o, "to", 0));
+    if (!job)
+        return -1;
+    if (!heir || heir->pl || job->former || !job_take_over(heir, job))
+        return error_set(err, EINVAL,
+                         "the second job cannot run where the first one did");
+    json_object *output = jsonutil_get(o, "output");
+    replica_unlease(rp, heir);
+    heir->state = JOB_RUN;
+    heir->t_run = heir->pl->rset->starttime = seconds(o, "tr");
+    heir->expiration = jsonutil_get(o, "x") ? seconds(o, "x") : job->expiration;
+    heir->pl->rset->expiration = heir->expiration;
+    if (mapping_make(heir, err) < 0)
+        return -1;
+    job_await_nodes(heir);
+    end_job(rp, job, o, (int)number(o, "status", 0),
+            json_object_get(output ? output : site_quiet(heir->site)));
+    record_run(rp->store, heir);
     return 0;
 }
 
@@ -620,6 +673,7 @@ static int replace_jobspec(struct replica *rp, struct job *job, json_object *o,
     sub->spec = spec;
     job->sj.req.constraint = sub->constraint = c;
     job->sj.req.shape = *jobspec_shape(spec);
+    sub->bank = NULL;
     record_submission(rp->store, sub, job->t_submit, job->urgency);
     store_job_urgency(rp->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
     return 0;
@@ -648,6 +702,16 @@ static int on_config(struct replica *rp, json_object *o, struct error *err)
     return queues_from_json(rp->queues, data, false, false, err);
 }
 
+static int on_account(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *data = jsonutil_get(o, "data");
+    (void)err;
+    store_attr_set(rp->store, "account",
+                   json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    accounts_from_json(rp->queues->accounts, data);
+    return 0;
+}
+
 static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
 {
     const char *reason = jsonutil_string(jsonutil_get(o, "reason"));
@@ -668,8 +732,9 @@ static const struct {
     {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
     {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
     {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"shutdown", on_shutdown},
-    {"config", on_config},       {"update", on_update},
+    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
+    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
+    {"next", on_next},           {"account", on_account},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)

@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 #include "src/common/error.h"
 
+struct archives;
 struct replica;
 
 struct store;
@@ -30,6 +31,8 @@ int replica_busy(struct store *store, hwloc_bitmap_t ranks, struct error *err);
 /* Ranks have joined, by the end of NODES, [SIZE]; RANK has left. */
 void replica_grow(struct replica *rp, json_object **nodes, unsigned size);
 void replica_shrink(struct replica *rp, unsigned rank);
+/* Where archives are put. */
+void replica_set_archives(struct replica *rp, struct archives *archives);
 struct store *replica_store(struct replica *rp);
 struct store **replica_store_of(struct replica *rp); /* to put another one there */
 

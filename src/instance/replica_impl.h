@@ -16,7 +16,8 @@ struct replica {
     struct specs *specs;
     struct keys *keys; /* of submissions, as the leader has them */
     struct queues *queues;
-    struct rset *all; /* the instance's resources, for the hosts of ranks */
+    struct archives *archives; /* the instance's, or NULL */
+    struct rset *all;          /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;
     struct replica_exec { /* [size] which executors the nodes have; pid 0: not known */

@@ -11,6 +11,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/node.h"
+#include "src/instance/site.h"
 #include "src/job/jsonutil.h"
 
 static struct node_name name_of(const struct leader *ld, unsigned rank)
@@ -43,12 +44,14 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
         return;
     }
     json_object *context = json_object_array_get_idx(e, 3);
-    cleanup_json json_object *next = json_object_get(jsonutil_get(context, "next"));
+    bool ran = strcmp(kind, "ran") == 0, finished = ran || strcmp(kind, "finish") == 0;
+    cleanup_json json_object *next =
+        json_object_get(ran ? context : jsonutil_get(context, "next"));
     if (!json_object_is_type(next, json_type_array))
         json_object_put(take(next));
     struct job *job = jobtable_find(ld->jobs, (jobid_t)id);
     int index = job && job->nodes ? job_node_index(job, rank) : -1;
-    if (strcmp(kind, "finish") == 0 && adopt_stale_ended(ld, rank, (jobid_t)id))
+    if (finished && adopt_stale_ended(ld, rank, (jobid_t)id))
         return;
     jsonutil_int(jsonutil_get(context, "run"), 0, INT64_MAX, &run);
     /* a node whose tasks have ended may still say that those elsewhere must (exit-timeout) */
@@ -65,10 +68,14 @@ static void one_event(struct leader *ld, unsigned rank, json_object *e)
     when = MAX(job->t_run, MIN(when, time_now()));
     if (strcmp(kind, "start") == 0)
         manager_node_started(ld, job, (unsigned)index, when);
-    else if (strcmp(kind, "finish") == 0) {
+    else if (finished) {
         struct job *heir = next ? lease_take_over(ld, job, rank, next, when) : NULL;
-        json_object_object_del(context, "next");
-        jsonutil_int(jsonutil_get(context, "status"), 0, INT32_MAX, &status);
+        if (ran && job_site(job)) {
+            context = site_quiet_report(job->site);
+        } else {
+            json_object_object_del(context, "next");
+            jsonutil_int(jsonutil_get(context, "status"), 0, INT32_MAX, &status);
+        }
         manager_node_finished(ld, job, (unsigned)index, (int)status, context, when);
         if (heir)
             manager_began(ld, heir, when);

@@ -221,6 +221,7 @@ static int restore_job(struct replica *rp, struct job *job, const struct store_j
         strbuf_add(&job->log, sj->eventlog);
     if (run && restore_run(rp, job, run, err) < 0)
         return -1;
+    job->odd = job->log.len > 0;
     restore_memo(job);
     restore_duration(job);
     job->run = count_requeues(job);
@@ -329,6 +330,9 @@ static void restore_nodes(struct replica *rp)
 static void restore_config(struct replica *rp)
 {
     struct error err;
+    cleanup_free char *accounts = store_attr_get(rp->store, "account", NULL);
+    cleanup_json json_object *usage = accounts ? json_tokener_parse(accounts) : NULL;
+    accounts_from_json(rp->queues->accounts, usage);
     cleanup_free char *text = store_attr_get(rp->store, "config", NULL);
     cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
     bool configured = rp->anew && jsonutil_get(rp->info, "config");

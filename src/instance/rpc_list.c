@@ -56,12 +56,12 @@ static json_object *restore_environment(struct leader *ld, json_object *spec)
 }
 
 /* One key of an active job, or NULL: ask the store. */
-static json_object *active_info(const struct job *job, const char *key)
+static json_object *active_info(struct job *job, const char *key)
 {
     if (!job)
         return NULL;
     if (strcmp(key, "eventlog") == 0)
-        return json_object_new_string(job->log.s);
+        return json_object_new_string(job_log(job)->s);
     if (strcmp(key, "R") == 0 && job->pl)
         return rset_to_json(job_held(job));
     if (strcmp(key, "taskmap") == 0 && job->map) {
@@ -82,7 +82,7 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
     size_t n =
         json_object_is_type(keys, json_type_array) ? json_object_array_length(keys) : 0;
     uint64_t position;
-    const struct job *job = jobtable_find(ld->jobs, id);
+    struct job *job = jobtable_find(ld->jobs, id);
     struct error why;
     if (!job) /* what there is to tell of it is the rest's */
         job = elements_waiting(ld, id, &position);

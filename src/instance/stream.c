@@ -71,6 +71,7 @@ static void unlink_from_array(struct stream *st)
 
 void stream_link_to_job(struct stream *st, struct job *job)
 {
+    job_log(job); /* it is watched: events are added to it from now on */
     st->job = job;
     st->job_next = job->streams;
     job->streams = st;
@@ -190,7 +191,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         st->now = now;
         if (!now)
             stream_link_to_job(st, job);
-        send_log(st, job->log.s, job->log.len);
+        send_log(st, job_log(job)->s, job->log.len);
         if (output && job->pl && job->map)
             stream_open_running(ld, st, job);
         if (now)
@@ -248,7 +249,7 @@ void stream_element(struct leader *ld, struct job *job)
             continue;
         struct stream *st = create_attach(ld, &all->rq, job->sj.id, true, all->window);
         stream_link_to_job(st, job);
-        send_log(st, job->log.s, job->log.len);
+        send_log(st, job_log(job)->s, job->log.len);
     }
 }
 

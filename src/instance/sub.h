@@ -27,7 +27,7 @@ struct sub {
 /* Read it, and take it and the outer job's variables out of the environment.  -1 with err set:
  * the variable is there and makes no sense. */
 int sub_read(struct sub *sub, struct error *err);
-/* The part of a node (node_discover) that was told: host, cores, gpus, bind, virtual. */
+/* The part of a node (node_discover) that was told: host, cores, gpus, memory, bind, virtual. */
 json_object *sub_node(const struct sub *sub);
 
 struct parent;

@@ -6,6 +6,7 @@
 #include "src/instance/change.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/record.h"
+#include "src/instance/standing.h"
 
 #include <errno.h>
 #include <math.h>
@@ -254,19 +255,26 @@ static void replace(struct leader *ld, struct job *job, json_object *o,
     struct text *old = sub->jobspec_text;
     bool queued = job->sj.queued;
     sched_remove(ld->sched, &job->sj);
+    bool running = job->state == JOB_RUN;
     queues_count(ld, sub, -1);
+    if (running) /* its bank or queue may be another one */
+        queues_count_running(ld, job, -1);
     sub->jobspec_text = specs_get(ld->specs, TEXT_JOBSPEC, text, len);
     jobspec_destroy(sub->spec);
     constraint_destroy(sub->constraint);
     sub->spec = spec;
     sub->constraint = c;
     sub->leasable = LEASABLE_UNKNOWN;
+    sub->bank = NULL;
     job->sj.req.shape = *jobspec_shape(spec);
     job->sj.req.constraint = c;
     job->sj.duration = job->sj.req.shape.duration;
     queues_count(ld, sub, 1);
+    if (running)
+        queues_count_running(ld, job, 1);
     record_submission(ld->store, sub, job->t_submit, job->urgency);
-    store_job_urgency(ld->store, job->sj.id, job->urgency, (int64_t)job->sj.priority);
+    store_job_urgency(ld->store, job->sj.id, job->urgency,
+                      standing_shown(ld->queues, job, time_now()));
     change_update(ld, job, true);
     specs_put(ld->specs, old);
     if (queued)

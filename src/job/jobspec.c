@@ -250,6 +250,11 @@ const char *jobspec_queue(const struct jobspec *js)
     return system_string(js, "queue");
 }
 
+const char *jobspec_placement(const struct jobspec *js)
+{
+    return js->placement;
+}
+
 json_object *jobspec_command(const struct jobspec *js)
 {
     return js->command;

@@ -3,11 +3,12 @@
  *
  * resources  V1: node > slot > core, gpu; or slot > core, gpu; counts are integers or, as
  *            RFC 14 and RFC 45 allow, ranges for nodes ({"min","max",...}, "2-4"), without
- *            steps or gaps. "exclusive":true on node or slot: whole nodes.
+ *            steps or gaps.  Beyond V1: memory, with a unit of bytes.h ("GiB"), in a slot for each slot, or beside
+ *            it for each node: {"type":"memory","count":4,"unit":"GiB"}. "exclusive":true on node or slot: whole nodes.
  * tasks      one entry: command, slot, count: per_slot (any positive number) or total (at
  *            least one task a node; more than there are slots share them)
  * attributes system.{duration, cwd, environment, dependencies, constraints, job.name, queue,
- *            bank, shell.options.*}, user.*; unknown keys in attributes are kept. Those that
+ *            bank, placement, shell.options.*}, user.*; unknown keys in attributes are kept. Those that
  *            are known are checked; all are optional (no duration: 0).
  * Other unknown keys are errors.
  *
@@ -36,6 +37,7 @@ struct job_shape {
     unsigned ntasks;         /* total, when the tasks' count is "total"; else 0 */
     bool exclusive;          /* whole nodes */
     double duration;         /* seconds; 0: no limit of its own */
+    uint64_t mem_per_slot, mem_per_node; /* bytes; both are added up */
 };
 
 struct jobspec;
@@ -58,9 +60,10 @@ const struct job_shape *jobspec_shape(const struct jobspec *js);
 unsigned jobspec_ntasks(const struct jobspec *js, unsigned nnodes);
 const char *
 jobspec_name(const struct jobspec *js); /* job.name, or the program's basename */
-const char *jobspec_cwd(const struct jobspec *js);          /* or NULL */
-const char *jobspec_queue(const struct jobspec *js);        /* or NULL */
-json_object *jobspec_command(const struct jobspec *js);     /* array of strings */
+const char *jobspec_cwd(const struct jobspec *js);       /* or NULL */
+const char *jobspec_queue(const struct jobspec *js);     /* or NULL */
+const char *jobspec_placement(const struct jobspec *js); /* system.placement, or NULL */
+json_object *jobspec_command(const struct jobspec *js);  /* array of strings */
 json_object *jobspec_environment(const struct jobspec *js); /* object, or NULL */
 /* Instead of an object, attributes.system.environment may be a string: the hash of one that
  * was sent earlier (src/comm/PROTOCOL, "env"). That string, or NULL. */

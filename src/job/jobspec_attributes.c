@@ -259,6 +259,7 @@ static int check_system(const struct jobspec *js, const char *path, json_object 
         {"environment", check_environment},
         {"queue", check_string},
         {"bank", check_string},
+        {"placement", check_string},
         {"project", check_string},
         {"dependencies", check_dependencies},
         {"constraints", check_constraints},
@@ -279,6 +280,7 @@ int jobspec_decode_attributes(struct jobspec *js, json_object *attributes,
     if (check_known(js, "attributes", attributes, checks, err) < 0)
         return -1;
     js->system = jsonutil_get(attributes, "system");
+    js->placement = jsonutil_string(jsonutil_get(js->system, "placement"));
     jsonutil_number(jsonutil_get(js->system, "duration"), &js->shape.duration);
     if (jsonutil_get(js->system, "bulk") && jobspec_option(js, "apps"))
         return error_set(err, EINVAL,

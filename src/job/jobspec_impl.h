@@ -13,6 +13,7 @@ struct jobspec {
     const char *label; /* of the slot; tasks name it */
     json_object *command;
     json_object *system; /* attributes.system, or NULL */
+    const char *placement;
 };
 
 /* Where in the jobspec: jobspec_at("%s.with[%zu]", path, i).text, within one expression. */

@@ -3,14 +3,15 @@
 #include <limits.h>
 #include <string.h>
 
+#include "src/common/bytes.h"
 #include "src/common/util.h"
 #include "src/job/count.h"
 #include "src/job/jobspec_impl.h"
 #include "src/job/jsonutil.h"
 
-/* The labels met so far: RFC 14 wants each to be unique. V1 has four vertices at most. */
+/* The labels met so far: RFC 14 wants each to be unique. There are six vertices at most. */
 struct labels {
-    const char *at[4];
+    const char *at[6];
     size_t n;
 };
 
@@ -46,23 +47,49 @@ static bool is_type(json_object *o, const char *type)
     return s && strcmp(s, type) == 0;
 }
 
-static int decode_core_or_gpu(struct jobspec *js, json_object *o, const char *path,
-                              struct labels *labels, struct error *err)
+static const char *const leaf_keys[] = {"type", "count", "unit", "label", NULL};
+
+/* Bytes of a memory vertex, into *BYTES, which has none yet. */
+static int decode_memory(json_object *o, const char *path, struct labels *labels,
+                         uint64_t *bytes, struct error *err)
 {
-    static const char *const keys[] = {"type", "count", "unit", "label", NULL};
+    unsigned n;
+    if (check_vertex(o, path, leaf_keys, labels, err) < 0 ||
+        jobspec_check_positive(err, jobspec_at("%s.count", path).text,
+                               jsonutil_get(o, "count"), &n) < 0)
+        return -1;
+    json_object *name = jsonutil_get(o, "unit");
+    const char *text = jsonutil_string(name);
+    uint64_t unit = text && *text ? bytes_unit(text) : 0;
+    if (!unit)
+        return jobspec_bad(err, jobspec_at("%s.unit", path).text,
+                           "a unit of memory, as in \"MiB\" or \"GiB\"", name);
+    if (n > BYTES_MAX / unit)
+        return error_set(err, EINVAL, "jobspec: %s: %u %s are more than there can be",
+                         path, n, text);
+    *bytes = n * unit;
+    return 0;
+}
+
+static int decode_leaf(struct jobspec *js, json_object *o, const char *path,
+                       struct labels *labels, struct error *err)
+{
     if (!json_object_is_type(o, json_type_object))
         return jobspec_bad(err, path, "an object", o);
+    if (is_type(o, "memory") && !js->shape.mem_per_slot)
+        return decode_memory(o, path, labels, &js->shape.mem_per_slot, err);
     unsigned *n = is_type(o, "core")  ? &js->shape.cores_per_slot
                   : is_type(o, "gpu") ? &js->shape.gpus_per_slot
                                       : NULL;
-    if (!n)
+    if (!n && !is_type(o, "memory"))
         return jobspec_bad(err, jobspec_at("%s.type", path).text,
-                           "\"core\" or \"gpu\" within a slot", jsonutil_get(o, "type"));
-    if (*n)
+                           "\"core\", \"gpu\" or \"memory\" within a slot",
+                           jsonutil_get(o, "type"));
+    if (!n || *n)
         return jobspec_bad(err, jobspec_at("%s.type", path).text,
                            "a type that the slot does not have yet",
                            jsonutil_get(o, "type"));
-    if (check_vertex(o, path, keys, labels, err) < 0)
+    if (check_vertex(o, path, leaf_keys, labels, err) < 0)
         return -1;
     return jobspec_check_positive(err, jobspec_at("%s.count", path).text,
                                   jsonutil_get(o, "count"), n);
@@ -89,16 +116,26 @@ static int decode_slot(struct jobspec *js, json_object *o, const char *path,
     json_object *with = jsonutil_get(o, "with");
     size_t n =
         json_object_is_type(with, json_type_array) ? json_object_array_length(with) : 0;
-    if (n < 1 || n > 2)
+    if (n < 1 || n > 3)
         return jobspec_bad(err, jobspec_at("%s.with", path).text,
-                           "an array of a core and, if wanted, a gpu", with);
+                           "an array of a core and, if wanted, a gpu and memory", with);
     for (size_t i = 0; i < n; i++)
-        if (decode_core_or_gpu(js, json_object_array_get_idx(with, i),
-                               jobspec_at("%s.with[%zu]", path, i).text, labels, err) < 0)
+        if (decode_leaf(js, json_object_array_get_idx(with, i),
+                        jobspec_at("%s.with[%zu]", path, i).text, labels, err) < 0)
             return -1;
     if (!js->shape.cores_per_slot)
         return error_set(err, EINVAL, "jobspec: %s.with: a slot must have a core", path);
     return 0;
+}
+
+/* What is beside the slot is for each node. */
+static int decode_node_memory(struct jobspec *js, json_object *o, const char *path,
+                              struct labels *labels, struct error *err)
+{
+    if (!is_type(o, "memory"))
+        return jobspec_bad(err, jobspec_at("%s.type", path).text,
+                           "\"memory\" beside a slot", jsonutil_get(o, "type"));
+    return decode_memory(o, path, labels, &js->shape.mem_per_node, err);
 }
 
 /* A fixed count or a range.  Steps and gaps are refused: a placement takes any number of
@@ -139,16 +176,21 @@ static int decode_node(struct jobspec *js, json_object *o, const char *path,
     if (json_object_get_boolean(jsonutil_get(o, "exclusive")))
         js->shape.exclusive = true;
     json_object *with = jsonutil_get(o, "with");
-    if (!json_object_is_type(with, json_type_array) ||
-        json_object_array_length(with) != 1)
-        return jobspec_bad(err, jobspec_at("%s.with", path).text, "an array of one slot",
-                           with);
+    size_t n =
+        json_object_is_type(with, json_type_array) ? json_object_array_length(with) : 0;
+    if (n < 1 || n > 2)
+        return jobspec_bad(err, jobspec_at("%s.with", path).text,
+                           "an array of one slot and, if wanted, memory", with);
     json_object *slot = json_object_array_get_idx(with, 0);
     struct jobspec_path slot_path = jobspec_at("%s.with[0]", path);
     if (!is_type(slot, "slot"))
         return jobspec_bad(err, jobspec_at("%s.type", slot_path.text).text,
                            "\"slot\" within a node", jsonutil_get(slot, "type"));
-    return decode_slot(js, slot, slot_path.text, labels, err);
+    if (decode_slot(js, slot, slot_path.text, labels, err) < 0)
+        return -1;
+    return n < 2 ? 0
+                 : decode_node_memory(js, json_object_array_get_idx(with, 1),
+                                      jobspec_at("%s.with[1]", path).text, labels, err);
 }
 
 /* Whoever multiplies these numbers need not think of overflow. */
@@ -163,6 +205,11 @@ static int check_totals(const struct job_shape *shape, struct error *err)
             "are more than 2147483647 in all",
             MAX(shape->nnodes_min, 1), shape->nslots, shape->cores_per_slot,
             shape->gpus_per_slot);
+    if (shape->mem_per_slot > BYTES_MAX / MAX(slots, 1))
+        return error_set(err, EINVAL,
+                         "jobspec: resources: %ju slots with %s of memory each are more "
+                         "than there can be",
+                         (uintmax_t)slots, bytes_encode(shape->mem_per_slot).s);
     return 0;
 }
 
@@ -170,9 +217,14 @@ int jobspec_decode_resources(struct jobspec *js, json_object *resources,
                              struct error *err)
 {
     struct labels labels = {.n = 0};
-    if (!json_object_is_type(resources, json_type_array) ||
-        json_object_array_length(resources) != 1)
-        return jobspec_bad(err, "resources", "an array of one node or slot", resources);
+    size_t n = json_object_is_type(resources, json_type_array)
+                   ? json_object_array_length(resources)
+                   : 0;
+    json_object *memory = n == 2 ? json_object_array_get_idx(resources, 1) : NULL;
+    if (n < 1 || n > 2 || (n == 2 && !is_type(memory, "memory")))
+        return jobspec_bad(err, "resources",
+                           "an array of one node or slot, with memory beside a slot",
+                           resources);
     json_object *o = json_object_array_get_idx(resources, 0);
     if (!json_object_is_type(o, json_type_object))
         return jobspec_bad(err, "resources[0]", "an object", o);
@@ -184,5 +236,11 @@ int jobspec_decode_resources(struct jobspec *js, json_object *resources,
     else
         rc = jobspec_bad(err, "resources[0].type", "\"node\" or \"slot\"",
                          jsonutil_get(o, "type"));
+    if (rc == 0 && memory && is_type(o, "node"))
+        rc = jobspec_bad(err, "resources",
+                         "an array of one node or slot, with memory beside a slot",
+                         resources);
+    else if (rc == 0 && memory)
+        rc = decode_node_memory(js, memory, "resources[1]", &labels, err);
     return rc < 0 ? -1 : check_totals(&js->shape, err);
 }

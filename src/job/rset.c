@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "src/common/bytes.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/strbuf.h"
@@ -22,6 +23,7 @@ void rset_destroy(struct rset *r)
         free(r->nodes[i].host);
         hwloc_bitmap_free(r->nodes[i].cores);
         hwloc_bitmap_free(r->nodes[i].gpus);
+        domains_destroy(r->nodes[i].domains);
     }
     free(r->nodes);
     json_object_put(r->properties);
@@ -40,9 +42,13 @@ static json_object *copy_json(json_object *o)
 struct rset *rset_copy(const struct rset *r)
 {
     struct rset *copy = rset_create();
-    for (size_t i = 0; i < r->nnodes; i++)
-        rset_add(copy, r->nodes[i].rank, r->nodes[i].host, r->nodes[i].cores,
-                 r->nodes[i].gpus);
+    for (size_t i = 0; i < r->nnodes; i++) {
+        const struct rset_node *node = &r->nodes[i];
+        struct rset_node *n =
+            rset_add(copy, node->rank, node->host, node->cores, node->gpus);
+        n->memory = node->memory;
+        n->domains = domains_ref(node->domains);
+    }
     copy->nslots = r->nslots;
     copy->starttime = r->starttime;
     copy->expiration = r->expiration;
@@ -93,6 +99,8 @@ struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
     node->host = xstrdup(host);
     node->cores = hwloc_bitmap_dup(cores);
     node->gpus = gpus ? hwloc_bitmap_dup(gpus) : hwloc_bitmap_alloc();
+    node->memory = 0;
+    node->domains = NULL;
     return node;
 }
 
@@ -109,6 +117,14 @@ size_t rset_ngpus(const struct rset *r)
     size_t n = 0;
     for (size_t i = 0; i < r->nnodes; i++)
         n += (size_t)hwloc_bitmap_weight(r->nodes[i].gpus);
+    return n;
+}
+
+uint64_t rset_memory(const struct rset *r)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < r->nnodes; i++)
+        n += r->nodes[i].memory;
     return n;
 }
 
@@ -142,6 +158,8 @@ char *rset_dims(const struct rset *r)
         strbuf_addf(&b, "%srank%s/core%s", i ? " " : "", ranks, cores);
         if (*gpus)
             strbuf_addf(&b, ",gpu%s", gpus);
+        if (node->memory)
+            strbuf_addf(&b, ",memory=%s", bytes_encode(node->memory).s);
     }
     rset_groups_clear(&g);
     return strbuf_take(&b);

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rset: a resource set R, RFC 20 version 1: which nodes, and of each which cores and GPUs. */
+/* rset: a resource set R, RFC 20 version 1: which nodes, and of each which cores and GPUs, and how much memory.
+ *
+ * The RFC does not know memory; an entry of R_lite has it beside its children, "memory":BYTES (of each node),
+ * where others pass it over. */
 #ifndef HBATCH_JOB_RSET_H
 #define HBATCH_JOB_RSET_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <hwloc/bitmap.h>
 #include <json-c/json.h>
 #include "src/common/error.h"
+#include "src/job/domains.h"
 
 struct rset_node {
-    unsigned rank;        /* rank in the instance that owns this R */
-    char *host;           /* name, from R's nodelist */
-    hwloc_bitmap_t cores; /* logical core ids of the node */
-    hwloc_bitmap_t gpus;  /* logical GPU ids */
+    unsigned rank;           /* rank in the instance that owns this R */
+    char *host;              /* name, from R's nodelist */
+    hwloc_bitmap_t cores;    /* logical core ids of the node */
+    hwloc_bitmap_t gpus;     /* logical GPU ids */
+    uint64_t memory;         /* bytes; 0: none is counted */
+    struct domains *domains; /* what of it is near what, or NULL */
 };
 
 struct rset {
@@ -32,7 +39,7 @@ struct rset *rset_copy(const struct rset *r);
 
 /* Add a node (HOST copied; the bitmaps copied; GPUS may be NULL). Ranks stay sorted. A rank
  * that is there already gets the cores and GPUs added to its own. The pointer, and those
- * given before, are valid until the next call. */
+ * given before, are valid until the next call: it is for the memory, and domains, which it then owns. */
 struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
                            hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus);
 struct rset_node *rset_find(const struct rset *r, unsigned rank); /* or NULL */
@@ -44,6 +51,7 @@ json_object *rset_to_json(const struct rset *r);
 
 size_t rset_ncores(const struct rset *r);
 size_t rset_ngpus(const struct rset *r);
+uint64_t rset_memory(const struct rset *r);
 /* Hosts in rank order as a hostlist text; ranks as an idset text. The caller frees. */
 char *rset_nodelist(const struct rset *r);
 char *rset_ranks(const struct rset *r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rset_groups: the nodes of an R folded: one group for all ranks with equal cores and GPUs, in
+/* rset_groups: the nodes of an R folded: one group for all ranks with equal cores, GPUs and memory, in
  * the order of each group's first rank. */
 #ifndef HBATCH_JOB_RSET_GROUPS_H
 #define HBATCH_JOB_RSET_GROUPS_H

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "src/common/bytes.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
@@ -47,6 +48,7 @@ static hwloc_bitmap_t get_idset(json_object *o, const char *name, bool optional,
 /* One entry of R_lite, decoded: its nodes get their hosts when all entries are known. */
 struct entry {
     hwloc_bitmap_t ranks, cores, gpus;
+    int64_t memory;
 };
 
 static int decode_entry(json_object *o, struct entry *e, hwloc_bitmap_t all,
@@ -69,6 +71,9 @@ static int decode_entry(json_object *o, struct entry *e, hwloc_bitmap_t all,
         get_idset(children, "gpu", true, "execution.R_lite[].children.gpu", &failed, err);
     if (failed)
         return -1;
+    json_object *memory = jsonutil_get(o, "memory");
+    if (memory && !jsonutil_int(memory, 0, (int64_t)BYTES_MAX, &e->memory))
+        return bad(err, "execution.R_lite[].memory", "a number of bytes", memory);
     if (hwloc_bitmap_intersects(all, e->ranks))
         return error_set(
             err, EINVAL,
@@ -134,7 +139,8 @@ static void add_nodes(struct rset *r, const struct entry *entries, size_t n,
     hwloc_bitmap_foreach_begin(rank, all)
     {
         const struct entry *e = &entries[entry_of[rank]];
-        rset_add(r, rank, hostlist_nth(hosts, next++), e->cores, e->gpus);
+        rset_add(r, rank, hostlist_nth(hosts, next++), e->cores, e->gpus)->memory =
+            (uint64_t)e->memory;
     }
     hwloc_bitmap_foreach_end();
     free(entry_of);
@@ -279,6 +285,9 @@ json_object *rset_to_json(const struct rset *r)
         if (!hwloc_bitmap_iszero(node->gpus))
             add_text(children, "gpu", idset_encode(node->gpus, 0));
         json_object_object_add(entry, "children", children);
+        if (node->memory)
+            json_object_object_add(entry, "memory",
+                                   json_object_new_int64((int64_t)node->memory));
         json_object_array_add(lite, entry);
     }
     rset_groups_clear(&g);

@@ -18,9 +18,10 @@ struct hbatch_jobspec {
     unsigned cores, tasks_per_node, tasks_per_core, gpus_per_node;
     bool have_nodes, have_ntasks, have_cores_per_task, have_gpus_per_task;
     bool have_cores, have_tasks_per_node, have_tasks_per_core, have_gpus_per_node;
+    uint64_t mem, mem_per_core; /* bytes; 0: not asked for */
     bool exclusive, label_io, unbuffered;
     double duration;
-    char *name, *queue, *bank, *cwd, *input, *output, *error;
+    char *name, *queue, *bank, *placement, *cwd, *input, *output, *error;
     json_object *resources;                    /* of --resources, or NULL */
     json_object *shell;                        /* shell options that are known already */
     json_object *dependencies;                 /* RFC 26 array, or NULL */

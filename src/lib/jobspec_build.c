@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/common/bytes.h"
 #include "src/common/duration.h"
 #include "src/common/idset.h"
 #include "src/common/strbuf.h"
@@ -78,8 +79,8 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *b)
                                 b->script,    b->files};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         json_object_put(all[i]);
-    char *const texts[] = {b->name,  b->queue,  b->bank, b->cwd,
-                           b->input, b->output, b->error};
+    char *const texts[] = {b->name, b->queue, b->bank,   b->placement,
+                           b->cwd,  b->input, b->output, b->error};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free(texts[i]);
     count_clear(&b->nodes);
@@ -187,6 +188,30 @@ static int set_bank(struct hbatch_jobspec *b, const char *value, struct error *e
 {
     (void)err;
     return set_text(&b->bank, value);
+}
+
+static int set_placement(struct hbatch_jobspec *b, const char *value, struct error *err)
+{
+    (void)err;
+    return set_text(&b->placement, value);
+}
+
+static int parse_memory(const char *text, uint64_t *bytes, struct error *err)
+{
+    if (bytes_decode(text, 1 << 20, bytes, err) < 0)
+        return -1;
+    return *bytes ? 0 : error_set(err, EINVAL, "must be more than 0");
+}
+
+static int set_mem(struct hbatch_jobspec *b, const char *value, struct error *err)
+{
+    return parse_memory(value, &b->mem, err);
+}
+
+static int set_mem_per_core(struct hbatch_jobspec *b, const char *value,
+                            struct error *err)
+{
+    return parse_memory(value, &b->mem_per_core, err);
 }
 
 static int set_cwd(struct hbatch_jobspec *b, const char *value, struct error *err)
@@ -350,12 +375,15 @@ static const struct {
     {"tasks-per-node", false, set_tasks_per_node},
     {"tasks-per-core", false, set_tasks_per_core},
     {"gpus-per-node", false, set_gpus_per_node},
+    {"mem", false, set_mem},
+    {"mem-per-core", false, set_mem_per_core},
     {"exclusive", true, set_exclusive},
     {"resources", false, set_resources},
     {"job-name", false, set_name},
     {"time-limit", false, set_time_limit},
     {"queue", false, set_queue},
     {"bank", false, set_bank},
+    {"placement", false, set_placement},
     {"dependency", false, set_dependency},
     {"begin-time", false, set_begin_time},
     {"requires", false, set_requires},

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/utf8.h"
 #include "src/common/util.h"
@@ -44,11 +45,26 @@ static json_object *array_of(json_object *o)
     return array;
 }
 
-static json_object *slot(unsigned count, unsigned cores, unsigned gpus)
+/* In the largest unit that tells it exactly, or nearly. */
+static json_object *memory(uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t u = 0;
+    for (; bytes % 1024 == 0 || bytes > COUNT_MAX; u++)
+        bytes = bytes / 1024 + (bytes % 1024 != 0);
+    json_object *o = vertex("memory", json_object_new_int64((int64_t)bytes), NULL);
+    add_string(o, "unit", units[u]);
+    return o;
+}
+
+static json_object *slot(const struct hbatch_jobspec *b, unsigned count, unsigned cores,
+                         unsigned gpus)
 {
     json_object *with = array_of(vertex("core", json_object_new_int64(cores), NULL));
     if (gpus)
         json_object_array_add(with, vertex("gpu", json_object_new_int64(gpus), NULL));
+    if (b->mem_per_core)
+        json_object_array_add(with, memory(b->mem_per_core * cores));
     json_object *o = vertex("slot", json_object_new_int64(count), with);
     add_string(o, "label", "task");
     return o;
@@ -60,10 +76,22 @@ static json_object *nodes(const struct hbatch_jobspec *b, bool exclusive,
     json_object *count = b->nodes.min == b->nodes.max
                              ? json_object_new_int64(b->nodes.min)
                              : count_to_json(&b->nodes);
-    json_object *o = vertex("node", count, array_of(with));
+    json_object *list = array_of(with);
+    if (b->mem)
+        json_object_array_add(list, memory(b->mem));
+    json_object *o = vertex("node", count, list);
     if (exclusive)
         json_object_object_add(o, "exclusive", json_object_new_boolean(true));
     return array_of(o);
+}
+
+/* Slots alone, and what is for each node that they come to be on. */
+static json_object *slots(const struct hbatch_jobspec *b, json_object *slot)
+{
+    json_object *list = array_of(slot);
+    if (b->mem)
+        json_object_array_add(list, memory(b->mem));
+    return list;
 }
 
 struct shape_request {
@@ -81,7 +109,7 @@ static int per_task(const struct hbatch_jobspec *b, struct shape_request *r,
         if (b->exclusive)
             return error_set(err, EINVAL,
                              "exclusive can only be set together with nodes");
-        r->resources = array_of(slot(ntasks, cores, gpus));
+        r->resources = slots(b, slot(b, ntasks, cores, gpus));
         r->count = single("per_slot", json_object_new_int(1));
         return 0;
     }
@@ -89,10 +117,10 @@ static int per_task(const struct hbatch_jobspec *b, struct shape_request *r,
         return error_set(err, EINVAL, "%u nodes are more than there are %s (%u)",
                          b->nodes.min, b->instance ? "slots" : "tasks", ntasks);
     bool whole = b->exclusive || !b->have_ntasks;
-    unsigned slots = (ntasks + b->nodes.min - 1) / b->nodes.min;
+    unsigned nslots = (ntasks + b->nodes.min - 1) / b->nodes.min;
     bool even =
         b->nodes.min == b->nodes.max ? ntasks % b->nodes.min == 0 : !b->have_ntasks;
-    r->resources = nodes(b, whole, slot(slots, cores, gpus));
+    r->resources = nodes(b, whole, slot(b, nslots, cores, gpus));
     r->count = even ? single("per_slot", json_object_new_int(1))
                     : single("total", json_object_new_int64(ntasks));
     return 0;
@@ -135,10 +163,11 @@ static int per_resource(const struct hbatch_jobspec *b, struct shape_request *r,
             per_slot = b->tasks_per_node;
         else if (b->have_tasks_per_core)
             per_slot = b->tasks_per_core * size;
-        r->resources = nodes(b, b->exclusive || !b->have_cores,
-                             slot(1, size, b->have_gpus_per_node ? b->gpus_per_node : 0));
+        r->resources =
+            nodes(b, b->exclusive || !b->have_cores,
+                  slot(b, 1, size, b->have_gpus_per_node ? b->gpus_per_node : 0));
     } else {
-        r->resources = array_of(slot(b->cores, 1, 0));
+        r->resources = slots(b, slot(b, b->cores, 1, 0));
         if (b->have_tasks_per_core)
             per_slot = b->tasks_per_core;
     }
@@ -151,7 +180,7 @@ static int of_shape(const struct hbatch_jobspec *b, struct shape_request *r,
 {
     if (b->have_nodes || b->have_cores || b->have_cores_per_task ||
         b->have_gpus_per_task || b->have_tasks_per_node || b->have_tasks_per_core ||
-        b->have_gpus_per_node || b->exclusive)
+        b->have_gpus_per_node || b->exclusive || b->mem || b->mem_per_core)
         return error_set(
             err, EINVAL,
             "resources says all: of the other sizes only ntasks goes with it");
@@ -164,6 +193,14 @@ static int of_shape(const struct hbatch_jobspec *b, struct shape_request *r,
 static int make_shape(const struct hbatch_jobspec *b, struct shape_request *r,
                       struct error *err)
 {
+    unsigned cores = b->have_cores_per_task ? b->cores_per_task : 1;
+    if (b->mem && b->mem_per_core)
+        return error_set(err, EINVAL, "mem and mem-per-core cannot be used together");
+    if (b->mem_per_core > BYTES_MAX / MAX(cores, b->cores))
+        return error_set(
+            err, EINVAL,
+            "mem-per-core: %s for each of %u cores is more than there can be",
+            bytes_encode(b->mem_per_core).s, MAX(cores, b->cores));
     if (b->resources)
         return of_shape(b, r, err);
     if (b->have_cores || b->have_tasks_per_node || b->have_tasks_per_core ||
@@ -387,6 +424,7 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
         build_path_set(system, "job.name", json_object_new_string(b->name), NULL);
     add_string(system, "queue", b->queue);
     add_string(system, "bank", b->bank);
+    add_string(system, "placement", b->placement);
     add_io(b, shell);
     if (b->instance)
         build_instance_attributes(b, system, shell);

@@ -23,7 +23,7 @@ CLIENT_LIBS = src/lib/libclient.la src/job/libjob.la src/comm/libwire.la \
 	src/common/libcommon.la $(JSON_LIBS)
 src_lib_libhbatch_la_SOURCES = $(CLIENT_SOURCES) \
 	src/comm/linebuf.c src/comm/unixsock.c \
-	src/common/base64.c src/common/duration.c src/common/error.c src/common/hostlist.c \
+	src/common/base64.c src/common/bytes.c src/common/duration.c src/common/error.c src/common/hostlist.c \
 	src/common/idset.c src/common/jobid.c src/common/jobid_emoji.c \
 	src/common/jobid_words.c src/common/strbuf.c src/common/utf8.c src/common/util.c \
 	src/job/constraint.c src/job/constraint_query.c src/job/count.c \

@@ -26,5 +26,5 @@ python/.stamp: $(HBATCH_PY) Makefile
 	$(AM_V_GEN)$(MKDIR_P) python/hbatch && for f in $(HBATCH_PY); do cp -f $(srcdir)/$$f python/hbatch/ || exit 1; done && \
 	echo "LIBDIR = '$(abs_top_builddir)/src/lib/.libs'" >python/hbatch/_config.py && touch $@
 clean-local:
-	rm -rf python
+	rm -rf python help
 EXTRA_DIST += src/python/README examples/futures.py examples/loop.py

@@ -6,7 +6,8 @@
 #include "src/sched/tree.h"
 
 struct part {
-    unsigned rank, cores, gpus;
+    unsigned rank;
+    struct pool_amount left;
 };
 
 struct run {
@@ -89,22 +90,23 @@ static void note_change(struct book *b, struct node *n, unsigned rank)
     n->changed = true;
 }
 
-static void add_amount(struct pool_amount *a, int sign, unsigned cores, unsigned gpus)
+static void add_amount(struct pool_amount *a, int sign, struct pool_amount b)
 {
-    a->cores += (unsigned)sign * cores; /* unsigned arithmetic wraps */
-    a->gpus += (unsigned)sign * gpus;
+    a->cores += (unsigned)sign * b.cores; /* unsigned arithmetic wraps */
+    a->gpus += (unsigned)sign * b.gpus;
+    a->memory += (uint64_t)(int64_t)sign * b.memory;
 }
 
 /* So much on RANK, which ends at END, comes (SIGN 1) or goes. */
-static void count(struct book *b, unsigned rank, double end, int sign, unsigned cores,
-                  unsigned gpus)
+static void count(struct book *b, unsigned rank, double end, int sign,
+                  struct pool_amount a)
 {
     struct node *n = node_at(b, rank);
     if (end > b->horizon)
         return;
     if (end < b->horizon)
-        add_amount(&n->before, sign, cores, gpus);
-    add_amount(&n->until, sign, cores, gpus);
+        add_amount(&n->before, sign, a);
+    add_amount(&n->until, sign, a);
     note_change(b, n, rank);
 }
 
@@ -138,10 +140,11 @@ void book_add(struct book *b, const struct rset *r, double end)
     run->nparts = r->nnodes;
     for (size_t i = 0; i < r->nnodes; i++) {
         const struct rset_node *rn = &r->nodes[i];
-        run->parts[i] = (struct part){rn->rank, weight(rn->cores), weight(rn->gpus)};
-        run->cores += run->parts[i].cores;
+        run->parts[i] =
+            (struct part){rn->rank, {weight(rn->cores), weight(rn->gpus), rn->memory}};
+        run->cores += run->parts[i].left.cores;
         own(b, rn, run);
-        count(b, rn->rank, end, 1, run->parts[i].cores, run->parts[i].gpus);
+        count(b, rn->rank, end, 1, run->parts[i].left);
     }
     if (run->cores > 0)
         tree_insert(&b->runs, &run->by_end);
@@ -167,19 +170,21 @@ void book_remove(struct book *b, const struct rset *r)
     for (size_t i = 0; i < r->nnodes; i++) {
         const struct rset_node *rn = &r->nodes[i];
         struct node *n = node_at(b, rn->rank);
-        unsigned gpus = weight(rn->gpus);
+        struct pool_amount rest = {1, weight(rn->gpus), rn->memory}; /* to go */
         for (int id = hwloc_bitmap_first(rn->cores); id >= 0 && (unsigned)id < n->ncores;
              id = hwloc_bitmap_next(rn->cores, id)) {
             struct run *run = take(n->owner[id]);
             if (!run)
                 continue;
             struct part *part = find_part(run, rn->rank);
-            part->cores--;
-            /* with the last core goes what is left */
-            unsigned g = part->cores == 0 ? part->gpus : MIN(gpus, part->gpus);
-            part->gpus -= g;
-            gpus -= MIN(g, gpus);
-            count(b, rn->rank, run->end, -1, 1, g);
+            struct pool_amount go = part->left; /* with the last core goes what is left */
+            if (part->left.cores > 1)
+                go = (struct pool_amount){1, MIN(rest.gpus, go.gpus),
+                                          MIN(rest.memory, go.memory)};
+            add_amount(&part->left, -1, go);
+            rest.gpus -= MIN(go.gpus, rest.gpus);
+            rest.memory -= MIN(go.memory, rest.memory);
+            count(b, rn->rank, run->end, -1, go);
             if (--run->cores == 0) {
                 tree_remove(&b->runs, &run->by_end);
                 free(run);
@@ -214,7 +219,7 @@ static void shift(struct book *b, struct run *first, double t, bool equal, int s
         for (size_t i = 0; i < run->nparts; i++) {
             const struct part *part = &run->parts[i];
             struct node *n = &b->nodes[part->rank];
-            add_amount(until ? &n->until : &n->before, sign, part->cores, part->gpus);
+            add_amount(until ? &n->until : &n->before, sign, part->left);
             note_change(b, n, part->rank);
         }
 }
@@ -237,14 +242,16 @@ double book_horizon(const struct book *b)
     return b->horizon;
 }
 
+static const struct pool_amount nothing;
+
 struct pool_amount book_before(const struct book *b, unsigned rank)
 {
-    return rank < b->nnodes ? b->nodes[rank].before : (struct pool_amount){0, 0};
+    return rank < b->nnodes ? b->nodes[rank].before : nothing;
 }
 
 struct pool_amount book_until(const struct book *b, unsigned rank)
 {
-    return rank < b->nnodes ? b->nodes[rank].until : (struct pool_amount){0, 0};
+    return rank < b->nnodes ? b->nodes[rank].until : nothing;
 }
 
 double book_previous_end(const struct book *b)
@@ -276,10 +283,8 @@ void book_each(const struct book *b,
     for (struct tree_node *n = b->runs.first; n; n = tree_next(n)) {
         const struct run *run = run_of(n);
         for (size_t i = 0; i < run->nparts; i++)
-            if (run->parts[i].cores > 0)
-                f(arg, run->parts[i].rank,
-                  (struct pool_amount){run->parts[i].cores, run->parts[i].gpus},
-                  run->end);
+            if (run->parts[i].left.cores > 0)
+                f(arg, run->parts[i].rank, run->parts[i].left, run->end);
     }
 }
 

@@ -218,7 +218,8 @@ static int get_scheduler(const struct reading *r, json_object *policy)
     json_object *o = json_object_is_type(policy, json_type_string)
                          ? policy
                          : jsonutil_get(policy, "scheduler");
-    json_object *depth = at(r->c->json, "queue-depth");
+    json_object *depth = at(r->c->json, "queue-depth"),
+                *placement = at(r->c->json, "placement");
     const char *path = o == policy ? "policy" : "policy.scheduler";
     struct error err;
     cleanup_strbuf struct strbuf b = {0};
@@ -233,6 +234,8 @@ static int get_scheduler(const struct reading *r, json_object *policy)
     strbuf_add(&b, name);
     if (depth && !jsonutil_get(o, "queue-depth"))
         strbuf_addf(&b, ",depth=%s", json_object_get_string(depth));
+    if (placement && !jsonutil_get(o, "placement"))
+        strbuf_addf(&b, ",placement=%s", json_object_get_string(placement));
     if (json_object_is_type(o, json_type_object)) {
         json_object_object_foreach(o, key, value)
         {
@@ -485,9 +488,9 @@ static int get_preemption(const struct reading *r)
 static int read_all_tables(const struct reading *r)
 {
     static const char *const keys[] = {
-        "policy",      "queues",      "priority",   "banks",    "preemption",
-        "queue-depth", "idle-return", "time-limit", "property", "verbose",
-        "statedir",    "durability",  "attributes", NULL};
+        "policy",      "queues",    "priority",    "banks",      "preemption",
+        "queue-depth", "placement", "idle-return", "time-limit", "property",
+        "verbose",     "statedir",  "durability",  "attributes", NULL};
     struct config *c = r->c;
     json_object *policy = at(c->json, "policy");
     const char *stray = jsonutil_stray_key(c->json, keys);

@@ -22,8 +22,7 @@ struct plan {
     double start, end;             /* INFINITY, NAN: it has no place, ever */
     struct pool_spot *spots;
     size_t nspots;
-    bool exclusive;
-    struct pool_amount slot;
+    struct pool_request req; /* its job's; the constraint may be gone */
 };
 
 struct conservative {
@@ -93,10 +92,8 @@ static void use_plan(struct sched *s, struct conservative *c, const struct plan 
 {
     for (size_t i = 0; i < p->nspots; i++) {
         const struct pool_spot *spot = &p->spots[i];
-        struct pool_amount a = {p->slot.cores * spot->nslots,
-                                p->slot.gpus * spot->nslots};
-        if (p->exclusive)
-            a = pool_counts(sched_pool(s), spot->node).all;
+        struct pool_amount a =
+            pool_need(sched_pool(s), &p->req, spot->node, spot->nslots);
         timeline_use(c->timeline, spot->node, a, p->start, p->end, sign);
     }
 }
@@ -111,9 +108,7 @@ static void make_plan(struct sched *s, struct conservative *c, struct plan *p,
     free(p->spots);
     p->spots = NULL;
     p->nspots = 0;
-    p->exclusive = job->req.shape.exclusive;
-    p->slot = (struct pool_amount){MAX(job->req.shape.cores_per_slot, 1U),
-                                   job->req.shape.gpus_per_slot};
+    p->req = job->req;
     if (!spots) {
         p->start = INFINITY;
         return;
@@ -244,9 +239,10 @@ static bool is_free(const struct pool *pool, const struct plan *p)
 {
     for (size_t i = 0; i < p->nspots; i++) {
         struct pool_counts c = pool_counts(pool, p->spots[i].node);
-        unsigned cores = p->exclusive ? c.all.cores : p->slot.cores * p->spots[i].nslots,
-                 gpus = p->exclusive ? c.all.gpus : p->slot.gpus * p->spots[i].nslots;
-        if (!c.up || c.free.cores < cores || c.free.gpus < gpus)
+        struct pool_amount a =
+            pool_need(pool, &p->req, p->spots[i].node, p->spots[i].nslots);
+        if (!c.up || c.free.cores < a.cores || c.free.gpus < a.gpus ||
+            c.free.memory < a.memory)
             return false;
     }
     return true;

@@ -81,6 +81,24 @@ static unsigned less(unsigned a, unsigned b)
     return a > b ? a - b : 0;
 }
 
+static const struct pool_amount nothing;
+
+/* A and B, but not more than MOST. */
+static struct pool_amount plus(struct pool_amount a, struct pool_amount b,
+                               struct pool_amount most)
+{
+    return (struct pool_amount){MIN(most.cores, a.cores + b.cores),
+                                MIN(most.gpus, a.gpus + b.gpus),
+                                MIN(most.memory, a.memory + b.memory)};
+}
+
+/* A less B, but not less than nothing. */
+static struct pool_amount minus(struct pool_amount a, struct pool_amount b)
+{
+    return (struct pool_amount){less(a.cores, b.cores), less(a.gpus, b.gpus),
+                                a.memory > b.memory ? a.memory - b.memory : 0};
+}
+
 static void update_node(struct sched *s, struct easy *e, size_t i)
 {
     struct pool_counts c = pool_counts(sched_pool(s), i);
@@ -88,13 +106,10 @@ static void update_node(struct sched *s, struct easy *e, size_t i)
                        until = book_until(sched_book(s), c.rank), kept = e->reserved[i];
     e->updates++;
     if (!c.up)
-        c.all = c.free = (struct pool_amount){0, 0};
-    pool_view_set(e->before, i, MIN(c.all.cores, c.free.cores + before.cores),
-                  MIN(c.all.gpus, c.free.gpus + before.gpus));
-    pool_view_set(e->at, i, MIN(c.all.cores, c.free.cores + until.cores),
-                  MIN(c.all.gpus, c.free.gpus + until.gpus));
-    pool_view_set(e->spare, i, less(c.free.cores, less(kept.cores, until.cores)),
-                  less(c.free.gpus, less(kept.gpus, until.gpus)));
+        c.all = c.free = nothing;
+    pool_view_set(e->before, i, plus(c.free, before, c.all));
+    pool_view_set(e->at, i, plus(c.free, until, c.all));
+    pool_view_set(e->spare, i, minus(c.free, minus(kept, until)));
 }
 
 static void make_views(struct sched *s, struct easy *e)
@@ -151,7 +166,7 @@ static bool fits(struct sched *s, struct easy *e, struct search *f)
     update_views(s, e);
     if (e->updates < f->not_before)
         return false;
-    if (pool_find(sched_pool(s), f->view, f->req, &n))
+    if (pool_fits(sched_pool(s), f->view, f->req, &n))
         return true;
     f->not_before = e->updates + (n > 0 && n < want ? want - n : 0);
     return false;
@@ -186,20 +201,9 @@ static void drop_reservation(struct sched *s, struct easy *e)
     size_t n = e->nspots;
     e->nspots = 0;
     for (size_t i = 0; i < n; i++) {
-        e->reserved[e->spots[i].node] = (struct pool_amount){0, 0};
+        e->reserved[e->spots[i].node] = nothing;
         update_node(s, e, e->spots[i].node);
     }
-}
-
-/* What NSLOTS slots of REQ take of node I. */
-static struct pool_amount need_of(const struct pool *p, const struct pool_request *req,
-                                  size_t i, unsigned nslots)
-{
-    const struct job_shape *shape = &req->shape;
-    if (shape->exclusive)
-        return pool_counts(p, i).all;
-    return (struct pool_amount){nslots * MAX(shape->cores_per_slot, 1U),
-                                nslots * shape->gpus_per_slot};
 }
 
 static int by_cost(const void *a, const void *b)
@@ -226,7 +230,7 @@ static size_t choose(struct sched *s, struct easy *e, const struct pool_request 
         i = pool_next_node(p, e->at, req, i);
         if (i >= e->nnodes)
             break;
-        struct pool_amount need = need_of(p, req, i, nslots),
+        struct pool_amount need = pool_need(p, req, i, nslots),
                            until = book_until(sched_book(s), pool_counts(p, i).rank);
         e->choice[n++] = (struct candidate){i, less(need.cores, until.cores) +
                                                    less(need.gpus, until.gpus)};
@@ -260,7 +264,7 @@ static bool reserve(struct sched *s, struct easy *e, const struct pool_request *
     e->nspots = n;
     for (size_t i = 0; i < n; i++) {
         e->reserved[spots[i].node] =
-            need_of(sched_pool(s), req, spots[i].node, spots[i].nslots);
+            pool_need(sched_pool(s), req, spots[i].node, spots[i].nslots);
         update_node(s, e, spots[i].node);
     }
     return true;
@@ -271,7 +275,7 @@ static bool still_holds(const struct easy *e)
     for (size_t i = 0; i < e->nspots; i++) {
         struct pool_amount at = pool_view_get(e->at, e->spots[i].node),
                            want = e->reserved[e->spots[i].node];
-        if (at.cores < want.cores || at.gpus < want.gpus)
+        if (at.cores < want.cores || at.gpus < want.gpus || at.memory < want.memory)
             return false;
     }
     return true;
@@ -404,16 +408,16 @@ static bool try_one(struct sched *s, struct easy *e, struct sched_job *head, dou
         heap_step(e, now, priority, id);
         return true;
     }
-    const struct pool_spot *spots = pool_find(sched_pool(s), NULL, &k->req, &n);
-    if (!spots) {
+    bool fast = e->hopeless || (job->duration > 0 && job->duration <= e->shadow - now);
+    struct placement *pl = fast ? pool_alloc(sched_pool(s), &k->req) : NULL;
+    if (!pl && (fast || !pool_fits(sched_pool(s), NULL, &k->req, &n))) {
         k->full = e->gains + 1;
         e->heap[0] = e->heap[--e->nheap];
         heap_down(e, 0);
         return true;
     }
-    bool fast = e->hopeless || (job->duration > 0 && job->duration <= e->shadow - now);
-    struct placement *pl = fast ? pool_alloc_at(sched_pool(s), &k->req, spots, n)
-                                : place_long(s, e, &head->req, &k->req);
+    if (!fast)
+        pl = place_long(s, e, &head->req, &k->req);
     if (!pl) {
         k->refused = e->state;
         heap_step(e, now, priority, id);

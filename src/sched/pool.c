@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
 
@@ -31,8 +32,8 @@ static struct pnode make_node(const struct rset_node *rn)
     n.gpus = dup_set(rn->gpus);
     n.free_cores = dup_set(n.cores);
     n.free_gpus = dup_set(n.gpus);
-    n.ncores = n.nfree_cores = weight(n.cores);
-    n.ngpus = n.nfree_gpus = weight(n.gpus);
+    n.all = n.free = (struct pool_amount){weight(n.cores), weight(n.gpus), rn->memory};
+    n.domains = domains_ref(rn->domains);
     return n;
 }
 
@@ -42,6 +43,7 @@ static void clear_node(struct pnode *n)
     hwloc_bitmap_free(n->gpus);
     hwloc_bitmap_free(n->free_cores);
     hwloc_bitmap_free(n->free_gpus);
+    domains_destroy(n->domains);
     free(n->host);
     free(n->reason);
 }
@@ -73,11 +75,14 @@ static void count_node(struct pool *p, const struct pnode *n, int sign)
 {
     if (n->state != POOL_UP)
         return;
-    size_t s = (size_t)(ptrdiff_t)sign; /* unsigned arithmetic wraps */
-    p->cores += s * n->ncores;
-    p->gpus += s * n->ngpus;
-    p->free_cores += s * n->nfree_cores;
-    p->free_gpus += s * n->nfree_gpus;
+    uint64_t k = (uint64_t)(int64_t)sign; /* unsigned arithmetic wraps */
+    struct pool_sums *s = &p->sums;
+    s->cores += k * n->all.cores;
+    s->gpus += k * n->all.gpus;
+    s->memory += k * n->all.memory;
+    s->free_cores += k * n->free.cores;
+    s->free_gpus += k * n->free.gpus;
+    s->free_memory += k * n->free.memory;
 }
 
 static void insert_node(struct pool *p, size_t at, struct pnode n)
@@ -116,6 +121,8 @@ struct pool *pool_create(const struct rset *r)
     p->work->stale = true;
     p->work->cores = dup_set(NULL);
     p->work->gpus = dup_set(NULL);
+    p->work->part = dup_set(NULL);
+    p->strategy = place_strategies[0];
     for (size_t i = 0; i < r->nnodes; i++)
         insert_node(p, lower_bound(p, r->nodes[i].rank), make_node(&r->nodes[i]));
     add_properties(p, r->properties);
@@ -136,9 +143,13 @@ void pool_destroy(struct pool *p)
     free(p->properties);
     for (enum view v = 0; v < NVIEWS; v++)
         pool_index_clear(&p->work->index[v]);
+    for (enum view v = 0; v < VIEW_ALL; v++)
+        pool_order_clear(&p->work->order[v]);
     hwloc_bitmap_free(p->work->cores);
     hwloc_bitmap_free(p->work->gpus);
+    hwloc_bitmap_free(p->work->part);
     free(p->work->found);
+    free(p->work->some);
     free(p->work->levels);
     free(p->work->changed);
     free(p->work->is_changed);
@@ -154,8 +165,9 @@ size_t pool_nnodes(const struct pool *p)
 struct pool_node pool_nth(const struct pool *p, size_t i)
 {
     const struct pnode *n = &p->nodes[i];
-    return (struct pool_node){n->rank,       n->host,      n->cores, n->gpus,
-                              n->free_cores, n->free_gpus, n->state, n->reason};
+    return (struct pool_node){n->rank,       n->host,      n->cores,      n->gpus,
+                              n->free_cores, n->free_gpus, n->all.memory, n->free.memory,
+                              n->state,      n->reason};
 }
 
 json_object *pool_properties(const struct pool *p, unsigned rank)
@@ -174,10 +186,20 @@ json_object *pool_properties(const struct pool *p, unsigned rank)
 void pool_totals(const struct pool *p, size_t *cores, size_t *gpus, size_t *free_cores,
                  size_t *free_gpus)
 {
-    *cores = p->cores;
-    *gpus = p->gpus;
-    *free_cores = p->free_cores;
-    *free_gpus = p->free_gpus;
+    *cores = p->sums.cores;
+    *gpus = p->sums.gpus;
+    *free_cores = p->sums.free_cores;
+    *free_gpus = p->sums.free_gpus;
+}
+
+struct pool_sums pool_sums(const struct pool *p)
+{
+    return p->sums;
+}
+
+void pool_set_strategy(struct pool *p, const struct place_strategy *strategy)
+{
+    p->strategy = strategy;
 }
 
 uint64_t pool_gains(const struct pool *p)
@@ -187,9 +209,9 @@ uint64_t pool_gains(const struct pool *p)
 
 /* --- taking and giving back --------------------------------------------------------------- */
 
-/* Change what is free on node I: CORES and GPUS are taken from it, or come back. */
+/* Change what is free on node I: CORES, GPUS and MEMORY are taken from it, or come back. */
 static void change(struct pool *p, size_t i, hwloc_const_bitmap_t cores,
-                   hwloc_const_bitmap_t gpus, bool back)
+                   hwloc_const_bitmap_t gpus, uint64_t memory, bool back)
 {
     struct pnode *n = &p->nodes[i];
     count_node(p, n, -1);
@@ -199,7 +221,7 @@ static void change(struct pool *p, size_t i, hwloc_const_bitmap_t cores,
     } else {
         hwloc_bitmap_andnot(n->free_cores, n->free_cores, cores);
     }
-    n->nfree_cores = weight(n->free_cores);
+    n->free.cores = weight(n->free_cores);
     if (gpus && !hwloc_bitmap_iszero(gpus)) {
         if (back) {
             hwloc_bitmap_or(n->free_gpus, n->free_gpus, gpus);
@@ -207,55 +229,14 @@ static void change(struct pool *p, size_t i, hwloc_const_bitmap_t cores,
         } else {
             hwloc_bitmap_andnot(n->free_gpus, n->free_gpus, gpus);
         }
-        n->nfree_gpus = weight(n->free_gpus);
+        n->free.gpus = weight(n->free_gpus);
     }
+    if (back)
+        n->free.memory = MIN(n->free.memory + memory, n->all.memory);
+    else
+        n->free.memory -= memory;
     count_node(p, n, 1);
     pool_index_node(p, i);
-}
-
-/* The first run of LEN adjacent ids in SET at or after FROM, or -1. */
-static int find_run(hwloc_const_bitmap_t set, int from, unsigned len)
-{
-    int start = hwloc_bitmap_next(set, from - 1);
-    while (start >= 0 && len > 1) {
-        int end = hwloc_bitmap_next_unset(set, start);
-        if (end < 0 || (unsigned)(end - start) >= len)
-            break;
-        start = hwloc_bitmap_next(set, end);
-    }
-    return start;
-}
-
-static void pick_lowest(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned n)
-{
-    int id = -1;
-    hwloc_bitmap_zero(out);
-    while (n-- > 0 && (id = hwloc_bitmap_next(set, id)) >= 0)
-        hwloc_bitmap_set(out, (unsigned)id);
-}
-
-/* SLOTS runs of LEN ids from SET, each run adjacent; false if it has not so many. */
-static bool pick_runs(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned slots,
-                      unsigned len)
-{
-    hwloc_bitmap_zero(out);
-    for (int from = 0; slots > 0; slots--) {
-        int start = find_run(set, from, len);
-        if (start < 0)
-            return false;
-        from = start + (int)len;
-        hwloc_bitmap_set_range(out, (unsigned)start, from - 1);
-    }
-    return true;
-}
-
-static void pick(hwloc_bitmap_t out, hwloc_const_bitmap_t set, unsigned slots,
-                 unsigned len)
-{
-    if (slots * len == 1) /* the one-core job: as short as it can be */
-        hwloc_bitmap_only(out, (unsigned)hwloc_bitmap_first(set));
-    else if (!pick_runs(out, set, 1, slots * len) && !pick_runs(out, set, slots, len))
-        pick_lowest(out, set, slots * len);
 }
 
 struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
@@ -268,7 +249,7 @@ struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
 struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
                                 const struct pool_spot *spots, size_t nspots)
 {
-    const struct job_shape *s = &req->shape;
+    bool tight = (req->place ? req->place : p->strategy)->tight;
     struct pool_work *w = p->work;
     struct placement *pl = xmalloc(sizeof(*pl));
     pl->rset = rset_create();
@@ -276,16 +257,16 @@ struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
     for (size_t i = 0; i < nspots; i++) {
         const struct pnode *n = &p->nodes[spots[i].node];
         hwloc_const_bitmap_t cores = n->cores, gpus = n->gpus;
+        uint64_t memory = pool_need(p, req, spots[i].node, spots[i].nslots).memory;
         pl->nslots[i] = spots[i].nslots;
-        if (!s->exclusive) {
-            pick(w->cores, n->free_cores, pl->nslots[i], MAX(s->cores_per_slot, 1U));
-            pick_lowest(w->gpus, n->free_gpus, pl->nslots[i] * s->gpus_per_slot);
+        if (!req->shape.exclusive) {
+            pool_pick(w, n, req, pl->nslots[i], tight);
             cores = w->cores;
             gpus = w->gpus;
         }
-        rset_add(pl->rset, n->rank, n->host, cores, gpus);
+        rset_add(pl->rset, n->rank, n->host, cores, gpus)->memory = memory;
         pl->rset->nslots += pl->nslots[i];
-        change(p, spots[i].node, cores, gpus, false);
+        change(p, spots[i].node, cores, gpus, memory, false);
     }
     return pl;
 }
@@ -323,10 +304,16 @@ int pool_take(struct pool *p, const struct rset *r, struct error *err)
             check_part(rn->gpus ? rn->gpus : none, n->gpus, n->free_gpus, rn, "GPU",
                        err) < 0)
             return -1;
+        if (rn->memory > n->free.memory)
+            return error_set(err, rn->memory > n->all.memory ? ENOENT : EBUSY,
+                             "%s (rank %u): %s of memory %s", rn->host, rn->rank,
+                             bytes_encode(rn->memory).s,
+                             rn->memory > n->all.memory ? "is more than it has"
+                                                        : "is not free");
     }
     for (size_t i = 0; i < r->nnodes; i++)
         change(p, (size_t)pool_find_rank(p, r->nodes[i].rank), r->nodes[i].cores,
-               r->nodes[i].gpus, false);
+               r->nodes[i].gpus, r->nodes[i].memory, false);
     return 0;
 }
 
@@ -335,7 +322,8 @@ void pool_free(struct pool *p, const struct rset *r)
     for (size_t i = 0; i < r->nnodes; i++) {
         ptrdiff_t at = pool_find_rank(p, r->nodes[i].rank);
         if (at >= 0)
-            change(p, (size_t)at, r->nodes[i].cores, r->nodes[i].gpus, true);
+            change(p, (size_t)at, r->nodes[i].cores, r->nodes[i].gpus, r->nodes[i].memory,
+                   true);
     }
     p->gains++;
 }
@@ -401,13 +389,14 @@ int pool_remove_node(struct pool *p, unsigned rank, struct error *err)
     if (at < 0)
         return error_set(err, ENOENT, "this instance has no rank %u", rank);
     struct pnode *n = &p->nodes[at];
-    if (n->nfree_cores < n->ncores || n->nfree_gpus < n->ngpus)
+    if (n->free.cores < n->all.cores || n->free.gpus < n->all.gpus ||
+        n->free.memory < n->all.memory)
         return error_set(
             err, EBUSY,
             "%s (rank %u) is in use by jobs: %u of its %u cores and %u of its %u "
             "GPUs are taken; drain it and wait for them",
-            n->host, rank, n->ncores - n->nfree_cores, n->ncores,
-            n->ngpus - n->nfree_gpus, n->ngpus);
+            n->host, rank, n->all.cores - n->free.cores, n->all.cores,
+            n->all.gpus - n->free.gpus, n->all.gpus);
     count_node(p, n, -1);
     clear_node(n);
     memmove(n, n + 1, (p->nnodes - (size_t)at - 1) * sizeof(*n));
@@ -421,9 +410,12 @@ int pool_remove_node(struct pool *p, unsigned rank, struct error *err)
 struct rset *pool_rset(const struct pool *p)
 {
     struct rset *r = rset_create();
-    for (size_t i = 0; i < p->nnodes; i++)
-        rset_add(r, p->nodes[i].rank, p->nodes[i].host, p->nodes[i].cores,
-                 p->nodes[i].gpus);
+    for (size_t i = 0; i < p->nnodes; i++) {
+        const struct pnode *n = &p->nodes[i];
+        struct rset_node *rn = rset_add(r, n->rank, n->host, n->cores, n->gpus);
+        rn->memory = n->all.memory;
+        rn->domains = domains_ref(n->domains);
+    }
     for (size_t i = 0; i < p->nproperties; i++) {
         if (hwloc_bitmap_iszero(p->properties[i].ranks))
             continue;

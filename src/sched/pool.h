@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pool: the resources of an instance and what of them is free.  Pure: no I/O, no clock.
  *
- * Nodes carry cores and GPUs as bitmaps of logical ids.  A placement takes cores of nodes for
- * slots; the same core or GPU is never given twice.  Finding a place does not look at every
- * node: the pool keeps an index over the nodes' free counts. */
+ * Nodes carry cores and GPUs as bitmaps of logical ids, and bytes of memory.  A placement takes cores of
+ * nodes for slots; the same core, GPU or byte is never given twice.  A request that does not ask for memory takes
+ * none, unless it is exclusive.  Finding a place does not look at every node: the pool keeps an index over the
+ * nodes' free counts.  Which of the places that would do is taken is the affair of a strategy (place.h). */
 #ifndef HBATCH_SCHED_POOL_H
 #define HBATCH_SCHED_POOL_H
 
@@ -14,6 +15,7 @@
 #include "src/job/constraint.h"
 #include "src/job/jobspec.h"
 #include "src/job/rset.h"
+#include "src/sched/place.h"
 
 struct pool;
 
@@ -25,6 +27,7 @@ struct pool_node {
     const char *host;
     hwloc_const_bitmap_t cores, gpus;           /* all */
     hwloc_const_bitmap_t free_cores, free_gpus; /* not given to a job */
+    uint64_t memory, free_memory;               /* bytes; 0: none is counted */
     enum pool_node_state state;
     const char *reason; /* of a drain, or NULL */
 };
@@ -33,6 +36,7 @@ struct pool_node {
 struct pool_request {
     struct job_shape shape;
     const struct constraint *constraint; /* or NULL */
+    const struct place_strategy *place;  /* NULL: the pool's */
 };
 
 /* Where a job's slots go: part i uses nslots[i] slots on the node of rset->nodes[i]. */
@@ -52,6 +56,14 @@ json_object *pool_properties(const struct pool *p, unsigned rank);
 /* Totals over nodes that are up: cores, GPUs; free ones in *free_cores, *free_gpus. */
 void pool_totals(const struct pool *p, size_t *cores, size_t *gpus, size_t *free_cores,
                  size_t *free_gpus);
+/* The same of everything. */
+struct pool_sums {
+    uint64_t cores, gpus, memory, free_cores, free_gpus, free_memory;
+};
+struct pool_sums pool_sums(const struct pool *p);
+
+/* How requests are placed that do not say it themselves; place_strategies[0] at first. */
+void pool_set_strategy(struct pool *p, const struct place_strategy *strategy);
 
 /* Could REQ ever run here, were everything free (drained and down nodes count)? Return 0, or
  * -1 with err set: "this instance has 16 cores; 64 were asked for". */
@@ -62,12 +74,12 @@ int pool_satisfiable(const struct pool *p, const struct pool_request *req,
 int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req,
                             const struct rset *held, struct error *err);
 
-/* Find and take resources now.  First fit in rank order.  On a node: the first run of adjacent
- * cores that holds all its slots, else a run for each slot, else the lowest cores; the lowest
- * GPUs.  A request for nodes gets nnodes_min of them, and more up to nnodes_max if they are
- * free, each with nslots slots.  A request for slots alone takes as few nodes as can hold
- * them: the first one that holds all, else the roomiest (the first of equals), and so on with
- * what is left.  Return a new placement, its nodes in rank order, or NULL: not now. */
+/* Find and take resources now.  A request for nodes gets nnodes_min of them, and more up to nnodes_max if
+ * they are free, each with nslots slots.  Which ones, and how slots alone are put on nodes, the strategy says.
+ * On a node: the first (with a tight strategy, the smallest) run of adjacent cores that holds all its slots,
+ * else a run for each slot, else the lowest cores; the lowest GPUs.  Where the node's domains are known,
+ * GPUs and cores of one domain are taken together, and who asks for no GPU keeps away from cores near free ones.
+ * Return a new placement, its nodes in rank order, or NULL: not now. */
 struct placement *pool_alloc(struct pool *p, const struct pool_request *req);
 /* Take exactly R (a restart re-attaches running jobs), whatever the state of its nodes: -1,
  * and nothing taken, if some of it is taken already or does not exist. */
@@ -85,6 +97,7 @@ void placement_destroy(struct placement *pl); /* NULL is allowed */
 
 struct pool_amount {
     unsigned cores, gpus;
+    uint64_t memory;
 };
 
 /* Of one node: what it has, and what is not given to a job. */
@@ -106,7 +119,7 @@ const size_t *pool_changes(const struct pool *p, size_t *n, bool *all);
 struct pool_view;
 struct pool_view *pool_view_create(const struct pool *p);
 void pool_view_destroy(struct pool_view *v); /* NULL is allowed */
-void pool_view_set(struct pool_view *v, size_t i, unsigned cores, unsigned gpus);
+void pool_view_set(struct pool_view *v, size_t i, struct pool_amount amount);
 struct pool_amount pool_view_get(const struct pool_view *v, size_t i);
 void pool_view_totals(const struct pool_view *v, uint64_t *cores, uint64_t *gpus);
 
@@ -121,6 +134,12 @@ struct pool_spot {
  * shows all. */
 const struct pool_spot *pool_find(const struct pool *p, const struct pool_view *v,
                                   const struct pool_request *req, size_t *n);
+/* Is there any place?  As pool_find, with whatever place is found first. */
+bool pool_fits(const struct pool *p, const struct pool_view *v,
+               const struct pool_request *req, size_t *n);
+/* What NSLOTS slots of REQ take of node I. */
+struct pool_amount pool_need(const struct pool *p, const struct pool_request *req,
+                             size_t i, unsigned nslots);
 /* The first node at or after FROM that has by V what REQ needs on a node, or for all its slots if
  * it does not ask for nodes; nnodes: there is none. */
 size_t pool_next_node(const struct pool *p, const struct pool_view *v,

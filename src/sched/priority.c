@@ -7,8 +7,7 @@
 #include <string.h>
 #include "src/common/util.h"
 
-/* What a weight of one is worth; weights up to WEIGHT_MAX then fit into the sum. */
-static const double unit = 1e9, weight_max = 1e9;
+static const double weight_max = 1e9;
 enum { URGENCY_MAX = 31 };
 
 const struct priority_weights priority_default = {
@@ -70,15 +69,27 @@ static double share(double v)
     return v >= 1 ? 1 : v > 0 ? v : 0; /* NAN: 0 */
 }
 
+double priority_sum(const struct priority_weights *w, const struct priority_factors *f)
+{
+    double size = share(f->size);
+    return w->urgency * share((double)f->urgency / URGENCY_MAX) +
+           w->age * f->age / w->age_max + w->size * (w->small_first ? 1 - size : size) +
+           w->fairshare * share(f->fairshare);
+}
+
+/* The bits of a number, but that those of a smaller one are smaller. */
+static uint64_t in_order(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof(bits));
+    return bits >> 63 ? ~bits : bits | 1ull << 63;
+}
+
 uint64_t priority_make(const struct priority_weights *w, const struct priority_factors *f)
 {
     if (f->urgency <= 0)
         return 0;
     if (f->urgency >= URGENCY_MAX)
         return UINT64_MAX;
-    double size = share(f->size);
-    double sum =
-        w->urgency * f->urgency / URGENCY_MAX + w->age * share(f->age / w->age_max) +
-        w->size * (w->small_first ? 1 - size : size) + w->fairshare * share(f->fairshare);
-    return 1 + (uint64_t)(sum * unit);
+    return in_order(priority_sum(w, f));
 }

@@ -17,6 +17,18 @@ static int no_policy(const char *name, struct error *err)
     return -1;
 }
 
+const struct place_strategy *sched_setup_place(const char *name, struct error *err)
+{
+    const struct place_strategy *found = place_strategy_find(name);
+    if (found)
+        return found;
+    cleanup_strbuf struct strbuf known = {0};
+    for (size_t i = 0; place_strategies[i]; i++)
+        strbuf_addf(&known, "%s%s", i ? ", " : "", place_strategies[i]->name);
+    return error_null(err, EINVAL, "there is no placement '%s'; there are %s", name,
+                      known.s);
+}
+
 static int parse_depth(struct sched_setup *setup, const char *value, struct error *err)
 {
     char *end;
@@ -35,20 +47,26 @@ int sched_setup_parse(struct sched_setup *setup, const char *text, struct error 
 {
     cleanup_free char *copy = xstrdup(text);
     char *rest = copy, *name = strsep(&rest, ",");
-    *setup = (struct sched_setup){.policy = sched_policy_find(name)};
+    *setup = (struct sched_setup){.policy = sched_policy_find(name),
+                                  .place = place_strategies[0]};
     if (!setup->policy)
         return no_policy(name, err);
     for (char *word; (word = strsep(&rest, ","));) {
         char *value = strchr(word, '=');
         if (value)
             *value++ = '\0';
-        if (strcmp(word, "depth") != 0 || !value)
+        if (value && strcmp(word, "depth") == 0) {
+            if (parse_depth(setup, value, err) < 0)
+                return -1;
+        } else if (value && strcmp(word, "placement") == 0) {
+            if (!(setup->place = sched_setup_place(value, err)))
+                return -1;
+        } else {
             return error_set(err, EINVAL,
-                             "scheduling policy '%s': '%s' is no setting of it; there is "
-                             "depth=N",
+                             "scheduling policy '%s': '%s' is no setting of it; there "
+                             "are depth=N and placement=NAME",
                              text, word);
-        if (parse_depth(setup, value, err) < 0)
-            return -1;
+        }
     }
     return 0;
 }

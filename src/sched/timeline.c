@@ -6,15 +6,19 @@
 #include "src/common/util.h"
 
 /* A change on one node; counts may go either way. */
+struct change {
+    int cores, gpus;
+    int64_t memory;
+};
 struct step {
     double at;
-    int cores, gpus;
+    struct change c;
 };
 
 struct node {
     bool up;
     struct pool_amount all;
-    int cores, gpus;    /* free now */
+    struct change free; /* now */
     struct step *steps; /* after now, ascending */
     size_t nsteps, room;
 };
@@ -46,10 +50,10 @@ struct timeline *timeline_create(const struct pool *p, double now)
     t->view = pool_view_create(p);
     for (size_t i = 0; i < t->nnodes; i++) {
         struct pool_counts c = pool_counts(p, i);
-        t->nodes[i] = (struct node){.up = c.up,
-                                    .all = c.all,
-                                    .cores = (int)c.free.cores,
-                                    .gpus = (int)c.free.gpus};
+        t->nodes[i] = (struct node){
+            .up = c.up,
+            .all = c.all,
+            .free = {(int)c.free.cores, (int)c.free.gpus, (int64_t)c.free.memory}};
     }
     return t;
 }
@@ -101,24 +105,35 @@ static void drop_event(struct timeline *t, double at, size_t node)
     t->nevents--;
 }
 
-static void add_step(struct timeline *t, size_t i, double at, int cores, int gpus)
+static void add(struct change *a, struct change b)
+{
+    a->cores += b.cores;
+    a->gpus += b.gpus;
+    a->memory += b.memory;
+}
+
+static struct change times(struct pool_amount a, int sign)
+{
+    return (struct change){sign * (int)a.cores, sign * (int)a.gpus,
+                           sign * (int64_t)a.memory};
+}
+
+static void add_step(struct timeline *t, size_t i, double at, struct change c)
 {
     struct node *n = &t->nodes[i];
     size_t k = n->nsteps;
     if (!isfinite(at) && at > 0)
         return;
     if (at <= t->now) {
-        n->cores += cores;
-        n->gpus += gpus;
+        add(&n->free, c);
         return;
     }
     while (k > 0 && n->steps[k - 1].at > at)
         k--;
     if (k > 0 && n->steps[k - 1].at == at) {
         struct step *s = &n->steps[k - 1];
-        s->cores += cores;
-        s->gpus += gpus;
-        if (s->cores == 0 && s->gpus == 0) {
+        add(&s->c, c);
+        if (s->c.cores == 0 && s->c.gpus == 0 && s->c.memory == 0) {
             memmove(s, s + 1, (n->nsteps - k) * sizeof(*s));
             n->nsteps--;
             if (t->ready)
@@ -131,7 +146,7 @@ static void add_step(struct timeline *t, size_t i, double at, int cores, int gpu
         n->steps = xrealloc(n->steps, n->room * sizeof(*n->steps));
     }
     memmove(n->steps + k + 1, n->steps + k, (n->nsteps - k) * sizeof(*n->steps));
-    n->steps[k] = (struct step){at, cores, gpus};
+    n->steps[k] = (struct step){at, c};
     n->nsteps++;
     if (t->ready)
         add_event(t, at, i);
@@ -160,31 +175,31 @@ void timeline_ready(struct timeline *t)
 void timeline_use(struct timeline *t, size_t i, struct pool_amount amount, double begin,
                   double end, int sign)
 {
-    int cores = sign * (int)amount.cores, gpus = sign * (int)amount.gpus;
     if (isfinite(begin))
-        add_step(t, i, begin, -cores, -gpus);
-    add_step(t, i, end, cores, gpus);
+        add_step(t, i, begin, times(amount, -sign));
+    add_step(t, i, end, times(amount, sign));
 }
 
 /* What is free on node I from FROM to TO (not included). */
 static void look(struct timeline *t, size_t i, double from, double to)
 {
     const struct node *n = &t->nodes[i];
-    int cores = n->cores, gpus = n->gpus;
+    struct change now = n->free, least;
     size_t k = 0;
-    for (; k < n->nsteps && n->steps[k].at <= from; k++) {
-        cores += n->steps[k].cores;
-        gpus += n->steps[k].gpus;
-    }
-    int least = cores, least_gpus = gpus;
+    for (; k < n->nsteps && n->steps[k].at <= from; k++)
+        add(&now, n->steps[k].c);
+    least = now;
     for (; k < n->nsteps && n->steps[k].at < to; k++) {
-        cores += n->steps[k].cores;
-        gpus += n->steps[k].gpus;
-        least = MIN(least, cores);
-        least_gpus = MIN(least_gpus, gpus);
+        add(&now, n->steps[k].c);
+        least = (struct change){MIN(least.cores, now.cores), MIN(least.gpus, now.gpus),
+                                MIN(least.memory, now.memory)};
     }
-    pool_view_set(t->view, i, n->up && least > 0 ? MIN((unsigned)least, n->all.cores) : 0,
-                  n->up && least_gpus > 0 ? MIN((unsigned)least_gpus, n->all.gpus) : 0);
+    struct pool_amount a = {0};
+    if (n->up)
+        a = (struct pool_amount){MIN((unsigned)MAX(least.cores, 0), n->all.cores),
+                                 MIN((unsigned)MAX(least.gpus, 0), n->all.gpus),
+                                 MIN((uint64_t)MAX(least.memory, 0), n->all.memory)};
+    pool_view_set(t->view, i, a);
 }
 
 const struct pool_spot *timeline_find(struct timeline *t, const struct pool_request *req,
@@ -194,10 +209,11 @@ const struct pool_spot *timeline_find(struct timeline *t, const struct pool_requ
     for (size_t i = 0; i < t->nnodes; i++)
         look(t, i, from, from + duration);
     for (size_t next = 0;;) {
-        const struct pool_spot *spots = pool_find(t->pool, t->view, req, n);
         *when = from;
-        if (spots || next == t->nevents)
-            return spots;
+        if (pool_fits(t->pool, t->view, req, n))
+            return pool_find(t->pool, t->view, req, n);
+        if (next == t->nevents)
+            return NULL;
         /* to the next event: the window slides, and nodes with events at its ends change */
         double to = t->events[next].at;
         for (; next < t->nevents && t->events[next].at <= to; next++)

@@ -234,6 +234,8 @@ struct sim_result *sim_run(const struct load *l, const struct sim_machine *m,
     size_t n = 0;
     s.sched = sched_create(s.pool, setup->policy, start, &s);
     sched_set_depth(s.sched, setup->depth);
+    if (setup->place)
+        pool_set_strategy(s.pool, setup->place);
     s.idle = xcalloc(m->nodes, sizeof(bool));
     memset(s.idle, true, m->nodes * sizeof(bool));
     s.idle_free = (uint64_t)m->nodes * m->cores;

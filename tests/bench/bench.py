@@ -14,13 +14,14 @@ import time
 import bursts
 import figures as one_node
 import hosts
+import clifigures
 import pyfigures
 import ranks
 import sub
 from figures import Bench
 from measure import Failure, Instance, Skip, Timer, cores
 
-FIGURES = {**one_node.FIGURES, **bursts.FIGURES, **pyfigures.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
+FIGURES = {**one_node.FIGURES, **bursts.FIGURES, **pyfigures.FIGURES, **clifigures.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
 
 COMPARE = {"<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
 

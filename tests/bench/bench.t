@@ -60,7 +60,7 @@ is "$(json "all('costs' in f for f in d['figures'] if f['figure'].split('.')[0] 
 is "$(json "sum('target' in x for f in d['figures'] for x in [f] + f.get('yardsticks', [])) == d['targets'] > 0" \
     <"$tmp/bench.json")" True "targets are counted"
 
-ok "one figure" "$bench" --quick --builddir="$builddir" --json="$tmp/one.json" sched
+ok "one figure" "$bench" --quick --builddir="$builddir" --json="$tmp/one.json" sched.placements
 is "$(json "[f['figure'] for f in d['figures']]" <"$tmp/one.json")" "['sched.placements']" "is all there is"
 nok "a figure that doesn't exist" "$bench" --builddir="$builddir" run.fast
 like "$err" "run.fast: no such figure; there are run.true" "is named, with those that do"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bench_sched: how many placements a second of its own time the scheduler makes, alone, on NODES nodes of
- * CORES cores and GPUS GPUs (default 10000 x 64 x 4). */
+ * CORES cores and GPUS GPUs (default 10000 x 64 x 4), placed by STRATEGY. */
 #include "src/sched/sched.h"
 
 #include <limits.h>
@@ -293,8 +293,10 @@ int main(int argc, char **argv)
     struct bench b = {.nodes = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
                       .cores = argc > 2 ? (unsigned)atoi(argv[2]) : 64,
                       .gpus = argc > 3 ? (unsigned)atoi(argv[3]) : 4};
-    if (b.nodes == 0 || b.cores == 0) {
-        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS]]]\n");
+    const struct place_strategy *strategy =
+        place_strategy_find(argc > 4 ? argv[4] : place_strategies[0]->name);
+    if (b.nodes == 0 || b.cores == 0 || !strategy) {
+        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS [STRATEGY]]]]\n");
         return 2;
     }
     struct rset *r = rset_create();
@@ -310,8 +312,9 @@ int main(int argc, char **argv)
     }
     double t = cpu_time();
     b.pool = pool_create(r);
-    printf("%u nodes of %u cores and %u GPUs; pool made in %.1f ms\n", b.nodes, b.cores,
-           b.gpus, (cpu_time() - t) * 1e3);
+    pool_set_strategy(b.pool, strategy);
+    printf("%u nodes of %u cores and %u GPUs, placement %s; pool made in %.1f ms\n",
+           b.nodes, b.cores, b.gpus, strategy->name, (cpu_time() - t) * 1e3);
     b.s = sched_create(b.pool, sched_policies[0], start, &b);
     b.running = xcalloc((size_t)b.nodes * b.cores, sizeof(struct placement *));
 

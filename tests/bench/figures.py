@@ -172,17 +172,49 @@ def start_four(bench):
 # --- parts ------------------------------------------------------------------------------------------------
 
 SCHED_LINE = re.compile(r"^(\S.*?)\s+(\d+) in\s+([\d.]+) ms\s+(\d+) /s$", re.MULTILINE)
+SCHED_PASS = re.compile(r"^a pass with nothing to start.*, ([\d.]+) ms each, the worst ([\d.]+) ms$", re.MULTILINE)
+SCHED_MAIN = "1 core: end one, start one, in a full pool"
+SCHED_MIXED = "EASY, a mixed load: end one, start what fits, queue as many"
+sched_outputs = {}
 
 
-def sched(bench):
-    size = ["10", "8", "0"] if bench.quick else ["1000", "64", "4"]
+def sched_run(bench, strategy):
+    """What bench_sched tells, once for all figures: (rates, pass, worst pass, what it is of)."""
+    size = ["10", "8", "0"] if bench.quick else ["10000", "64", "4"]
     program = os.path.join(bench.builddir, "tests/bench/bench_sched")
-    rates = {what: int(rate) for what, _, _, rate in SCHED_LINE.findall(run([program] + size))}
-    main = "1 core: end one, start one, in a full pool"
-    if main not in rates:
-        raise Failure(f"{program} did not tell the rate of '{main}'")
-    return {"value": rates[main], "unit": "/s", "costs": {f"{k} /s": v for k, v in rates.items()},
-            "note": f"{size[0]} nodes of {size[1]} cores"}
+    if strategy not in sched_outputs:
+        sched_outputs[strategy] = run([program] + size + [strategy])
+    text = sched_outputs[strategy]
+    rates = {what: int(rate) for what, _, _, rate in SCHED_LINE.findall(text)}
+    passes = SCHED_PASS.search(text)
+    if SCHED_MAIN not in rates or SCHED_MIXED not in rates or not passes:
+        raise Failure(f"{program} did not tell its rates")
+    return rates, float(passes.group(1)), float(passes.group(2)), f"{size[0]} nodes of {size[1]} cores"
+
+
+def sched_figure(bench, value, unit, target, note, **more):
+    """The targets are for a machine of the real size."""
+    return {"value": value, "unit": unit, "note": note, **more, **({} if bench.quick else {"target": target})}
+
+
+def sched(strategy):
+    def figure(bench):
+        rates, _, _, size = sched_run(bench, strategy)
+        return sched_figure(bench, rates[SCHED_MAIN], "/s", (">=", 100000), f"{size}, {strategy}",
+                            costs={f"{k} /s": v for k, v in rates.items()})
+    return figure
+
+
+def sched_mixed(strategy):
+    def figure(bench):
+        rates, _, _, size = sched_run(bench, strategy)
+        return sched_figure(bench, rates[SCHED_MIXED], "/s", (">=", 10000), f"{size}, {strategy}")
+    return figure
+
+
+def sched_pass(bench):
+    _, mean, worst, size = sched_run(bench, "best")
+    return sched_figure(bench, worst, "ms", ("<=", 1), f"{size}; {mean} ms on average")
 
 
 def per_thousand(values, njobs):
@@ -244,5 +276,10 @@ FIGURES = {
     "memory.store": ("bytes in the store per finished job of an array", memory_store),
     "start.one": ("hbatch start true", start_one),
     "start.four": ("hbatch start --test-nodes=4 true", start_four),
-    "sched.placements": ("placements of the scheduler, alone", sched),
+    "sched.placements": ("the scheduler alone: jobs of one core", sched("first")),
+    "sched.best": ("... best fit", sched("best")),
+    "sched.spread": ("... spread", sched("spread")),
+    "sched.easy": ("... EASY, a mixed load, 100,000 queued", sched_mixed("first")),
+    "sched.easy.best": ("... the same, best fit", sched_mixed("best")),
+    "sched.pass": ("... a pass that starts nothing, 1,000,000 queued", sched_pass),
 }

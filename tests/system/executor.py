@@ -18,6 +18,14 @@ ENVIRONMENT = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/", "LA
 LIMIT = 60  # seconds that anything may take
 
 
+def in_full(event):
+    """An event, that of a job that ended well and wrote nothing in its long form."""
+    if event[1] != "ran":
+        return event
+    return [event[0], "finish", event[2],
+            {"status": 0, "tasks": {}, "output": [0, 0], "pos": None, "next": event[3]}]
+
+
 class Failure(Exception):
     pass
 
@@ -129,7 +137,7 @@ class Executor:
         """Handle one message."""
         message = self.read()
         if message["m"] == "ev":
-            self.events += message["e"]
+            self.events += [in_full(e) for e in message["e"]]
             if self.ack_events:
                 try:
                     self.send(m="acked", seq=message["seq"])
@@ -194,7 +202,10 @@ class Executor:
 
     def start(self, command, ntasks=1, env=None, cwd=None, name=None, options={}, **more):
         count = ntasks if "apps" in options else 1
-        entry = self.entry(self.spec(command, env, cwd, options, name, count=count), ntasks, **more)
+        return self.start_spec(self.spec(command, env, cwd, options, name, count=count), ntasks, **more)
+
+    def start_spec(self, h, ntasks=1, **more):
+        entry = self.entry(h, ntasks, **more)
         self.send(m="start", jobs=[entry])
         return entry["id"]
 

@@ -133,13 +133,13 @@ if not os.access(f"{build}/bin/hbatch", os.X_OK):
 all_verbs = verbs(run("hbatch", "--help"))
 main_page = page("hbatch.1")
 told = {v for line in re.findall(r"^\.It Cm ([a-z].*)$", main_page.partition(".Ss Options")[0], re.M)
-        for v in re.findall(r"[a-z][a-z-]+", line)} - {"verb"}
+        for v in re.findall(r"[a-z][a-z-]+", line)} - {"verb", "topic"}
 check("hbatch(1) has all verbs", differences(set(all_verbs), told, "verb", "hbatch.1") or
       ([] if len(all_verbs) > 10 else ["hbatch --help lists too few verbs"]))
 own_page = [v for v in all_verbs if v not in ("help", "version")]
 check("each verb has a page", [f"there is no hbatch-{v}.1" for v in own_page if not page(f"hbatch-{v}.1")])
 for v in own_page:
-    if v in ("job", "resource", "queue", "config"):
+    if v in ("job", "resource", "archive", "queue", "config"):
         check_group(v)
     elif page(f"hbatch-{v}.1"):
         check_program("hbatch", f"hbatch-{v}.1", v)
@@ -164,17 +164,17 @@ part = page("hbatch-output.7").partition(".Ss Templates")[2].partition("A tag th
 told = set(re.findall(r"\{\{[\w.]+\}\}", part)) - {"{{id.dec}}"}
 check("hbatch-output.7: tags", differences(tags, told, "tag", "hbatch-output.7"))
 
-variables = set(re.findall(r'"(HBATCH_\w+)=', read_all("src/exec", r".*\.c")))
+variables = set(re.findall(r'(?:envbuf_\w+\(\w+, )?"(HBATCH_\w+)(?:=|",)', read_all("src/exec", r".*\.c")))
 told = set(re.findall(r"^\.It Ev (HBATCH_\w+)", page("hbatch-environment.7"), re.M))
 check("hbatch-environment.7: variables", differences(variables, told, "variable", "hbatch-environment.7"))
 
-requests = set(re.findall(r'\{"((?:job|resource|instance|queue|config)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
+requests = set(re.findall(r'\{"((?:job|resource|instance|archive|queue|config|account)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
 requests |= set(re.findall(r'method\[\] = "\\"(instance\.\w+)\\""', read("src/instance/relay.c")))  # the router's own
 sent = set(re.findall(r'"(job\.(?:event|output|end|ends|stdinack|order)|instance\.changed)\\?"', read_all("src/instance", r".*\.c")))
-told = set(re.findall(r"\b((?:job|resource|instance|queue|config)\.[a-z]+) \{", page("hbatch-protocol.7")))
+told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) \{", page("hbatch-protocol.7")))
 check("hbatch-protocol.7: requests and streams", differences(requests | sent, told, "message", "hbatch-protocol.7") or
       ([] if requests and sent else ["found none in the sources"]))
-told = set(re.findall(r"\b((?:job|resource|instance|queue|config)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
+told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
 check("PROTOCOL: requests and streams", differences(requests | sent, told, "message", "PROTOCOL"))
 
 header = re.sub(r"/\*.*?\*/", "", read("src/lib/hbatch.h"), flags=re.S)

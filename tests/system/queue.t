@@ -171,7 +171,7 @@ like "$names" "submit depend priority alloc start finish release free clean " "t
 capture hbatch submit --quiet --watch -l --cc=1-3 sh -c 'echo here $HBATCH_JOB_CC; exit $HBATCH_JOB_CC'
 is "$rc|$(sed 's/.*: here/here/' <<<"$out" | sort | xargs)" "3|here 1 here 2 here 3" "an array is watched"
 is "$(timeout 60 hbatch submit --quiet --watch --cc=1-6 head -c 1500000 /dev/zero | wc -c)" 9000000 "... also with much output"
-# an array followed by a raw client: every end once
+# an array followed by a raw client: every end once, neighbours that end alike as one
 follow=$(PYTHONPATH=$lib_dir PYTHONDONTWRITEBYTECODE=1 timeout 30 python3 -c '
 import raw
 c = raw.Client()
@@ -179,10 +179,10 @@ r = c.reply(c.call("job.submit", jobspec=raw.jobspec("true"), cc="1-200", follow
 ends = []
 while True:
     p = c.until("job.ends")
-    ends += p["ends"]
+    ends += [(e[0] + i, e[2]) for e in p["ends"] for i in range(e[4] if len(e) > 4 else 1)]
     if p["left"] == 0:
         break
-print(len(ends), len({e[0] for e in ends}), {e[2] for e in ends})')
+print(len(ends), len({e[0] for e in ends}), {e[1] for e in ends})')
 is "$follow" "200 200 {'COMPLETED'}" "who follows an array hears of every end once"
 
 # --- launch options that executors would refuse are refused before the job is in the queue

@@ -69,9 +69,9 @@ capture sbatch --parsable -o none -J a.name --export=NONE,A=1 --wrap='env >env2'
 like "$out" "^[0-9]+$" "--parsable"
 ended "$out"
 is "$(grep -cE '^(TEST_MARK|HBATCH_TEST_INSIDE)=' env2) $(grep -cE '^(A=1|SLURM_JOB_NAME=a.name|HOME=)' env2)" "0 3" "--export=NONE,A=1"
-capture env B=2 sbatch --parsable --export=ALL,A=1 -e err.%j -D / -o "$PWD/o.%j" --wrap='echo $A$B $PWD; echo e >&2' 
+capture env B=2 sbatch --parsable --export=ALL,A="'1,\$0'" -e err.%j -D / -o "$PWD/o.%j" --wrap='echo $A$B $PWD; echo e >&2' 
 ended "$out"
-is "$(cat "o.$out") $(cat "/err.$out" 2>/dev/null)" "12 / e" "--export=ALL, --chdir, --output, --error"
+is "$(cat "o.$out") $(cat "/err.$out" 2>/dev/null)" '1,$02 / e' "--export=ALL, --chdir, --output, --error"
 rm -f "/err.$out"
 capture sbatch </dev/null
 like "$rc $err" "^1 sbatch: error: Batch script is empty" "no script"

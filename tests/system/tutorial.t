@@ -24,7 +24,7 @@ task 2 woke up
 task 3 here, node 1 of the job, goes to sleep
 task 3 woke up'
 
-# --- 1, 2: batch jobs, directives ----------------------------------------------------------------------
+# --- 3, 4: batch jobs, directives ---------------------------------------------------------------------
 ok "simple.sh" hbatch batch -N2 -n4 simple.sh $NAP
 simple=$out
 ok "directives.sh" hbatch batch directives.sh $NAP
@@ -39,7 +39,7 @@ is "$(as_shown "$directives" '{name} {duration!F}')" "directives 10m" "its name 
 ok "flux.sh ends" ends last
 is "$(cat flux.out | xargs)" "hello hello hello hello" "its output"
 
-# --- 3: hierarchical submission --------------------------------------------------------------------------
+# --- 9: hierarchical submission -----------------------------------------------------------------------
 ok "script1.sh" ./script1.sh 1.5
 one=$out
 ok "script2.sh" ./script2.sh $NAP
@@ -55,7 +55,7 @@ is "$(grep -c 'node 1 of the job' "hbatch-$one.out")" 4 "... two tasks of each o
 like "$(cat "hbatch-$two.out")" "free +1 +8 +0 vnode[01].*mpi_hello.* 4 +1 .*job complete" "script2.sh: jobs on one node"
 is "$(grep -c 'node 1 of the job' "hbatch-$two.out")" 0 "... alone"
 
-# --- 4: deeper ---------------------------------------------------------------------------------------------
+# --- 10: deeper ---------------------------------------------------------------------------------------
 ok "nested.sh" hbatch batch --wait nested.sh $NAP
 like "$(cat nested.out)" "no node has 8 cores.*script2.sh wants eight cores.*CD +2 +1 .*script1 +CD +8 +2" "its output"
 is "$(cat inner.out)" "inner job at level 2
@@ -71,7 +71,7 @@ level 3: 2 cores
         `-- levels.sh
             `-- sleep' "three levels, and their tree"
 
-# --- 5, 6: chains and dependencies -------------------------------------------------------------------------
+# --- 11, 12: chains and dependencies ------------------------------------------------------------------
 ok "chain.sh" hbatch batch chain.sh
 chained() { [ "$(hbatch jobs -a --name=chain -no '{result}' | xargs)" = "COMPLETED COMPLETED COMPLETED" ]; }
 ok "three links" wait_until 20 chained
@@ -89,7 +89,7 @@ wait_until 10 sh -c '[ -z "$(hbatch jobs -no "{id}")" ]'
 like "$(hbatch jobs -a --name=mourn -no '{result} {contextual_info}')" "^FAILED dependency afternotok:.* can never be met" "what was not run"
 [ -e mourn.out ] && fail "mourn ran"
 
-# --- 7, 8, 9: alloc, proxy, growing and shrinking -------------------------------------------------------------
+# --- 5, 6, 13: alloc, proxy, growing and shrinking ----------------------------------------------------
 ok "resources.sh" hbatch alloc -N2 -n4 ./resources.sh
 like "$out" "^level 1:.*free +2 +4 .*around it:.*free +2 +12 .*on node" "its output"
 ok "service.sh" ./service.sh
@@ -101,7 +101,7 @@ like "$out" 'pstree
 like "$(cat top.out)" "^[^ ]* hbatch top.*size 1 +level 1 .*work +R" "a page of top"
 is "$(hbatch jobs -a --name=service -no '{result}')" COMPLETED "it ended in order"
 
-# --- 10, 11: programs ----------------------------------------------------------------------------------------
+# --- 15, 16: programs ---------------------------------------------------------------------------------
 ok "driver.py" ./driver.py 6
 is "$out" "node 0: 5 members completed, 1 failed
 node 1: 5 members completed, 1 failed

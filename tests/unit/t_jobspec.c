@@ -28,87 +28,103 @@ static const struct {
 } good[] = {
     /* example 1 (also of RFC 14): 4 nodes, 1 slot of 2 cores each */
     {SPEC(NODE("4", SLOT("1", "")), "['app']", PER, SYSTEM),
-     {4, 4, 1, 2, 0, 1, 0, false, 3600},
+     {4, 4, 1, 2, 0, 1, 0, false, 3600, 0, 0},
      4,
      "app"},
     /* use case 1.1 */
     {SPEC(NODE("4", "{'type':'slot','count':1,'label':'default'," CORE1 "}"),
           "['flux','start']", PER, SYSTEM),
-     {4, 4, 1, 1, 0, 1, 0, false, 3600},
+     {4, 4, 1, 1, 0, 1, 0, false, 3600, 0, 0},
      4,
      "flux"},
     /* use case 2.1: 5 tasks on 4 nodes */
     {SPEC(NODE("4", "{'type':'slot','count':1,'label':'default'," CORE1 "}"),
           "['hostname']", "'total':5", SYSTEM),
-     {4, 4, 1, 1, 0, 1, 5, false, 3600},
+     {4, 4, 1, 1, 0, 1, 5, false, 3600, 0, 0},
      5,
      "hostname"},
     /* use case 2.2 */
     {SPEC(SLOT("10", ""), "['myapp']", PER, SYSTEM),
-     {0, 0, 10, 2, 0, 1, 0, false, 3600},
+     {0, 0, 10, 2, 0, 1, 0, false, 3600, 0, 0},
      10,
      "myapp"},
     /* use case 2.3 */
     {SPEC(SLOT("10", ",{'type':'gpu','count':1}"), "['myapp']", PER, SYSTEM),
-     {0, 0, 10, 2, 1, 1, 0, false, 3600},
+     {0, 0, 10, 2, 1, 1, 0, false, 3600, 0, 0},
      10,
      "myapp"},
     /* use case 2.4 */
     {SPEC(NODE("4", "{'type':'slot','count':4,'label':'default','with':["
                     "{'type':'core','count':1},{'type':'gpu','count':1}]}"),
           "['myapp']", PER, SYSTEM),
-     {4, 4, 4, 1, 1, 1, 0, false, 3600},
+     {4, 4, 4, 1, 1, 1, 0, false, 3600, 0, 0},
      16,
      "myapp"},
     /* several tasks a slot (RFC 14 use case 2.1's count), gpu first */
     {SPEC("{'type':'slot','count':3,'label':'default','with':["
           "{'type':'gpu','count':2},{'type':'core','count':7}]}",
           "['/usr/bin/app','-x']", "'per_slot':5", ""),
-     {0, 0, 3, 7, 2, 5, 0, false, 0},
+     {0, 0, 3, 7, 2, 5, 0, false, 0, 0, 0},
      15,
      "app"},
+    /* memory: for each slot, for each node, with nodes and without */
+    {SPEC(SLOT("2", ",{'type':'memory','count':4,'unit':'GiB'}"), "['a']", PER, ""),
+     {0, 0, 2, 2, 0, 1, 0, false, 0, UINT64_C(4) << 30, 0},
+     2,
+     "a"},
+    {SPEC(NODE("2", SLOT("1", "") ",{'type':'memory','count':100,'unit':'MB'}"), "['a']",
+          PER, ""),
+     {2, 2, 1, 2, 0, 1, 0, false, 0, 0, 100 << 20},
+     2,
+     "a"},
+    {SPEC(SLOT("2", ",{'type':'memory','count':1,'unit':'B'}") ",{'type':'memory','count'"
+                                                               ":3,'unit':'k'}",
+          "['a']", PER, ""),
+     {0, 0, 2, 2, 0, 1, 0, false, 0, 1, 3072},
+     2,
+     "a"},
     /* ranges of nodes */
     {SPEC(NODE("'3-30'", SLOT("1", "")), "['a']", PER, ""),
-     {3, 30, 1, 2, 0, 1, 0, false, 0},
+     {3, 30, 1, 2, 0, 1, 0, false, 0, 0, 0},
      3,
      "a"},
     {SPEC(NODE("'2+'", SLOT("1", "")), "['a']", PER, ""),
-     {2, UINT_MAX, 1, 2, 0, 1, 0, false, 0},
+     {2, UINT_MAX, 1, 2, 0, 1, 0, false, 0, 0, 0},
      2,
      "a"},
     {SPEC(NODE("{'min':3,'max':30,'operator':'+','operand':1}", SLOT("1", "")), "['a']",
           PER, ""),
-     {3, 30, 1, 2, 0, 1, 0, false, 0},
+     {3, 30, 1, 2, 0, 1, 0, false, 0, 0, 0},
      3,
      "a"},
     {SPEC(NODE("{'min':2}", SLOT("1", "")), "['a']", "'total':6", ""),
-     {2, 6, 1, 2, 0, 1, 6, false, 0},
+     {2, 6, 1, 2, 0, 1, 6, false, 0, 0, 0},
      6,
      "a"},
     /* whole nodes, asked for at the node or the slot */
     {SPEC("{'type':'node','count':2,'exclusive':true,'unit':'n','with':[" SLOT("1",
                                                                                "") "]}",
           "['a']", PER, ""),
-     {2, 2, 1, 2, 0, 1, 0, true, 0},
+     {2, 2, 1, 2, 0, 1, 0, true, 0, 0, 0},
      2,
      "a"},
     {SPEC("{'type':'slot','count':2,'exclusive':true,'label':'default'," CORE1 "}",
           "['a']", PER, ""),
-     {0, 0, 2, 1, 0, 1, 0, true, 0},
+     {0, 0, 2, 1, 0, 1, 0, true, 0, 0, 0},
      2,
      "a"},
     /* a name, and values that only need to be carried */
     {SPEC(SLOT("1", ""), "['./a']", PER,
           "'duration':0,'job':{'name':'my job'},'queue':'debug','bank':'b','x':[1],"
           "'environment':'3f9a','files':{},'preemptible-after':1.5,'cwd':'{{tmpdir}}/x'"),
-     {0, 0, 1, 2, 0, 1, 0, false, 0},
+     {0, 0, 1, 2, 0, 1, 0, false, 0, 0, 0},
      1,
      "my job"},
     /* two programs */
     {SPEC(SLOT("4", ""), "['a']", PER,
           "'shell':{'options':{'apps':[{'command':['a'],'ntasks':3},{'command':['b','c'],"
           "'ntasks':1,'environment':{'X':null},'cwd':'/'}]}}"),
-     {0, 0, 4, 2, 0, 1, 0, false, 0},
+     {0, 0, 4, 2, 0, 1, 0, false, 0, 0, 0},
      4,
      "a"},
     /* RFC 26's examples and RFC 14's use cases 2.8, 2.9 */
@@ -123,7 +139,7 @@ static const struct {
          "{'scheme':'begin-time','value':'1552594348.5'},{'scheme':'other','value':'1'},{"
          "'scheme':'singleton','value':''}"
          "]"),
-     {0, 0, 1, 2, 0, 1, 0, false, 0},
+     {0, 0, 1, 2, 0, 1, 0, false, 0, 0, 0},
      1,
      "a"},
 };
@@ -146,6 +162,8 @@ START_TEST(decodes_what_the_rfcs_show)
         ck_assert_uint_eq(got->nslots, want->nslots);
         ck_assert_uint_eq(got->cores_per_slot, want->cores_per_slot);
         ck_assert_uint_eq(got->gpus_per_slot, want->gpus_per_slot);
+        ck_assert_uint_eq(got->mem_per_slot, want->mem_per_slot);
+        ck_assert_uint_eq(got->mem_per_node, want->mem_per_node);
         ck_assert_uint_eq(got->tasks_per_slot, want->tasks_per_slot);
         ck_assert_uint_eq(got->ntasks, want->ntasks);
         ck_assert_int_eq(got->exclusive, want->exclusive);
@@ -266,7 +284,7 @@ static const struct {
      "attributes: is missing"},
     /* resources */
     {"{'version':1,'resources':{'type':'node'}}", "resources: must be an array"},
-    {RES(""), "resources: must be an array of one node or slot, not []"},
+    {RES(""), "resources: must be an array of one node or slot, with memory"},
     {RES(S1 "," S1), "resources: must be an array of one node or slot"},
     {RES("3"), "resources[0]: must be an object, not 3"},
     {RES("{'count':1}"), "resources[0].type: is missing"},
@@ -303,7 +321,25 @@ static const struct {
      "a slot must have a core"},
     {RES("{'type':'slot','count':1,'label':'default','with':[{'type':'node','count':1}]"
          "}"),
-     "resources[0].with[0].type: must be 'core' or 'gpu' within a slot, not 'node'"},
+     "resources[0].with[0].type: must be 'core', 'gpu' or 'memory' within a slot, not "
+     "'node'"},
+    {RES(SLOT("1", ",{'type':'memory','count':1}")),
+     "resources[0].with[1].unit: is missing"},
+    {RES(SLOT("1", ",{'type':'memory','count':1,'unit':'GHz'}")),
+     "resources[0].with[1].unit: must be a unit of memory"},
+    {RES(SLOT("1", ",{'type':'memory','count':-1,'unit':'GiB'}")),
+     "resources[0].with[1].count: must be a positive integer, not -1"},
+    {RES(SLOT("1", ",{'type':'memory','count':2000000000,'unit':'GiB'}")),
+     "2000000000 GiB are more than there can be"},
+    {RES(SLOT("2000000000", ",{'type':'memory','count':1,'unit':'EiB'}")),
+     "2000000000 slots with 1E of memory each are more"},
+    {RES(SLOT("1", ",{'type':'memory','count':1,'unit':'B'},{'type':'memory','count':1,"
+                   "'unit':'B'}")),
+     "resources[0].with[2].type: must be a type that the slot does not have yet"},
+    {RES(SLOT("1", "") ",{'type':'gpu','count':1}"),
+     "resources: must be an array of one node or slot, with memory beside a slot"},
+    {RES(NODE("1", SLOT("1", "")) ",{'type':'memory','count':1,'unit':'B'}"),
+     "resources: must be an array of one node or slot"},
     {RES(SLOT("1", ",{'type':'core','count':1}")), "resources[0].with[1].type"},
     {RES(SLOT("1", ",{'type':'gpu','count':0}")), "resources[0].with[1].count"},
     {RES(SLOT("1", ",{'type':'gpu','count':1,'with':[]}")),

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The pool against a slow and obvious model of it, under random loads with fixed seeds: the
- * model looks at every node, each time, and keeps an owner for every core and GPU. */
+ * model looks at every node, each time, and keeps an owner for every core and GPU, and counts the memory.  It has
+ * an obvious way of its own for each strategy of placement. */
 #include "src/sched/pool.h"
 #include "tests/unit/poolkit.h"
 #include "tests/unit/unit.h"
 
-enum { NODES = 12, CORES = 12, GPUS = 20, JOBS = 40, STEPS = 1200, SEEDS = 12 };
+enum {
+    NODES = 12,
+    CORES = 12,
+    GPUS = 20,
+    JOBS = 40,
+    STEPS = 1200,
+    SEEDS = 12,
+    DOMAINS = 3
+};
 
 struct job {
     int number; /* 0: none */
@@ -16,6 +25,8 @@ struct model_node {
     bool present;
     int ncores, ngpus;
     int core[CORES], gpu[GPUS]; /* number of the job that has it, 0: free */
+    uint64_t memory, used;
+    struct domains *domains; /* the pool's, or NULL */
     enum pool_node_state state;
 };
 
@@ -42,40 +53,215 @@ static int node_slots(const struct model_node *n, const struct job_shape *s, boo
         return 0;
     if (s->exclusive && (cores < n->ncores || gpus < n->ngpus))
         return 0;
+    uint64_t memory = all ? n->memory : n->memory - n->used;
+    if (s->exclusive && memory < n->memory)
+        return 0;
     int k = cores / (int)s->cores_per_slot;
-    return s->gpus_per_slot ? MIN(k, gpus / (int)s->gpus_per_slot) : k;
+    if (s->gpus_per_slot)
+        k = MIN(k, gpus / (int)s->gpus_per_slot);
+    while (k > 0 && s->mem_per_node + (uint64_t)k * s->mem_per_slot > memory)
+        k--;
+    return memory < s->mem_per_node ? 0 : k;
 }
+
+/* A question to the model. */
+struct ask {
+    const struct model *m;
+    const struct job_shape *s;
+    int can[NODES]; /* slots */
+    int left;
+    int *out; /* slots of each node */
+};
+
+static int free_cores(const struct ask *a, int i)
+{
+    return count_free(a->m->node[i].core, a->m->node[i].ncores);
+}
+
+static int free_gpus(const struct ask *a, int i)
+{
+    return count_free(a->m->node[i].gpu, a->m->node[i].ngpus);
+}
+
+static bool is_idle(const struct ask *a, int i)
+{
+    const struct model_node *n = &a->m->node[i];
+    return free_cores(a, i) == n->ncores && free_gpus(a, i) == n->ngpus && n->used == 0;
+}
+
+/* Of those that take K more and are not taken: -1: there is none. */
+static int tightest(const struct ask *a, int k)
+{
+    int best = -1;
+    for (int i = 0; i < NODES; i++)
+        if (a->can[i] >= k && a->out[i] == 0 &&
+            (best < 0 || free_gpus(a, i) < free_gpus(a, best) ||
+             (free_gpus(a, i) == free_gpus(a, best) &&
+              free_cores(a, i) < free_cores(a, best))))
+            best = i;
+    return best;
+}
+
+static int roomiest(const struct ask *a)
+{
+    int best = -1;
+    for (int i = 0; i < NODES; i++)
+        if (a->can[i] > 0 && a->out[i] == 0 && (best < 0 || a->can[i] > a->can[best]))
+            best = i;
+    return best;
+}
+
+/* Take WANT of the nodes of SET, each for K slots. */
+static void take_runs(struct ask *a, bool *set, int want, int k)
+{
+    while (want > 0) {
+        int at = -1, len = 0;
+        for (int i = 0; i < NODES; i++) {
+            int run = 0;
+            while ((i == 0 || !set[i - 1]) && i + run < NODES && set[i + run])
+                run++;
+            if (run > 0 && (run >= want ? len < want || run < len : run > len)) {
+                at = i;
+                len = run;
+            }
+        }
+        ck_assert_int_ge(at, 0);
+        for (int i = at; i < at + len && want > 0; i++, want--) {
+            a->out[i] = k;
+            set[i] = false;
+        }
+    }
+}
+
+static bool first_slots(struct ask *a)
+{
+    while (a->left > 0) {
+        int best = -1;
+        for (int i = 0; i < NODES; i++) /* the first that holds all, or the roomiest */
+            if (a->can[i] > 0 && a->out[i] == 0 &&
+                (best < 0 || MIN(a->can[i], a->left) > MIN(a->can[best], a->left)))
+                best = i;
+        if (best < 0)
+            return false;
+        a->out[best] = MIN(a->can[best], a->left);
+        a->left -= a->out[best];
+    }
+    return true;
+}
+
+static bool best_slots(struct ask *a)
+{
+    int size = 0, last;
+    while ((last = tightest(a, a->left)) < 0) {
+        int i = roomiest(a);
+        if (i < 0)
+            return false;
+        size = a->out[i] = a->can[i];
+        a->left -= size;
+    }
+    /* of those of the last size, adjacent ones */
+    bool set[NODES] = {false};
+    int want = 0;
+    for (int i = 0; size > 0 && i < NODES; i++)
+        if (a->can[i] == size) {
+            set[i] = true;
+            want += a->out[i] > 0;
+            a->out[i] = 0;
+        }
+    take_runs(a, set, want, size);
+    a->out[tightest(a, a->left)] = a->left;
+    return true;
+}
+
+static bool spread_slots(struct ask *a)
+{
+    for (; a->left > 0; a->left--) {
+        int best = -1, most = 0;
+        for (int i = 0; i < NODES; i++) {
+            int left = a->can[i] > a->out[i]
+                           ? free_cores(a, i) - a->out[i] * (int)a->s->cores_per_slot
+                           : 0;
+            if (left > most) {
+                best = i;
+                most = left;
+            }
+        }
+        if (best < 0)
+            return false;
+        a->out[best]++;
+    }
+    return true;
+}
+
+static void first_nodes(struct ask *a, bool *set, int want)
+{
+    for (int i = 0; i < NODES && want > 0; i++)
+        if (set[i]) {
+            a->out[i] = a->left;
+            want--;
+        }
+}
+
+static void best_nodes(struct ask *a, bool *set, int want)
+{
+    bool used[NODES];
+    int n = 0, all = 0;
+    for (int i = 0; i < NODES; i++) {
+        used[i] = set[i] && !is_idle(a, i);
+        n += used[i];
+        all += set[i];
+    }
+    if (want == 1)
+        a->out[tightest(a, a->left)] = a->left;
+    else if (n >= want && all > want)
+        take_runs(a, used, want, a->left);
+    else
+        take_runs(a, set, want, a->left);
+}
+
+static void spread_nodes(struct ask *a, bool *set, int want)
+{
+    for (; want > 0; want--) {
+        int best = -1;
+        for (int i = 0; i < NODES; i++)
+            if (set[i] && (best < 0 || free_cores(a, i) > free_cores(a, best)))
+                best = i;
+        a->out[best] = a->left;
+        set[best] = false;
+    }
+}
+
+static const struct way {
+    const struct place_strategy *strategy;
+    bool (*slots)(struct ask *a);
+    void (*nodes)(struct ask *a, bool *set, int want);
+} ways[] = {{&place_first, first_slots, first_nodes},
+            {&place_best, best_slots, best_nodes},
+            {&place_spread, spread_slots, spread_nodes}};
 
 /* Slots for each node into OUT; false if there is no place. */
 static bool model_search(const struct model *m, const struct pool_request *req,
                          const bool *match, bool all, int *out)
 {
     const struct job_shape *s = &req->shape;
-    int can[NODES], left = (int)s->nslots;
-    unsigned nodes = 0;
+    const struct way *way = ways;
+    struct ask a = {.m = m, .s = s, .left = (int)s->nslots, .out = out};
+    bool set[NODES];
+    unsigned n = 0;
+    while (req->place && way->strategy != req->place)
+        way++;
     for (int i = 0; i < NODES; i++) {
-        can[i] = match[i] ? node_slots(&m->node[i], s, all) : 0;
+        a.can[i] = match[i] ? node_slots(&m->node[i], s, all) : 0;
         out[i] = 0;
+        set[i] = a.can[i] >= a.left;
+        n += set[i];
     }
-    if (s->nnodes_min > 0) {
-        for (int i = 0; i < NODES && nodes < s->nnodes_max; i++)
-            if (can[i] >= left) {
-                out[i] = left;
-                nodes++;
-            }
-        return nodes >= s->nnodes_min;
-    }
-    while (left > 0) {
-        int best = -1;
-        for (int i = 0; i < NODES; i++) /* the first that holds all, or the roomiest */
-            if (can[i] > 0 && out[i] == 0 &&
-                (best < 0 || MIN(can[i], left) > MIN(can[best], left)))
-                best = i;
-        if (best < 0)
-            return false;
-        out[best] = MIN(can[best], left);
-        left -= out[best];
-    }
+    if (s->nnodes_min == 0)
+        return all ? first_slots(&a) : way->slots(&a);
+    if (n < s->nnodes_min)
+        return false;
+    if (!all)
+        way->nodes(&a, set, (int)MIN(n, s->nnodes_max));
     return true;
 }
 
@@ -91,17 +277,22 @@ static void check_lowest(hwloc_const_bitmap_t ids, const int *owner, int n, int 
 
 /* Whether IDS are what the rule says of the free ones in OWNER for SLOTS runs of LEN. */
 static void check_ids(hwloc_const_bitmap_t ids, const int *owner, int n, int slots,
-                      int len)
+                      int len, bool tight)
 {
     bool want[MAX(CORES, GPUS)] = {false};
-    int have = 0, total = slots * len;
-    for (int start = 0; start + total <= n && have < total; start++) {
+    int have = 0, total = slots * len, at = -1, least = 0;
+    for (int start = 0; start < n; start++) {
         int run = 0;
-        while (run < total && owner[start + run] == 0)
+        while ((start == 0 || owner[start - 1] != 0) && start + run < n &&
+               owner[start + run] == 0)
             run++;
-        for (int i = start; run == total && i < start + total; i++, have++)
-            want[i] = true;
+        if (run >= total && (at < 0 || (tight && run < least))) {
+            at = start;
+            least = run;
+        }
     }
+    for (int i = at; at >= 0 && i < at + total; i++, have++)
+        want[i] = true;
     for (int start = 0; have < total && start + len <= n;) {
         int run = 0;
         while (run < len && owner[start + run] == 0)
@@ -136,7 +327,76 @@ static void own_rset(struct model *m, const struct rset *r, int from, int to)
         struct model_node *n = &m->node[r->nodes[i].rank];
         own(n->core, n->ncores, r->nodes[i].cores, from, to);
         own(n->gpu, n->ngpus, r->nodes[i].gpus, from, to);
+        if (to)
+            n->used += r->nodes[i].memory;
+        else
+            n->used -= r->nodes[i].memory;
+        ck_assert_uint_le(n->used, n->memory);
     }
+}
+
+/* How many of SET are free. */
+static int count_in(hwloc_const_bitmap_t set, const int *owner, int n)
+{
+    int k = 0;
+    for (int i = 0; i < n; i++)
+        k += owner[i] == 0 && hwloc_bitmap_isset(set, (unsigned)i);
+    return k;
+}
+
+static int count_both(hwloc_const_bitmap_t a, hwloc_const_bitmap_t b)
+{
+    int k = 0;
+    for (unsigned i = 0; i < MAX(CORES, GPUS); i++)
+        k += hwloc_bitmap_isset(a, i) && hwloc_bitmap_isset(b, i);
+    return k;
+}
+
+/* Without GPUs: if all cores that are near at most K free GPUs suffice, no others are taken. */
+static void check_away(const struct model_node *n, const struct rset_node *rn, int total)
+{
+    for (int k = 0; k <= GPUS; k++) {
+        hwloc_bitmap_t near = hwloc_bitmap_alloc(); /* to more */
+        for (size_t i = 0; i < n->domains->n; i++)
+            if (count_in(n->domains->at[i].gpus, n->gpu, n->ngpus) > k)
+                hwloc_bitmap_or(near, near, n->domains->at[i].cores);
+        int others = count_free(n->core, n->ncores) - count_in(near, n->core, n->ncores);
+        if (others >= total)
+            ck_assert_int_eq(count_both(rn->cores, near), 0);
+        hwloc_bitmap_free(near);
+    }
+}
+
+/* Is there a domain that holds so much, and are they of one if there is? */
+static void check_together(const struct model_node *n, const struct rset_node *rn,
+                           int cores, int gpus)
+{
+    int most = -1, want = -1;
+    for (size_t i = 0; i < n->domains->n; i++) {
+        const struct domain *d = &n->domains->at[i];
+        int free = count_in(d->gpus, n->gpu, n->ngpus);
+        if (count_in(d->cores, n->core, n->ncores) >= cores && free >= gpus &&
+            (want < 0 || free < most)) {
+            most = free;
+            want = (int)i;
+        }
+    }
+    if (want < 0)
+        return;
+    ck_assert_int_eq(count_both(rn->cores, n->domains->at[want].cores), cores);
+    ck_assert_int_eq(count_both(rn->gpus, n->domains->at[want].gpus), gpus);
+}
+
+static void check_near(const struct model_node *n, const struct rset_node *rn,
+                       const struct job_shape *s, int slots)
+{
+    int cores = slots * (int)s->cores_per_slot, gpus = slots * (int)s->gpus_per_slot;
+    ck_assert_int_eq(hwloc_bitmap_weight(rn->cores), cores);
+    ck_assert_int_eq(hwloc_bitmap_weight(rn->gpus), gpus);
+    if (gpus == 0)
+        check_away(n, rn, cores);
+    else
+        check_together(n, rn, cores, gpus);
 }
 
 static void check_placement(const struct model *m, const struct pool_request *req,
@@ -154,11 +414,18 @@ static void check_placement(const struct model *m, const struct pool_request *re
         const struct model_node *n = &m->node[i];
         ck_assert_uint_eq(rn->rank, (unsigned)i);
         ck_assert_uint_eq(pl->nslots[k], (unsigned)slots[i]);
-        if (s->exclusive) {
+        ck_assert_uint_eq(rn->memory,
+                          s->exclusive
+                              ? n->memory
+                              : s->mem_per_node + (uint64_t)slots[i] * s->mem_per_slot);
+        if (!s->exclusive && n->domains) {
+            check_near(n, rn, s, slots[i]);
+        } else if (s->exclusive) {
             ck_assert_int_eq(hwloc_bitmap_weight(rn->cores), n->ncores);
             ck_assert_int_eq(hwloc_bitmap_weight(rn->gpus), n->ngpus);
         } else {
-            check_ids(rn->cores, n->core, n->ncores, slots[i], (int)s->cores_per_slot);
+            check_ids(rn->cores, n->core, n->ncores, slots[i], (int)s->cores_per_slot,
+                      req->place == &place_best);
             check_lowest(rn->gpus, n->gpu, n->ngpus, slots[i] * (int)s->gpus_per_slot);
         }
         k++;
@@ -179,6 +446,8 @@ static void compare(const struct pool *p, const struct model *m)
         ck_assert_uint_eq(pn.rank, (unsigned)i);
         ck_assert_int_eq(pn.state, n->state);
         ck_assert_int_eq(hwloc_bitmap_weight(pn.cores), n->ncores);
+        ck_assert_uint_eq(pn.memory, n->memory);
+        ck_assert_uint_eq(pn.free_memory, n->memory - n->used);
         for (int c = 0; c < n->ncores; c++)
             ck_assert_int_eq(hwloc_bitmap_isset(pn.free_cores, (unsigned)c),
                              n->core[c] == 0);
@@ -205,8 +474,15 @@ static struct pool_request random_request(uint64_t *seed)
     unsigned slots = 1 + kit_random(seed, kit_random(seed, 3) == 0 ? 25 : 4);
     unsigned gpus =
         kit_random(seed, 2) ? 0 : kit_random(seed, kit_random(seed, 4) ? 3 : GPUS);
-    return kit_request(nodes, nodes ? more : 0, slots, 1 + kit_random(seed, 4), gpus,
-                       kit_random(seed, 6) == 0);
+    struct pool_request req =
+        kit_request(nodes, nodes ? more : 0, slots, 1 + kit_random(seed, 4), gpus,
+                    kit_random(seed, 6) == 0);
+    if (kit_random(seed, 3) == 0)
+        req.shape.mem_per_slot = kit_random(seed, 300);
+    if (kit_random(seed, 3) == 0)
+        req.shape.mem_per_node = kit_random(seed, 500);
+    req.place = ways[kit_random(seed, ARRAY_SIZE(ways))].strategy;
+    return req;
 }
 
 /* A constraint on a random set of ranks, one time in three; what it lets pass in MATCH. */
@@ -284,6 +560,20 @@ static void step_alloc(struct pool *p, struct model *m, uint64_t *seed)
     constraint_destroy(c);
 }
 
+/* Each core and each GPU is in one of them, or in none. */
+static struct domains *random_domains(uint64_t *seed, const struct model_node *n)
+{
+    struct domains *d = domains_create(1 + kit_random(seed, DOMAINS));
+    for (int i = 0; i < n->ncores + n->ngpus; i++) {
+        size_t in = kit_random(seed, (unsigned)d->n + (kit_random(seed, 8) == 0));
+        if (in < d->n && i < n->ncores)
+            hwloc_bitmap_set(d->at[in].cores, (unsigned)i);
+        else if (in < d->n)
+            hwloc_bitmap_set(d->at[in].gpus, (unsigned)(i - n->ncores));
+    }
+    return d;
+}
+
 static void step_node(struct pool *p, struct model *m, uint64_t *seed)
 {
     unsigned rank = kit_random(seed, NODES);
@@ -293,7 +583,7 @@ static void step_node(struct pool *p, struct model *m, uint64_t *seed)
         ck_assert_int_eq(pool_set_state(p, rank, n->state, "because"), 0);
     } else if (n->present) {
         bool used = count_free(n->core, n->ncores) < n->ncores ||
-                    count_free(n->gpu, n->ngpus) < n->ngpus;
+                    count_free(n->gpu, n->ngpus) < n->ngpus || n->used > 0;
         ck_assert_int_eq(pool_remove_node(p, rank, NULL), used ? -1 : 0);
         n->present = used;
     } else {
@@ -302,10 +592,15 @@ static void step_node(struct pool *p, struct model *m, uint64_t *seed)
                                  .ngpus = kit_random(seed, 2)
                                               ? (int)kit_random(seed, 4)
                                               : (int)kit_random(seed, GPUS)};
+        if (kit_random(seed, 2))
+            n->memory = kit_random(seed, 1000);
         cleanup_free char *gpus =
             n->ngpus ? xasprintf("0-%d", n->ngpus - 1) : xstrdup("");
         cleanup_free char *text = xasprintf("%u:0-%d:%s", rank, n->ncores - 1, gpus);
         struct rset *r = kit_rset(text);
+        r->nodes[0].memory = n->memory;
+        if (kit_random(seed, 2))
+            r->nodes[0].domains = n->domains = random_domains(seed, n);
         ck_assert_int_eq(pool_add_node(p, &r->nodes[0], NULL), 0);
         rset_destroy(r);
     }

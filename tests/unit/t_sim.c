@@ -225,6 +225,9 @@ START_TEST(setups)
                                       "none",
                                       "easy,",
                                       "easy,x=1",
+                                      "easy,placement",
+                                      "easy,placement=",
+                                      "easy,placement=worst",
                                       "easy,depth",
                                       "easy,depth=",
                                       "easy,depth=-1",
@@ -235,6 +238,10 @@ START_TEST(setups)
     ck_assert_int_eq(sched_setup_parse(&setup, "easy,depth=12", &err), 0);
     ck_assert_ptr_eq(setup.policy, sched_policy_find("easy"));
     ck_assert_uint_eq(setup.depth, 12);
+    ck_assert_ptr_eq(setup.place, &place_first);
+    ck_assert_int_eq(sched_setup_parse(&setup, "easy,placement=best,depth=3", &err), 0);
+    ck_assert_ptr_eq(setup.place, &place_best);
+    ck_assert_uint_eq(setup.depth, 3);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         ck_assert_int_eq(sched_setup_parse(&setup, bad[i], &err), -1);
 }

@@ -6,7 +6,7 @@ dist_man_MANS += \
 	man/hbatch-report.1 man/hbatch-resource.1 man/hbatch-shutdown.1 man/hbatch-simulate.1 man/hbatch-start.1 man/hbatch-top.1 man/hbatch-uptime.1 \
 	man/hbatch-uri.1 man/hbatch-wait-event.1 man/hbatch-watch.1 \
 	man/libhbatch.3 man/hbatch-python.3 man/hbatch_mpi.3 \
-	man/hbatch-compat.7 man/hbatch-environment.7 man/hbatch-output.7 man/hbatch-protocol.7 man/hbatch-spawn.7 \
+	man/hbatch-compat.7 man/hbatch-environment.7 man/hbatch-flux.7 man/hbatch-formats.7 man/hbatch-output.7 man/hbatch-protocol.7 man/hbatch-spawn.7 \
 	man/hbatch-exec.8
 dist_man_MANS += man/hbatch-account.1 man/hbatch-config.1 man/hbatch-config.5 man/hbatch-queue.1 man/hbatch-update.1
 nodist_man_MANS = man/hbatch-alloc.1 man/hbatch-batch.1 man/hbatch-bulksubmit.1 man/hbatch-run.1 man/hbatch-submit.1

@@ -478,6 +478,10 @@ int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         return 0;
     make_format(&j);
     j.color = color_wanted(j.when);
+    if (!j.json && !j.recursive && (j.query.keys = jobfields_keys(j.compiled)))
+        for (size_t i = 0; j.color && i < 2; i++)
+            json_object_array_add(j.query.keys,
+                                  json_object_new_string(i ? "uri" : "result"));
     if (j.width == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
         j.width = ws.ws_col;
     if (j.watch)

@@ -597,6 +597,16 @@ char *format_line(const struct format *f, const void *item)
     return strbuf_take(&out);
 }
 
+void format_each_field(const struct format *f,
+                       void (*fn)(const struct format_field *field, void *arg), void *arg)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->pieces[i].field)
+            fn(f->pieces[i].field, arg);
+    for (size_t i = 0; i < f->nkeys; i++)
+        fn(f->keys[i].field, arg);
+}
+
 void format_cut(char *line, size_t width)
 {
     line[char_bytes(line, width)] = '\0';

@@ -50,6 +50,10 @@ void format_destroy(struct format *f); /* NULL is allowed */
 int format_set_sort(struct format *f, const char *keys, struct error *err);
 /* Sort ITEMS and fix the columns that depend on all of them. */
 void format_prepare(struct format *f, const void **items, size_t n);
+/* F with ARG for each field that lines are made of or sorted by. */
+void format_each_field(const struct format *f,
+                       void (*fn)(const struct format_field *field, void *arg),
+                       void *arg);
 /* New strings, without newline. */
 char *format_header(const struct format *f);
 char *format_line(const struct format *f, const void *item);

@@ -525,6 +525,58 @@ const struct format_field jobfields[] = {
 };
 const size_t jobfields_n = ARRAY_SIZE(jobfields);
 
+/* --- what they are made of ------------------------------------------------------------------ */
+
+/* By what gets them; others need everything. */
+static const struct {
+    void (*get)(const void *, const struct format_field *, struct format_value *);
+    const char *keys; /* NULL: the field's arg or name */
+} needs[] = {
+    {get_key, NULL},
+    {get_time, NULL},
+    {get_id, "id"},
+    {get_state_single, "state"},
+    {get_result_abbrev, "result"},
+    {get_status, "state result"},
+    {get_emoji, "state result"},
+    {get_success, "state result"},
+    {get_runtime, "t_run t_cleanup"},
+    {get_remaining, "state expiration"},
+    {get_contextual_time, "state duration t_run t_cleanup"},
+    {get_contextual_info, "state reason urgency memo nodelist exception"},
+    {get_dependencies, "state reason"},
+    {get_return_code, "state result status"},
+    {get_exception, "state exception"},
+};
+
+struct key_list {
+    json_object *keys; /* NULL: all */
+};
+
+static void need_field(const struct format_field *field, void *arg)
+{
+    struct key_list *list = arg;
+    size_t i = 0;
+    while (i < ARRAY_SIZE(needs) && needs[i].get != field->get)
+        i++;
+    if (i == ARRAY_SIZE(needs))
+        json_object_put(take(list->keys));
+    if (!list->keys)
+        return;
+    const char *own = field->arg ? field->arg : field->name;
+    cleanup_free char *copy = xstrdup(needs[i].keys ? needs[i].keys : own);
+    for (char *save = NULL, *w = strtok_r(copy, " ", &save); w;
+         w = strtok_r(NULL, " ", &save))
+        json_object_array_add(list->keys, json_object_new_string(w));
+}
+
+json_object *jobfields_keys(const struct format *f)
+{
+    struct key_list list = {json_object_new_array()};
+    format_each_field(f, need_field, &list);
+    return list.keys;
+}
+
 json_object *jobfields_json(const struct jobitem *item)
 {
     char buf[CLI_ID_SIZE];

@@ -18,6 +18,8 @@ struct jobitem {
 extern const struct format_field jobfields[];
 extern const size_t jobfields_n;
 
+/* The keys of job.list that F's fields are made of, a new array; NULL: all are needed. */
+json_object *jobfields_keys(const struct format *f);
 /* {"id","jobid",...}: the job as --json shows it; new. */
 json_object *jobfields_json(const struct jobitem *item);
 

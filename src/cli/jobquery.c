@@ -94,6 +94,7 @@ void jobquery_fini(struct jobquery *q)
     free(take(q->queues));
     hostlist_destroy(take(q->hosts));
     hwloc_bitmap_free(take(q->ranks));
+    json_object_put(take(q->keys));
 }
 
 /* States and results together: active ones in those states, inactive ones with those results. */
@@ -113,6 +114,13 @@ static int states_asked(const struct jobquery *q)
     if (q->states)
         return q->states;
     return q->all || q->since > 0 ? ALL_STATES : JOB_ACTIVE;
+}
+
+/* Whether job.list may give more than what is asked for. */
+static bool is_picky(const struct jobquery *q)
+{
+    return both(q) || (q->queues && strchr(q->queues, ',')) || q->one_user || q->ranks ||
+           q->hosts;
 }
 
 json_object *jobquery_params(const struct jobquery *q)
@@ -135,15 +143,10 @@ json_object *jobquery_params(const struct jobquery *q)
         json_object_object_add(o, "queue", json_object_new_string(q->queues));
     if (q->since > 0)
         json_object_object_add(o, "since", json_object_new_double(q->since));
+    if (q->keys && !is_picky(q)) /* else others are looked at, too */
+        json_object_object_add(o, "keys", json_object_get(q->keys));
     json_object_object_add(o, "max", json_object_new_int64(q->count));
     return o;
-}
-
-/* Whether job.list may give more than what is asked for. */
-static bool is_picky(const struct jobquery *q)
-{
-    return both(q) || (q->queues && strchr(q->queues, ',')) || q->one_user || q->ranks ||
-           q->hosts;
 }
 
 static bool is_in_queue(const struct jobquery *q, const char *queue)

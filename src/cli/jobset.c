@@ -44,15 +44,30 @@ static void make_way(struct jobset *set)
     output_flush(&set->out, false);
 }
 
+/* An exception that ends the job is told at its end. */
+static void tell_warning(struct jobset *set, hbatch_jobid id, const char *context)
+{
+    char buf[CLI_ID_SIZE];
+    cleanup_json json_object *o = json_tokener_parse(context);
+    if (!o || cli_get_number(o, "severity", 0) == 0)
+        return;
+    make_way(set);
+    cli_error(set->cli, "%s: exception type=%s severity=%.0f %s",
+              cli_id(set->cli, id, buf), cli_get_string(o, "type", "?"),
+              cli_get_number(o, "severity", 0), cli_get_string(o, "note", ""));
+}
+
 static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
                      void *arg)
 {
     struct jobset *set = arg;
     char buf[CLI_ID_SIZE];
-    if (strcmp(name, "exception") == 0 || set->verbose > 1) {
+    if (set->verbose > 1) {
         make_way(set);
         fprintf(stderr, "%s: %.3f: %s%s%s\n", cli_id(set->cli, id, buf), time, name,
                 context ? " " : "", context ? context : "");
+    } else if (strcmp(name, "exception") == 0 && context) {
+        tell_warning(set, id, context);
     }
     if (set->wait_event && strcmp(name, set->wait_event) == 0 && first_time(set, id))
         count_done(set, false);
@@ -97,7 +112,7 @@ static void on_end(const struct hbatch_result *r, uint64_t left, void *arg)
         make_way(set);
         cli_error(set->cli, "%s: %s", cli_id(set->cli, r->id, buf), r->exception_note);
     } else if (!ok && r->exception_type && r->exception_severity == 0 &&
-               !set->tells_events) {
+               set->verbose <= 1) {
         tell_exception(set, r);
     } else if (set->verbose) {
         make_way(set);
@@ -120,8 +135,7 @@ static struct hbatch_stream_ops ops_of(struct jobset *set)
     struct hbatch_stream_ops ops = {.end = on_end};
     if (set->watch)
         ops.output = on_output;
-    set->tells_events = set->watch || set->wait_event || set->verbose > 1;
-    if (set->tells_events)
+    if (set->watch || set->wait_event || set->verbose > 1)
         ops.event = on_event;
     return ops;
 }

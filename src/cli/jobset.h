@@ -19,7 +19,6 @@ struct jobset {
     uint64_t total, done;
     json_object *seen; /* ids that are done by wait_event */
     int exit_code;     /* the greatest */
-    bool tells_events; /* exceptions among them */
     unsigned told;     /* exceptions, otherwise */
 };
 #define JOBSET_TELL_MAX 8 /* so many, the last of them a note that there are more */

@@ -246,7 +246,7 @@ static void throughput(const struct page *p)
             sums[k][i] = r->bins[i].ended[k] / width + (k ? sums[k - 1][i] : 0);
     begin_chart(p, "throughput", "Throughput", note, CURVE);
     for (int k = REPORT_RESULTS - 2; k >= 0; k--) {
-        char class[8];
+        char class[16];
         snprintf(class, sizeof(class), "r%d", k);
         area(p, sums[k], r->bin_rate, class);
     }

@@ -343,12 +343,16 @@ bool subst_is_fixed(const struct subst *s)
 /* --- --define ---------------------------------------------------------------------------- */
 
 /* Of "s/REGEX/TEXT/g": the part up to the next '/' that has no backslash before it and is not in
- * brackets of the REGEX; *AT goes behind it. NULL: there is none. */
+ * brackets of the REGEX, with \t and \n for a tab and a newline; *AT goes behind it. NULL: there is none. */
 static char *until_slash(const char **at, bool regex)
 {
     struct strbuf b = {0};
     const char *s = *at, *bracket = NULL; /* the first byte that is in it */
     for (; *s && (*s != '/' || bracket); s++) {
+        if (*s == '\\' && (s[1] == 't' || s[1] == 'n')) {
+            strbuf_addc(&b, *++s == 't' ? '\t' : '\n');
+            continue;
+        }
         if (*s == '\\' && s[1] == '/' && !bracket)
             s++;
         else if (*s == '\\' && s[1] && !bracket)

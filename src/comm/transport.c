@@ -27,6 +27,12 @@ static const struct {
     unsigned ms;  /* 0: in each turn of the loop, which does not sleep */
 } pace[] = {{0.0005, 0}, {0.05, 1}, {0.5, 5}, {1e30, TRANSPORT_IDLE_MS}};
 
+/* Where others want the core, which shows in how long it takes to get it back, nobody gains by turning without sleep:
+ * so long, after it was seen, the tick is CROWDED_MS at the least. */
+#define CROWDED_YIELD 0.0001 /* s */
+#define CROWDED_S 1.0
+enum { CROWDED_MS = 2 };
+
 /* Seconds that the last messages may take: a rank that died just now takes none. */
 enum { LEAVE_S = 5 };
 
@@ -269,15 +275,21 @@ static void test(struct transport *t)
     size_t i = 0;
     while (now - t->last > pace[i].since)
         i++;
-    transport_set_pace(t, pace[i].ms);
+    bool crowded = now - t->crowded < CROWDED_S;
+    transport_set_pace(t, crowded ? MAX(pace[i].ms, (unsigned)CROWDED_MS) : pace[i].ms);
 }
 
 static void on_turn(uv_idle_t *h)
 {
     struct transport *t = h->data;
     test(t);
-    if (t->ms == 0)
-        sched_yield(); /* the peer may need this core to answer */
+    if (t->ms > 0)
+        return;
+    double before = time_mono();
+    sched_yield(); /* the peer may need this core to answer */
+    double now = time_mono();
+    if (now - before > CROWDED_YIELD)
+        t->crowded = now;
 }
 
 static void on_tick(uv_timer_t *h)

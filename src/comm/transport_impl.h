@@ -27,6 +27,7 @@ struct transport {
     int *mpi_of;   /* [size] MPI's number of a rank, -1: it is not there */
     unsigned *ids; /* [nids] ranks of MPI's numbers */
     unsigned nids;
+    double crowded; /* when the core was last seen to be wanted by others */
     uv_timer_t timer;
     uv_idle_t idle;       /* active: the loop turns without sleeping */
     uv_prepare_t flusher; /* active: some batch is not empty */

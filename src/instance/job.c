@@ -328,8 +328,16 @@ static void drop_placement(struct job *job)
     free(take(job->input_taken));
 }
 
+void job_run_told(struct job *job)
+{
+    if (job->run_untold)
+        LIST_REMOVE(job, run_entry);
+    job->run_untold = false;
+}
+
 void job_reset(struct job *job)
 {
+    job_run_told(job);
     drop_placement(job);
     if (job->exception)
         free(job->exception->note);
@@ -486,6 +494,7 @@ void job_free(struct job *job)
 {
     if (!job)
         return;
+    job_run_told(job);
     drop_placement(job);
     if (job->exception)
         free(job->exception->note);

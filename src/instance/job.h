@@ -80,6 +80,8 @@ struct job {
     bool rest;  /* not a job: what its elements that wait have in common (element.h) */
     int ahead;  /* the rank in whose lease it waits, -1: in none (lease.h) */
     TAILQ_ENTRY(job) ahead_entry;
+    LIST_ENTRY(job) run_entry;
+    bool run_untold;  /* it is in such a list */
     bool slot;        /* where it runs, one of a lease may run when it has ended */
     bool handed;      /* and does: it has nothing to give back */
     struct job *heir; /* the one that does; NULL: it is not one of ours */
@@ -116,6 +118,7 @@ struct job {
 };
 
 TAILQ_HEAD(ahead_jobs, job); /* of a lease, in order */
+LIST_HEAD(run_jobs, job);    /* that run, as the store is to be told (record.h) */
 
 struct jobtable;
 
@@ -152,6 +155,8 @@ void job_except(struct job *job, const char *type, int severity, const char *not
 void job_note(struct job *job, json_object *memo);
 /* The scheduler's priority of an urgency: 31 goes before everything, 0 is held. */
 uint64_t job_priority(int urgency);
+/* The store need not be told that it runs any more: it was, or will not. */
+void job_run_told(struct job *job);
 /* As if it had not been placed: state SCHED, without resources and exception; its log stays. */
 void job_reset(struct job *job);
 /* Whether it, which is to be queued, can ever run on what POOL has: else the reason says why, and the

@@ -68,6 +68,26 @@ static int parse_ids(json_object *ids, struct joblist *l, struct error *err)
     return 0;
 }
 
+/* The id and the state are told in any case. */
+static int parse_keys(json_object *keys, struct joblist *l, struct error *err)
+{
+    if (!keys)
+        return 0;
+    if (!json_object_is_type(keys, json_type_array))
+        return error_set(err, EINVAL, "request: keys must be an array of names");
+    l->keys = json_object_new_object();
+    json_object_object_add(l->keys, "id", NULL);
+    json_object_object_add(l->keys, "state", NULL);
+    for (size_t i = 0; i < json_object_array_length(keys); i++) {
+        const char *key = jsonutil_string(json_object_array_get_idx(keys, i));
+        if (!key)
+            return error_set(err, EINVAL, "request: %s is not the name of a key",
+                             jsonutil_show(json_object_array_get_idx(keys, i)).text);
+        json_object_object_add(l->keys, key, NULL);
+    }
+    return 0;
+}
+
 int joblist_init(struct joblist *l, json_object *params, struct error *err)
 {
     int64_t states, results, max, before;
@@ -92,6 +112,8 @@ int joblist_init(struct joblist *l, json_object *params, struct error *err)
     l->filter.queue = jsonutil_string(jsonutil_get(params, "queue"));
     l->max = (size_t)max;
     l->jobs = json_object_new_array();
+    if (parse_keys(jsonutil_get(params, "keys"), l, err) < 0)
+        return -1;
     return parse_ids(jsonutil_get(params, "ids"), l, err);
 }
 
@@ -99,6 +121,7 @@ void joblist_clear(struct joblist *l)
 {
     json_object_put(l->jobs);
     free(l->ids);
+    json_object_put(l->keys);
     memset(l, 0, sizeof(*l));
 }
 
@@ -124,7 +147,7 @@ static bool is_full(const struct walk *w)
 
 static void show(struct walk *w, const struct job *job)
 {
-    joblist_add(w->l, jobview_active(job, w->left, w->queues, w->sched));
+    joblist_add(w->l, jobview_active(job, w->left, w->queues, w->sched, w->l->keys));
     w->n++;
 }
 

@@ -15,6 +15,7 @@ struct joblist {
     int states; /* mask, never 0 */
     size_t max; /* 0: all */
     jobid_t *ids;
+    json_object *keys; /* an object that has those that are asked for, NULL: all */
 };
 
 /* From the request's parameters, which must outlive it. -1 with err set; clear in any case. */

@@ -23,14 +23,36 @@ static void add_int(json_object *o, const char *key, int64_t v)
     json_object_object_add(o, key, json_object_new_int64(v));
 }
 
-/* Times and limits: absent while not known. */
-static void add_time(json_object *o, const char *key, double t)
+/* What is told of a job: KEYS, an object, has the keys that are asked for; NULL: all. */
+struct view {
+    json_object *o, *keys;
+};
+
+static bool wants(const struct view *v, const char *key)
 {
-    if (t > 0)
-        json_object_object_add(o, key, json_object_new_double(t));
+    return !v->keys || json_object_object_get_ex(v->keys, key, NULL);
 }
 
-static void add_user(json_object *o, unsigned userid)
+static void view_str(const struct view *v, const char *key, const char *s)
+{
+    if (s && wants(v, key))
+        add_str(v->o, key, s);
+}
+
+static void view_int(const struct view *v, const char *key, int64_t i)
+{
+    if (wants(v, key))
+        add_int(v->o, key, i);
+}
+
+/* Times and limits: absent while not known. */
+static void view_time(const struct view *v, const char *key, double t)
+{
+    if (t > 0 && wants(v, key))
+        json_object_object_add(v->o, key, json_object_new_double(t));
+}
+
+static void add_user(const struct view *v, unsigned userid)
 {
     static unsigned cached = UINT_MAX;
     static char name[64];
@@ -39,54 +61,54 @@ static void add_user(json_object *o, unsigned userid)
         snprintf(name, sizeof(name), "%s", pw ? pw->pw_name : "");
         cached = userid;
     }
-    add_int(o, "userid", userid);
+    view_int(v, "userid", userid);
     if (name[0])
-        add_str(o, "username", name);
+        view_str(v, "username", name);
 }
 
-static void add_exception(json_object *o, const char *type, int severity,
+static void add_exception(const struct view *v, const char *type, int severity,
                           const char *note)
 {
-    if (!type)
+    if (!type || !wants(v, "exception"))
         return;
     json_object *e = json_object_new_object();
     add_str(e, "type", type);
     add_int(e, "severity", severity);
     add_str(e, "note", note ? note : "");
-    json_object_object_add(o, "exception", e);
+    json_object_object_add(v->o, "exception", e);
 }
 
-static void add_shape(json_object *o, const struct job *job)
+static void add_shape(const struct view *v, const struct job *job)
 {
     const struct job_shape *shape = job_shape_of(job);
     unsigned slots = shape->nslots * MAX(shape->nnodes_min, 1u);
     if (!job->pl) {
-        add_int(o, "ntasks",
-                shape->ntasks ? shape->ntasks : slots * shape->tasks_per_slot);
+        view_int(v, "ntasks",
+                 shape->ntasks ? shape->ntasks : slots * shape->tasks_per_slot);
         if (shape->nnodes_min)
-            add_int(o, "nnodes", shape->nnodes_min);
-        add_int(o, "ncores", (int64_t)slots * shape->cores_per_slot);
-        add_int(o, "ngpus", (int64_t)slots * shape->gpus_per_slot);
+            view_int(v, "nnodes", shape->nnodes_min);
+        view_int(v, "ncores", (int64_t)slots * shape->cores_per_slot);
+        view_int(v, "ngpus", (int64_t)slots * shape->gpus_per_slot);
         uint64_t memory = slots * shape->mem_per_slot +
                           MAX(shape->nnodes_min, 1u) * shape->mem_per_node;
         if (memory)
-            add_int(o, "memory", (int64_t)memory);
+            view_int(v, "memory", (int64_t)memory);
         return;
     }
     const struct rset *r = job_held(job);
     cleanup_free char *nodelist = rset_nodelist(r), *ranks = rset_ranks(r);
     /* of an instance its slots, as before its start and after its end, not its ranks */
-    add_int(o, "ntasks",
-            mapping_one_per_node(job->sub->spec)
-                ? jobspec_ntasks(job->sub->spec, (unsigned)job->pl->rset->nnodes)
-                : job->ntasks);
-    add_int(o, "nnodes", (int64_t)r->nnodes);
-    add_int(o, "ncores", (int64_t)rset_ncores(r));
-    add_int(o, "ngpus", (int64_t)rset_ngpus(r));
+    view_int(v, "ntasks",
+             mapping_one_per_node(job->sub->spec)
+                 ? jobspec_ntasks(job->sub->spec, (unsigned)job->pl->rset->nnodes)
+                 : job->ntasks);
+    view_int(v, "nnodes", (int64_t)r->nnodes);
+    view_int(v, "ncores", (int64_t)rset_ncores(r));
+    view_int(v, "ngpus", (int64_t)rset_ngpus(r));
     if (rset_memory(r))
-        add_int(o, "memory", (int64_t)rset_memory(r));
-    add_str(o, "nodelist", nodelist);
-    add_str(o, "ranks", ranks);
+        view_int(v, "memory", (int64_t)rset_memory(r));
+    view_str(v, "nodelist", nodelist);
+    view_str(v, "ranks", ranks);
 }
 
 /* TEXT: room for what is made up. */
@@ -116,84 +138,88 @@ static const char *why_pending(const struct job *job, double left,
 }
 
 json_object *jobview_active(const struct job *job, double left,
-                            const struct queues *queues, struct sched *sched)
+                            const struct queues *queues, struct sched *sched,
+                            json_object *keys)
 {
     char why[256];
-    json_object *o = json_object_new_object();
+    const struct view view = {json_object_new_object(), keys}, *v = &view;
     const struct jobspec *spec = job->sub->spec;
-    add_int(o, "id", (int64_t)job->sj.id);
-    add_str(o, "name", jobspec_name(spec));
-    add_str(o, "state", job_state_name(job->state, false));
-    add_int(o, "urgency", job->urgency);
-    add_int(o, "priority", standing_shown(queues, job, time_now()));
-    add_user(o, geteuid());
-    add_str(o, "cwd", jobspec_cwd(spec));
-    add_str(o, "queue", jobspec_queue(spec));
-    add_str(o, "bank", jsonutil_string(jobspec_attr(spec, "system.bank")));
-    add_shape(o, job);
-    add_time(o, "duration", job->sj.duration);
-    add_time(o, "t_submit", job->t_submit);
-    add_time(o, "t_depend", job->t_depend);
-    add_time(o, "t_run", job->t_run);
-    add_time(o, "t_cleanup", job->t_cleanup);
-    add_time(o, "expiration", job->expiration);
-    add_str(o, "reason", why_pending(job, left, queues, sched, why, sizeof(why)));
+    view_int(v, "id", (int64_t)job->sj.id);
+    view_str(v, "name", jobspec_name(spec));
+    view_str(v, "state", job_state_name(job->state, false));
+    view_int(v, "urgency", job->urgency);
+    if (wants(v, "priority"))
+        view_int(v, "priority", standing_shown(queues, job, time_now()));
+    add_user(v, geteuid());
+    view_str(v, "cwd", jobspec_cwd(spec));
+    view_str(v, "queue", jobspec_queue(spec));
+    view_str(v, "bank", jsonutil_string(jobspec_attr(spec, "system.bank")));
+    add_shape(v, job);
+    view_time(v, "duration", job->sj.duration);
+    view_time(v, "t_submit", job->t_submit);
+    view_time(v, "t_depend", job->t_depend);
+    view_time(v, "t_run", job->t_run);
+    view_time(v, "t_cleanup", job->t_cleanup);
+    view_time(v, "expiration", job->expiration);
+    if (wants(v, "reason"))
+        view_str(v, "reason", why_pending(job, left, queues, sched, why, sizeof(why)));
     if (job_cc(job) >= 0) {
-        add_int(o, "cc", job_cc(job));
-        add_int(o, "array", (int64_t)job->sub->first);
+        view_int(v, "cc", job_cc(job));
+        view_int(v, "array", (int64_t)job->sub->first);
     }
     if (job->sub->parent)
-        add_int(o, "parent", (int64_t)job->sub->parent);
+        view_int(v, "parent", (int64_t)job->sub->parent);
     if (job->sub->grant)
-        add_int(o, "grant", (int64_t)job->sub->grant);
+        view_int(v, "grant", (int64_t)job->sub->grant);
     if (job->memo) {
-        json_object_object_add(o, "memo", json_object_get(job->memo));
-        add_str(o, "uri", jsonutil_string(jsonutil_get(job->memo, "uri")));
+        if (wants(v, "memo"))
+            json_object_object_add(view.o, "memo", json_object_get(job->memo));
+        view_str(v, "uri", jsonutil_string(jsonutil_get(job->memo, "uri")));
     }
     if (job->exception)
-        add_exception(o, job->exception->type, job->exception->severity,
+        add_exception(v, job->exception->type, job->exception->severity,
                       job->exception->note);
-    return o;
+    return view.o;
 }
 
-json_object *jobview_stored(const struct store_entry *e)
+json_object *jobview_stored(const struct store_entry *e, json_object *keys)
 {
     const struct store_run *run = e->run;
-    json_object *o = json_object_new_object();
+    const struct view view = {json_object_new_object(), keys}, *v = &view;
     enum job_result result = (enum job_result)run->result;
-    add_int(o, "id", (int64_t)run->id);
-    add_str(o, "name", e->job.name);
-    add_str(o, "state", job_state_name(JOB_INACTIVE, false));
-    add_int(o, "urgency", e->job.urgency);
-    add_int(o, "priority", e->job.priority);
-    add_user(o, e->job.userid);
-    add_str(o, "cwd", e->job.cwd);
-    add_str(o, "queue", e->job.queue);
-    add_int(o, "ntasks", e->job.ntasks);
+    view_int(v, "id", (int64_t)run->id);
+    view_str(v, "name", e->job.name);
+    view_str(v, "state", job_state_name(JOB_INACTIVE, false));
+    view_int(v, "urgency", e->job.urgency);
+    view_int(v, "priority", e->job.priority);
+    add_user(v, e->job.userid);
+    view_str(v, "cwd", e->job.cwd);
+    view_str(v, "queue", e->job.queue);
+    view_int(v, "ntasks", e->job.ntasks);
     if (run->nnodes || e->job.nnodes)
-        add_int(o, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
-    add_int(o, "ncores", run->nnodes ? run->ncores : e->job.ncores);
-    add_int(o, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
-    add_str(o, "nodelist", run->nodelist);
-    add_str(o, "ranks", run->ranks);
-    add_time(o, "duration", e->job.duration);
-    add_time(o, "t_submit", e->job.t_submit);
-    add_time(o, "t_depend", run->t_depend);
-    add_time(o, "t_run", run->t_run);
-    add_time(o, "t_cleanup", run->t_cleanup);
-    add_time(o, "t_inactive", run->t_inactive);
-    add_time(o, "expiration", run->expiration);
-    add_str(o, "result", job_result_name(result, false));
+        view_int(v, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
+    view_int(v, "ncores", run->nnodes ? run->ncores : e->job.ncores);
+    view_int(v, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
+    view_str(v, "nodelist", run->nodelist);
+    view_str(v, "ranks", run->ranks);
+    view_time(v, "duration", e->job.duration);
+    view_time(v, "t_submit", e->job.t_submit);
+    view_time(v, "t_depend", run->t_depend);
+    view_time(v, "t_run", run->t_run);
+    view_time(v, "t_cleanup", run->t_cleanup);
+    view_time(v, "t_inactive", run->t_inactive);
+    view_time(v, "expiration", run->expiration);
+    view_str(v, "result", job_result_name(result, false));
     if (run->status >= 0) {
-        add_int(o, "status", run->status);
-        add_int(o, "exit", job_exit_code(run->status));
+        view_int(v, "status", run->status);
+        view_int(v, "exit", job_exit_code(run->status));
     }
     if (run->cc >= 0 && !(e->job.flags & JOB_BULK)) {
-        add_int(o, "cc", run->cc);
-        add_int(o, "array", (int64_t)e->job.id);
+        view_int(v, "cc", run->cc);
+        view_int(v, "array", (int64_t)e->job.id);
     }
-    add_exception(o, run->exception_type, run->exception_severity, run->exception_note);
-    return o;
+    add_exception(v, run->exception_type, run->exception_severity, run->exception_note);
+    return view.o;
 }
 
 json_object *jobview_nodes(const struct pool *pool)

@@ -10,11 +10,12 @@
 
 /* All return new objects. */
 /* LEFT: seconds to the end of the instance, INFINITY if there is none.  SCHED: may tell when the job starts, or
- * NULL. */
+ * NULL.  KEYS: an object that has the keys that are wanted, NULL: all. */
 json_object *jobview_active(const struct job *job, double left,
-                            const struct queues *queues, struct sched *sched);
+                            const struct queues *queues, struct sched *sched,
+                            json_object *keys);
 /* ENTRY has a run. */
-json_object *jobview_stored(const struct store_entry *entry);
+json_object *jobview_stored(const struct store_entry *entry, json_object *keys);
 /* {"nodes":[...]}: resource.list's result. */
 json_object *jobview_nodes(const struct pool *pool);
 /* {"all":{"nnodes","ncores","ngpus","memory"},"up":..,"allocated":..,"free":..} */

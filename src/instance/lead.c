@@ -158,6 +158,7 @@ static void bring_store(struct instance *in)
 {
     struct error err;
     struct store **store = replica_store_of(in->replica);
+    replica_flush(in->replica);
     const struct statedir_options options = {
         .dir = in->options.statedir, .sync = in->options.durability, .steal = true};
     const char *rundir = jsonutil_string(jsonutil_get(in->info, "rundir"));

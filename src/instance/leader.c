@@ -110,8 +110,15 @@ static void on_flush_timer(uv_timer_t *h)
     leader_wake(ld);
 }
 
+/* Calls of the store that wait for a commit, or for being made. */
+static size_t uncommitted(const struct leader *ld)
+{
+    return store_unflushed(ld->store) + !LIST_EMPTY(&ld->untold_runs);
+}
+
 static int commit(struct leader *ld, struct error *err)
 {
+    record_runs(ld->store, &ld->untold_runs);
     if (ld->config.publish && store_unflushed(ld->store) > 0)
         record_state(ld->store, ld->config.generation, gate_epoch(ld));
     return store_flush(ld->store, err);
@@ -123,7 +130,7 @@ static int commit(struct leader *ld, struct error *err)
 static bool flush(struct leader *ld)
 {
     struct error err;
-    size_t calls = store_unflushed(ld->store);
+    size_t calls = uncommitted(ld);
     if (ld->store_fails && !ld->flush_due)
         return false;
     /* what runs is in the store before it starts where there may be a successor */
@@ -255,6 +262,7 @@ static int make_tables(struct leader *ld, struct error *err)
 
 static void take_tables(struct leader *ld, struct replica *rp)
 {
+    record_runs(rp->store, &rp->untold_runs);
     ld->store = take(rp->store);
     ld->jobs = take(rp->jobs);
     ld->specs = take(rp->specs);
@@ -498,6 +506,7 @@ void leader_confirmed(struct leader *ld)
 
 int leader_dump(struct leader *ld, const char *path, struct error *err)
 {
+    record_runs(ld->store, &ld->untold_runs);
     return store_dump(ld->store, path, err);
 }
 

@@ -95,9 +95,10 @@ struct leader {
     bool adopting;      /* events of what is taken over were told before */
     struct strbuf held_changes; /* see change_hold */
     bool holds_changes;
-    int64_t last_class;   /* of a lease: never one of another leader */
-    uint64_t lease_gains; /* pool_gains when room was looked for */
-    jobid_t *spawned;     /* [nspawned] sub-instances that tasks spawned */
+    struct run_jobs untold_runs; /* for the store, with the next commit */
+    int64_t last_class;          /* of a lease: never one of another leader */
+    uint64_t lease_gains;        /* pool_gains when room was looked for */
+    jobid_t *spawned;            /* [nspawned] sub-instances that tasks spawned */
     size_t nspawned;
 };
 

@@ -319,7 +319,7 @@ void manager_began(struct leader *ld, struct job *job, double when)
     sched_hand_over(ld->sched, &job->sj, job->pl->rset, when);
     job_await_nodes(job);
     if (ld->config.publish)
-        record_run(ld->store, job);
+        record_run_later(&ld->untold_runs, job);
     stream_launched(ld, job);
     if (job->ending) /* meanwhile */
         launch_end(ld, job, ld->end_grace, NULL);

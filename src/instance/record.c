@@ -108,11 +108,27 @@ static void put_run(struct store *store, struct job *job, bool over)
 
 void record_run(struct store *store, struct job *job)
 {
+    job_run_told(job);
     put_run(store, job, false);
+}
+
+void record_run_later(struct run_jobs *jobs, struct job *job)
+{
+    if (job->run_untold)
+        return;
+    LIST_INSERT_HEAD(jobs, job, run_entry);
+    job->run_untold = true;
+}
+
+void record_runs(struct store *store, struct run_jobs *jobs)
+{
+    while (!LIST_EMPTY(jobs))
+        record_run(store, LIST_FIRST(jobs));
 }
 
 void record_end(struct store *store, struct job *job)
 {
+    job_run_told(job);
     put_run(store, job, true);
 }
 

@@ -11,6 +11,9 @@ void record_submission(struct store *store, const struct submission *sub, double
                        int urgency);
 /* JOB has got its resources, or some of its nodes are done. */
 void record_run(struct store *store, struct job *job);
+/* The same, before the next commit: a short job may be over by then, and is written once. */
+void record_run_later(struct run_jobs *jobs, struct job *job);
+void record_runs(struct store *store, struct run_jobs *jobs); /* that is now */
 /* JOB is over (and sub->left counts it no more). */
 void record_end(struct store *store, struct job *job);
 

@@ -619,7 +619,7 @@ static int on_next(struct replica *rp, json_object *o, struct error *err)
     job_await_nodes(heir);
     end_job(rp, job, o, (int)number(o, "status", 0),
             json_object_get(output ? output : site_quiet(heir->site)));
-    record_run(rp->store, heir);
+    record_run_later(&rp->untold_runs, heir);
     return 0;
 }
 
@@ -763,6 +763,7 @@ void replica_flush(struct replica *rp)
 {
     struct error err;
     rp->flushed = time_mono();
+    record_runs(rp->store, &rp->untold_runs);
     if (store_flush(rp->store, &err) < 0)
         log_error("%s", err.text);
 }

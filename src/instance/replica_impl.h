@@ -28,9 +28,10 @@ struct replica {
     char **
         drained; /* [size] why a node that is down will be drained when it is up, or NULL */
     unsigned size;
-    bool anew;      /* replica_restore: another life begins */
-    char *shutdown; /* why the instance is shutting down, NULL: it is not */
-    double flushed; /* monotonic time of the last commit */
+    bool anew;                   /* replica_restore: another life begins */
+    char *shutdown;              /* why the instance is shutting down, NULL: it is not */
+    double flushed;              /* monotonic time of the last commit */
+    struct run_jobs untold_runs; /* for the store, with the next commit */
 };
 
 /* The jobs of IDS are in the lease of RANK, or JOB is in none. */

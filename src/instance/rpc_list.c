@@ -12,8 +12,9 @@
 
 static int on_entry(void *arg, const struct store_entry *entry)
 {
+    struct joblist *l = arg;
     if (entry->run)
-        joblist_add(arg, jobview_stored(entry));
+        joblist_add(l, jobview_stored(entry, l->keys));
     return 0;
 }
 

@@ -77,6 +77,9 @@ refuses "more than 10000000" --shuffle echo $(for i in 1 2 3 4; do printf '::: '
 # --- submitting ----------------------------------------------------------------------------------
 capture hbatch bulksubmit --quiet --watch echo {1}{0}{seq} ::: a b ::: 1 2
 is "$rc $(sort <<<"$out" | tr '\n' ' ')" "0 1a0 1b2 2a1 2b3 " "--watch"
+capture hbatch bulksubmit --quiet --watch ::: /nowhere/a
+like "$rc $err" "^127 hbatch bulksubmit: [^ ]+: FAILED: exception type=exec task 0: /nowhere/a: No such file or directory$" \
+    "--watch tells why a job could not start, in a sentence"
 ids=$(hbatch bulksubmit --wait echo {1}{0}{seq} ::: a b ::: 1 2)
 is "$(hbatch jobs -a -n -c4 -o '{id.f58} {ntasks}')" "$(tac <<<"$ids" | sed 's/$/ 1/')" "ids are printed in the order of the inputs"
 capture hbatch bulksubmit --wait --quiet sh -c 'exit {}' ::: 0 3 1

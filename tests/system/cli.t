@@ -32,6 +32,8 @@ for line in open(sys.argv[1]):
     m = json.loads(line)
     if m["method"] == sys.argv[2]:
         p = m["params"]
+        if m["method"] == "job.list":
+            p.pop("keys", None)
         o = p.get("jobspec", {}).get("attributes", {}).get("system", {})
         v = eval(sys.argv[3])
         print(v if isinstance(v, str) else json.dumps(v, sort_keys=True))

@@ -168,6 +168,17 @@ variables = set(re.findall(r'(?:envbuf_\w+\(\w+, )?"(HBATCH_\w+)(?:=|",)', read_
 told = set(re.findall(r"^\.It Ev (HBATCH_\w+)", page("hbatch-environment.7"), re.M))
 check("hbatch-environment.7: variables", differences(variables, told, "variable", "hbatch-environment.7"))
 
+part = page("hbatch-formats.7").partition(".Ss Event logs")[2].partition(".Ss Output")[0]
+told = {w for line in re.findall(r"^\.It Cm ([^A-Z]*?)(?: Ar .*)?$", part, re.M) for w in re.findall(r"[a-z][a-z-]+", line)}
+code = read_all("src/instance", r".*\.c")
+there = set(re.findall(r'\b(?:job_event|event|log_event)\([^";]*"([a-z-]+)"', code))
+check("hbatch-formats.7: events", [f"{e} happens, and is not in the page" for e in sorted(there - told)] +
+      [f"nothing says {e}" for e in sorted(told) if f'"{e}' not in code] + ([] if len(there) > 12 else [f"found too few: {there}"]))
+part = page("hbatch-formats.7").partition(".Ss Job ids")[2].partition(".El")[0]
+check("hbatch-formats.7: forms of job ids",
+      [f"{form}: {text}" for form, text in re.findall(r"^\.It Cm (\w+) +Ta (\S+)$", part, re.M)
+       if run("hbatch", "job", "id", "-t", form, "fVAmMZ").strip() != text])
+
 requests = set(re.findall(r'\{"((?:job|resource|instance|archive|queue|config|account)\.\w+)", rpc_', read_all("src/instance", r"rpc.*\.c"), re.M))
 requests |= set(re.findall(r'method\[\] = "\\"(instance\.\w+)\\""', read("src/instance/relay.c")))  # the router's own
 sent = set(re.findall(r'"(job\.(?:event|output|end|ends|stdinack|order)|instance\.changed)\\?"', read_all("src/instance", r".*\.c")))
@@ -176,6 +187,15 @@ check("hbatch-protocol.7: requests and streams", differences(requests | sent, to
       ([] if requests and sent else ["found none in the sources"]))
 told = set(re.findall(r"\b((?:job|resource|instance|archive|queue|config|account)\.[a-z]+) +(?:notification )?\{", read("src/comm/PROTOCOL")))
 check("PROTOCOL: requests and streams", differences(requests | sent, told, "message", "PROTOCOL"))
+
+code = read_all("src/instance", r"(rpc.*|joblist|relay)\.c")
+there = set(re.findall(r'\(params, "(\w+)"', code))
+strings = set(re.findall(r'"(\w+)"', code + read_all("src/instance", r".*\.c")))
+told = {w for line in re.findall(r"^\.It Li (.*\{.*)$", page("hbatch-protocol.7"), re.M)
+        for braces in re.findall(r"\{(.*?)\}", line) if not re.match("sub, (id|stats|ends)", braces)
+        for w in re.findall(r"(?:^|[,|] )(\w+)", braces)}
+check("hbatch-protocol.7: parameters of requests", [f"{x} is read, and not in the page" for x in sorted(there - told)] +
+      [f"nothing reads {x}" for x in sorted(told - strings)] + ([] if len(there) > 30 else ["found too few"]))
 
 header = re.sub(r"/\*.*?\*/", "", read("src/lib/hbatch.h"), flags=re.S)
 functions = set(re.findall(r"\b(hbatch_\w+)\(", header))

@@ -67,6 +67,19 @@ echo '{"formats":' >config/hbatch/jobs.json
 refused "config/hbatch/jobs.json" hbatch jobs -o theirs
 ok "... which is not read for nothing" hbatch jobs
 
+# what a format needs is all that is asked for
+raw() { python3 "$lib_dir/raw.py" "$@"; }
+is "$(raw '{"jsonrpc":"2.0","id":1,"method":"job.list","params":{"ids":['"$(hbatch job id "$held")"'],"keys":["name","nonsense"]}}' | grep -o '"jobs":.*' | tr -d ' ')" \
+    '"jobs":[{"id":'"$(hbatch job id "$held")"',"name":"held","state":"SCHED"}],"more":false}}' "job.list tells the keys that are asked for"
+like "$(raw '{"jsonrpc":"2.0","id":1,"method":"job.list","params":{"keys":3}}')" "keys must be an array" "... of an array of them"
+all=$(hbatch jobs -a --json)
+for field in id name urgency priority state state_single ntasks ncores nnodes duration status status_abbrev result result_abbrev success returncode \
+    waitstatus ranks nodelist t_submit t_run t_inactive t_remaining exception.occurred contextual_info inactive_reason username cwd dependencies; do
+    one=$(hbatch jobs -ano "{$field}")
+    [ "$one" = "$(hbatch jobs -ano "{$field}|{uri}{instance.stats}{cwd}" | sed 's/|[^|]*$//')" ] || missing+=" $field"
+done
+is "${missing:-}" "" "each field is the same alone and with all others"
+
 # --- pgrep and pkill -------------------------------------------------------------------------------
 is "$(hbatch pgrep -a -o '{name}' -n '^(first|both)$' | tr '\n' ' ')" "both first " "pgrep"
 is "$(hbatch pgrep lon)" "$long" "pgrep prints ids"

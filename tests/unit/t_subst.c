@@ -49,6 +49,9 @@ static const struct {
     {"{1.none}", "b c"},
     {"{1.amp}", "[b] c"},
     {"{1.lit}", "&/ c"},
+    {"{1.tab}", "b\tc"},
+    {"{1.untab}", "b_c"},
+    {"{0.tee}", "dir/sub/name.tar.gz"},
 };
 
 static const char *const defined[] = {
@@ -61,6 +64,9 @@ static const char *const defined[] = {
     "none=s/q/r/",
     "amp=s/b/[&]/",
     "lit=s/b/\\&\\//",
+    "tab=s/ /\\t/",
+    "untab=s/[\\t ]/_/",
+    "tee=s/\\t/_/",
 };
 
 static struct subst_methods *define_all(void)

@@ -165,7 +165,8 @@ void submitting_expect(struct submitting *s, uint64_t jobs)
 static int add_steps(const char *text, hwloc_bitmap_t set, struct error *err)
 {
     const char *colon = strchr(text, ':');
-    cleanup_free char *range = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    cleanup_free char *range =
+        xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
     cleanup_bitmap hwloc_bitmap_t all = idset_decode(range, err);
     char *end = NULL;
     unsigned long step = colon ? strtoul(colon + 1, &end, 10) : 1;
@@ -280,7 +281,8 @@ void submitting_add(struct submitting *s, const struct specopts *spec,
         return;
     }
     if (t->cc && !differ(s, spec, t)) {
-        cleanup_free char *ids = strchr(t->cc, ':') ? idset_encode(set, 0) : xstrdup(t->cc);
+        cleanup_free char *ids =
+            strchr(t->cc, ':') ? idset_encode(set, 0) : xstrdup(t->cc);
         build_one(s, spec, t, ids, NULL, label);
         return;
     }

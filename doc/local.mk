@@ -1,5 +1,5 @@
 # The guides: plain texts, run by tests/system/guides.t.
-GUIDES = doc/README doc/parallel doc/performance doc/spawn doc/troubleshooting doc/within doc/workflows
+GUIDES = doc/README doc/flux doc/parallel doc/performance doc/slurm doc/spawn doc/troubleshooting doc/within doc/workflows
 dist_doc_DATA = $(GUIDES)
 EXTRA_DIST += tests/system/guides.t tests/system/install.t
 

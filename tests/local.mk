@@ -147,7 +147,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
-EXTRA_DIST += tests/system/placement.t tests/system/memory.t
+EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
@@ -506,3 +506,10 @@ EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
 EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t
+
+if HAVE_CHECK
+UNIT += tests/unit/t_slurmforms
+endif
+tests_unit_t_slurmforms_SOURCES = tests/unit/t_slurmforms.c compat/slurm/forms.c
+tests_unit_t_slurmforms_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_slurmforms_LDADD = src/common/libcommon.la $(UNIT_LIBS)

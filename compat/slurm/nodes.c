@@ -50,6 +50,52 @@ void nodes_fini(struct snodes *nodes)
     *nodes = (struct snodes){0};
 }
 
+/* --- partitions ------------------------------------------------------------------------ */
+
+void partitions_fetch(struct slurm *s, struct spartitions *p)
+{
+    struct error ignored;
+    *p = (struct spartitions){.answer = slurm_ask(s, "queue.list", NULL, &ignored)};
+    json_object *list = p->answer ? json_object_object_get(p->answer, "queues") : NULL;
+    size_t n = list ? json_object_array_length(list) : 0;
+    p->v = xcalloc(n + 1, sizeof(*p->v));
+    for (size_t i = 0; i < n; i++) {
+        json_object *o = json_object_array_get_idx(list, i);
+        const char *name = slurm_text(o, "queue", NULL);
+        if (!name)
+            continue;
+        p->v[p->n++] = (struct spartition){
+            .name = name,
+            .is_default = json_object_get_boolean(json_object_object_get(o, "default")),
+            .up = json_object_get_boolean(json_object_object_get(o, "enable")) &&
+                  json_object_get_boolean(json_object_object_get(o, "start")),
+            .limit = slurm_number(json_object_object_get(o, "limits"), "timelimit", 0),
+            .ranks =
+                json_object_object_get(json_object_object_get(o, "resources"), "ranks"),
+        };
+    }
+    if (p->n == 0)
+        p->v[p->n++] =
+            (struct spartition){.name = SLURM_PARTITION, .is_default = true, .up = true};
+}
+
+void partitions_fini(struct spartitions *p)
+{
+    free(p->v);
+    json_object_put(p->answer);
+    *p = (struct spartitions){0};
+}
+
+bool partition_has(const struct spartition *partition, const struct snode *node)
+{
+    size_t n = partition->ranks ? json_object_array_length(partition->ranks) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (json_object_get_int64(json_object_array_get_idx(partition->ranks, i)) ==
+            node->rank)
+            return true;
+    return !partition->ranks;
+}
+
 const char *nstate_name(enum nstate state, bool compact)
 {
     static const struct {

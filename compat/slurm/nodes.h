@@ -20,6 +20,24 @@ struct snodes {
     size_t n;
 };
 
+/* A partition is a queue of the instance; an instance without queues has one, SLURM_PARTITION. */
+struct spartition {
+    const char *name;
+    bool is_default, up;
+    double limit;       /* seconds, 0: none */
+    json_object *ranks; /* of its nodes, an array; NULL: all */
+};
+
+struct spartitions {
+    json_object *answer;
+    struct spartition *v;
+    size_t n;
+};
+
+void partitions_fetch(struct slurm *s, struct spartitions *partitions);
+void partitions_fini(struct spartitions *partitions);
+bool partition_has(const struct spartition *partition, const struct snode *node);
+
 void nodes_fetch(struct slurm *s, struct snodes *nodes);
 void nodes_fini(struct snodes *nodes);
 /* "idle", COMPACT: as sinfo %t; else "IDLE" */

@@ -50,9 +50,9 @@
         {"licenses", 'L', 'r', OPT_REFUSE, "hbatch has no licenses"},                    \
         {"mail-type", 0, 'r', OPT_IGNORE, NULL},                                         \
         {"mail-user", 0, 'r', OPT_IGNORE, NULL},                                         \
-        {"mcs-label", 0, 'r', OPT_IGNORE, NULL}, {"mem", 0, 'r', OPT_IGNORE, NULL},      \
+        {"mcs-label", 0, 'r', OPT_IGNORE, NULL}, {"mem", 0, 'r', R_MEM, "mem"},          \
         {"mem-bind", 0, 'r', OPT_IGNORE, NULL},                                          \
-        {"mem-per-cpu", 0, 'r', OPT_IGNORE, NULL},                                       \
+        {"mem-per-cpu", 0, 'r', R_MEM, "mem-per-core"},                                  \
         {"mem-per-gpu", 0, 'r', OPT_IGNORE, NULL},                                       \
         {"mincpus", 0, 'r', OPT_IGNORE, NULL}, {"network", 0, 'r', OPT_IGNORE, NULL},    \
         {"nice", 0, 'o', OPT_IGNORE, NULL}, {"no-kill", 'k', 'o', OPT_IGNORE, NULL},     \
@@ -487,6 +487,10 @@ void request_take(struct request *r, const struct sparse *p, const struct sopt *
     case R_LABEL:
         request_set(r, "label-io", NULL);
         break;
+    case R_MEM:
+        r->mem_option = o->to;
+        put(&r->mem, v);
+        break;
     case R_MPI:
         take_mpi(r, v);
         break;
@@ -576,6 +580,17 @@ void request_sizes(struct request *r, bool instance)
         request_set(r, "cwd", r->chdir);
 }
 
+void request_memory(struct request *r)
+{
+    if (!r->mem || strcmp(r->mem, "0") == 0) /* 0: all that there is */
+        return;
+    cleanup_json json_object *answer = slurm_call(r->s, "resource.list", NULL);
+    json_object *nodes = json_object_object_get(answer, "nodes");
+    if (nodes && json_object_array_length(nodes) > 0 &&
+        slurm_number(json_object_array_get_idx(nodes, 0), "memory", 0) > 0)
+        request_set(r, r->mem_option, r->mem);
+}
+
 /* The next one of NAME,NAME=VALUE,... as a rule for the environment; quotes keep commas. */
 static char *next_export(char **at)
 {
@@ -619,8 +634,8 @@ void request_fini(struct request *r)
         free(r->sets[i].name);
         free(r->sets[i].value);
     }
-    char *const texts[] = {r->array,     r->name,  r->output, r->error,  r->input,
-                           r->partition, r->chdir, r->wrap,   r->export, r->jobid};
+    char *const texts[] = {r->array, r->name, r->output, r->error, r->input, r->partition,
+                           r->chdir, r->wrap, r->export, r->jobid, r->mem};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free(texts[i]);
     free(r->sets);

@@ -29,6 +29,7 @@ enum { /* ids of options; what is not said here is in struct request under that 
        R_JOB_NAME,
        R_KILL_ON_BAD_EXIT,
        R_LABEL,
+       R_MEM,
        R_MPI,
        R_MULTI_PROG,
        R_NO_REQUEUE,
@@ -67,6 +68,8 @@ struct request {
         multi_prog;
     char *array, *name, *output, *error, *input, *partition, *chdir, *wrap, *export,
         *jobid;
+    const char *mem_option; /* of hbatch: mem, mem-per-core; or NULL */
+    char *mem;
 };
 
 /* The options of each command. */
@@ -81,6 +84,8 @@ void request_setf(struct request *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Numbers of tasks, nodes, GPUs against each other: as options of hbatch. INSTANCE: of a job that is one. */
 void request_sizes(struct request *r, bool instance);
+/* --mem, --mem-per-cpu, where nodes say how much they have; elsewhere they mean nothing. */
+void request_memory(struct request *r);
 /* --export: rules for the environment of the job. */
 void request_environment(struct request *r);
 void request_fini(struct request *r);

@@ -195,6 +195,7 @@ static char *encode(struct sbatch *b)
                                                        : b->source);
     }
     request_sizes(&b->r, true);
+    request_memory(&b->r);
     set_environment(b);
     request_environment(&b->r);
     request_set(&b->r, "env", "SLURM_JOB_ID={{id.dec}}");

@@ -187,34 +187,54 @@ static int show_nodes(struct scontrol *c, const char *names)
     return rc;
 }
 
-static int show_partition(struct scontrol *c, const char *name)
+static void print_partition(const struct scontrol *c, const struct spartition *p,
+                            const struct snodes *nodes)
 {
-    struct snodes nodes;
-    unsigned cores = 0;
-    if (name && strcmp(name, SLURM_PARTITION) != 0) {
-        fprintf(stderr, "Partition %s not found\n", name);
-        return 1;
-    }
-    nodes_fetch(c->s, &nodes);
+    cleanup_strbuf struct strbuf limit = {0};
     struct hostlist *hosts = hostlist_create();
-    for (size_t i = 0; i < nodes.n; i++) {
-        hostlist_append_name(hosts, nodes.v[i].host);
-        cores += nodes.v[i].cores;
+    unsigned cores = 0;
+    for (size_t i = 0; i < nodes->n; i++) {
+        if (!partition_has(p, &nodes->v[i]))
+            continue;
+        hostlist_append_name(hosts, nodes->v[i].host);
+        cores += nodes->v[i].cores;
     }
+    if (p->limit > 0)
+        form_duration(&limit, p->limit, false);
     cleanup_free char *list = hostlist_encode(hosts);
-    printf("PartitionName=%s", SLURM_PARTITION);
+    printf("PartitionName=%s", p->name);
     end_line(c, false);
     printf("AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL");
     end_line(c, false);
-    printf("Default=YES MaxNodes=UNLIMITED MaxTime=UNLIMITED MinNodes=1");
+    printf("Default=%s MaxNodes=UNLIMITED MaxTime=%s MinNodes=1",
+           p->is_default ? "YES" : "NO", limit.len ? limit.s : "UNLIMITED");
     end_line(c, false);
     printf("Nodes=%s", list);
     end_line(c, false);
-    printf("State=UP TotalCPUs=%u TotalNodes=%zu", cores, nodes.n);
+    printf("State=%s TotalCPUs=%u TotalNodes=%zu", p->up ? "UP" : "DOWN", cores,
+           hostlist_count(hosts));
     end_line(c, true);
     hostlist_destroy(hosts);
+}
+
+static int show_partition(struct scontrol *c, const char *name)
+{
+    struct snodes nodes;
+    struct spartitions partitions;
+    bool any = false;
+    nodes_fetch(c->s, &nodes);
+    partitions_fetch(c->s, &partitions);
+    for (size_t i = 0; i < partitions.n; i++) {
+        if (name && strcmp(name, partitions.v[i].name) != 0)
+            continue;
+        any = true;
+        print_partition(c, &partitions.v[i], &nodes);
+    }
+    if (!any)
+        fprintf(stderr, "Partition %s not found\n", name ? name : "");
+    partitions_fini(&partitions);
     nodes_fini(&nodes);
-    return 0;
+    return !any;
 }
 
 static int show_hostnames(struct scontrol *c, const char *list)
@@ -373,6 +393,69 @@ static void update_node(struct scontrol *c, int argc, char **argv)
     nodes_fini(&nodes);
 }
 
+/* TimeLimit=[+-]TIME and names: hbatch's attributes. */
+static json_object *job_updates(const struct scontrol *c, int argc, char **argv)
+{
+    static const struct {
+        const char *key, *attribute;
+    } texts[] = {
+        {"Account", "attributes.system.bank"},
+        {"JobName", "attributes.system.job.name"},
+        {"Name", "attributes.system.job.name"},
+        {"Partition", "attributes.system.queue"},
+    };
+    struct error err;
+    json_object *updates = json_object_new_object();
+    for (int i = 0; i < argc; i++) {
+        size_t n = strcspn(argv[i], "="), k = 0;
+        const char *value = argv[i][n] ? argv[i] + n + 1 : "";
+        while (k < ARRAY_SIZE(texts) &&
+               (strlen(texts[k].key) != n || strncasecmp(texts[k].key, argv[i], n) != 0))
+            k++;
+        if (k < ARRAY_SIZE(texts)) {
+            json_object_object_add(updates, texts[k].attribute,
+                                   json_object_new_string(value));
+        } else if (n == 9 && strncasecmp(argv[i], "TimeLimit", n) == 0) {
+            bool relative = *value == '+' || *value == '-';
+            double t = form_limit(value + relative, &err);
+            if (t < 0)
+                slurm_die(c->s, "TimeLimit: %s", err.text);
+            cleanup_free char *text = xasprintf("%.*s%.0fs", relative, value, t);
+            json_object_object_add(updates, "attributes.system.duration",
+                                   json_object_new_string(text));
+        } else if (n != 5 || strncasecmp(argv[i], "JobId", n) != 0) {
+            slurm_die(c->s,
+                      "update JobId: hbatch changes TimeLimit, Partition, JobName and "
+                      "Account, not %s",
+                      argv[i]);
+        }
+    }
+    return updates;
+}
+
+static int update_jobs(struct scontrol *c, int argc, char **argv)
+{
+    struct error err;
+    struct sjobs jobs = {0};
+    int rc = 0;
+    cleanup_json json_object *updates = job_updates(c, argc, argv);
+    if (jobs_fetch_id(c->s, &jobs, word_of(argc, argv, "JobId"), &err) < 0)
+        slurm_die(c->s, "%s", err.text);
+    for (size_t i = 0; i < jobs.n; i++) {
+        json_object *params = slurm_params("id", jobs.v[i].id);
+        json_object_object_add(params, "updates", json_object_get(updates));
+        json_object *answer = slurm_ask(c->s, "job.update", params, &err);
+        if (!answer) {
+            fprintf(stderr, "%s for job %llu\n", err.text,
+                    (unsigned long long)jobs.v[i].id);
+            rc = 1;
+        }
+        json_object_put(answer);
+    }
+    jobs_fini(&jobs);
+    return rc;
+}
+
 static int update(struct scontrol *c, int argc, char **argv)
 {
     if (word_of(argc, argv, "NodeName")) {
@@ -380,9 +463,9 @@ static int update(struct scontrol *c, int argc, char **argv)
         return 0;
     }
     if (word_of(argc, argv, "JobId"))
-        slurm_die(c->s, "update JobId: hold and release change a job here; hbatch update "
-                        "and hbatch job urgency do the rest");
-    slurm_die(c->s, "update: hbatch's scontrol changes nodes (NodeName=) alone");
+        return update_jobs(c, argc, argv);
+    slurm_die(c->s,
+              "update: hbatch's scontrol changes jobs (JobId=) and nodes (NodeName=)");
 }
 
 static int ping(struct scontrol *c)

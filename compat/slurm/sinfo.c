@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include "compat/slurm/forms.h"
 #include "compat/slurm/nodes.h"
 #include "compat/slurm/options.h"
 #include "src/common/hostlist.h"
@@ -50,6 +51,7 @@ static const struct sopt opts[] = {
 
 /* Nodes that are shown in one line. */
 struct group {
+    const struct spartition *partition;
     const struct snode *first;
     struct hostlist *hosts;
     unsigned nodes, counts[4]; /* allocated, idle, other, all: nodes */
@@ -59,6 +61,7 @@ struct group {
 struct sinfo {
     struct slurm *s;
     struct snodes nodes;
+    struct spartitions partitions;
     struct group *groups;
     size_t ngroups;
     const char *format, *partition, *states, *hosts;
@@ -100,7 +103,7 @@ static bool add_field(struct strbuf *out, char letter, const struct group *g)
     const struct snode *node = g->first;
     switch (letter) {
     case 'a':
-        strbuf_add(out, "up");
+        strbuf_add(out, g->partition->up ? "up" : "down");
         break;
     case 'A':
         strbuf_addf(out, "%u/%u", g->counts[0], g->counts[1]);
@@ -151,8 +154,13 @@ static bool add_field(struct strbuf *out, char letter, const struct group *g)
         strbuf_add(out, "Unknown");
         break;
     case 'l':
+        if (g->partition->limit > 0)
+            form_duration(out, g->partition->limit, true);
+        else
+            strbuf_add(out, "infinite");
+        break;
     case 'L':
-        strbuf_add(out, letter == 'l' ? "infinite" : "n/a");
+        strbuf_add(out, "n/a");
         break;
     case 'n':
     case 'N':
@@ -167,13 +175,13 @@ static bool add_field(struct strbuf *out, char letter, const struct group *g)
         strbuf_add(out, "1");
         break;
     case 'P':
-        strbuf_add(out, SLURM_PARTITION "*");
+        strbuf_addf(out, "%s%s", g->partition->name, g->partition->is_default ? "*" : "");
         break;
     case 'r':
         strbuf_add(out, "no");
         break;
     case 'R':
-        strbuf_add(out, SLURM_PARTITION);
+        strbuf_add(out, g->partition->name);
         break;
     case 't':
         strbuf_add(out, nstate_name(node->state, true));
@@ -318,8 +326,12 @@ static bool alike(const struct sinfo *si, const struct snode *a, const struct sn
         p += 1 + strspn(p + 1, ".#0123456789");
         if (!splits(*p))
             continue;
-        const struct group x = {.first = a, .hosts = hostlist_create()},
-                           y = {.first = b, .hosts = hostlist_create()};
+        const struct group x = {.partition = si->partitions.v,
+                                .first = a,
+                                .hosts = hostlist_create()},
+                           y = {.partition = si->partitions.v,
+                                .first = b,
+                                .hosts = hostlist_create()};
         cleanup_strbuf struct strbuf s = {0}, t = {0};
         if (*p == 'n') {
             strbuf_add(&s, a->host);
@@ -366,15 +378,17 @@ static bool in_states(const char *list, enum nstate state)
     return false;
 }
 
-static void add_node(struct sinfo *si, const struct snode *node)
+static void add_node(struct sinfo *si, const struct spartition *partition,
+                     const struct snode *node)
 {
     size_t i = 0;
-    while (i < si->ngroups && !alike(si, si->groups[i].first, node))
+    while (i < si->ngroups && (si->groups[i].partition != partition ||
+                               !alike(si, si->groups[i].first, node)))
         i++;
     if (i == si->ngroups) {
         si->groups = xrealloc(si->groups, (si->ngroups + 1) * sizeof(*si->groups));
-        si->groups[si->ngroups++] =
-            (struct group){.first = node, .hosts = hostlist_create()};
+        si->groups[si->ngroups++] = (struct group){
+            .partition = partition, .first = node, .hosts = hostlist_create()};
     }
     struct group *g = &si->groups[i];
     bool up = node->state <= N_ALLOCATED,
@@ -394,12 +408,16 @@ static void gather(struct sinfo *si)
     struct hostlist *wanted = si->hosts ? hostlist_decode(si->hosts, &err) : NULL;
     if (si->hosts && !wanted)
         slurm_die(si->s, "--nodes: %s", err.text);
-    for (size_t i = 0; i < si->nodes.n; i++) {
-        const struct snode *node = &si->nodes.v[i];
-        if ((!si->states || in_states(si->states, node->state)) &&
-            (!wanted || hostlist_find(wanted, node->host) >= 0) &&
-            (!si->partition || slurm_listed(si->partition, SLURM_PARTITION)))
-            add_node(si, node);
+    for (size_t k = 0; k < si->partitions.n; k++) {
+        const struct spartition *p = &si->partitions.v[k];
+        for (size_t i = 0; i < si->nodes.n; i++) {
+            const struct snode *node = &si->nodes.v[i];
+            if ((!si->states || in_states(si->states, node->state)) &&
+                (!wanted || hostlist_find(wanted, node->host) >= 0) &&
+                (!si->partition || slurm_listed(si->partition, p->name)) &&
+                partition_has(p, node))
+                add_node(si, p, node);
+        }
     }
     hostlist_destroy(wanted);
 }
@@ -458,6 +476,7 @@ int cmd_sinfo(struct slurm *s, int argc, char **argv)
                 : is_long     ? "%#P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N"
                               : "%#P %.5a %.10l %.6D %.6t %N";
     nodes_fetch(s, &si.nodes);
+    partitions_fetch(s, &si.partitions);
     gather(&si);
     if (is_long && !given) {
         char date[64];
@@ -472,6 +491,7 @@ int cmd_sinfo(struct slurm *s, int argc, char **argv)
         hostlist_destroy(si.groups[i].hosts);
     }
     free(si.groups);
+    partitions_fini(&si.partitions);
     nodes_fini(&si.nodes);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* srun: a job of the allocation that it is called in, else of the cluster: hbatch run.  salloc: hbatch alloc. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,8 @@ int cmd_srun(struct slurm *s, int argc, char **argv)
     }
     if (step)
         inherit(&r);
+    else if (!r.jobid)
+        request_memory(&r);
     request_sizes(&r, false);
     request_environment(&r);
     words_add(&w, r.pty ? "alloc" : "run");
@@ -216,13 +219,11 @@ static int alloc_only(const struct slurm *s, struct words *w)
     int fds[2], status;
     char text[256] = "";
     uint64_t id;
-    if (pipe(fds) < 0)
+    if (pipe2(fds, O_CLOEXEC) < 0)
         slurm_die(s, "cannot make a pipe");
     pid_t pid = fork();
     if (pid == 0) {
         dup2(fds[1], STDOUT_FILENO);
-        close(fds[0]);
-        close(fds[1]);
         _exit(compat_become_hbatch(s->me, w));
     }
     close(fds[1]);
@@ -246,6 +247,7 @@ int cmd_salloc(struct slurm *s, int argc, char **argv)
     char text[32];
     parse(&r, &p, request_salloc, request_nsalloc, argc, argv);
     request_sizes(&r, true);
+    request_memory(&r);
     words_add(&w, "alloc");
     if (r.hold)
         words_add(&w, "--urgency=0");
@@ -269,7 +271,10 @@ int cmd_salloc(struct slurm *s, int argc, char **argv)
     }
     if (r.no_shell) {
         words_add(&w, "--bg");
-        return alloc_only(s, &w);
+        int rc = alloc_only(s, &w);
+        request_fini(&r);
+        words_fini(&w);
+        return rc;
     }
     add_inside(&w);
     words_add(&w, "salloc");

@@ -11,10 +11,11 @@ const struct cmd job_list = {
 };
 
 static const struct cmd *const verbs[] = {
-    &cmd_attach,   &job_wait,     &job_status,  &cmd_waitevent, &job_info,
-    &job_eventlog, &job_kill,     &job_killall, &job_raise,     &job_raiseall,
-    &cmd_cancel,   &job_memo,     &job_urgency, &job_id,        &job_last,
-    &job_list,     &job_resubmit, &job_stats,   &job_taskmap,   &job_timeleft,
+    &cmd_attach,   &job_wait,      &job_status,   &cmd_waitevent, &job_info,
+    &job_eventlog, &job_kill,      &job_killall,  &job_raise,     &job_raiseall,
+    &cmd_cancel,   &job_cancelall, &job_hostpids, &job_memo,      &job_urgency,
+    &job_id,       &job_last,      &job_list,     &job_resubmit,  &job_stats,
+    &job_taskmap,  &job_timeleft,
 };
 
 const struct cmd cmd_job = {

@@ -50,13 +50,16 @@ void event_print(struct event_style *s, FILE *f, double time, const char *name,
         fprintf(f, "%s\n", json_object_to_json_string_ext(e, PLAIN));
         return;
     }
+    const char *reset = s->color ? "\033[0m" : "";
+    fputs(s->color ? "\033[32m" : "", f);
     print_time(s, f, time);
     s->last = time;
-    fprintf(f, " %s", name);
+    fprintf(f, "%s %s%s%s", reset, s->color ? "\033[33m" : "", name, reset);
     if (json_object_is_type(o, json_type_object)) {
         json_object_object_foreach(o, key, value)
         {
-            fprintf(f, " %s=%s", key, json_object_to_json_string_ext(value, PLAIN));
+            fprintf(f, " %s%s%s=%s", s->color ? "\033[34m" : "", key, reset,
+                    json_object_to_json_string_ext(value, PLAIN));
         }
     }
     fputc('\n', f);

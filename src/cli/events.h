@@ -4,12 +4,14 @@
 #ifndef HBATCH_CLI_EVENTS_H
 #define HBATCH_CLI_EVENTS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <json-c/json.h>
 
 struct event_style {
     enum { EVENT_TEXT, EVENT_JSON } format;
     enum { TIME_RAW, TIME_ISO, TIME_OFFSET, TIME_HUMAN } time;
+    bool color;
     double t0, last; /* of the first event and of the one before; for offset and human */
 };
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+#include "src/cli/color.h"
 #include "src/cli/events.h"
 #include "src/cli/format.h"
 #include "src/cli/verbs.h"
@@ -52,13 +53,14 @@ const struct cmd job_info = {
 
 /* --- eventlog ---------------------------------------------------------------------------- */
 
-enum { FOLLOW, FORMAT, TIME_FORMAT, HUMAN };
+enum { FOLLOW, FORMAT, TIME_FORMAT, HUMAN, COLOR };
 
 static const struct opt eventlog_opts[] = {
     {FOLLOW, 'F', "follow", NULL, "Go on until the job is over"},
     {FORMAT, 'f', "format", "text|json", "How to print events"},
     {TIME_FORMAT, 'T', "time-format", "raw|iso|offset|human", "How to print times"},
     {HUMAN, 'H', "human", NULL, "The same as -T human"},
+    {COLOR, 'L', "color", "[WHEN]", "In color: " COLOR_HELP},
 };
 static const struct opt_group eventlog_groups[] = {OPTS(NULL, eventlog_opts), OPTS_END};
 
@@ -134,6 +136,7 @@ static int eventlog_run(struct cli *cli, const struct cmd *cmd, int argc, char *
     struct optparse p;
     struct hbatch_error err;
     bool following = false;
+    enum color_when when = COLOR_AUTO;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
@@ -151,9 +154,13 @@ static int eventlog_run(struct cli *cli, const struct cmd *cmd, int argc, char *
         case HUMAN:
             style.time = TIME_HUMAN;
             break;
+        case COLOR:
+            when = color_parse(cli, p.value);
+            break;
         }
     }
     uint64_t id = cli_jobid(cli, cli_operand(cli, &p, "the JOBID", false));
+    style.color = style.format == EVENT_TEXT && color_wanted(when);
     if (following) {
         follow(cli, id, &style);
         return 0;
@@ -338,6 +345,29 @@ static json_object *list_one(struct cli *cli, uint64_t id)
     return job;
 }
 
+static double left_until(double expiration)
+{
+    return expiration > 0 ? MAX(expiration - time_now(), 0.0) : INFINITY;
+}
+
+/* Of the instance: it is what ends what is not inside a job. */
+static double instance_timeleft(struct cli *cli)
+{
+    cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
+    return left_until(cli_get_number(info, "expiration", 0));
+}
+
+static double job_timeleft_of(struct cli *cli, const char *text)
+{
+    cleanup_json json_object *job = list_one(cli, cli_jobid(cli, text));
+    const char *state = cli_get_string(job, "state", "");
+    if (strcmp(state, "INACTIVE") == 0)
+        return 0;
+    if (strcmp(state, "RUN") != 0 && strcmp(state, "CLEANUP") != 0)
+        cli_die(cli, "the job has not started");
+    return left_until(cli_get_number(job, "expiration", 0));
+}
+
 static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -349,16 +379,7 @@ static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char *
     const char *text = cli_operand(cli, &p, "", true);
     if (!text)
         text = getenv("HBATCH_JOB_ID");
-    if (!text)
-        cli_die(cli, "which job? Give its id (this is not inside a job)");
-    cleanup_json json_object *job = list_one(cli, cli_jobid(cli, text));
-    const char *state = cli_get_string(job, "state", "");
-    double expiration = cli_get_number(job, "expiration", 0);
-    if (strcmp(state, "INACTIVE") == 0)
-        cli_die(cli, "the job is over");
-    if (strcmp(state, "RUN") != 0 && strcmp(state, "CLEANUP") != 0)
-        cli_die(cli, "the job has not started");
-    double left = expiration > 0 ? MAX(expiration - time_now(), 0.0) : INFINITY;
+    double left = text ? job_timeleft_of(cli, text) : instance_timeleft(cli);
     if (human)
         puts(format_duration(left, buf, sizeof(buf)));
     else
@@ -369,7 +390,8 @@ static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char *
 const struct cmd job_timeleft = {
     .name = "timeleft",
     .args = "[JOBID]",
-    .help = "Print how many seconds a job may still run (default: this job)",
+    .help =
+        "Print how many seconds a job may still run (default: this job, or the instance)",
     .groups = timeleft_groups,
     .run = timeleft_run,
 };

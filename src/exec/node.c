@@ -18,6 +18,7 @@ void node_destroy(struct node *node)
     for (unsigned i = 0; i < node->ngpus; i++) {
         free(node->gpus[i].env);
         free(node->gpus[i].value);
+        hwloc_bitmap_free(node->gpus[i].near);
     }
     free(node->gpus);
     free(node->instance);
@@ -100,8 +101,11 @@ static int get_gpus(struct node *node, json_object *gpus, struct error *err)
             while (node->ngpus <= (unsigned)id)
                 node->gpus[node->ngpus++] = (struct node_gpu){0};
         }
+        const char *cpus = jsonutil_string(jsonutil_get(gpu, "cpus"));
         free(node->gpus[id].env);
         free(node->gpus[id].value);
+        hwloc_bitmap_free(node->gpus[id].near);
+        node->gpus[id].near = cpus ? idset_decode(cpus, NULL) : NULL;
         node->gpus[id].env = env ? xstrdup(env) : NULL;
         node->gpus[id].value = value ? xstrdup(value) : xasprintf("%lld", (long long)id);
     }

@@ -9,8 +9,9 @@
 #include "src/common/error.h"
 
 struct node_gpu {
-    char *env;   /* variable that makes it visible: CUDA_VISIBLE_DEVICES */
-    char *value; /* what goes there */
+    char *env;           /* variable that makes it visible: CUDA_VISIBLE_DEVICES */
+    char *value;         /* what goes there */
+    hwloc_bitmap_t near; /* PUs, or NULL */
 };
 
 struct node {

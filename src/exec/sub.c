@@ -51,6 +51,9 @@ char *sub_describe(const struct job *job)
                            pick(jsonutil_get(node->init, "cores"), job->cores));
     json_object_object_add(o, "gpus",
                            pick_gpus(jsonutil_get(node->init, "gpus"), job->gpus));
+    if (jsonutil_get(node->init, "numa"))
+        json_object_object_add(o, "numa",
+                               json_object_get(jsonutil_get(node->init, "numa")));
     if (job->memory)
         json_object_object_add(o, "memory", json_object_new_int64((int64_t)job->memory));
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));

@@ -175,7 +175,8 @@ static struct app *app_of(const struct task *task)
 
 static void add_gpu(void *arg, const char *name, const char *value)
 {
-    bool order = strcmp(name, "CUDA_DEVICE_ORDER") == 0;
+    bool order = strcmp(name, "CUDA_DEVICE_ORDER") == 0 ||
+                 strcmp(name, "ZE_ENABLE_PCI_ID_DEVICE_ORDER") == 0;
     struct envbuf *b = arg;
     if (!order || !envbuf_has(b, name))
         envbuf_set(b, name, value, true);
@@ -241,8 +242,8 @@ static int make_env(struct task *task, const struct app *app, struct envbuf *b,
         cleanup_free char *sub = sub_describe(job);
         envbuf_add(b, SUB_VARIABLE "=%s", sub);
     }
-    bind_gpus(node, job->spec->options.gpus, job->spec->options.gpu_map, job->gpus,
-              task->index, job->nlocal, add_gpu, b);
+    bind_gpus(node, job->spec->options.gpus, job->spec->options.gpu_map, job->cores,
+              job->gpus, task->index, job->nlocal, add_gpu, b);
     if (job->pmi && pmi_task_prepare(job->pmi, task->rank, add_pmi, b, &f->pass, err) < 0)
         return -1;
     envbuf_end(b);

@@ -48,7 +48,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c src/instance/submission.c \
-	src/instance/depend.c src/instance/depend.h \
+	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \
 	src/instance/report.c \

@@ -82,6 +82,8 @@ json_object *instance_describe(const struct instance *in)
     json_object_object_add(o, "universe", json_object_new_int64((int64_t)universe));
     json_object_object_add(o, "cores",
                            json_object_get(json_object_object_get(node, "cores")));
+    if (jsonutil_get(node, "numa"))
+        json_object_object_add(o, "numa", json_object_get(jsonutil_get(node, "numa")));
     json_object_object_add(o, "memory",
                            json_object_get(json_object_object_get(node, "memory")));
     json_object_object_add(o, "gpus",

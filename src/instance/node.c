@@ -3,7 +3,6 @@
 #include "src/instance/node.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
+#include "src/instance/devices.h"
 #include "src/job/jsonutil.h"
 #include "src/job/property.h"
 
@@ -39,7 +39,9 @@ static hwloc_topology_t load(const char *description, struct error *err)
     /* Linux tells what is needed; x86 asks each core itself, moving from one to the next. */
     hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
     hwloc_topology_set_cache_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
-    hwloc_topology_set_io_types_filter(t, HWLOC_TYPE_FILTER_KEEP_NONE);
+    hwloc_topology_set_io_types_filter(t, description || devices_may_be()
+                                              ? HWLOC_TYPE_FILTER_KEEP_IMPORTANT
+                                              : HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_topology_set_type_filter(t, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
     int rc = 0;
     if (description && access(description, R_OK) == 0)
@@ -74,73 +76,6 @@ static json_object *list_cores(hwloc_topology_t t, hwloc_const_bitmap_t usable)
         free(text);
     }
     return cores;
-}
-
-static void add_gpu(json_object *gpus, const char *vendor, const char *env,
-                    const char *value)
-{
-    json_object *g = json_object_new_object();
-    json_object_object_add(g, "id",
-                           json_object_new_int((int)json_object_array_length(gpus)));
-    json_object_object_add(g, "vendor", json_object_new_string(vendor));
-    json_object_object_add(g, "env", json_object_new_string(env));
-    json_object_object_add(g, "value", json_object_new_string(value));
-    json_object_array_add(gpus, g);
-}
-
-/* Devices by number in /dev, for those whose driver makes one file a device. */
-static unsigned count_devices(const char *dir, const char *prefix)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return 0;
-    unsigned n = 0;
-    for (struct dirent *e; (e = readdir(d));) {
-        const char *rest = e->d_name + strlen(prefix);
-        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 && isdigit(*rest) &&
-            strspn(rest, "0123456789") == strlen(rest))
-            n++;
-    }
-    closedir(d);
-    return n;
-}
-
-/* A foreign allocation's share of the GPUs is what its variable lists; without one, the
- * devices that are there. */
-static json_object *list_gpus(const struct options *options)
-{
-    static const struct {
-        const char *vendor, *env, *dir, *prefix;
-    } vendors[] = {
-        {"nvidia", "CUDA_VISIBLE_DEVICES", "/dev", "nvidia"},
-        {"amd", "ROCR_VISIBLE_DEVICES", "/sys/class/drm/amdgpu", "card"},
-    };
-    json_object *gpus = json_object_new_array();
-    char number[16];
-    if (options->gpus || options->topology) {
-        for (unsigned i = 0; i < options->gpus; i++) {
-            snprintf(number, sizeof(number), "%u", i);
-            add_gpu(gpus, "virtual", "CUDA_VISIBLE_DEVICES", number);
-        }
-        return gpus;
-    }
-    for (size_t v = 0; v < ARRAY_SIZE(vendors); v++) {
-        const char *list = getenv(vendors[v].env);
-        if (list) {
-            cleanup_free char *copy = xstrdup(list);
-            char *save = NULL;
-            for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save))
-                if (strcmp(p, "-1") != 0 && strcmp(p, "NoDevFiles") != 0)
-                    add_gpu(gpus, vendors[v].vendor, vendors[v].env, p);
-            continue;
-        }
-        unsigned n = count_devices(vendors[v].dir, vendors[v].prefix);
-        for (unsigned i = 0; i < n; i++) {
-            snprintf(number, sizeof(number), "%u", i);
-            add_gpu(gpus, vendors[v].vendor, vendors[v].env, number);
-        }
-    }
-    return gpus;
 }
 
 /* The least of what control groups say, from DIR/GROUP/FILE upwards to DIR. */
@@ -289,7 +224,11 @@ json_object *node_discover(const struct options *options, unsigned rank, bool un
     }
     json_object *node = identify(options, rank);
     json_object_object_add(node, "cores", list_cores(t, usable));
-    json_object_object_add(node, "gpus", list_gpus(options));
+    json_object_object_add(node, "gpus",
+                           devices_list(t, !options->topology, options->gpus));
+    json_object *numa = devices_numa(t);
+    if (numa)
+        json_object_object_add(node, "numa", numa);
     json_object_object_add(node, "memory",
                            json_object_new_int64((int64_t)get_memory(options, t)));
     json_object_object_add(
@@ -315,9 +254,50 @@ static void add_properties(struct rset *r, unsigned rank, json_object *names)
     }
 }
 
+/* The ids of those of LIST that are near SET; KEY: of its objects, NULL: it has texts. */
+static void find_near(json_object *list, const char *key, hwloc_const_bitmap_t set,
+                      hwloc_bitmap_t out)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *o = json_object_array_get_idx(list, i);
+        const char *text = jsonutil_string(key ? jsonutil_get(o, key) : o);
+        cleanup_bitmap hwloc_bitmap_t at = text ? idset_decode(text, NULL) : NULL;
+        if (at && hwloc_bitmap_intersects(at, set))
+            hwloc_bitmap_set(out, (unsigned)i);
+    }
+}
+
+/* NULL: all is equally near. */
+static struct domains *find_domains(json_object *node)
+{
+    json_object *numa = jsonutil_get(node, "numa");
+    size_t n =
+        json_object_is_type(numa, json_type_array) ? json_object_array_length(numa) : 0;
+    struct domains *d = n > 1 ? domains_create(n) : NULL;
+    for (size_t i = 0; d && i < n; i++) {
+        const char *text = jsonutil_string(json_object_array_get_idx(numa, i));
+        cleanup_bitmap hwloc_bitmap_t set = idset_decode(text ? text : "", NULL);
+        if (!set)
+            continue;
+        find_near(jsonutil_get(node, "cores"), NULL, set, d->at[i].cores);
+        find_near(jsonutil_get(node, "gpus"), "cpus", set, d->at[i].gpus);
+    }
+    return d;
+}
+
+static bool are_alike(json_object *a, json_object *b)
+{
+    static const char *const keys[] = {"cores", "gpus", "numa"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (!json_object_equal(jsonutil_get(a, keys[i]), jsonutil_get(b, keys[i])))
+            return false;
+    return true;
+}
+
 struct rset *node_resources(json_object **nodes, unsigned size)
 {
     struct rset *r = rset_create();
+    struct rset_node *last = NULL;
     for (unsigned i = 0; i < size; i++) {
         json_object *node = nodes[i];
         if (jsonutil_get(node, "left"))
@@ -332,8 +312,13 @@ struct rset *node_resources(json_object **nodes, unsigned size)
             hwloc_bitmap_set_range(gpus, 0, (int)ngpus - 1);
         int64_t memory = 0;
         jsonutil_int(jsonutil_get(node, "memory"), 0, (int64_t)BYTES_MAX, &memory);
-        rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")), cores, gpus)
-            ->memory = (uint64_t)memory;
+        struct domains *d = last && are_alike(nodes[last->rank], node)
+                                ? domains_ref(last->domains)
+                                : find_domains(node);
+        last = rset_add(r, i, jsonutil_string(json_object_object_get(node, "host")),
+                        cores, gpus);
+        last->memory = (uint64_t)memory;
+        last->domains = d;
         add_properties(r, i, jsonutil_get(node, "properties"));
     }
     return r;

@@ -12,7 +12,8 @@
  * less what a binding excludes; the binding that an MPI launcher put on its rank is undone
  * first (UNBIND), which leaves that of the launcher itself.  With --topology the description is taken instead.
  *
- * Return {"host":S, "cores":[CPUSET of each logical core], "gpus":[{"id","vendor","env","value"}],
+ * Return {"host":S, "cores":[CPUSET of each logical core], "gpus":[{"id","vendor","env","value","cpus"?}],
+ * "numa":[CPUSET]?,
  * "memory":BYTES,
  * "properties":[S], "bind":bool, "version":S} (a new reference), or NULL with err set. */
 json_object *node_discover(const struct options *options, unsigned rank, bool unbind,

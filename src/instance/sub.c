@@ -57,8 +57,8 @@ int sub_read(struct sub *sub, struct error *err)
 
 json_object *sub_node(const struct sub *sub)
 {
-    static const char *const keys[] = {"host", "virtual", "cores",
-                                       "gpus", "memory",  "bind"};
+    static const char *const keys[] = {"host", "virtual", "cores", "gpus",
+                                       "numa", "memory",  "bind"};
     json_object *node = json_object_new_object();
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         json_object_object_add(node, keys[i],

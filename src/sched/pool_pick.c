@@ -100,6 +100,13 @@ static void count_domain(struct near *a, size_t i)
     a->ngpus[i] = weight(a->part);
 }
 
+/* A GPU may be in several. */
+static void count_domains(struct near *a)
+{
+    for (size_t i = 0; i < a->d->n; i++)
+        count_domain(a, i);
+}
+
 static hwloc_const_bitmap_t cores_of(struct near *a, size_t i)
 {
     hwloc_bitmap_and(a->part, a->cores, a->d->at[i].cores);
@@ -150,17 +157,6 @@ static void pick_away(struct near *a, hwloc_bitmap_t out, unsigned slots, unsign
     pick_cores(out, set, slots, len, tight);
 }
 
-/* The domain with the fewest free GPUs that holds so much, the first of equals; n: none. */
-static size_t find_pair(const struct near *a, unsigned cores, unsigned gpus)
-{
-    size_t best = a->d->n;
-    for (size_t i = 0; i < a->d->n; i++)
-        if (a->ncores[i] >= cores && a->ngpus[i] >= gpus &&
-            (best == a->d->n || a->ngpus[i] < a->ngpus[best]))
-            best = i;
-    return best;
-}
-
 /* PICKED goes from the free ones to OUT. */
 static void move(hwloc_bitmap_t out, hwloc_bitmap_t set, hwloc_const_bitmap_t picked)
 {
@@ -195,42 +191,60 @@ static void pick_apart(struct near *a, struct pool_work *w, unsigned cores, unsi
         hwloc_bitmap_zero(picked);
         add_lowest(picked, cores_of(a, i), c);
         move(w->cores, a->cores, picked);
-        count_domain(a, i);
+        count_domains(a);
         gpus -= g;
         cores -= c;
     }
     hwloc_bitmap_zero(picked);
     add_lowest(picked, a->cores, cores);
     move(w->cores, a->cores, picked);
-    for (size_t i = 0; i < a->d->n; i++)
-        count_domain(a, i);
+    count_domains(a);
 }
 
-/* GPUs and cores of one domain, for all slots or else for each. */
+/* How many slots a domain holds. */
+static unsigned slots_in(const struct near *a, size_t i, unsigned len, unsigned gpus)
+{
+    return MIN(a->ncores[i] / len, a->ngpus[i] / gpus);
+}
+
+/* The domain that holds the most slots, but not more than are wanted; of these the one with the fewest free GPUs, the
+ * first of equals; n: none holds one. */
+static size_t find_pair(const struct near *a, unsigned slots, unsigned len, unsigned gpus)
+{
+    size_t best = a->d->n;
+    unsigned most = 0;
+    for (size_t i = 0; i < a->d->n; i++) {
+        unsigned k = MIN(slots_in(a, i, len, gpus), slots);
+        if (k > most || (k > 0 && k == most && a->ngpus[i] < a->ngpus[best])) {
+            best = i;
+            most = k;
+        }
+    }
+    return best;
+}
+
+/* GPUs and cores of one domain, or of as few as can be, each slot's in one. */
 static void pick_together(struct near *a, struct pool_work *w, unsigned slots,
                           unsigned len, unsigned gpus, bool tight)
 {
-    size_t home = find_pair(a, slots * len, slots * gpus);
+    cleanup_bitmap hwloc_bitmap_t picked = hwloc_bitmap_alloc();
     hwloc_bitmap_zero(w->cores);
     hwloc_bitmap_zero(w->gpus);
-    if (home < a->d->n) {
-        pick_cores(w->cores, cores_of(a, home), slots, len, tight);
-        add_lowest(w->gpus, gpus_of(a, home), slots * gpus);
-        return;
-    }
-    cleanup_bitmap hwloc_bitmap_t picked = hwloc_bitmap_alloc();
-    for (; slots > 0; slots--) {
-        size_t i = find_pair(a, len, gpus);
+    while (slots > 0) {
+        size_t i = find_pair(a, slots, len, gpus);
         if (i == a->d->n) {
             pick_apart(a, w, len, gpus);
+            slots--;
             continue;
         }
-        pick_cores(picked, cores_of(a, i), 1, len, tight);
+        unsigned k = MIN(slots_in(a, i, len, gpus), slots);
+        pick_cores(picked, cores_of(a, i), k, len, tight);
         move(w->cores, a->cores, picked);
         hwloc_bitmap_zero(picked);
-        add_lowest(picked, gpus_of(a, i), gpus);
+        add_lowest(picked, gpus_of(a, i), k * gpus);
         move(w->gpus, a->gpus, picked);
-        count_domain(a, i);
+        count_domains(a);
+        slots -= k;
     }
 }
 
@@ -242,8 +256,7 @@ static void pick_near(struct pool_work *w, const struct pnode *n,
     cleanup_bitmap hwloc_bitmap_t gpus = hwloc_bitmap_dup(n->free_gpus);
     cleanup_free unsigned *counts = xcalloc(2 * n->domains->n, sizeof(*counts));
     struct near a = {n->domains, cores, gpus, w->part, counts, counts + n->domains->n};
-    for (size_t i = 0; i < a.d->n; i++)
-        count_domain(&a, i);
+    count_domains(&a);
     if (s->gpus_per_slot > 0) {
         pick_together(&a, w, nslots, len, s->gpus_per_slot, tight);
     } else {

@@ -288,6 +288,18 @@ static void nothing_to_start(struct bench *b, size_t n, unsigned kinds)
     malloc_trim(0);
 }
 
+/* Each GPU is near as many cores. */
+static struct domains *make_domains(const struct bench *b)
+{
+    struct domains *d = domains_create(b->gpus);
+    for (unsigned i = 0; i < b->gpus; i++) {
+        hwloc_bitmap_set(d->at[i].gpus, i);
+        hwloc_bitmap_set_range(d->at[i].cores, i * b->cores / b->gpus,
+                               (int)((i + 1) * b->cores / b->gpus) - 1);
+    }
+    return d;
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = {.nodes = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
@@ -305,11 +317,13 @@ int main(int argc, char **argv)
     hwloc_bitmap_set_range(cores, 0, (int)b.cores - 1);
     if (b.gpus > 0)
         hwloc_bitmap_set_range(gpus, 0, (int)b.gpus - 1);
+    struct domains *near = b.gpus > 1 && b.cores >= b.gpus ? make_domains(&b) : NULL;
     for (unsigned i = 0; i < b.nodes; i++) {
         char host[32];
         snprintf(host, sizeof(host), "node%u", i);
-        rset_add(r, i, host, cores, gpus);
+        rset_add(r, i, host, cores, gpus)->domains = domains_ref(near);
     }
+    domains_destroy(near);
     double t = cpu_time();
     b.pool = pool_create(r);
     pool_set_strategy(b.pool, strategy);

@@ -307,6 +307,22 @@ def gpu_affinity(x):
     same(got(1, "1-2", **{"gpu-affinity": "off"}), ["mine"])
 
 
+@test(gpus=[dict(id=i, vendor="nvidia", env="CUDA_VISIBLE_DEVICES", value=f"{i}", cpus=cpus)
+            for i, cpus in enumerate(["2-3", "2-3", "0-1", "4"])], cores=["0", "1", "2", "3", "4"], bind=False)
+def gpus_near_the_cores(x):
+    def got(ntasks, cores, gpus):
+        id = x.sh("echo $CUDA_VISIBLE_DEVICES", ntasks=ntasks, cores=cores, gpus=gpus,
+                  options={"gpu-affinity": "per-task", "pmi": "none"})
+        out = x.read_all(id, x.finish(id)["pos"])
+        return [out[(str(i), "stdout")].decode().strip() for i in range(ntasks)]
+    same(got(4, "0,2-4", "0-3"), ["2", "0", "1", "3"])
+    same(got(2, "0-3", "0-3"), ["2,3", "0,1"])
+    same(got(2, "0-3", "1-2"), ["2", "1"])
+    same(got(4, "0-3", "0,2"), ["2", "2", "0", "0"])
+    same(got(3, "2-4", "0-1"), ["0", "1", "0"])
+    same(got(1, "0", "3"), ["3"])
+
+
 @test(native=True)
 def resource_limits(x):
     same(x.run("ulimit -Sn; ulimit -Sc", options={"rlimit": {"nofile": 77, "core": 0}}), "77\n0\n")

@@ -47,6 +47,9 @@ done <<'END'
 0 @ ^n\[1-3\]$ @ flux hostlist n1,n2,n3
 0 @ ^f @ flux pgrep sleep
 0 @ . @ flux config get
+0 @ vnode|[01]: @ flux exec -r all -l hostname || flux exec hostname
+0 @ @ flux dmesg | head -n 1
+0 @ @ flux update $held duration=1m
 0 @ run .*owner .*depth 0,  size 2 @ flux uptime
 0 @ ^2$ @ flux getattr size
 0 @ ^0$ @ flux getattr instance-level

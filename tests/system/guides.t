@@ -337,7 +337,7 @@ def literals():
             for f in files:
                 if f.endswith((".c", ".py")):
                     text = read(f"{top}/{f}")
-                    found += ["".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', m))
+                    found += ["".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', m)).replace("%%", "%")
                               for m in re.findall(r'"(?:[^"\\\n]|\\.)*"(?:\s*(?:[A-Z]\w+\s*)?"(?:[^"\\\n]|\\.)*")*', text)]
     return found
 
@@ -367,7 +367,8 @@ with open(f"{build}/bin/.libs/hbatch" if os.path.exists(f"{build}/bin/.libs/hbat
 guides = sorted(f for f in os.listdir(f"{src}/doc") if re.fullmatch(r"[a-z-]+", f))
 index = read(f"{src}/doc/README")
 check("doc/README names each guide", [f"it has no {g}" for g in guides if not re.search(rf"^{g} ", index, re.M)] +
-      [f"there is no {g}" for g in re.findall(r"^([a-z-]+)  ", index, re.M) if g not in guides])
+      [f"there is no {g}" for g in re.findall(r"^([a-z-]+)  ", index, re.M)
+       if g not in guides and not os.path.exists(f"{src}/man/hbatch-{g}.7")])
 makefile = read(f"{src}/doc/local.mk")
 check("each guide is installed", [f"doc/local.mk has no doc/{g}" for g in guides + ["README"] if f"doc/{g}" not in makefile])
 for g in [f"doc/{g}" for g in guides + ["README"]] + ["README", "examples/README", "examples/tutorial/README"]:

@@ -126,6 +126,9 @@ there are job, node @ scontrol show nonesuch
 has no 'reconfigure' @ scontrol reconfigure
 Invalid job id specified @ scontrol show job 12
 are missing @ scontrol hold
+TimeLimit, Partition, JobName and Account, not Foo=1 @ scontrol update JobId=12 Foo=1
+Invalid job id specified @ scontrol update JobId=12 TimeLimit=1
+TimeLimit: 'x' is no @ scontrol update JobId=12 TimeLimit=x
 State=DRAIN with a Reason @ scontrol update NodeName=x State=POWER_UP
 Invalid node name specified: x @ scontrol update NodeName=x State=DRAIN Reason=y
 Invalid node format specification: q @ sinfo -o %q
@@ -166,6 +169,8 @@ is "$(squeue -h -j "$full" -o %T)" RUNNING "... and lives on"
 ok "a job is canceled" scancel "$full"
 ended "$full"
 is "$(state "$full") $(squeue -h -j "$full")" "CANCELLED " "it was, and is in the queue no more"
+ok "a job is changed" scontrol update JobId="$held" TimeLimit=20 JobName=other
+is "$(squeue -h -o '%l %j' -j "$held")" "20:00 other" "... its time limit and name"
 ok "a job is released" scontrol release "$held"
 ended "$held"
 ended "$next"
@@ -205,4 +210,24 @@ id=${err##* }
 is "$(srun --jobid="$id" hostname | wc -l)" 1 "salloc --no-shell, srun --jobid"
 ok "... and its end" scancel "$id"
 is "$(scontrol show hostlist n1,n2,n3,m5)" "n[1-3],m5" "scontrol show hostlist"
+# --- queues are partitions ---------------------------------------------------------------------------
+cat >queues.toml <<'END'
+[queues.debug]
+[queues.debug.policy.limits]
+duration = "30m"
+[queues.batch]
+[policy.jobspec.defaults.system]
+queue = "batch"
+END
+if capture hbatch config load queues.toml; then
+    is "$(sinfo -h -o '%P %l %D' | sort | xargs)" "batch* infinite 2 debug 30:00 2" "queues are partitions"
+    id=$(sbatch --parsable -p debug -o /dev/null -t 1 --wrap true)
+    ended "$id"
+    is "$(sacct -XPno partition,state -j "$id")" "debug|COMPLETED" "a job in one"
+    like "$(scontrol show partition debug)" "PartitionName=debug.*Default=NO .*MaxTime=00:30:00" "scontrol show partition"
+    capture sbatch -p nonesuch --wrap true
+    like "$rc $err" "^1 .*nonesuch" "one that is not there"
+else
+    fail "a configuration with queues" "$err"
+fi
 done_testing

@@ -114,7 +114,30 @@ like "$(hbatch job eventlog "$held")" "memo.*step" "... and in the log"
 ok "a memo is taken away" hbatch job memo "$held" step=null
 is "$(hbatch jobs -no '{user.step}|{user.what}' "$held")" "|a word" "it is"
 refused "must be KEY=VALUE" hbatch job memo "$held" what
-hbatch cancel "$held"
+
+capture hbatch job cancelall -S sched
+is "$rc|$err" "1|hbatch job cancelall: this would cancel 1 job: confirm with --force" "cancelall asks first"
+ok "cancelall" hbatch job cancelall -f -S sched enough of it
+like "$(hbatch jobs -no '{inactive_reason}' "$held")" "Canceled: enough of it" "... and says why"
+ok "... of none" hbatch job cancelall --force --quiet
+
+# --- hostpids --------------------------------------------------------------------------------------
+three=$(hbatch submit -N3 -n4 sh -c 'echo $HBATCH_TASK_RANK:$$ >>pids; sleep 300 & wait')
+hostpids=$(hbatch job hostpids "$three")
+wait_until 20 sh -c '[ $(wc -l <pids) = 4 ]'
+is "$(tr ',' '\n' <<<"$hostpids" | sed 's/.*://' | tr '\n' ' ')" "$(sort -n pids | sed 's/.*://' | tr '\n' ' ')" "hostpids, by task"
+like "$hostpids" "^$(hostname):[0-9]+,$(hostname):[0-9]+," "... with their hosts"
+is "$(hbatch job hostpids -r 1,3 -d' ' "$three" | sed 's/[^ ]*://g')" "$(sort -n pids | sed -n 's/^[13]://p' | tr '\n' ' ' | sed 's/ $//')" "... of some"
+is "$(hbatch job timeleft "$three")" 2147483647 "timeleft without a limit"
+hbatch cancel "$three"
+hbatch job wait "$three" 2>/dev/null
+refused "the job is over" hbatch job hostpids "$three"
+is "$(hbatch job timeleft "$three")" 0 "timeleft of a job that is over"
+is "$(env -u HBATCH_JOB_ID hbatch job timeleft -H)" inf "... of the instance"
+like "$(hbatch job eventlog -L "$three" | head -1 | cat -v)" "^\^\[\[32m[0-9.]+\^\[\[0m \^\[\[33msubmit" "eventlog --color"
+waits=$(hbatch submit --urgency=hold true)
+refused "did not run within the time given" hbatch job hostpids -t 0.1 "$waits"
+hbatch cancel "$waits"
 
 # --- dmesg -----------------------------------------------------------------------------------------
 hbatch resource drain 2 fan

@@ -87,7 +87,7 @@ if mount -t tmpfs -o size=12m none small 2>/dev/null; then
     hbatch job wait "$id" 2>/dev/null
     is "$(hbatch jobs -ano '{exception.type}' "$id")" output "the disk is full: the job ends, and says why"
     ok "jobs without output run" hbatch run true
-    capture hbatch run echo small
+    capture hbatch run sh -c 'yes | head -c 12000000' >/dev/null
     like "$err" "output of the job could not be written.*No space left" "jobs with output say that there is no room"
     instance_stop two
     is $rc 0 "the instance ends in order"

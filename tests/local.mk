@@ -150,6 +150,13 @@ tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
+UNIT += tests/unit/t_mixed
+endif
+tests_unit_t_mixed_SOURCES = tests/unit/t_mixed.c
+tests_unit_t_mixed_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_mixed_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c

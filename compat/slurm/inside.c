@@ -88,9 +88,10 @@ static void set_job(struct inside *in)
     if (getenv("SLURM_JOB_ID"))
         set("SLURM_JOBID", "%s", getenv("SLURM_JOB_ID"));
     if (o && json_object_object_get(o, "array")) {
-        set("SLURM_ARRAY_JOB_ID", "%llu",
-            (unsigned long long)json_object_get_uint64(
-                json_object_object_get(o, "array")));
+        if (!getenv("SLURM_ARRAY_JOB_ID"))
+            set("SLURM_ARRAY_JOB_ID", "%llu",
+                (unsigned long long)json_object_get_uint64(
+                    json_object_object_get(o, "array")));
         set("SLURM_ARRAY_TASK_ID", "%.0f", slurm_number(o, "cc", 0));
     }
     set("SLURM_JOB_NAME", "%s", slurm_text(o, "name", "sbatch"));

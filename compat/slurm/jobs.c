@@ -12,9 +12,32 @@
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-/* ID_TASK is what Slurm calls the elements of our arrays.  Those that begin with TASKS (or all, NULL) are added. */
-static size_t add_list(struct sjobs *jobs, json_object *answer,
-                       hwloc_const_bitmap_t tasks)
+/* What user.slurm tells of the array that begins with HEAD. */
+static const struct shead *head_of(struct slurm *s, struct sjobs *jobs, uint64_t head)
+{
+    struct error ignored;
+    for (size_t i = 0; i < jobs->nheads; i++)
+        if (jobs->heads[i].head == head)
+            return &jobs->heads[i];
+    json_object *params = slurm_params("id", head), *keys = json_object_new_array();
+    json_object_array_add(keys, json_object_new_string("jobspec"));
+    json_object_object_add(params, "keys", keys);
+    cleanup_json json_object *info = slurm_ask(s, "job.info", params, &ignored);
+    json_object *o = json_object_object_get(info, "jobspec");
+    o = json_object_object_get(
+        json_object_object_get(json_object_object_get(o, "attributes"), "user"), "slurm");
+    uint64_t array = json_object_get_uint64(json_object_object_get(o, "array"));
+    jobs->heads = xrealloc(jobs->heads, (jobs->nheads + 1) * sizeof(*jobs->heads));
+    jobs->heads[jobs->nheads] =
+        (struct shead){.head = head,
+                       .array = array ? array : head,
+                       .limited = json_object_object_get(o, "limit") != NULL};
+    return &jobs->heads[jobs->nheads++];
+}
+
+/* Those of ANSWER that begin with TASKS (NULL: all) and are of ARRAY (0: any) are added. */
+static size_t add_list(struct slurm *s, struct sjobs *jobs, json_object *answer,
+                       hwloc_const_bitmap_t tasks, uint64_t array)
 {
     json_object *list = json_object_object_get(answer, "jobs");
     size_t n = list ? json_object_array_length(list) : 0, added = 0;
@@ -23,14 +46,19 @@ static size_t add_list(struct sjobs *jobs, json_object *answer,
     jobs->v = xrealloc(jobs->v, (jobs->n + n + 1) * sizeof(*jobs->v));
     for (size_t i = n; i-- > 0;) {
         json_object *o = json_object_array_get_idx(list, i);
-        int64_t task = (int64_t)slurm_number(o, "cc", -1);
-        if (tasks && (task < 0 || !hwloc_bitmap_isset(tasks, (unsigned)task)))
+        struct sjob j = {.o = o,
+                         .id = json_object_get_uint64(json_object_object_get(o, "id")),
+                         .head =
+                             json_object_get_uint64(json_object_object_get(o, "array")),
+                         .task = (int64_t)slurm_number(o, "cc", -1)};
+        if (tasks && (j.task < 0 || !hwloc_bitmap_isset(tasks, (unsigned)j.task)))
             continue;
-        jobs->v[jobs->n++] = (struct sjob){
-            .o = o,
-            .id = json_object_get_uint64(json_object_object_get(o, "id")),
-            .array = json_object_get_uint64(json_object_object_get(o, "array")),
-            .task = task};
+        if (array && !j.head)
+            continue;
+        j.array = j.head ? head_of(s, jobs, j.head)->array : 0;
+        if (array && j.array != array)
+            continue;
+        jobs->v[jobs->n++] = j;
         added++;
     }
     return added;
@@ -49,7 +77,26 @@ void jobs_fetch(struct slurm *s, struct sjobs *jobs, const struct jobs_query *q)
         json_object_object_add(params, "name", json_object_new_string(q->name));
     if (q->queue)
         json_object_object_add(params, "queue", json_object_new_string(q->queue));
-    add_list(jobs, slurm_call(s, "job.list", params), NULL);
+    add_list(s, jobs, slurm_call(s, "job.list", params), NULL, 0);
+}
+
+/* The other arrays of the row that begins with NUMBER, if ANSWER is of one with a limit. */
+static size_t add_row(struct slurm *s, struct sjobs *jobs, json_object *answer,
+                      hwloc_const_bitmap_t tasks, uint64_t number)
+{
+    json_object *list = json_object_object_get(answer, "jobs");
+    json_object *o = list && json_object_array_length(list) > 0
+                         ? json_object_array_get_idx(list, 0)
+                         : NULL;
+    uint64_t head = o ? json_object_get_uint64(json_object_object_get(o, "array")) : 0;
+    if (!head || head != number || !head_of(s, jobs, head)->limited)
+        return 0;
+    json_object *params = slurm_params("max", 0);
+    json_object_object_add(params, "states",
+                           json_object_new_int(JOB_ACTIVE | JOB_INACTIVE));
+    json_object_object_add(params, "name",
+                           json_object_new_string(slurm_text(o, "name", "")));
+    return add_list(s, jobs, slurm_call(s, "job.list", params), tasks, number);
 }
 
 int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text,
@@ -64,12 +111,15 @@ int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text,
     json_object_object_add(params, "ids", ids);
     json_object *answer = slurm_ask(s, "job.list", params, err);
     bool bad = id.tasks && !tasks;
+    uint64_t number = id.id;
     form_id_fini(&id);
     if (!answer || bad) {
         json_object_put(answer);
         return -1;
     }
-    if (add_list(jobs, answer, tasks) > 0)
+    size_t added =
+        add_list(s, jobs, answer, tasks, 0) + add_row(s, jobs, answer, tasks, number);
+    if (added > 0)
         return 0;
     return error_set(err, ENOENT, "Invalid job id specified");
 }
@@ -157,6 +207,7 @@ void jobs_fini(struct sjobs *jobs)
     for (size_t i = 0; i < jobs->nlists; i++)
         json_object_put(jobs->lists[i]);
     free(jobs->lists);
+    free(jobs->heads);
     free(jobs->v);
     *jobs = (struct sjobs){0};
 }

@@ -8,11 +8,21 @@
 struct sjob {
     json_object *o;     /* as job.list has it; borrowed of struct sjobs */
     uint64_t id, array; /* array: 0, or what the elements are called by */
-    int64_t task;       /* of an array, -1: none */
-    char *tasks;        /* several pending elements that stand in one line, or NULL */
+    uint64_t
+        head; /* the first job of the array of hbatch that it is of: array, but for arrays with a limit */
+    int64_t task; /* of an array, -1: none */
+    char *tasks;  /* several pending elements that stand in one line, or NULL */
 };
 
+/* An array with a limit, --array=0-9%2, is a row of arrays of that many elements, each of which begins when the one
+ * before is over.  They are called by the id of the first; the attribute user.slurm of their specifications tells of it:
+ * the first has "limit", the others "array", that id. */
 struct sjobs {
+    struct shead { /* what is known of arrays */
+        uint64_t head, array;
+        bool limited;
+    } * heads;
+    size_t nheads;
     json_object **lists;
     size_t nlists;
     struct sjob *v;

@@ -296,15 +296,18 @@ static void depend_on(struct request *r, const char *scheme, const char *id)
     if (jobs_fetch_id(r->s, &jobs, id, &err) < 0)
         slurm_die(r->s, "Job dependency problem: %s: %s", id, err.text);
     jobs_sort(&jobs);
-    uint64_t first = jobs.v[0].id, last = jobs.v[jobs.n - 1].id;
-    bool whole = jobs.n > 1 && !strchr(id, '_') && strcmp(scheme, "after") != 0;
-    if (whole)
-        request_setf(r, "dependency", "%s:%llu-%llu", scheme, (unsigned long long)first,
-                     (unsigned long long)last);
-    else
-        for (size_t i = 0; i < jobs.n; i++)
-            request_setf(r, "dependency", "%s:%llu", scheme,
-                         (unsigned long long)jobs.v[i].id);
+    bool whole = !strchr(id, '_') && strcmp(scheme, "after") != 0;
+    for (size_t i = 0, end; i < jobs.n; i = end) {
+        end = i + 1;
+        while (whole && jobs.v[i].head && end < jobs.n &&
+               jobs.v[end].head == jobs.v[i].head)
+            end++;
+        unsigned long long first = jobs.v[i].id, last = jobs.v[end - 1].id;
+        if (end - i > 1)
+            request_setf(r, "dependency", "%s:%llu-%llu", scheme, first, last);
+        else
+            request_setf(r, "dependency", "%s:%llu", scheme, first);
+    }
     jobs_fini(&jobs);
 }
 

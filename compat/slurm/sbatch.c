@@ -236,16 +236,73 @@ static int wait_for(struct sbatch *b, uint64_t id, uint64_t count)
     return code;
 }
 
-static uint64_t submit(struct sbatch *b, const char *text, uint64_t *count)
+static uint64_t submit(struct sbatch *b, json_object *spec, const char *cc,
+                       uint64_t *count)
 {
     struct error err;
     uint64_t id;
     const struct hbatch_submit how = {
-        .urgency = b->r.hold ? 0 : -1, .cc = b->cc, .count = count};
-    json_object *spec = submit_parse(text, "the job specification", &err);
+        .urgency = b->r.hold ? 0 : -1, .cc = cc, .count = count};
     if (submit_job(slurm_connect(b->s), spec, &how, &id, NULL, NULL, &err) < 0)
         slurm_die(b->s, "Batch job submission failed: %s", err.text);
     return id;
+}
+
+/* PATH.KEY of SPEC is VALUE, which is taken over. */
+static void note(json_object *spec, const char *path, json_object *value)
+{
+    struct error ignored;
+    build_path_set(spec, path, value, &ignored);
+}
+
+/* The next LIMIT elements of REST, which loses them. */
+static char *take_elements(hwloc_bitmap_t rest, long limit)
+{
+    cleanup_bitmap hwloc_bitmap_t some = hwloc_bitmap_alloc();
+    for (long i = 0; i < limit && !hwloc_bitmap_iszero(rest); i++) {
+        unsigned first = (unsigned)hwloc_bitmap_first(rest);
+        hwloc_bitmap_set(some, first);
+        hwloc_bitmap_clr(rest, first);
+    }
+    return idset_encode(some, 0);
+}
+
+/* An array with a limit, as jobs.h has it.  Return the first job; *LAST: the first one of the last array, of *COUNT. */
+static uint64_t submit_row(struct sbatch *b, const char *text, uint64_t *last,
+                           uint64_t *count)
+{
+    struct error err;
+    uint64_t array = 0;
+    cleanup_bitmap hwloc_bitmap_t rest = idset_decode(b->cc, &err);
+    while (!hwloc_bitmap_iszero(rest)) {
+        json_object *spec = submit_parse(text, "the job specification", &err);
+        cleanup_free char *cc = take_elements(rest, b->limit);
+        if (!array) {
+            note(spec, "attributes.user.slurm.limit", json_object_new_int64(b->limit));
+        } else {
+            cleanup_free char *id = xasprintf("%llu", (unsigned long long)array);
+            json_object *system = submit_system(spec), *list = NULL,
+                        *o = json_object_new_object();
+            note(spec, "attributes.user.slurm.array", json_object_new_uint64(array));
+            note(spec, "attributes.system.environment.SLURM_ARRAY_JOB_ID",
+                 json_object_new_string(id));
+            if (!json_object_object_get_ex(system, "dependencies", &list)) {
+                list = json_object_new_array();
+                json_object_object_add(system, "dependencies", list);
+            }
+            cleanup_free char *value =
+                *count > 1
+                    ? xasprintf("%llu-%llu", (unsigned long long)*last,
+                                (unsigned long long)hbatch_jobid_nth(*last, *count - 1))
+                    : xasprintf("%llu", (unsigned long long)*last);
+            json_object_object_add(o, "scheme", json_object_new_string("afterany"));
+            json_object_object_add(o, "value", json_object_new_string(value));
+            json_object_array_add(list, o);
+        }
+        *last = submit(b, spec, cc, count);
+        array = array ? array : *last;
+    }
+    return array;
 }
 
 int cmd_sbatch(struct slurm *s, int argc, char **argv)
@@ -253,6 +310,7 @@ int cmd_sbatch(struct slurm *s, int argc, char **argv)
     struct sbatch b = {.s = s, .r = {.s = s}};
     struct request line = {.s = s}; /* of the command line alone: is there --wrap? */
     struct sparse p;
+    struct error err;
     uint64_t count = 1;
     sparse_init(&p, s, request_sbatch, request_nsbatch, argc, argv, true);
     for (const struct sopt *o; (o = sparse_next(&p));)
@@ -274,24 +332,24 @@ int cmd_sbatch(struct slurm *s, int argc, char **argv)
         request_take(&b.r, &p, o);
     if (b.r.array)
         decode_array(&b);
-    if (b.limit)
-        slurm_error(s,
-                    "--array: the limit %%%ld is not obeyed: hbatch runs as many "
-                    "elements as there is room for",
-                    b.limit);
     cleanup_free char *text = encode(&b);
     if (b.r.test_only) {
         slurm_connect(s);
         fprintf(stderr, "sbatch: the job is well formed, and is not submitted\n");
         return 0;
     }
-    uint64_t id = submit(&b, text, &count);
+    uint64_t last = 0, id;
+    if (b.limit)
+        id = submit_row(&b, text, &last, &count);
+    else
+        id = last =
+            submit(&b, submit_parse(text, "the job specification", &err), b.cc, &count);
     if (b.r.parsable)
         printf("%llu\n", (unsigned long long)id);
     else if (!b.r.quiet)
         printf("Submitted batch job %llu\n", (unsigned long long)id);
     fflush(stdout);
-    int rc = b.r.wait ? wait_for(&b, id, count) : 0;
+    int rc = b.r.wait ? wait_for(&b, last, count) : 0;
     request_fini(&b.r);
     free(b.script);
     free(b.cc);

@@ -17,6 +17,10 @@
 #include "src/lib/submit.h"
 
 enum { BG = SPECOPT_END, WAIT_EVENT };
+enum { SSH_FAILED = 255 };
+
+#define SHELL_PATIENCE                                                                   \
+    3.0 /* s, from the end of a shell elsewhere to that of its instance */
 
 static const struct opt own[] = {
     {BG, 0, "bg", NULL,
@@ -211,14 +215,15 @@ static int ended_early(struct alloc *a)
 
 /* --- a program inside of it -------------------------------------------------------------- */
 
-/* The program has ended: so does the instance. */
-static void end_instance(struct alloc *a, struct inside *in)
+/* The program has ended, with CODE: so does the instance. */
+static void end_instance(struct alloc *a, struct inside *in, int code)
 {
     json_object *params = json_object_new_object();
     struct error ignored;
     json_object_object_add(
         params, "reason",
         json_object_new_string("the command of hbatch alloc has ended"));
+    json_object_object_add(params, "status", json_object_new_int(code));
     a->ending = true;
     client_send(in->h, "instance.shutdown", params, no_reply, NULL, a);
     client_flush(in->h, &ignored);
@@ -231,13 +236,26 @@ static void tell_lost(struct alloc *a)
               a->why ? " (" : "", a->why ? a->why : "", a->why ? ")" : "");
 }
 
+/* The program's instance has ended, and it has not.  A shell on another host has ended the instance itself, and its
+ * ssh is on its way; unless somebody else did. */
+static bool is_lost(const struct alloc *a)
+{
+    return !a->remote || a->why;
+}
+
+static int patience(const struct inside *in, double at)
+{
+    return at > 0 ? (int)(MAX(at - time_mono(), 0) * 1000) + 1 : inside_patience(in);
+}
+
 /* Both are watched: the program here, and the job. Return the program's exit code. */
 static int run_inside(struct alloc *a, struct inside *in)
 {
     int code = 1;
     bool told = false;
+    double cancel_at = 0;
     while (!a->over || in->pid > 0) {
-        if (a->over && !told && in->pid > 0) {
+        if (a->over && !told && in->pid > 0 && is_lost(a)) {
             tell_lost(a);
             told = true;
             inside_hang_up(in);
@@ -249,12 +267,17 @@ static int run_inside(struct alloc *a, struct inside *in)
                                 .events = (short)(POLLIN | (unsent ? POLLOUT : 0))},
                                {.fd = in->signal_fd, .events = POLLIN},
                                {.fd = sub ? client_fd(in->h) : -1, .events = POLLOUT}};
-        poll(fds, ARRAY_SIZE(fds), inside_patience(in));
+        poll(fds, ARRAY_SIZE(fds), patience(in, cancel_at));
+        if (cancel_at > 0 && !a->over && time_mono() >= cancel_at) {
+            cancel(a, "hbatch alloc: its shell has ended");
+            cancel_at = 0;
+        }
         if (in->pid > 0) {
             if (inside_signals(in, &code) && !a->over && !a->remote)
-                end_instance(a, in);
-            else if (in->pid == 0 && !a->over && code > 125) /* ssh may have failed */
-                cancel(a, "hbatch alloc: its shell has ended");
+                end_instance(a, in, code);
+            else if (in->pid == 0 &&
+                     !a->over) /* it has told the instance to end, mostly */
+                cancel_at = time_mono() + (code == SSH_FAILED ? 0 : SHELL_PATIENCE);
         } else if (inside_late_signals(
                        in)) { /* somebody does not want to wait for its end */
             cancel(a, "hbatch alloc was told to end");
@@ -276,8 +299,10 @@ static char **ssh_words(const struct alloc *a, struct words *w)
     words_add(w, "%s", uri);
     words_add(w, "sh");
     words_add(w, "-c");
-    words_add(w, "%s",
-              "\"${SHELL:-/bin/sh}\"; code=$?; hbatch shutdown --background; exit $code");
+    words_add(
+        w, "%s",
+        "\"${SHELL:-/bin/sh}\"; code=$?; hbatch shutdown --background --exit-code=$code; "
+        "exit $code");
     return w->v;
 }
 
@@ -314,7 +339,10 @@ static int run_program(struct alloc *a, char **argv)
         inside_start(&in, remote ? ssh_words(a, &w) : argv, &err) < 0) {
         cli_error(a->cli, "%s", err.text);
         code = err.code == ENOENT ? 127 : err.code == EACCES ? 126 : 1;
-        cancel(a, "hbatch alloc could not start its command");
+        if (in.h && !remote)
+            end_instance(a, &in, code);
+        else
+            cancel(a, "hbatch alloc could not start its command");
         while (!a->over && client_process(a->cli->h, -1, &err) >= 0)
             ;
     } else {

@@ -18,7 +18,9 @@ struct line {
     char **words; /* [n] before the one that is typed, without options before the verb */
     int n;
     const char *prefix; /* of the one that is typed */
-    bool connected, tried;
+    bool tried;         /* to reach the instance */
+    char **made;        /* [nmade] words that were put together */
+    size_t nmade;
 };
 
 static void offer(const void *arg, const char *word)
@@ -283,6 +285,13 @@ static void complete_verb(struct line *l, const struct cmd *cmd, int from)
 
 /* --- the line --------------------------------------------------------------------------------- */
 
+/* A=B, until the end. */
+static char *join(struct line *l, const char *a, const char *b)
+{
+    l->made = xrealloc(l->made, (l->nmade + 1) * sizeof(*l->made));
+    return l->made[l->nmade++] = xasprintf("%s=%s", a, b);
+}
+
 /* "--queue", "=", "x" is one word; the one that is typed may be its end. */
 static void join_values(struct line *l)
 {
@@ -293,15 +302,15 @@ static void join_values(struct line *l)
         if (!eq) {
             l->words[n++] = l->words[i];
         } else if (i + 1 < l->n) {
-            l->words[n - 1] = xasprintf("%s=%s", l->words[n - 1], l->words[i + 1]);
+            l->words[n - 1] = join(l, l->words[n - 1], l->words[i + 1]);
             i++;
         } else {
-            l->prefix = xasprintf("%s=%s", l->words[--n], l->prefix);
+            l->prefix = join(l, l->words[--n], l->prefix);
         }
     }
     l->n = n;
     if (strcmp(l->prefix, "=") == 0 && n > 0 && strncmp(l->words[n - 1], "--", 2) == 0)
-        l->prefix = xasprintf("%s=", l->words[--l->n]);
+        l->prefix = join(l, l->words[--l->n], "");
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -332,6 +341,9 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_offer_verbs(verb, offer, &l);
     else if (verb)
         complete_verb(&l, verb, at + 1);
+    for (size_t i = 0; i < l.nmade; i++)
+        free(l.made[i]);
+    free(l.made);
     return 0;
 }
 

@@ -28,6 +28,7 @@ struct exec {
     struct cli *cli;
     const char *ranks, *exclude, *job, *dir;
     bool no_input, background;
+    bool no_host; /* a rank does not exist, which was told */
     struct attach_options attach;
     hwloc_bitmap_t where;
 };
@@ -74,8 +75,8 @@ static hwloc_bitmap_t job_ranks(const struct exec *e)
     return decode(e->cli, "--jobid", cli_get_string(job, "ranks", ""));
 }
 
-/* The members of ALL at the places in IDS, from 0. Leaves with EX_NOHOST where there are not so many. */
-static hwloc_bitmap_t members(const struct exec *e, hwloc_const_bitmap_t all,
+/* The members of ALL at the places in IDS, from 0. MUST_EXIST: it is an error that there are not so many. */
+static hwloc_bitmap_t members(struct exec *e, hwloc_const_bitmap_t all,
                               hwloc_const_bitmap_t ids, bool must_exist)
 {
     hwloc_bitmap_t result = hwloc_bitmap_alloc();
@@ -89,7 +90,7 @@ static hwloc_bitmap_t members(const struct exec *e, hwloc_const_bitmap_t all,
     if (must_exist && hwloc_bitmap_last(ids) >= n) {
         cli_error(e->cli, "--rank: job %s has %d node%s, counted from 0", e->job, n,
                   n == 1 ? "" : "s");
-        exit(EX_NOHOST);
+        e->no_host = true;
     }
     return result;
 }
@@ -105,7 +106,7 @@ static void choose_instance_ranks(struct exec *e, bool every)
         return;
     cleanup_free char *missing = idset_encode(rest, 0), *there = idset_encode(all, 0);
     cli_error(e->cli, "--rank: this instance has no rank %s; it has %s", missing, there);
-    exit(EX_NOHOST);
+    e->no_host = true;
 }
 
 static void choose_ranks(struct exec *e)
@@ -124,7 +125,7 @@ static void choose_ranks(struct exec *e)
         e->where = every ? hwloc_bitmap_dup(all) : members(e, all, ids, true);
         hwloc_bitmap_andnot(e->where, e->where, out);
     }
-    if (hwloc_bitmap_iszero(e->where))
+    if (!e->no_host && hwloc_bitmap_iszero(e->where))
         cli_die(e->cli, "no rank is left to run on");
 }
 
@@ -215,7 +216,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     choose_ranks(&e);
     cleanup_free unsigned *names = make_names(&e);
     e.attach.names = names;
-    int rc = submit(&e, make_spec(&e, p.nargs, p.args));
+    int rc = e.no_host ? EX_NOHOST : submit(&e, make_spec(&e, p.nargs, p.args));
     hwloc_bitmap_free(e.where);
     return rc;
 }

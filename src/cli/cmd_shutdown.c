@@ -2,13 +2,16 @@
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
-enum { BACKGROUND, CANCEL, NOW, REASON };
+enum { BACKGROUND, CANCEL, EXIT_CODE, NOW, REASON };
 
 static const struct opt opts[] = {
     {REASON, 'm', "message", "NOTE", "Say why"},
     {NOW, 0, "now", NULL, "Do not wait for tasks to end by themselves after SIGTERM"},
     {CANCEL, 0, "cancel", NULL,
      "Cancel also the jobs that would be kept in the state directory"},
+    {EXIT_CODE, 0, "exit-code", "N",
+     "The instance's exit code, and so that of the job that it is (default: its "
+     "program's)"},
     {BACKGROUND, 0, "background", NULL, "Do not wait until the instance has ended"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
@@ -34,6 +37,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             background = true;
         else if (o->id == CANCEL)
             json_object_object_add(params, "cancel", json_object_new_boolean(true));
+        else if (o->id == EXIT_CODE)
+            json_object_object_add(
+                params, "status",
+                json_object_new_int64(cli_number(cli, "--exit-code", p.value, 0, 255)));
         else if (o->id == NOW)
             json_object_object_add(params, "now", json_object_new_boolean(true));
         else

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "src/cli/format.h"
 #include "src/cli/verbs.h"
+#include "src/common/bytes.h"
 #include "src/common/strbuf.h"
 #include "src/sim/plot.h"
 #include "src/sim/sim.h"
@@ -14,6 +15,7 @@ enum {
     NODES,
     CORES,
     GPUS,
+    MEMORY,
     POLICY,
     QUEUE_DEPTH,
     PLACEMENT,
@@ -30,6 +32,7 @@ static const struct opt opts[] = {
     {NODES, 'N', "nodes", "N", "The machine has N nodes (default: as the trace says)"},
     {CORES, 'c', "cores", "N", "... with N cores each (default: 1)"},
     {GPUS, 'g', "gpus", "N", "... and N GPUs (default: 0)"},
+    {MEMORY, 0, "memory", "SIZE", "... and so much memory, as in 64G (default: enough)"},
     {POLICY, 0, "policy", "NAME",
      "Scheduling policy: fcfs (the default), easy or conservative"},
     {QUEUE_DEPTH, 0, "queue-depth", "N", "Jobs overtake at most the first N that wait"},
@@ -290,6 +293,7 @@ static void parse(struct simulate *s, const struct cmd *cmd, int argc, char **ar
                   const char **trace)
 {
     struct optparse p;
+    struct error err;
     optparse_init(&p, s->cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
@@ -302,6 +306,12 @@ static void parse(struct simulate *s, const struct cmd *cmd, int argc, char **ar
             break;
         case GPUS:
             s->machine.gpus = (unsigned)cli_number(s->cli, "--gpus", p.value, 0, 1024);
+            break;
+        case MEMORY:
+            if (bytes_decode(p.value, 1 << 20, &s->machine.memory, &err) < 0 ||
+                !s->machine.memory)
+                cli_die(s->cli, "--memory=%s: must be an amount of memory, as in 64G",
+                        p.value);
             break;
         case POLICY:
             s->policy = p.value;

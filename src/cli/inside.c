@@ -30,6 +30,8 @@ int inside_open(struct inside *in, const char *uri, struct error *err)
     }
     const char *parent = cli_get_string(info, "parent_uri", NULL);
     in->parent_uri = parent ? xstrdup(parent) : NULL;
+    const char *job = cli_get_string(info, "jobid", NULL);
+    in->job = job ? xstrdup(job) : NULL;
     in->level = (int)cli_get_number(info, "level", 0);
     return 0;
 }
@@ -49,8 +51,10 @@ static void catch_signals(struct inside *in)
 
 int inside_start(struct inside *in, char **argv, struct error *err)
 {
-    const struct program_where where = {
-        .uri = client_uri(in->h), .parent_uri = in->parent_uri, .level = in->level};
+    const struct program_where where = {.uri = client_uri(in->h),
+                                        .parent_uri = in->parent_uri,
+                                        .level = in->level,
+                                        .enclosing = in->job};
     fflush(NULL);
     catch_signals(in);
     pid_t pid = program_start_below(argv, &where, err);
@@ -133,6 +137,7 @@ void inside_close(struct inside *in)
 {
     client_close(take(in->h));
     free(take(in->parent_uri));
+    free(take(in->job));
     if (in->signal_fd >= 0)
         close(in->signal_fd);
     in->signal_fd = -1;

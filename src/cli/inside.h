@@ -11,6 +11,7 @@
 struct inside {
     struct hbatch *h; /* connection to the instance */
     char *parent_uri; /* or NULL */
+    char *job;        /* that the instance is in its parent, or NULL */
     int level;
     pid_t pid;      /* of the program; 0: none */
     bool shell;     /* it is the user's */

@@ -6,6 +6,7 @@
 
 static const struct compat_variable flux[] = {
     {"FLUX_URI", "HBATCH_URI"},
+    {"FLUX_ENCLOSING_ID", "HBATCH_ENCLOSING_ID"},
     {"FLUX_JOB_ID", "HBATCH_JOB_ID"},
     {"FLUX_JOB_SIZE", "HBATCH_JOB_SIZE"},
     {"FLUX_JOB_NNODES", "HBATCH_JOB_NNODES"},

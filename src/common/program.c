@@ -85,68 +85,84 @@ static bool is_mark(const char *variable)
 struct prepared {
     char *shell[2];
     char **argv, **env;
-    char *uri, *parent, *level, *path, *foreign;
+    char *set[16]; /* the variables that are ours */
+    size_t n;
 };
 
-/* The name that another system has for HBATCH_URI, if a program for it is to find its way; else NULL. */
-static const char *foreign_uri(void)
+static void set_variable(struct prepared *p, const char *name, const char *value)
+{
+    if (p->n + 1 < ARRAY_SIZE(p->set)) /* one is PATH */
+        p->set[p->n++] = xasprintf("%s=%s", name, value);
+}
+
+/* NAME, and the name that another system has for it, if a program for that one is to find its way. */
+static void set_both(struct prepared *p, const char *name, const char *value)
 {
     size_t n;
     const struct compat_variable *v = compatenv_variables(getenv(COMPATENV_NAME), &n);
+    if (!value)
+        return;
+    set_variable(p, name, value);
     for (size_t i = 0; i < n; i++)
-        if (strcmp(v[i].ours, "HBATCH_URI") == 0)
-            return v[i].theirs;
-    return NULL;
+        if (strcmp(v[i].ours, name) == 0)
+            set_variable(p, v[i].theirs, value);
 }
 
-static bool is_named(const char *variable, const char *name)
+static bool same_name(const char *a, const char *b)
 {
-    size_t n = name ? strlen(name) : 0;
-    return n && strncmp(variable, name, n) == 0 && variable[n] == '=';
+    size_t n = strcspn(a, "=");
+    return strcspn(b, "=") == n && memcmp(a, b, n) == 0;
+}
+
+static bool is_set(const struct prepared *p, const char *variable)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (same_name(p->set[i], variable))
+            return true;
+    return false;
+}
+
+/* Of the instance around, which is another one now. */
+static bool is_outer(const char *variable)
+{
+    return same_name(variable, PROGRAM_ENCLOSING) ||
+           (launchenv_is_left(variable) && !is_mark(variable));
 }
 
 static void prepare(struct prepared *p, char **argv, const struct program_where *where)
 {
     static char sh[] = "/bin/sh";
-    char *shell = getenv("SHELL");
+    char *shell = getenv("SHELL"), level[16];
+    *p = (struct prepared){.argv = argv};
     p->shell[0] = shell && access(shell, X_OK) == 0 ? shell : sh;
-    p->shell[1] = NULL;
-    p->argv = argv ? argv : p->shell;
-    p->uri = xasprintf("HBATCH_URI=%s", where->uri);
-    p->level = xasprintf("HBATCH_INSTANCE_LEVEL=%d", where->level);
-    p->parent =
-        where->parent_uri ? xasprintf("HBATCH_PARENT_URI=%s", where->parent_uri) : NULL;
-    p->path = path_with_ourselves();
-    const char *foreign = foreign_uri();
-    p->foreign = foreign ? xasprintf("%s=%s", foreign, where->uri) : NULL;
+    if (!argv)
+        p->argv = p->shell;
+    snprintf(level, sizeof(level), "%d", where->level);
+    set_both(p, "HBATCH_URI", where->uri);
+    set_both(p, "HBATCH_INSTANCE_LEVEL", level);
+    set_both(p, "HBATCH_PARENT_URI", where->parent_uri);
+    set_both(p, PROGRAM_ENCLOSING, where->enclosing);
+    set_both(p, "HBATCH_JOB_TMPDIR", where->tmpdir);
+    char *path = path_with_ourselves();
+    if (path) {
+        p->set[p->n++] = path;
+        setenv("PATH", path + strlen("PATH="), 1); /* where it is looked for */
+    }
     size_t n = 0, k = 0;
     while (environ[n])
         n++;
-    p->env = xcalloc(n + 6, sizeof(*p->env));
+    p->env = xcalloc(n + p->n + 1, sizeof(*p->env));
     for (size_t i = 0; i < n; i++)
-        if ((!launchenv_is_left(environ[i]) || is_mark(environ[i])) &&
-            !(p->path && is_named(environ[i], "PATH")) && !is_named(environ[i], foreign))
+        if (!is_outer(environ[i]) && !is_set(p, environ[i]))
             p->env[k++] = environ[i];
-    p->env[k++] = p->uri;
-    p->env[k++] = p->level;
-    if (p->parent)
-        p->env[k++] = p->parent;
-    if (p->foreign)
-        p->env[k++] = p->foreign;
-    if (p->path) {
-        p->env[k++] = p->path;
-        setenv("PATH", p->path + strlen("PATH="), 1); /* where it is looked for */
-    }
+    memcpy(p->env + k, p->set, p->n * sizeof(*p->env));
 }
 
 static void prepared_fini(struct prepared *p)
 {
     free(p->env);
-    free(p->uri);
-    free(p->parent);
-    free(p->level);
-    free(p->path);
-    free(p->foreign);
+    while (p->n > 0)
+        free(p->set[--p->n]);
 }
 
 static pid_t cannot_run(const char *name, int code, struct error *err)

@@ -7,11 +7,16 @@
 #include <sys/types.h>
 #include "src/common/error.h"
 
+#define PROGRAM_ENCLOSING "HBATCH_ENCLOSING_ID"
+
 /* Which instance it is in. */
 struct program_where {
     const char *uri;        /* HBATCH_URI */
     const char *parent_uri; /* HBATCH_PARENT_URI, or NULL */
     int level;              /* HBATCH_INSTANCE_LEVEL */
+    const char
+        *enclosing;     /* PROGRAM_ENCLOSING: the job of the parent that it is; or NULL */
+    const char *tmpdir; /* HBATCH_JOB_TMPDIR: of that job; or NULL */
 };
 
 /* Start ARGV (NULL: the user's shell) with these variables, hbatch in its PATH, and without

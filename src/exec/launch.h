@@ -42,8 +42,8 @@ struct launch {
     enum launch_step step;
 };
 
-/* To be called on the process's main thread (PR_SET_PDEATHSIG is about the thread).  Returns
- * the process id, or -1 with the results set. */
+/* To be called on a thread that lives as long as the process does: the executor's main one, or a lane's
+ * (PR_SET_PDEATHSIG is about the thread).  Returns the process id, or -1 with the results set. */
 pid_t launch(struct launch *l);
 
 /* How a launch_step reads in a message: "working directory". */

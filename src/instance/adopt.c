@@ -172,7 +172,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     ld->begins_again = rp->anew; /* in its first turn, too */
     grant_adopt(ld);
     if (rp->shutdown) /* in its first turn, when there is a way to the executors */
-        ld->shut_down_as = xstrdup(rp->shutdown);
+        ld->shut_down_as = xstrdup(rp->shutdown), ld->exit_code = rp->exit_code;
     leader_wake(ld);
 }
 

@@ -466,6 +466,8 @@ void change_shutdown(struct leader *ld)
     cleanup_strbuf struct strbuf b = {0};
     strbuf_add(&b, "{\"c\":\"shutdown\"");
     add_string(&b, "reason", ld->shutdown);
+    if (ld->exit_code >= 0)
+        strbuf_addf(&b, ",\"status\":%d", ld->exit_code);
     publish(ld, &b);
     store_attr_set(ld->store, "shutdown", b.s);
 }

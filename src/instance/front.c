@@ -64,8 +64,11 @@ void front_start(struct instance *in)
         front_lost(in);
         return;
     }
-    const struct program_where where = {
-        .uri = in->uri, .parent_uri = in->sub.uri, .level = (int)in->sub.level};
+    const struct program_where where = {.uri = in->uri,
+                                        .parent_uri = in->sub.uri,
+                                        .level = (int)in->sub.level,
+                                        .enclosing = in->sub.name,
+                                        .tmpdir = in->sub.tmpdir};
     in->program = program_start(in->options.program, &where, &err);
     if (in->program > 0)
         return;

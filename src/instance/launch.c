@@ -121,8 +121,10 @@ static json_object *describe(struct job *job)
     }
     json_object_object_add(o, "hosts", hosts);
     json_object_object_add(o, "ranks", ranks);
-    json_object_object_add(o, "taskmap",
-                           json_object_new_string(site_texts(job_site(job))->taskmap));
+    /* texts are kept for those who share them, not for each job that runs */
+    cleanup_free char *map = job->site ? NULL : taskmap_encode(job->map);
+    json_object_object_add(
+        o, "taskmap", json_object_new_string(map ? map : site_texts(job->site)->taskmap));
     json_object_object_add(o, "cps", json_object_new_int64(shape->cores_per_slot));
     json_object_object_add(o, "gps", json_object_new_int64(shape->gpus_per_slot));
     json_object_object_add(o, "expiration", json_object_new_double(job->expiration));

@@ -287,6 +287,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         return NULL;
     }
     ld->config.replica = NULL;
+    ld->exit_code = -1;
     ld->nodes = xcalloc(config->size, sizeof(*ld->nodes));
     for (unsigned i = 0; i < config->size; i++)
         ld->nodes[i].lease = lease_create();
@@ -427,6 +428,17 @@ void leader_hurry(struct leader *ld, double grace)
         if (job->ending && job->nodes_running > 0)
             launch_end(ld, job, grace, NULL);
     leader_wake(ld);
+}
+
+void leader_end_with(struct leader *ld, int code)
+{
+    if (!ld->shutdown)
+        ld->exit_code = code;
+}
+
+int leader_exit_code(const struct leader *ld)
+{
+    return ld->exit_code;
 }
 
 void leader_shutdown(struct leader *ld, const char *reason)

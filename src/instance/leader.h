@@ -127,6 +127,9 @@ bool leader_expired(const struct leader *ld);
  * config.quiet.  Once: a second call changes nothing.  Where the store outlives the instance, what is
  * queued stays so, and what runs and may be queued again is: for the next one that goes on with it. */
 void leader_shutdown(struct leader *ld, const char *reason);
+/* Before leader_shutdown: the exit code that the instance is to have; -1: that of its program. */
+void leader_end_with(struct leader *ld, int code);
+int leader_exit_code(const struct leader *ld);
 /* Cancel what would be kept. */
 void leader_keep_nothing(struct leader *ld);
 /* Jobs that are kept. */

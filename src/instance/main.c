@@ -204,6 +204,8 @@ void instance_quit(void *arg)
     struct instance *in = arg;
     if (in->leader && leader_expired(in->leader))
         in->status = EXIT_EXPIRED;
+    else if (in->leader && leader_exit_code(in->leader) >= 0)
+        in->status = leader_exit_code(in->leader);
     /* a sub-instance has no terminal: its program may use its parent's grace to put things in order */
     if (!in->sub.told)
         front_tell(in, SIGHUP);

@@ -39,6 +39,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
                                struct store *store)
 {
     struct replica *rp = xcalloc(1, sizeof(*rp));
+    rp->exit_code = -1;
     rp->all = node_resources(nodes, size);
     rp->pool = pool_create(rp->all);
     rp->jobs = jobtable_create();
@@ -718,6 +719,7 @@ static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
     (void)err;
     free(rp->shutdown);
     rp->shutdown = xstrdup(reason ? reason : "instance shutdown");
+    rp->exit_code = (int)number(o, "status", -1);
     store_attr_set(rp->store, "shutdown", json_object_to_json_string(o));
     return 0;
 }

@@ -29,6 +29,7 @@ struct replica {
         drained; /* [size] why a node that is down will be drained when it is up, or NULL */
     unsigned size;
     bool anew;                   /* replica_restore: another life begins */
+    int exit_code;               /* leader_end_with */
     char *shutdown;              /* why the instance is shutting down, NULL: it is not */
     double flushed;              /* monotonic time of the last commit */
     struct run_jobs untold_runs; /* for the store, with the next commit */

@@ -26,6 +26,14 @@ static int rpc_shutdown(struct leader *ld, const struct request *rq, json_object
     if (reason && !jsonutil_string(reason))
         return error_set(err, EINVAL, "request: reason must be a text, not %s",
                          jsonutil_show(reason).text);
+    json_object *status = jsonutil_get(params, "status");
+    int64_t code = -1;
+    if (status && !jsonutil_int(status, 0, 255, &code))
+        return error_set(err, EINVAL,
+                         "request: status must be an exit code from 0 to 255, not %s",
+                         jsonutil_show(status).text);
+    if (status)
+        leader_end_with(ld, (int)code);
     if (json_object_get_boolean(now)) /* also when a shutdown is under way that waits */
         leader_hurry(ld, 0);
     if (json_object_get_boolean(jsonutil_get(params, "cancel")))

@@ -50,6 +50,7 @@ int sub_read(struct sub *sub, struct error *err)
     sub->isvirtual = json_object_get_boolean(jsonutil_get(sub->told, "virtual"));
     jsonutil_number(jsonutil_get(sub->told, "expiration"), &sub->expiration);
     const char *dir = jsonutil_string(jsonutil_get(sub->told, "tmpdir"));
+    sub->tmpdir = dir;
     sub->rundir = dir && strlen(dir) <= TMPDIR_MAX ? dir : NULL;
     unsetenv(VARIABLE);
     return 0;

@@ -16,6 +16,7 @@ struct sub {
     int64_t id;         /* of the job in the parent */
     const char *name;   /* the same in F58 */
     const char *uri;    /* the parent's, on this node */
+    const char *tmpdir; /* of the job, on this node; NULL: not told */
     const char *rundir; /* where a run directory may be made; NULL: as always */
     unsigned level, rank, size;
     unsigned node; /* the parent's rank here */

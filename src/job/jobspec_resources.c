@@ -132,9 +132,6 @@ static int decode_slot(struct jobspec *js, json_object *o, const char *path,
 static int decode_node_memory(struct jobspec *js, json_object *o, const char *path,
                               struct labels *labels, struct error *err)
 {
-    if (!is_type(o, "memory"))
-        return jobspec_bad(err, jobspec_at("%s.type", path).text,
-                           "\"memory\" beside a slot", jsonutil_get(o, "type"));
     return decode_memory(o, path, labels, &js->shape.mem_per_node, err);
 }
 
@@ -178,7 +175,8 @@ static int decode_node(struct jobspec *js, json_object *o, const char *path,
     json_object *with = jsonutil_get(o, "with");
     size_t n =
         json_object_is_type(with, json_type_array) ? json_object_array_length(with) : 0;
-    if (n < 1 || n > 2)
+    if (n < 1 || n > 2 ||
+        (n == 2 && !is_type(json_object_array_get_idx(with, 1), "memory")))
         return jobspec_bad(err, jobspec_at("%s.with", path).text,
                            "an array of one slot and, if wanted, memory", with);
     json_object *slot = json_object_array_get_idx(with, 0);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include "src/common/util.h"
 
+#define PLENTY (UINT64_C(1) << 50) /* of memory, where nothing is said */
+
 static const double bound = 10; /* s; of the slowdown */
 
 struct job {
@@ -219,7 +221,7 @@ static struct pool *make_pool(const struct sim_machine *m)
     for (unsigned i = 0; i < m->nodes; i++) {
         char host[32];
         snprintf(host, sizeof(host), "node%u", i);
-        rset_add(r, i, host, cores, gpus);
+        rset_add(r, i, host, cores, gpus)->memory = m->memory ? m->memory : PLENTY;
     }
     struct pool *p = pool_create(r);
     rset_destroy(r);

@@ -9,6 +9,7 @@
 
 struct sim_machine {
     unsigned nodes, cores, gpus; /* cores and GPUs: of each node */
+    uint64_t memory;             /* bytes, likewise; 0: there is always enough */
 };
 
 /* What the machine was like from TIME on. */

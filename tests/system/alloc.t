@@ -38,6 +38,12 @@ is "$rc" 127 "no such program"
 like "$err" "/no/such/program: No such file" "is named"
 wait_until 10 is_in last INACTIVE
 is "$(hbatch jobs -no '{name} {state}' last)" "program INACTIVE" "its job is over"
+result() { hbatch jobs -anc1 -o '{name} {state} {result} {returncode}' -n "$@"; }
+is "$(result)" "program INACTIVE FAILED 127" "and has failed with the command's exit code"
+hbatch alloc -n1 --job-name=seven sh -c 'exit 7'
+is "$(result)" "seven INACTIVE FAILED 7" "a job's exit code is that of its command"
+ok "which dependencies follow" hbatch batch --wait --output=none -n1 \
+    --dependency="afternotok:$(hbatch jobs -anc1 -o '{id}')" --wrap true
 capture hbatch alloc -n1 /
 is $rc 126 "a program that cannot be run"
 ok "alloc with three cores" hbatch alloc -n3 hbatch resource list
@@ -62,8 +68,14 @@ id=$out
 nok "which the instance runs" hbatch job wait "$id"
 is "$(hbatch jobs -ano '{name} {returncode}' "$id") $(hbatch output "$id")" "sh 5 level 1" "itself, and ends with it"
 ok "--bg, and shutdown of a job's instance" sh -c 'hbatch shutdown "$(hbatch alloc --bg -n1)"'
+nok "an exit code that is none" hbatch shutdown --exit-code=256
+like "$err" "'256' is not a whole number from 0 to 255" "is refused"
 wait_until 10 is_in last INACTIVE
 is "$(hbatch jobs -ano '{result}' last)" COMPLETED "ends it in order"
+id=$(hbatch alloc --bg -n1)
+ok "an exit code for it" hbatch shutdown --exit-code=5 "$id"
+hbatch job wait "$id" 2>/dev/null
+is "$(result)" "alloc INACTIVE FAILED 5" "is the job's"
 refuses "there is no job f2" shutdown f2
 refuses "--wait-event is for --bg" alloc --wait-event=start true
 refuses "no node of this instance matches" alloc --requires=host:vnode7 -n1 true
@@ -450,7 +462,7 @@ printf '#!/bin/sh\necho "$1"; echo "$2"; exit 200\n' >ssh
 capture env HBATCH_SSH=./ssh hbatch alloc -N2
 is $rc 200 "a shell goes to the sub-instance's first node by ssh"
 like "$out" "^elsewhere2
-cd .*; exec .*hbatch proxy local:///gone/sock-0 sh -c '.*SHELL.*hbatch shutdown --background" "and ends it"
+cd .*; exec .*hbatch proxy local:///gone/sock-0 sh -c '.*SHELL.*hbatch shutdown --background --exit-code=.*" "and ends it"
 ok "if that failed, the job is canceled" grep -q job.cancel log
 is "$(hbatch uri f6)" ssh://elsewhere2/gone/sock-0 "uri of an instance that is on another host"
 is "$(hbatch uri --local f6)" local:///gone/sock-0 "--local"

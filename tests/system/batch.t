@@ -57,7 +57,7 @@ cat >inside.sh <<'END'
 echo "level $HBATCH_INSTANCE_LEVEL"
 [ "$HBATCH_PARENT_URI" = "$OUTER" ] && echo "parent known"
 [ "$HBATCH_URI" != "$OUTER" ] && echo "own uri"
-echo "left: $(env | grep -c '^HBATCH_\(JOB_ID\|JOB_SIZE\|TASK\|JOB_TMPDIR\)')"
+echo "left: $(env | grep -c '^HBATCH_\(JOB_ID\|JOB_SIZE\|TASK\)')"
 hbatch resource list -n -s free -o "{nnodes} {ncores}"
 hbatch run -n2 sh -c 'echo "size $HBATCH_JOB_SIZE"' | sort -u
 hbatch submit --quiet --cc=1-4 --wait true && hbatch jobs -ano '{result}' | sort | uniq -c | xargs
@@ -146,6 +146,11 @@ printf '\377binary' >data.bin && chmod 640 data.bin
 capture hbatch batch --quiet --wait --output=files.out --add-file=data.bin --add-file=run.sh:700=$'#!/bin/sh\necho "$# $1"\n' \
     --add-file=copy=job.sh --wrap 'cd "${0%/*}"; ls; stat -c %a data.bin run.sh copy | xargs; ./run.sh x; cmp data.bin '"$tmp/data.bin"
 is "$rc $(xargs <files.out)" "0 copy data.bin hbatch-$(sed -n 's/^hbatch-//p' files.out) run.sh script 640 700 $(stat -c %a job.sh) 1 x" "--add-file"
+hbatch batch --quiet --wait --output=files.out --add-file=data.bin -n1 -t 1h --wrap 'cmp $HBATCH_JOB_TMPDIR/data.bin '"$tmp/data.bin"'
+    [ "$HBATCH_ENCLOSING_ID" = "$(hbatch getattr jobid)" ] && echo same; hbatch run sh -c "cmp \$HBATCH_JOB_TMPDIR/data.bin data.bin" 2>&1
+    hbatch job timeleft -H; hbatch --parent job timeleft -H $HBATCH_ENCLOSING_ID'
+is "$(head -n 1 files.out) $(tail -n 2 files.out | xargs)" "same 60m 60m" "the script has the job's directory and id, and its time"
+like "$(cat files.out)" "cmp: .*data.bin: No such file" "jobs inside have their own"
 is "$(hbatch run --add-file=x=$'text\n' cat '{{tmpdir}}/x')" text "of any job"
 path="['attributes']['system']['files']"
 like "$(dry --add-file=data.bin job.sh)" '"data.bin": \{"mode": 33184, "data": "[^"]*", "encoding": "base64"\}' "in the specification"

@@ -165,6 +165,7 @@ told = set(re.findall(r"\{\{[\w.]+\}\}", part)) - {"{{id.dec}}"}
 check("hbatch-output.7: tags", differences(tags, told, "tag", "hbatch-output.7"))
 
 variables = set(re.findall(r'(?:envbuf_\w+\(\w+, )?"(HBATCH_\w+)(?:=|",)', read_all("src/exec", r".*\.c")))
+variables |= set(re.findall(r'"(HBATCH_\w+)"', read("src/common/program.h")))
 told = set(re.findall(r"^\.It Ev (HBATCH_\w+)", page("hbatch-environment.7"), re.M))
 check("hbatch-environment.7: variables", differences(variables, told, "variable", "hbatch-environment.7"))
 

@@ -187,6 +187,19 @@ ended "$short"
 is "$(state "$short") $(sacct -XPno exitcode -j "$short")" "TIMEOUT 0:0" "a time limit"
 is "$(sacct -XPno state -s TIMEOUT,CA -S now-1hour | sort | uniq -c | xargs)" "3 CANCELLED 1 TIMEOUT" "sacct -s"
 
+limited=$(sbatch --parsable -J limited -o 'l.%A_%a' --array=1-9:2%2 --wrap='squeue -h -r -t R -n limited -o %i | wc -l; echo $SLURM_ARRAY_JOB_ID; sleep 0.1')
+after=$(sbatch --parsable -o /dev/null -d afterok:"$limited" --wrap=true)
+like "$(squeue -h -n limited -o %i | xargs)" "${limited}_" "an array with a limit"
+ended "$after"
+is "$(sacct -XPno jobid,state -j "$limited" | xargs)" "${limited}_1|COMPLETED ${limited}_3|COMPLETED ${limited}_5|COMPLETED ${limited}_7|COMPLETED ${limited}_9|COMPLETED" "... is one array, on which others may depend"
+is "$(state "${limited}_7") $(state "$after")" "COMPLETED COMPLETED" "... with elements"
+is "$(cat l."${limited}"_* | grep -cvxE "[12]|$limited")" 0 "... of which so many ran at once"
+limited=$(sbatch --parsable -o /dev/null --array=1-6%2 --wrap='sleep 30')
+ok "... and all of which are canceled by its id" scancel "$limited"
+wait_until 20 eval '[ -z "$(squeue -h -j "$limited")" ]'
+is "$(sacct -XPno jobid,state,start -j "${limited}_[3-6]" | xargs)" \
+    "$(for i in 3 4 5 6; do echo "${limited}_$i|CANCELLED|Unknown"; done | xargs)" "... those that waited, too"
+
 # --- srun and salloc ---------------------------------------------------------------------------------
 is "$(srun -n4 -N2 sh -c 'echo $SLURM_PROCID $SLURM_NODEID $SLURM_NNODES' | sort)" "0 0 2
 1 0 2

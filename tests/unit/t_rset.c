@@ -43,6 +43,13 @@ static const struct {
     /* the same host twice: virtual nodes */
     {R(NODES("0-1", "0-1"), "'h,h'", ""), NULL, 2, 4, 0, "h,h", "0-1",
      "rank[0-1]/core[0-1]"},
+    /* memory, beside the children */
+    {"{'version':1,'execution':{'R_lite':[{'rank':'0','children':{'core':'0'},'memory':"
+     "2048},{'rank':'1','children':{'core':'0'},'memory':2048},{'rank':'2','children':{"
+     "'core':'0'}}],'nodelist':['n[0-2]']}}",
+     "{'version':1,'execution':{'R_lite':[{'rank':'0-1','children':{'core':'0'},'memory':"
+     "2048},{'rank':'2','children':{'core':'0'}}],'nodelist':['n[0-2]']}}",
+     3, 3, 0, "n[0-2]", "0-2", "rank[0-1]/core0,memory=2K rank2/core0"},
     /* properties and scheduling are carried; what the RFC does not know is not */
     {R(NODES("0-1", "0"), "'n[0-1]'",
        ",'properties':{'ssd':'0','amd-mi50@gpu':'0-1','+q':''}"),
@@ -164,6 +171,10 @@ static const struct {
     {"{'execution':{}}", "R: version: is missing"},
     {"{'version':2,'execution':{}}", "version: must be 1, not 2"},
     {"{'version':1}", "execution: is missing"},
+    {"{'version':1,'execution':{'R_lite':[{'rank':'0','children':{'core':'0'},'memory':-"
+     "1}],"
+     "'nodelist':['n']}}",
+     "R_lite[].memory: must be a number of bytes, not -1"},
     {"{'version':1,'execution':3}", "execution: must be an object, not 3"},
     {"{'version':1,'execution':{'nodelist':[]}}", "R_lite: is missing"},
     {"{'version':1,'execution':{'R_lite':{}}}", "R_lite: must be an array, not {}"},

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Random loads through each policy with each placement: never two jobs on one core, GPU or byte, whatever runs has what it
+ * asked for, the first job that waits is one that does not fit, and all jobs get their turn. */
+#include "src/sched/sched.h"
+#include "src/sched/setup.h"
+#include "tests/unit/poolkit.h"
+#include "tests/unit/unit.h"
+
+enum { NODES = 9, CORES = 8, GPUS = 4, MEMORY = 1000, JOBS = 250, SEEDS = 6 };
+
+struct job {
+    struct sched_job sj;
+    double end; /* when it really ends */
+    struct placement *pl;
+    bool ran;
+};
+
+struct load {
+    struct pool *pool;
+    struct sched *s;
+    struct job job[JOBS];
+    int core[NODES][CORES], gpu[NODES][GPUS]; /* whose it is, 0: nobody's */
+    uint64_t used[NODES];
+    double now;
+    uint64_t seed;
+    int nran;
+};
+
+static void own(int *owner, int n, hwloc_const_bitmap_t ids, int from, int to)
+{
+    for (int i = 0; i < n; i++)
+        if (hwloc_bitmap_isset(ids, (unsigned)i)) {
+            ck_assert_int_eq(owner[i], from);
+            owner[i] = to;
+        }
+}
+
+static void own_all(struct load *l, const struct job *j, bool take)
+{
+    int id = (int)j->sj.id;
+    for (size_t i = 0; i < j->pl->rset->nnodes; i++) {
+        const struct rset_node *n = &j->pl->rset->nodes[i];
+        own(l->core[n->rank], CORES, n->cores, take ? 0 : id, take ? id : 0);
+        own(l->gpu[n->rank], GPUS, n->gpus, take ? 0 : id, take ? id : 0);
+        l->used[n->rank] += take ? n->memory : -n->memory;
+        ck_assert_uint_le(l->used[n->rank], MEMORY);
+    }
+}
+
+static void check_size(const struct job *j)
+{
+    const struct job_shape *s = &j->sj.req.shape;
+    const struct rset *r = j->pl->rset;
+    unsigned slots = 0;
+    for (size_t i = 0; i < r->nnodes; i++) {
+        unsigned k = j->pl->nslots[i];
+        slots += k;
+        ck_assert_uint_ge(r->nodes[i].memory, s->mem_per_node + k * s->mem_per_slot);
+        ck_assert_int_ge(hwloc_bitmap_weight(r->nodes[i].cores),
+                         (int)(k * s->cores_per_slot));
+        ck_assert_int_ge(hwloc_bitmap_weight(r->nodes[i].gpus),
+                         (int)(k * s->gpus_per_slot));
+        if (s->nnodes_min)
+            ck_assert_uint_eq(k, s->nslots);
+    }
+    ck_assert_uint_eq(slots, s->nslots * (s->nnodes_min ? (unsigned)r->nnodes : 1));
+}
+
+static void start(struct sched_job *sj, struct placement *pl, void *arg)
+{
+    struct load *l = arg;
+    struct job *j = (struct job *)(void *)((char *)sj - offsetof(struct job, sj));
+    ck_assert(!j->ran);
+    j->ran = true;
+    j->pl = pl;
+    j->end = l->now + sj->duration * (1 + kit_random(&l->seed, 4)) / 4;
+    l->nran++;
+    check_size(j);
+    own_all(l, j, true);
+}
+
+static void end_first(struct load *l)
+{
+    struct job *first = NULL;
+    for (struct job *j = l->job; j < l->job + JOBS; j++)
+        if (j->pl && (!first || j->end < first->end))
+            first = j;
+    ck_assert_ptr_ne(first, NULL); /* else nothing runs, and jobs wait */
+    l->now = first->end;
+    own_all(l, first, false);
+    sched_end(l->s, first->pl->rset);
+    placement_destroy(take(first->pl));
+}
+
+static struct pool *make_pool(void)
+{
+    struct rset *r =
+        kit_rset("0:0-7 1:0-7:0-3 2:0-7:0-3 3:0-7:0-1 4:0-7 5:0-7 6:0-7:0-3 7:0-7 8:0-7");
+    struct domains *d = domains_create(2);
+    for (unsigned i = 0; i < CORES; i++)
+        hwloc_bitmap_set(d->at[i / 4].cores, i);
+    for (unsigned i = 0; i < GPUS; i++)
+        hwloc_bitmap_set(d->at[1 - i / 2].gpus, i);
+    for (size_t i = 0; i < r->nnodes; i++) {
+        r->nodes[i].memory = MEMORY;
+        r->nodes[i].domains = i % 2 ? domains_ref(d) : NULL;
+    }
+    domains_destroy(d);
+    struct pool *p = pool_create(r);
+    rset_destroy(r);
+    return p;
+}
+
+static void make_job(struct load *l, struct job *j, uint64_t id)
+{
+    uint64_t *seed = &l->seed;
+    do {
+        unsigned nodes = kit_random(seed, 3) ? 0 : 1 + kit_random(seed, 4);
+        j->sj = (struct sched_job){.id = id, .priority = 16, .count = 1};
+        j->sj.req = kit_request(
+            nodes, nodes ? nodes + kit_random(seed, 2) : 0,
+            1 + kit_random(seed, nodes ? 4 : 12), 1 + kit_random(seed, 3),
+            kit_random(seed, 3) ? 0 : 1 + kit_random(seed, 2), kit_random(seed, 8) == 0);
+        if (kit_random(seed, 2))
+            j->sj.req.shape.mem_per_slot = kit_random(seed, 200);
+        if (kit_random(seed, 2))
+            j->sj.req.shape.mem_per_node = kit_random(seed, 600);
+        if (kit_random(seed, 3) == 0)
+            j->sj.req.place = place_strategies[kit_random(seed, 3)];
+    } while (pool_satisfiable(l->pool, &j->sj.req, NULL) < 0);
+    j->sj.duration = 1 + kit_random(seed, 1000);
+}
+
+/* What waits at the head does not fit: no place is kept free for nothing.  With plans for all, it may be kept for
+ * another one. */
+static void check_head(struct load *l, const struct sched_policy *policy)
+{
+    size_t n;
+    struct sched_job *head = sched_first(l->s);
+    if (head && strcmp(policy->name, "conservative") != 0)
+        ck_assert_msg(!pool_fits(l->pool, NULL, &head->req, &n), "%s, job %d",
+                      policy->name, (int)head->id);
+}
+
+static void run(const struct sched_policy *policy, const struct place_strategy *strategy,
+                uint64_t seed)
+{
+    struct load *l = xcalloc(1, sizeof(*l));
+    uint64_t added = 0;
+    l->seed = seed;
+    l->pool = make_pool();
+    pool_set_strategy(l->pool, strategy);
+    l->s = sched_create(l->pool, policy, start, l);
+    while (l->nran < JOBS) {
+        for (unsigned k = kit_random(&l->seed, 5); k > 0 && added < JOBS; k--) {
+            make_job(l, &l->job[added], added + 1);
+            sched_add(l->s, &l->job[added++].sj);
+        }
+        sched_run(l->s, l->now);
+        check_head(l, policy);
+        if (sched_queued(l->s) > 0)
+            end_first(l);
+    }
+    int running = 0;
+    for (const struct job *j = l->job; j < l->job + JOBS; j++)
+        running += j->pl != NULL;
+    for (; running > 0; running--)
+        end_first(l);
+    struct pool_sums sums = pool_sums(l->pool);
+    ck_assert_uint_eq(sums.free_cores, sums.cores);
+    ck_assert_uint_eq(sums.free_gpus, sums.gpus);
+    ck_assert_uint_eq(sums.free_memory, sums.memory);
+    ck_assert_uint_eq(sums.memory, NODES * MEMORY);
+    sched_destroy(l->s);
+    pool_destroy(l->pool);
+    free(l);
+}
+
+START_TEST(loads)
+{
+    for (size_t p = 0; sched_policies[p]; p++)
+        for (size_t k = 0; place_strategies[k]; k++)
+            run(sched_policies[p], place_strategies[k], (uint64_t)_i);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("mixed");
+    TCase *tc = tcase_create("mixed");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, loads, 1, SEEDS + 1);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -488,7 +488,7 @@ void columns_parse_percent(struct columns *c, const struct slurm *s, const char 
         struct column column = {0};
         char *end = (char *)(uintptr_t)p + 1;
         column.right = *end == '.';
-        column.width = (int)strtol(end + column.right, &end, 10);
+        column.width = form_width(end + column.right, &end);
         column.cut = column.width > 0;
         size_t i = 0;
         while (i < ARRAY_SIZE(letters) && letters[i].letter != *end)
@@ -519,7 +519,7 @@ void columns_parse_long(struct columns *c, const struct slurm *s, const char *te
         if (*width == '.')
             column.right = true, width++;
         if (isdigit((unsigned char)*width))
-            column.width = (int)strtol(width, NULL, 10);
+            column.width = form_width(width, NULL);
         columns_add(c, column);
         p += n;
     }
@@ -547,7 +547,7 @@ void columns_parse_acct(struct columns *c, const struct slurm *s, const char *te
                                 .right = true,
                                 .cut = true};
         if (len < n) {
-            int width = (int)strtol(p + len + 1, NULL, 10);
+            int width = form_width(p + len + 1, NULL);
             column.right = width >= 0;
             column.width = abs(width);
         }

@@ -134,6 +134,12 @@ void form_date(struct strbuf *out, double t, const char *absent)
         strbuf_add(out, text);
 }
 
+int form_width(const char *text, char **end)
+{
+    long n = strtol(text, end, 10);
+    return (int)MAX(MIN(n, 1000L), -1000L);
+}
+
 static int bad_id(const char *text, struct error *err)
 {
     return error_set(err, EINVAL, "Invalid job id %s", text);

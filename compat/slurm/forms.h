@@ -15,6 +15,9 @@ void form_duration(struct strbuf *out, double seconds, bool brief);
 /* YYYY-MM-DDTHH:MM:SS, or ABSENT for 0. */
 void form_date(struct strbuf *out, double t, const char *absent);
 
+/* The width of a column at TEXT, -1000 to 1000; END: behind it. */
+int form_width(const char *text, char **end);
+
 /* ID[_TASKS][.STEP]; TASKS: a number, or a set in brackets. */
 struct form_id {
     uint64_t id;

@@ -341,7 +341,8 @@ static void take_dependency(struct request *r, const char *text)
         while (i < ARRAY_SIZE(schemes) &&
                (strlen(schemes[i]) != n || strncmp(schemes[i], word, n) != 0))
             i++;
-        if (i == ARRAY_SIZE(schemes) || !word[n] || strchr(word, '+'))
+        if (i == ARRAY_SIZE(schemes) || !word[n + strspn(word + n, ":")] ||
+            strchr(word, '+'))
             slurm_die(r->s,
                       "--dependency=%s: hbatch has after, afterany, afterok and "
                       "afternotok with :JOBID, and singleton",

@@ -276,7 +276,7 @@ static char *from_names(const struct slurm *s, const char *text)
             slurm_die(s, "Invalid node format specification: %.*s", (int)n, p);
         const char *width = len < n ? p + len + 1 : "20";
         bool right = *width == '.';
-        strbuf_addf(&out, "%%%s%d%c", right ? "." : "", atoi(width + right),
+        strbuf_addf(&out, "%%%s%d%c", right ? "." : "", form_width(width + right, NULL),
                     titles[i].letter);
         p += n;
     }
@@ -303,7 +303,7 @@ static void print_line(const struct sinfo *si, const struct group *g)
             for (size_t i = 0; *end == 'N' && i < si->nodes.n; i++)
                 width = MAX(width, (int)strlen(si->nodes.v[i].host));
         } else {
-            width = (int)strtol(end, &end, 10);
+            width = form_width(end, &end);
         }
         if (!g && title_of(*end))
             strbuf_add(&text, title_of(*end));

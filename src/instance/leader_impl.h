@@ -97,7 +97,7 @@ struct leader {
     struct order *orders;       /* for those that do not at the moment */
     struct grower *growers;     /* requests for more nodes that wait for their instance */
     unsigned nwidows;           /* grants whose base is over, and that should end */
-    int exit_code;      /* of the instance, as it was asked for; -1: it was not */
+    int exit_code;              /* of the instance, as it was asked for; -1: it was not */
     char *shut_down_as; /* the former leader did so, for this reason; NULL: it did not */
     bool begins_again;  /* adopt_begin_again is to be called */
     bool finish;        /* shut down when no job is left */

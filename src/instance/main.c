@@ -235,6 +235,12 @@ static int bring_up(struct instance *in, struct error *err)
 {
     if (sub_read(&in->sub, err) < 0)
         return -1;
+    /* Open MPI's mpirun has started it for a program that would wait for its MPI_Init */
+    if (!in->sub.told && getenv("OMPI_PARENT_PORT"))
+        return error_set(
+            err, ENOTSUP,
+            "the program that spawned this by MPI_Comm_spawn is no job of an "
+            "instance: start it by 'hbatch run', in 'hbatch start'");
     in->options.isvirtual |= in->sub.isvirtual;
     /* who spawned it has no use for a shell */
     in->options.no_program |= in->sub.spawned && !in->options.program;

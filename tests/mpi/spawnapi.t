@@ -32,6 +32,9 @@ closed: yes" "all of it works"
     is "$(job '{name} {ntasks} {nnodes} {ncores} {result} {returncode}')" \
         "hbatch-instance $n $n $((2 * n)) COMPLETED 0" "it was a job, and ended in order"
 done
+capture timeout 25 mpirun --oversubscribe -n 1 "$api" use 1
+isnt $rc 124 "outside of an instance nobody waits for ever"
+like "$err" "hbatch-instance: the program that spawned this by MPI_Comm_spawn is no job of an instance" "... and why is told"
 ok "spawned by several, and used by all" timeout 25 hbatch run -n 3 "$api" all
 is "$(sort <<<"$out" | xargs)" "0: COMPLETED 1: COMPLETED 2: COMPLETED" "each has a connection"
 ok "whole nodes" run use 2 hbatch_exclusive true

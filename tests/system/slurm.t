@@ -102,6 +102,7 @@ number of nodes .-N 0. @ sbatch -N 0 --wrap true
 no licenses @ sbatch -L matlab --wrap true
 array specification: a @ sbatch --array=a --wrap true
 Job dependency problem: 12: @ sbatch -d afterok:12 --wrap true
+after, afterany, afterok and afternotok @ sbatch -d afterok: --wrap true
 no 'any of these' @ sbatch -d 'afterok:1?afterok:2' --wrap true
 after, afterany, afterok and afternotok @ sbatch -d aftercorr:1 --wrap true
 --begin: 'sometime' is no time @ sbatch --begin=sometime --wrap true

@@ -33,11 +33,11 @@ rule all:
     input: expand("part.{n}", n=range($n))
 rule part:
     output: "part.{n}"
-    resources: runtime=5, mem_mb=100
+    resources: runtime=5, mem_mb=500
     shell: "test {wildcards.n} != $last -o -e mended && echo {wildcards.n} >{output}"
 rule long:
     output: "long.{n}"
-    resources: runtime=5, mem_mb=100
+    resources: runtime=5, mem_mb=500
     shell: "touch began.{wildcards.n}; sleep inf; touch {output}"
 END
 both_began() { [ -e began.1 ] && [ -e began.2 ]; }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 #include "src/cli/submitting.h"
@@ -10,8 +11,8 @@ enum { REFUSED_SHOWN = 20 }; /* of a hundred thousand alike, nobody reads the re
 
 const struct opt submitting_opts[9] = {
     {SUBMITTING_CC, 0, "cc", "IDSET",
-     "One job for each id; HBATCH_JOB_CC is the id, and {cc} in options and command is "
-     "replaced by it"},
+     "One job for each id, as in 0-9 or 0-98:2; HBATCH_JOB_CC is the id, and {cc} in "
+     "options and command is replaced by it"},
     {SUBMITTING_BCC, 0, "bcc", "IDSET", "The same without HBATCH_JOB_CC"},
     {SUBMITTING_WAIT, 0, "wait", NULL,
      "Wait until all jobs have ended; exit with the greatest exit code"},
@@ -160,10 +161,49 @@ void submitting_expect(struct submitting *s, uint64_t jobs)
     s->meter.total = s->set.meter.total = jobs;
 }
 
+/* One of "A-B:STEP", "A-B", "A", which are added to SET. */
+static int add_steps(const char *text, hwloc_bitmap_t set, struct error *err)
+{
+    const char *colon = strchr(text, ':');
+    cleanup_free char *range =
+        xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
+    cleanup_bitmap hwloc_bitmap_t all = idset_decode(range, err);
+    char *end = NULL;
+    unsigned long step = colon ? strtoul(colon + 1, &end, 10) : 1;
+    if (!all)
+        return -1;
+    if (hwloc_bitmap_iszero(all))
+        return error_set(err, EINVAL, "an id is missing before '%.200s'", text);
+    if (colon && (!strchr(range, '-') || !strchr("0123456789", colon[1]) || !colon[1] ||
+                  *end || step < 1))
+        return error_set(err, EINVAL,
+                         "'%.200s': a range with a step is FIRST-LAST:STEP, as in 0-98:2",
+                         text);
+    int last = hwloc_bitmap_last(all);
+    for (unsigned long i = (unsigned long)hwloc_bitmap_first(all);
+         i <= (unsigned long)last && step <= INT_MAX; i += step)
+        hwloc_bitmap_set(set, (unsigned)i);
+    if (step > INT_MAX)
+        hwloc_bitmap_set(set, (unsigned)hwloc_bitmap_first(all));
+    return 0;
+}
+
+/* An index set in which ranges may have steps. */
+static hwloc_bitmap_t decode_steps(const char *text, struct error *err)
+{
+    cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    cleanup_free char *copy = xstrdup(text);
+    for (char *rest = copy, *part; (part = strsep(&rest, ","));)
+        if (add_steps(part, set, err) < 0)
+            return NULL;
+    return take(set);
+}
+
 static hwloc_bitmap_t decode_ids(const struct submitting_texts *t, struct error *err)
 {
     const char *option = t->cc ? "cc" : "bcc", *text = t->cc ? t->cc : t->bcc;
-    hwloc_bitmap_t set = idset_decode(text, err);
+    hwloc_bitmap_t set =
+        strchr(text, ':') ? decode_steps(text, err) : idset_decode(text, err);
     if (!set) {
         error_prefix(err, "--%s", option);
         return NULL;
@@ -241,7 +281,9 @@ void submitting_add(struct submitting *s, const struct specopts *spec,
         return;
     }
     if (t->cc && !differ(s, spec, t)) {
-        build_one(s, spec, t, t->cc, NULL, label);
+        cleanup_free char *ids =
+            strchr(t->cc, ':') ? idset_encode(set, 0) : xstrdup(t->cc);
+        build_one(s, spec, t, ids, NULL, label);
         return;
     }
     unsigned i;

@@ -24,7 +24,8 @@ struct account;
 /* What was submitted: shared by all elements of an array. */
 struct submission {
     unsigned refs;
-    struct jobspec *spec;          /* its environment is the name of a text */
+    struct jobspec *
+        spec; /* its environment is the name of a text; the words of its command may be another's */
     struct constraint *constraint; /* or NULL */
     struct text *jobspec_text, *env_text;
     jobid_t first;

@@ -298,11 +298,30 @@ static bool is_between(const struct job *job, const struct job_range *range)
            job->sj.id <= range->last;
 }
 
+/* The ids from the first to the last one, if they are neighbours: no other generator's can be between them; else 0. */
+static uint64_t count_neighbours(const struct job_range *range)
+{
+    int64_t last = jobid_position(range->first, UINT32_MAX, range->last);
+    bool same = jobid_timestamp_ms(range->first) == jobid_timestamp_ms(range->last);
+    return same && last >= 0 ? (uint64_t)last + 1 : 0;
+}
+
 /* DRY: they are only counted. */
 static int64_t cancel_between(struct leader *ld, const struct job_range *range,
                               const char *note, bool dry)
 {
     int64_t n = (int64_t)elements_end_between(ld, range, dry ? NULL : "cancel", note);
+    uint64_t few = count_neighbours(range);
+    for (uint64_t i = 0; i < few; i++) {
+        struct job *job = jobtable_find(ld->jobs, jobid_nth(range->first, i));
+        if (!job || !is_between(job, range))
+            continue;
+        if (!dry)
+            manager_exception(ld, job, "cancel", 0, note);
+        n++;
+    }
+    if (few > 0)
+        return n;
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
         if (!is_between(job, range))

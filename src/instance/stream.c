@@ -69,7 +69,7 @@ static void unlink_from_array(struct stream *st)
     st->array = NULL;
 }
 
-static void link_to_job(struct stream *st, struct job *job)
+void stream_link_to_job(struct stream *st, struct job *job)
 {
     job_log(job); /* it is watched: events are added to it from now on */
     st->job = job;
@@ -190,7 +190,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         struct stream *st = create_attach(ld, rq, id, output, window);
         st->now = now;
         if (!now)
-            link_to_job(st, job);
+            stream_link_to_job(st, job);
         send_log(st, job_log(job)->s, job->log.len);
         if (output && job->pl && job->map)
             stream_open_running(ld, st, job);
@@ -248,7 +248,7 @@ void stream_element(struct leader *ld, struct job *job)
         if (all->kind != ARRAY)
             continue;
         struct stream *st = create_attach(ld, &all->rq, job->sj.id, true, all->window);
-        link_to_job(st, job);
+        stream_link_to_job(st, job);
         send_log(st, job_log(job)->s, job->log.len);
     }
 }
@@ -289,7 +289,7 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
 {
     struct job *job = elements_job(ld, id);
     if (job) {
-        link_to_job(stream_create(ld, WAIT, rq, id), job);
+        stream_link_to_job(stream_create(ld, WAIT, rq, id), job);
         return 0;
     }
     json_object *end = stream_find_end(ld, id, err);

@@ -154,6 +154,10 @@ void stream_job_over(struct leader *ld, struct job *job)
             stream_destroy(ld, st);
             continue;
         }
+        if (st->kind == WHOLE) {
+            add_job_end(ld, st, job);
+            continue;
+        }
         stream_end(ld, st, describe_job(job));
     }
     for (struct stream *st = job->sub->watchers; st; st = st->job_next)
@@ -338,13 +342,16 @@ int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
                   uint64_t count, struct error *err)
 {
     struct submission *sub = fresh_array(ld, first, count);
-    struct stream *st = stream_create(ld, sub ? WHOLE : FOLLOW, rq, first);
+    struct job *job = count == 1 ? jobtable_find(ld->jobs, first) : NULL;
+    struct stream *st = stream_create(ld, sub || job ? WHOLE : FOLLOW, rq, first);
     st->count = st->left = count;
     leader_wake(ld);
-    if (sub) {
+    if (sub)
         stream_link_to_array(st, sub);
+    if (job)
+        stream_link_to_job(st, job);
+    if (sub || job)
         return 0;
-    }
     cleanup_free bool *seen = xcalloc(count, sizeof(*seen));
     st->left = mark_active(ld, first, count, seen);
     if (st->left == count)

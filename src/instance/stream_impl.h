@@ -9,8 +9,8 @@
 #include <sys/queue.h>
 
 /* ARRAY: all elements of an array, some of which have a stream of kind ATTACH, too: those that have a job.  WHOLE: as
- * FOLLOW, of all elements of an array: there may be thousands, so the array knows its own, and those with something
- * to tell are in a list. */
+ * FOLLOW, of all elements of an array, or of one job: there may be a million, so the array or the job knows its own, and
+ * those with something to tell are in a list. */
 enum stream_kind { ATTACH, FOLLOW, WAIT, ARRAY, WHOLE };
 
 struct run_of_ends { /* jobs whose ids follow each other, and that ended alike */
@@ -61,6 +61,7 @@ struct stream *stream_create(struct leader *ld, enum stream_kind kind,
                              const struct request *rq, jobid_t first);
 void stream_destroy(struct leader *ld, struct stream *st);
 void stream_unlink_from_job(struct stream *st);
+void stream_link_to_job(struct stream *st, struct job *job);
 /* ARRAY, WHOLE */
 void stream_link_to_array(struct stream *st, struct submission *sub);
 

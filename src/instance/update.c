@@ -174,7 +174,9 @@ static json_object *make_jobspec(struct leader *ld, const struct job *job,
                                  json_object *updates, json_object *context,
                                  struct error *err)
 {
-    json_object *old = jobspec_json(job->sub->spec), *o = NULL;
+    /* from the text: others may share what was made of it, but for the words of the command */
+    cleanup_json json_object *old = json_tokener_parse(job->sub->jobspec_text->data);
+    json_object *o = NULL;
     json_object *queue = jsonutil_get(updates, queue_key);
     if (jsonutil_get(updates, constraints_key) && ld->queues->config->nqueues > 0)
         return error_null(err, EINVAL,
@@ -316,12 +318,11 @@ static int update_pending(struct leader *ld, struct job *job, json_object *updat
 /* Of a job that runs, the jobspec has it as well, for its next run. */
 static void note_duration(struct leader *ld, struct job *job, double d)
 {
-    json_object *o = NULL;
     struct error err;
     if (job->sub->count > 1)
         return;
-    json_object_deep_copy(jobspec_json(job->sub->spec), &o, NULL);
-    cleanup_json json_object *owned = o, *value = json_object_new_double(d);
+    cleanup_json json_object *o = json_tokener_parse(job->sub->jobspec_text->data),
+                             *value = json_object_new_double(d);
     struct jobspec *spec =
         put(o, duration_key, value, &err) == 0 ? jobspec_from_json(o, &err) : NULL;
     json_object *constraints = spec ? jobspec_constraints(spec) : NULL;
@@ -376,7 +377,10 @@ int update_job(struct leader *ld, struct job *job, json_object *updates,
         return error_set(err, EINVAL, "the job is about to end");
     if ((running || element) && !is_only_duration(updates))
         return error_set(err, EINVAL, "only the duration of %s can be changed",
-                         running ? "a job that runs" : "an element of an array");
+                         running ? "a job that runs"
+                         : job->sub->flags & JOB_BULK
+                             ? "a job that was submitted together with others"
+                             : "an element of an array");
     if (job->ahead >= 0) /* an executor may be starting it right now */
         lease_recall(ld, (unsigned)job->ahead);
     if (job->ahead >= 0)

@@ -169,7 +169,17 @@ is "$rc" 0 "the instance ends well"
 # --- the cursor outlives ranks ------------------------------------------------------------------------
 case $(hbatch start --dry-run --test-nodes=2 true 2>/dev/null) in
 *enable-recovery*) ;;
-*) done_testing ;;
+*) # --- steps ---------------------------------------------------------------------------------------
+id=$(hbatch submit --wait --cc=1-7:3,20,30-31:5 true | head -1)
+is "$(hbatch jobs -ano '{cc}' "$id" | sort -n | paste -sd' ')" "1 4 7 20 30" "ranges with steps"
+for cc in 1:1,,2 1-7:0 1-7:x 1-7: 3:2 1-7:2:2 :2 1-7:-1; do
+    capture hbatch submit --cc="$cc" true
+    like "$rc|$err" "^1\|hbatch submit: --cc: .*(FIRST-LAST:STEP|expected an id|an id is missing)" "--cc=$cc"
+done
+capture hbatch submit --cc=1-1000000000 true
+like "$err" "1000000000.*too large: the limit is" "--cc: a billion"
+
+done_testing ;;
 esac
 instance_start main --test-nodes=3 --test-topology="core:4 pu:1" || exit 1
 rundir=$(dirname "${HBATCH_URI#local://}")

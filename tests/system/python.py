@@ -783,7 +783,7 @@ class Loss:
         with tempfile.TemporaryDirectory() as there:
             path = os.path.join(there, "sock")
             open(os.path.join(there, "recoverable"), "w", encoding="utf-8").close()
-            limits = ["c300", "500", "3000", "c5000", "20000", "c9000", "700", "0"] * 2
+            limits = ["c300", "500", "3000", "c2000", "2000", "c900", "700", "0"] * 2
             p = subprocess.Popen([sys.executable, cutter, real, path, *limits], stdout=subprocess.PIPE, text=True)
             try:
                 is_(p.stdout.readline(), "ready\n")

@@ -37,6 +37,10 @@ is "$(hbatch job info "$id" jobspec | python3 -c 'import json, sys
 a = json.load(sys.stdin)["attributes"]
 print(a["user"], a["system"]["comment"], a["system"].get("constraints"))')" "{'note': {'a': [1, 2]}} text None" "the jobspec"
 like "$(events "$id")" "jobspec-update jobspec-update jobspec-update" "the event log"
+hbatch submit -n1 true first >/dev/null
+second=$(hbatch submit -n1 true second) # the instance keeps what the two have in common once
+hbatch update "$second" comment=any
+like "$(hbatch job info "$second" jobspec)" '"true", *"second"' "the words of its command are its own"
 is "$(hbatch update -n x duration=+5 a=b)" '{"attributes.system.duration":"+5","attributes.system.a":"b"}' "-n"
 
 # --- what is refused: KEYS|why

@@ -22,6 +22,8 @@ from .errors import ConnectError, ConnectionClosed, ConnectionLost, HbatchError,
 #: Called with an entry of what hbatch_take tells: [tag, word, ...], or [tag, "lost", exception].  True: the last one.
 Handler = Callable[[List[Any]], bool]
 
+_GATHER = 0.001  # s
+
 _scan = json.JSONDecoder().scan_once
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -94,6 +96,7 @@ class Channel:
         self._last_tag = 0
         self._sleeping = False  # the pump is in poll, or about to be
         self._dirty = False  # something was posted that was not sent yet
+        self._gathered = 0.0  # when the pump was last told so; monotonic
         self._waiters = 0
         self._error = Error()
         self._error_ref = ctypes.byref(self._error)
@@ -253,6 +256,7 @@ class Channel:
         # Who posts after this line wakes us; who did before has left a mark.
         if self._dirty or self._inbox or self._lost:
             self._sleeping = False
+            self._gather()
             return
         ready = self._poll.poll(None if timeout is None else max(0, timeout) * 1000)
         self._sleeping = False
@@ -261,6 +265,16 @@ class Channel:
                 os.read(self._wake_r, 4096)
             except BlockingIOError:
                 pass
+            self._gather()
+
+    def _gather(self) -> None:
+        """Another thread that posts much is not to be met at each post: what it posts in a millisecond goes together.
+        The first of it goes at once."""
+        now = time.monotonic()
+        if now < self._gathered + _GATHER and not self._inbox and not self._lost:
+            time.sleep(_GATHER)
+            now = time.monotonic()
+        self._gathered = now
 
     def wait(self, done: Callable[[], bool], timeout: Optional[float] = None, what: str = "") -> None:
         """Until DONE says so; WaitTimeout after TIMEOUT seconds."""

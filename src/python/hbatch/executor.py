@@ -24,7 +24,7 @@ from .errors import ConnectionClosed, HbatchError, JobError, JobNotFound
 from .instance import submit_options
 from .jobid import JobID, JobIDLike
 from .jobspec import JobspecLike, wire_of
-from .results import EVENTS, Event, Result, result_from_entry, result_from_wait
+from .results import EVENTS, Event, Result, result_from_entry
 
 _log = logging.getLogger("hbatch")
 
@@ -257,8 +257,7 @@ class Executor(concurrent.futures.Executor):
             for future in reversed(active):
                 future.cancel()
         if cancel_jobs:
-            for future in active:
-                future.cancel_job("the executor was shut down")
+            self._cancel_jobs(active, "the executor was shut down")
         self._channel.wake()
         if wait and threading.current_thread() is not self._thread:
             self._thread.join()
@@ -310,30 +309,18 @@ class Executor(concurrent.futures.Executor):
         return False
 
     def _failed(self, future: JobFuture, result: Result) -> None:
-        """Why is not among what is told of ends."""
-
-        def told(entry: List[Any]) -> bool:
-            told_result = result
-            if entry[1] == "reply":
-                told_result = result_from_wait(entry[2])
-            future._ended = told_result
-            self._over(future)
-            e = told_result.exception
-            raised = e is not None and e.severity == 0 and e.type != "exec"  # exec: 126 or 127, as of a shell
-            if told_result.result == "FAILED" and told_result.status >= 0 and not raised:
-                future._finish(told_result.returncode)
-                return True
-            try:
-                told_result.check()
-                future._finish(told_result.returncode)
-            except JobError as e:
-                future._finish(exception=e)
-            return True
-
+        future._ended = result
+        self._over(future)
+        e = result.exception
+        raised = e is not None and e.severity == 0 and e.type != "exec"  # exec: 126 or 127, as of a shell
+        if result.result == "FAILED" and result.status >= 0 and not raised:
+            future._finish(result.returncode)
+            return
         try:
-            self._channel.post("job.wait", {"id": result.jobid}, told)
-        except HbatchError:
-            told([0, "lost"])
+            result.check()
+            future._finish(result.returncode)
+        except JobError as error:
+            future._finish(exception=error)
 
     def _take_back(self, future: JobFuture) -> bool:
         with self._lock:
@@ -345,6 +332,23 @@ class Executor(concurrent.futures.Executor):
         self._over(future)
         future._set_jobid(None)
         return True
+
+    def _cancel_jobs(self, futures: List[JobFuture], note: str) -> None:
+        """As one request for all that are there, which may be a million."""
+        ranges: List[List[int]] = []
+        for number in sorted(f._jobid for f in futures if f._jobid is not None and not f.done()):
+            if ranges and JobID(ranges[-1][1]).nth(1) == number:
+                ranges[-1][1] = number
+            else:
+                ranges.append([number, number])
+        for future in futures:
+            if future._jobid is None:
+                self._cancel_job(future, note)
+        if ranges:
+            try:
+                self._channel.post("job.cancel", {"ranges": ranges, "note": note}, lambda entry: True)
+            except HbatchError:
+                pass  # it is lost, which the futures are told
 
     def _cancel_job(self, future: JobFuture, note: Optional[str]) -> None:
         def cancel(f: JobFuture) -> None:

@@ -91,9 +91,10 @@ base=$(hbatch alloc --bg -N1 -n2)
 grow
 hbatch job kill -s KILL "$grant"
 over "$grant"
-three_there() { [ "$(rows)" = 3 ] && [ "$(hbatch --uri="$base" getattr size)" = 3 ]; }
+has_nodes() { [ "$(rows)" = "$1" ] && [ "$(hbatch --uri="$base" getattr size)" = "$1" ]; }
+ok "lost granted nodes are no nodes of the instance any more" wait_until 10 has_nodes 1
 grow
-ok "lost granted nodes are no nodes of the instance any more" wait_until 10 three_there
+ok "others take their place" wait_until 10 has_nodes 3
 nok "nor are they promised" hbatch --uri="$base" submit -N5 -n5 true
 like "$err" "3 nodes" "as is told"
 hbatch shutdown "$base"

@@ -16,7 +16,7 @@ while :; do sleep 0.05; done") && wait_until 20 test -e "$name.up"
 over() { timeout 30 hbatch job wait "$1" >/dev/null 2>&1; }
 
 # --- what outlives SIGTERM is killed, and the instance ends in order all the same -------------------------
-stubborn='trap "" TERM HUP; hbatch submit -q --output=none true'
+stubborn='trap "" TERM HUP; hbatch submit --output=none true'
 submit cancel --dump=cancel.dump "$stubborn"
 canceled=$id
 hbatch cancel "$canceled" # the 5 s pass while the rest runs
@@ -44,7 +44,7 @@ ok "and SIGKILL after its kill-timeout" test "$ms" -lt 4000
 
 # --- warnings -----------------------------------------------------------------------------------------
 inner="hbatch run -n1 sh -c 'trap \"echo inner; exit\" USR1; touch inner.up; while :; do sleep 0.05; done' &
-    hbatch batch -q -n1 --output=deep.out --wrap 'trap \"echo deep; exit\" USR1; touch deep.up; while :; do sleep 0.05; done'
+    hbatch batch -n1 --output=deep.out --wrap 'trap \"echo deep; exit\" USR1; touch deep.up; while :; do sleep 0.05; done'
     trap 'echo script' USR1
     while ! [ -e inner.up ] || ! [ -e deep.up ]; do sleep 0.05; done"
 submit warned -n2 "$inner"
@@ -60,7 +60,7 @@ cat >levels <<'END'
 #!/bin/bash
 trap '' TERM HUP
 hbatch getattr rundir >>dirs
-[ "$HBATCH_INSTANCE_LEVEL" -ge 4 ] || hbatch batch -q --output=none -n1 levels
+[ "$HBATCH_INSTANCE_LEVEL" -ge 4 ] || hbatch batch --output=none -n1 levels
 [ "$HBATCH_INSTANCE_LEVEL" -lt 4 ] || touch levels.up
 while :; do sleep 0.05; done
 END

@@ -308,7 +308,7 @@ static const struct {
     {RES(NODE("null", S1)), "resources[0].count: is missing"},
     {RES("{'type':'node','count':1}"), "resources[0].with: is missing"},
     {RES(NODE("1", "")), "resources[0].with: must be an array of one slot"},
-    {RES(NODE("1", S1 "," S1)), "resources[0].with[1].type: must be \"memory\""},
+    {RES(NODE("1", S1 "," S1)), "resources[0].with: must be an array of one slot"},
     {RES(NODE("1", "{'type':'core','count':1}")),
      "resources[0].with[0].type: must be 'slot'"},
     {RES(NODE("1", "7")), "resources[0].with[0].type"},

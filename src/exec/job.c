@@ -277,6 +277,7 @@ static void succeed(struct job *job, struct job *heir)
         return;
     }
     heir->after = NULL;
+    conn_lazy(heir->x->conn); /* its beginning could not be told before */
     job_check_finished(heir);
 }
 

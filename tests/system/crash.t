@@ -175,7 +175,7 @@ read -r HBATCH_URI <up
 dir=$(rundir)
 kill -TERM $instance_pid
 wait $instance_pid
-is $? 143 "a program that ignores SIGTERM does not hold the instance up"
+is $? 137 "a program that ignores SIGTERM does not hold the instance up"
 nothing_left "a program that ignores SIGTERM"
 
 # shutdown: its reason is the jobs' note, and tasks that do not hear are killed: at once if asked for

@@ -88,6 +88,24 @@ untold=$(find . -maxdepth 1 -name 'el.*' -size +2c | while read -r file; do
     id=$(hbatch job id --to=dec "$first") && id=$((id + ${file#./el.})) && requeued || echo "$file"
 done)
 is "$untold" "" "... with an event that tells of the first time"
+
+# --- a job that stays is told to have begun, however short those before it were ---------------------------------
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$srcdir/tests/system
+capture python3 - <<'END'
+import os, raw
+def submit(*command):
+    c = raw.Client(timeout=10)
+    return c, c.call("job.submit", jobspec=raw.jobspec(*command), follow="attach")
+os.mkfifo("stay")
+for _ in range(20):
+    for _ in range(50):
+        submit("true")[0].close()
+    c, n = submit("sh", "-c", "read x <stay")
+    c.until("job.event", lambda p: p["event"]["name"] == "start")
+    with open("stay", "w") as f:
+        f.write("go\n")
+END
+is "$rc" 0 "the start of a job is told while it runs"
 instance_stop one 2>/dev/null
 
 # --- several nodes: long and short tasks ---------------------------------------------------------------------

@@ -51,6 +51,8 @@ def parse():
     parser.add_argument("--builddir", default=os.environ.get("HBATCH_BUILDDIR", srcdir),
                         metavar="DIR", help="the build tree (default: $HBATCH_BUILDDIR)")
     args = parser.parse_args()
+    if args.plot and not shutil.which("gnuplot"):  # not after minutes of measuring
+        parser.error("--plot: gnuplot is not here: install the Debian package gnuplot-nox")
     args.srcdir = srcdir
     args.names = [name for name in FIGURES if not args.figures or
                   any(name == f or name.startswith(f + ".") for f in args.figures)]

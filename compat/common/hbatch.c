@@ -42,14 +42,10 @@ void words_add(struct words *w, const char *word)
 void words_addf(struct words *w, const char *fmt, ...)
 {
     va_list ap;
-    char *text;
     va_start(ap, fmt);
-    int rc = vasprintf(&text, fmt, ap);
+    cleanup_free char *text = xvasprintf(fmt, ap);
     va_end(ap);
-    if (rc < 0)
-        return;
     words_add(w, text);
-    free(text);
 }
 
 void words_fini(struct words *w)

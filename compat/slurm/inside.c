@@ -15,6 +15,7 @@
 #include "compat/slurm/slurm.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
+#include "src/common/util.h"
 #include "src/job/state.h"
 
 struct inside {
@@ -30,14 +31,10 @@ static void set(const char *name, const char *fmt, ...)
 static void set(const char *name, const char *fmt, ...)
 {
     va_list ap;
-    char *text;
     va_start(ap, fmt);
-    int rc = vasprintf(&text, fmt, ap);
+    cleanup_free char *text = xvasprintf(fmt, ap);
     va_end(ap);
-    if (rc < 0)
-        return;
     setenv(name, text, 1);
-    free(text);
 }
 
 static json_object *ask(const char *uri, const char *method, json_object *params)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "compat/slurm/forms.h"
 #include "compat/slurm/jobs.h"
+#include "src/common/util.h"
 #include "src/job/state.h"
 
 /* --- tables -------------------------------------------------------------------------------- */
@@ -178,14 +179,10 @@ void request_set(struct request *r, const char *name, const char *value)
 void request_setf(struct request *r, const char *name, const char *fmt, ...)
 {
     va_list ap;
-    char *text;
     va_start(ap, fmt);
-    int rc = vasprintf(&text, fmt, ap);
+    cleanup_free char *text = xvasprintf(fmt, ap);
     va_end(ap);
-    if (rc < 0)
-        return;
     request_set(r, name, text);
-    free(text);
 }
 
 static void put(char **to, const char *value)

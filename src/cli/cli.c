@@ -6,6 +6,7 @@
 #include "src/cli/cli.h"
 #include "src/cli/nearest.h"
 #include "src/cli/verbs.h"
+#include "src/common/strbuf.h"
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
 
@@ -122,6 +123,14 @@ long cli_number(const struct cli *cli, const char *what, const char *text, long 
         cli_die(cli, "%s: '%s' is not a whole number from %ld to %ld", what, text, least,
                 most);
     return v;
+}
+
+char *cli_join(char *const *words, int n)
+{
+    struct strbuf b = {0};
+    for (int i = 0; i < n; i++)
+        strbuf_addf(&b, "%s%s", i ? " " : "", words[i]);
+    return b.s ? b.s : xstrdup("");
 }
 
 const char *cli_operand(const struct cli *cli, const struct optparse *p, const char *what,

@@ -73,6 +73,8 @@ const char *cli_id(const struct cli *cli, uint64_t id, char *buf);
 void cli_job_error(const struct cli *cli, uint64_t id, const char *text);
 /* {"id":ID} */
 json_object *cli_id_params(uint64_t id);
+/* The words of a sentence that was given without quotes, e.g. a reason; new. */
+char *cli_join(char *const *words, int n);
 /* A whole number from LEAST to MOST, or the end with a message that names WHAT. */
 long cli_number(const struct cli *cli, const char *what, const char *text, long least,
                 long most);

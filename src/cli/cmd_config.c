@@ -6,6 +6,7 @@
 #include "src/cli/verbs.h"
 #include "src/job/conf.h"
 #include "src/sched/config.h"
+#include "src/job/jsonutil.h"
 
 /* --- get --------------------------------------------------------------------------------- */
 
@@ -26,10 +27,8 @@ static int get_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv
     const char *key = cli_operand(cli, &p, "KEY", true);
     cleanup_json json_object *result = cli_call(cli, "config.get", NULL);
     json_object *o = cli_get(result, "config");
-    cleanup_free char *copy = xstrdup(key ? key : "");
-    char *rest = key ? copy : NULL;
-    for (char *name; o && (name = strsep(&rest, "."));)
-        o = cli_get(o, name);
+    if (key)
+        o = jsonutil_at(o, key);
     if (!o) {
         cli_error(cli, "%s is not set in the configuration", key);
         return 1;

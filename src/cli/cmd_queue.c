@@ -7,6 +7,7 @@
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
 #include "src/common/strbuf.h"
+#include "src/job/jsonutil.h"
 
 /* --- fields ------------------------------------------------------------------------------ */
 
@@ -14,15 +15,6 @@ struct item {
     const struct cli *cli;
     json_object *queue;
 };
-
-static json_object *at(json_object *o, const char *path)
-{
-    cleanup_free char *copy = xstrdup(path);
-    char *rest = copy;
-    for (char *key; o && (key = strsep(&rest, "."));)
-        o = cli_get(o, key);
-    return o;
-}
 
 static bool is_true(json_object *queue, const char *key)
 {
@@ -91,7 +83,7 @@ static void get_time(const void *item, const struct format_field *f,
                      struct format_value *v)
 {
     const struct item *it = item;
-    double t = json_object_get_double(at(it->queue, f->name));
+    double t = json_object_get_double(jsonutil_at(it->queue, f->name));
     v->type = FORMAT_NUMBER;
     v->number = t > 0 ? t : INFINITY;
 }
@@ -101,14 +93,14 @@ static void get_count(const void *item, const struct format_field *f,
 {
     const struct item *it = item;
     v->type = FORMAT_INT;
-    v->i = json_object_get_int64(at(it->queue, f->name));
+    v->i = json_object_get_int64(jsonutil_at(it->queue, f->name));
 }
 
 static void get_limit(const void *item, const struct format_field *f,
                       struct format_value *v)
 {
     const struct item *it = item;
-    long long n = json_object_get_int64(at(it->queue, f->name));
+    long long n = json_object_get_int64(jsonutil_at(it->queue, f->name));
     bool max = strstr(f->name, ".max") != NULL;
     if (n < 0 && max) {
         set_text(v, "inf");
@@ -127,11 +119,11 @@ static void get_range(const void *item, const struct format_field *f,
     bool effective = strstr(f->name, "effective") != NULL;
     char path[64];
     snprintf(path, sizeof(path), "limits.min.%s", what);
-    long long min = json_object_get_int64(at(it->queue, path));
+    long long min = json_object_get_int64(jsonutil_at(it->queue, path));
     snprintf(path, sizeof(path), "limits.max.%s", what);
-    long long max = json_object_get_int64(at(it->queue, path));
+    long long max = json_object_get_int64(jsonutil_at(it->queue, path));
     snprintf(path, sizeof(path), "resources.all.%s", what);
-    long long all = json_object_get_int64(at(it->queue, path));
+    long long all = json_object_get_int64(jsonutil_at(it->queue, path));
     if (effective && (max < 0 || all < max))
         max = all;
     v->type = FORMAT_TEXT;

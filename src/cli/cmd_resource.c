@@ -480,14 +480,8 @@ static int drain_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
     json_object *params = json_object_new_object();
     json_object_object_add(params, "ranks", json_object_new_string(ranks));
     if (p.nargs > 1) {
-        char *reason = xstrdup(p.args[1]);
-        for (int i = 2; i < p.nargs; i++) {
-            char *longer = xasprintf("%s %s", reason, p.args[i]);
-            free(reason);
-            reason = longer;
-        }
+        cleanup_free char *reason = cli_join(p.args + 1, p.nargs - 1);
         json_object_object_add(params, "reason", json_object_new_string(reason));
-        free(reason);
     }
     json_object_put(cli_call(cli, "resource.drain", params));
     return 0;

@@ -52,14 +52,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                            state_names(q.states ? q.states : JOB_ACTIVE));
     json_object_object_add(params, "dry", json_object_new_boolean(!force));
     if (p.nargs) {
-        char *note = xstrdup(p.args[0]);
-        for (int i = 1; i < p.nargs; i++) {
-            char *longer = xasprintf("%s %s", note, p.args[i]);
-            free(note);
-            note = longer;
-        }
+        cleanup_free char *note = cli_join(p.args, p.nargs);
         json_object_object_add(params, "note", json_object_new_string(note));
-        free(note);
     }
     cleanup_json json_object *result = cli_call(cli, "job.cancel", params);
     int n = (int)cli_get_number(result, "canceled", 0);

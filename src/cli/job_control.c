@@ -149,17 +149,6 @@ static const struct opt raise_opts[] = {
 };
 static const struct opt_group raise_groups[] = {OPTS(NULL, raise_opts), OPTS_END};
 
-static char *join(char **words, int n)
-{
-    char *text = xstrdup("");
-    for (int i = 0; i < n; i++) {
-        char *longer = xasprintf("%s%s%s", text, i ? " " : "", words[i]);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
 static json_object *exception_params(const char *type, int severity, const char *note)
 {
     json_object *params = json_object_new_object();
@@ -191,7 +180,8 @@ static int raise_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
         ids_add(&ids, cli, p.args[n]);
     if (message && n < p.nargs)
         cli_die(cli, "a note by --message, or after the ids ('%s'), not both", p.args[n]);
-    cleanup_free char *note = message ? xstrdup(message) : join(p.args + n, p.nargs - n);
+    cleanup_free char *note =
+        message ? xstrdup(message) : cli_join(p.args + n, p.nargs - n);
     cleanup_json json_object *params = exception_params(type, severity, note);
     int rc = call_each(cli, &ids, "job.raise", params);
     ids_fini(&ids);
@@ -239,7 +229,7 @@ static int raiseall_run(struct cli *cli, const struct cmd *cmd, int argc, char *
         cli_die(cli, "--states: jobs that are over get no exceptions");
     ids_add_states(&ids, cli, q.states ? q.states : JOB_ACTIVE);
     drop_other_users(&ids, user, cli);
-    cleanup_free char *note = join(p.args + 1, p.nargs - 1);
+    cleanup_free char *note = cli_join(p.args + 1, p.nargs - 1);
     cleanup_json json_object *params = exception_params(p.args[0], severity, note);
     if (may(cli, ids.n, force, "raise an exception in"))
         rc = call_each(cli, &ids, "job.raise", params);

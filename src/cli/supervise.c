@@ -28,13 +28,10 @@
 void __attribute__((format(printf, 1, 2))) supervisor_say(const char *fmt, ...)
 {
     va_list ap;
-    char *text;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
-        abort();
+    cleanup_free char *text = xvasprintf(fmt, ap);
     va_end(ap);
     fprintf(stderr, "hbatch start: %s\n", text);
-    free(text);
 }
 
 static double sooner(double a, double b) /* negative: never */

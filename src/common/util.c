@@ -50,15 +50,21 @@ char *xstrndup(const char *s, size_t n)
     return check(strndup(s, n));
 }
 
-char *xasprintf(const char *fmt, ...)
+char *xvasprintf(const char *fmt, va_list ap)
 {
     char *s = NULL;
-    va_list ap;
-    va_start(ap, fmt);
     if (vasprintf(&s, fmt, ap) < 0)
         s = NULL;
-    va_end(ap);
     return check(s);
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *s = xvasprintf(fmt, ap);
+    va_end(ap);
+    return s;
 }
 
 ssize_t read_all(int fd, void *buf, size_t n)

@@ -11,6 +11,7 @@
 #ifndef HBATCH_COMMON_UTIL_H
 #define HBATCH_COMMON_UTIL_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 /* printf into a new string, to be freed by the caller. */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
 /* Read until n bytes or end of file, through EINTR; return bytes read, or -1 with errno. */
 ssize_t read_all(int fd, void *buf, size_t n);

@@ -77,13 +77,6 @@ struct job *elements_waiting(const struct leader *ld, jobid_t id, uint64_t *posi
     return sub ? element_rest_at(sub, *position) : NULL;
 }
 
-void elements_put_back(struct leader *ld, struct submission *sub, struct array_run run,
-                       int urgency)
-{
-    array_put_back(sub->array, run, urgency);
-    recount(ld, element_rest(sub, urgency));
-}
-
 void elements_array_over(struct leader *ld, struct submission *sub)
 {
     for (int g = 0; g < ARRAY_GROUPS; g++) {

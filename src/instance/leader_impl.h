@@ -256,9 +256,6 @@ struct job *elements_next(struct leader *ld, struct job *rest);
 struct job *elements_job(struct leader *ld, jobid_t id);
 /* The rest that element ID is in, and its position; NULL: it is not such an element. */
 struct job *elements_waiting(const struct leader *ld, jobid_t id, uint64_t *position);
-/* Elements of RUN that were taken, and have no job, wait again. */
-void elements_put_back(struct leader *ld, struct submission *sub, struct array_run run,
-                       int urgency);
 /* Those of RUN that wait, of REST, of RANGE, are over by an exception. Return their number.  TYPE NULL: only
  * that. */
 uint64_t elements_end(struct leader *ld, struct submission *sub, struct array_run run,

@@ -86,11 +86,6 @@ void replica_set_archives(struct replica *rp, struct archives *archives)
     rp->archives = archives;
 }
 
-struct store *replica_store(struct replica *rp)
-{
-    return rp->store;
-}
-
 struct store **replica_store_of(struct replica *rp)
 {
     return &rp->store;

@@ -33,7 +33,6 @@ void replica_grow(struct replica *rp, json_object **nodes, unsigned size);
 void replica_shrink(struct replica *rp, unsigned rank);
 /* Where archives are put. */
 void replica_set_archives(struct replica *rp, struct archives *archives);
-struct store *replica_store(struct replica *rp);
 struct store **replica_store_of(struct replica *rp); /* to put another one there */
 
 /* Apply one line of the stream. -1 with err set: it does not fit what is known, which must

@@ -288,16 +288,7 @@ json_object *jobspec_files(const struct jobspec *js)
 
 json_object *jobspec_attr(const struct jobspec *js, const char *path)
 {
-    json_object *o = jsonutil_get(js->json, "attributes");
-    while (o) {
-        size_t len = strcspn(path, ".");
-        cleanup_free char *key = xstrndup(path, len);
-        o = jsonutil_get(o, key);
-        if (path[len] == '\0')
-            break;
-        path += len + 1;
-    }
-    return o;
+    return jsonutil_at(jsonutil_get(js->json, "attributes"), path);
 }
 
 json_object *jobspec_option(const struct jobspec *js, const char *name)

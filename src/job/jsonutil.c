@@ -71,6 +71,18 @@ json_object *jsonutil_get(json_object *o, const char *name)
     return value;
 }
 
+json_object *jsonutil_at(json_object *o, const char *path)
+{
+    for (;; path++) {
+        size_t len = strcspn(path, ".");
+        cleanup_free char *name = xstrndup(path, len);
+        o = jsonutil_get(o, name);
+        path += len;
+        if (!o || *path == '\0')
+            return o;
+    }
+}
+
 const char *jsonutil_stray_key(json_object *o, const char *const *allowed)
 {
     json_object_object_foreach(o, key, value)

@@ -23,6 +23,8 @@ struct jsonutil_shown jsonutil_show(json_object *o);
 
 /* Member NAME of O, or NULL when O is no object, has none, or it is null. */
 json_object *jsonutil_get(json_object *o, const char *name);
+/* What members lead to: PATH is their names with dots between; as jsonutil_get. */
+json_object *jsonutil_at(json_object *o, const char *path);
 /* The first key of object O that is not in ALLOWED (ended by NULL), or NULL. */
 const char *jsonutil_stray_key(json_object *o, const char *const *allowed);
 /* An integer in LOW..HIGH: true, and its value in *V (V may be NULL). */

@@ -81,15 +81,6 @@ static int check_table(const struct reading *r, const char *path, json_object *o
     return -1;
 }
 
-static json_object *at(json_object *o, const char *path)
-{
-    cleanup_free char *copy = xstrdup(path);
-    char *rest = copy;
-    for (char *key; o && (key = strsep(&rest, "."));)
-        o = jsonutil_get(o, key);
-    return o;
-}
-
 /* A time as RFC 23 or in seconds; "0" is none. */
 static int get_duration(const struct reading *r, const char *path, json_object *o,
                         double *seconds)
@@ -218,8 +209,8 @@ static int get_scheduler(const struct reading *r, json_object *policy)
     json_object *o = json_object_is_type(policy, json_type_string)
                          ? policy
                          : jsonutil_get(policy, "scheduler");
-    json_object *depth = at(r->c->json, "queue-depth"),
-                *placement = at(r->c->json, "placement");
+    json_object *depth = jsonutil_get(r->c->json, "queue-depth"),
+                *placement = jsonutil_get(r->c->json, "placement");
     const char *path = o == policy ? "policy" : "policy.scheduler";
     struct error err;
     cleanup_strbuf struct strbuf b = {0};
@@ -359,7 +350,7 @@ static int complete_queue(const struct reading *r, struct config_queue *q,
 static int get_queues(const struct reading *r)
 {
     struct config *c = r->c;
-    json_object *queues = at(c->json, "queues");
+    json_object *queues = jsonutil_get(c->json, "queues");
     if (check_table(r, "queues", queues, NULL) < 0)
         return -1;
     int n = queues ? json_object_object_length(queues) : 0;
@@ -400,7 +391,7 @@ static int get_priority(const struct reading *r)
     static const char *const keys[] = {"urgency", "age",         "size",      "fairshare",
                                        "age-max", "small-first", "half-life", NULL};
     struct config *c = r->c;
-    json_object *o = at(c->json, "priority");
+    json_object *o = jsonutil_get(c->json, "priority");
     c->weights = priority_default;
     c->half_life = HALF_LIFE;
     c->multifactor |= o != NULL;
@@ -447,7 +438,7 @@ static int get_bank(const struct reading *r, const char *name, json_object *o,
 static int get_banks(const struct reading *r)
 {
     struct config *c = r->c;
-    json_object *banks = at(c->json, "banks");
+    json_object *banks = jsonutil_get(c->json, "banks");
     if (check_table(r, "banks", banks, NULL) < 0)
         return -1;
     if (!banks)
@@ -472,7 +463,7 @@ static int get_preemption(const struct reading *r)
 {
     static const char *const keys[] = {"enabled", "grace", NULL};
     struct config *c = r->c;
-    json_object *o = at(c->json, "preemption");
+    json_object *o = jsonutil_get(c->json, "preemption");
     c->grace = GRACE;
     if (!json_object_is_type(o, json_type_object))
         return get_flag(r, "preemption", o, &c->preemption);
@@ -492,7 +483,7 @@ static int read_all_tables(const struct reading *r)
         "queue-depth", "placement", "idle-return", "time-limit", "property",
         "verbose",     "statedir",  "durability",  "attributes", NULL};
     struct config *c = r->c;
-    json_object *policy = at(c->json, "policy");
+    json_object *policy = jsonutil_get(c->json, "policy");
     const char *stray = jsonutil_stray_key(c->json, keys);
     static const struct config_limits none = {
         .max = {-1, -1, -1}, .min = {-1, -1, -1}, .max_jobs = -1};

@@ -306,11 +306,14 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_leader tests/unit/t_lease
+UNIT += tests/unit/t_leader tests/unit/t_lease tests/unit/t_jobsize
 endif
 tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
 tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_jobsize_SOURCES = tests/unit/t_jobsize.c
+tests_unit_t_jobsize_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobsize_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 tests_unit_t_lease_SOURCES = tests/unit/t_lease.c tests/unit/leaderkit.h
 tests_unit_t_lease_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_lease_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)

@@ -150,7 +150,7 @@ struct rpc {
 };
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
     rpc_instance_table[], rpc_grant_table[], rpc_queue_table[], rpc_archive_table[],
-    rpc_account_table[]; /* ended by a NULL method */
+    rpc_account_table[], rpc_purge_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */

@@ -426,11 +426,18 @@ static sqlite3_stmt *span_of(struct store *store, const struct store_job *job, j
     return NULL;
 }
 
+static char *no_such_job(jobid_t id, struct error *err)
+{
+    char buf[JOBID_BUFSIZE];
+    return error_null(err, ENOENT, "job %s: no such job",
+                      jobid_encode(id, JOBID_F58, buf, sizeof(buf)));
+}
+
 char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err)
 {
     enum info_key k = 0;
     struct store_job job;
-    bool active;
+    bool active, purged = false;
     while (k < KEY_COUNT && strcmp(key, info_keys[k]) != 0)
         k++;
     if (k == KEY_COUNT)
@@ -441,11 +448,8 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
     int known = job_of(store, id, &job, &active, err);
     if (known < 0)
         return NULL;
-    if (known == 0) {
-        char buf[JOBID_BUFSIZE];
-        return error_null(err, ENOENT, "job %s: no such job",
-                          jobid_encode(id, JOBID_F58, buf, sizeof(buf)));
-    }
+    if (known == 0)
+        return no_such_job(id, err);
     if (k == KEY_EVENTLOG) {
         struct error failed = {0};
         char *log = stored_log(store, id, &failed);
@@ -469,10 +473,14 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
             rs = span_of(store, &job, id, err);
             has_run = rs != NULL;
         }
-        text = info_text(k, id, js, has_run ? rs : NULL);
+        purged = !has_run && job.count > 1 && !active;
+        if (!purged)
+            text = info_text(k, id, js, has_run ? rs : NULL);
     }
     sqlite3_reset(js);
     sqlite3_reset(rs);
+    if (purged)
+        return no_such_job(id, err);
     if (text == NULL) {
         char buf[JOBID_BUFSIZE];
         return error_null(err, ENODATA, "job %s has no %s",

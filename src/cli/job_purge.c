@@ -119,7 +119,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     while (ask(&p))
         ;
     json_object_put(p.params);
-    print(&p, force, json);
+    if (json || !p.failed || p.purged > 0)
+        print(&p, force, json);
     return p.failed ? 1 : 0;
 }
 

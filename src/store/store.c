@@ -146,6 +146,11 @@ static const char *const sql[ST_COUNT] = {
                      " FROM span WHERE last = ?1",
     [ST_SPAN_CUT] = "UPDATE span SET first = ?2, count = ?3 WHERE last = ?1",
     [ST_SPAN_REMOVE] = "DELETE FROM span WHERE last = ?1",
+    [ST_COUNT_RESULTS] =
+        "SELECT r.result, sum(r.n) FROM (SELECT job, result, 1 AS n FROM run WHERE"
+        " t_inactive IS NOT NULL UNION ALL SELECT job, result, count FROM span) r"
+        " JOIN job j ON j.id = r.job WHERE (?1 IS NULL OR j.name = ?1) AND"
+        " (?2 IS NULL OR j.queue = ?2) GROUP BY r.result",
     [ST_TEXT_SWEEP] = "DELETE FROM text WHERE n NOT IN (SELECT jobspec FROM job WHERE"
                       " jobspec IS NOT NULL UNION ALL SELECT r FROM run WHERE r IS NOT"
                       " NULL UNION ALL SELECT nodelist FROM run WHERE nodelist IS NOT"

@@ -212,6 +212,9 @@ struct store_stats {
     size_t unflushed;
 };
 void store_stats(struct store *store, struct store_stats *stats);
+/* The same counts (inactive to timeout) of jobs of this name and queue, NULL: any.  Slow if there are many. */
+int store_count(struct store *store, const char *name, const char *queue,
+                struct store_stats *stats, struct error *err);
 
 /* The cut that leaves the newest N of those that are over: all others are taken. */
 int store_cut_after(struct store *store, uint64_t n, struct store_cut *cut,

@@ -62,6 +62,7 @@ enum store_statement {
     ST_SPAN_CUT,
     ST_SPAN_REMOVE,
     ST_TEXT_SWEEP,
+    ST_COUNT_RESULTS,
     ST_COUNT,
 };
 

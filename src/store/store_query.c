@@ -533,6 +533,35 @@ jobid_t store_find_key(struct store *store, const char *key, struct error *err)
     return id;
 }
 
+static void sum_up(const uint64_t *n, struct store_stats *stats)
+{
+    stats->completed = n[JOB_COMPLETED];
+    stats->failed = n[JOB_FAILED];
+    stats->canceled = n[JOB_CANCELED];
+    stats->timeout = n[JOB_TIMEOUT];
+    stats->inactive =
+        stats->completed + stats->failed + stats->canceled + stats->timeout;
+}
+
+int store_count(struct store *store, const char *name, const char *queue,
+                struct store_stats *stats, struct error *err)
+{
+    uint64_t n[TALLY_MAX + 1] = {0};
+    int rc;
+    sqlite3_stmt *st = store_statement(store, ST_COUNT_RESULTS, err);
+    if (st == NULL)
+        return -1;
+    store_bind_text(st, 1, name);
+    store_bind_text(st, 2, queue);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        int64_t result = sqlite3_column_int64(st, 0);
+        if (result > 0 && result <= TALLY_MAX)
+            n[result] = (uint64_t)sqlite3_column_int64(st, 1);
+    }
+    sum_up(n, stats);
+    return store_rows_end(store, st, rc, err);
+}
+
 void store_stats(struct store *store, struct store_stats *stats)
 {
     int64_t pages = 0;
@@ -546,12 +575,8 @@ void store_stats(struct store *store, struct store_stats *stats)
     const uint64_t *n = store->tally;
     *stats = (struct store_stats){
         .submitted = n[TALLY_SUBMITTED],
-        .completed = n[JOB_COMPLETED],
-        .failed = n[JOB_FAILED],
-        .canceled = n[JOB_CANCELED],
-        .timeout = n[JOB_TIMEOUT],
-        .inactive = n[JOB_COMPLETED] + n[JOB_FAILED] + n[JOB_CANCELED] + n[JOB_TIMEOUT],
         .bytes = (uint64_t)pages,
         .unflushed = store_unflushed(store),
     };
+    sum_up(n, stats);
 }

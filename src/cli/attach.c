@@ -37,9 +37,9 @@ struct attach {
     uint64_t stdin_sent, stdin_taken;
     uint64_t bytes,
         captured; /* of output: got, and known to have been there at the job's end */
-    double t_interrupt; /* of the last SIGINT, monotonic */
-    int ending;         /* the last SIGTERM or SIGHUP that was passed on */
-    struct tail *tail;  /* what was read before, or NULL */
+    double t_interrupt;     /* of the last SIGINT, monotonic */
+    int ending;             /* the last SIGTERM or SIGHUP that was passed on */
+    struct tail *tail;      /* what was read before, or NULL */
     struct pending pending; /* the line that says what the job waits for */
 };
 
@@ -419,12 +419,12 @@ int attach_job(struct cli *cli, const struct attach_options *options, uint64_t i
     if (options->tail)
         begin_with_tail(&a, params);
     pending_init(&a.pending, cli, id, options);
-    cleanup_json json_object *reply = stream_open(cli_connect(cli), "job.attach", params,
-                                                  &ops, &a, NULL, NULL, &err);
+    cleanup_json json_object *reply =
+        stream_open(cli_connect(cli), "job.attach", params, &ops, &a, NULL, NULL, &err);
     if (!reply)
         cli_die(cli, "%s", err.text);
-    a.captured = (uint64_t)cli_get_number(cli_get(reply, "output"), "bytes",
-                                          (double)a.captured);
+    a.captured =
+        (uint64_t)cli_get_number(cli_get(reply, "output"), "bytes", (double)a.captured);
     return run(&a);
 }
 

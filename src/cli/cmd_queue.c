@@ -196,16 +196,7 @@ static const struct listing_kind listing = LISTING_KIND(fields, formats);
 
 /* --- list -------------------------------------------------------------------------------- */
 
-enum {
-    QUEUE,
-    JSON,
-    ALL,
-    VERBOSE,
-    QUIET,
-    NOCHECKPOINT,
-    MESSAGE,
-    TIMEOUT
-};
+enum { QUEUE, JSON, ALL, VERBOSE, QUIET, NOCHECKPOINT, MESSAGE, TIMEOUT };
 
 static const struct opt list_opts[] = {
     {QUEUE, 'q', "queue", "NAME,...", "Only these queues"},

@@ -375,7 +375,6 @@ static void collect(struct rows *rows, json_object *nodes, const char *state,
     }
 }
 
-
 static void print_rows(const struct cli *cli, const struct choice *c,
                        const struct listing_kind *kind, struct rows *rows)
 {
@@ -480,7 +479,8 @@ static void add_resources(struct rset *r, json_object *node, const char *state)
     bool is_free = strcmp(state, "free") == 0 || strcmp(state, "drained") == 0;
     if (!share(node, state, &ncores, &ngpus, &memory))
         return;
-    cleanup_bitmap hwloc_bitmap_t cores = idset_of(node, is_free ? "free_cores" : "cores"),
+    cleanup_bitmap hwloc_bitmap_t cores =
+                                      idset_of(node, is_free ? "free_cores" : "cores"),
                                   gpus = idset_of(node, is_free ? "free_gpus" : "gpus"),
                                   free_cores = idset_of(node, "free_cores"),
                                   free_gpus = idset_of(node, "free_gpus");
@@ -509,7 +509,8 @@ static json_object *properties_of(json_object *nodes, const struct rset *r)
                        ? json_object_array_length(names)
                        : 0;
         for (size_t k = 0; rset_find(r, rank) && k < n; k++) {
-            const char *name = json_object_get_string(json_object_array_get_idx(names, k));
+            const char *name =
+                json_object_get_string(json_object_array_get_idx(names, k));
             cleanup_bitmap hwloc_bitmap_t ranks = idset_of(all, name);
             hwloc_bitmap_set(ranks, rank);
             cleanup_free char *text = idset_encode(ranks, 0);
@@ -567,19 +568,22 @@ static const struct listing_kind status_kind = LISTING_KIND(fields, status_forma
 
 /* Those without a bit are Flux's, and no node of an instance is ever in them. */
 static const char *const status_states[] = {
-    "avail",   "drained", "draining",  "offline", "drain",  "online",
-    "allocated", "all",   "exclude",   "torpid",  "housekeeping",
+    "avail",     "drained", "draining", "offline", "drain",        "online",
+    "allocated", "all",     "exclude",  "torpid",  "housekeeping",
 };
 enum { AVAIL, DRAINED, DRAINING, OFFLINE, DRAIN, ONLINE, ALLOCATED, EVERY };
 
 static const struct opt status_opts[] = {
     {STATES, 's', "states", "STATES",
-     "Only these: avail, draining, drained, drain (both), offline, online, allocated, all"},
+     "Only these: avail, draining, drained, drain (both), offline, online, allocated, "
+     "all"},
     CHOICE_OPTS,
-    {SKIP_EMPTY, 0, "skip-empty", NULL, "With -s, no line for a state that no node is in"},
-    LISTING_OPTS("Fields: state up nnodes nodelist ranks reason properties; or a format's "
-                 "name: default, long; 'help' lists them",
-                 "Print the nodes as JSON"),
+    {SKIP_EMPTY, 0, "skip-empty", NULL,
+     "With -s, no line for a state that no node is in"},
+    LISTING_OPTS(
+        "Fields: state up nnodes nodelist ranks reason properties; or a format's "
+        "name: default, long; 'help' lists them",
+        "Print the nodes as JSON"),
 };
 static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};
 
@@ -693,8 +697,8 @@ void resource_list_drained(struct cli *cli, const struct listing *l, const char 
 /* --- the verb ---------------------------------------------------------------------------- */
 
 static const struct cmd *const verbs[] = {
-    &resource_list,    &resource_info, &resource_R,      &resource_status, &resource_drain,
-    &resource_undrain, &resource_grow, &resource_shrink,
+    &resource_list,  &resource_info,    &resource_R,    &resource_status,
+    &resource_drain, &resource_undrain, &resource_grow, &resource_shrink,
 };
 
 const struct cmd cmd_resource = {

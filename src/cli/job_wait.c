@@ -30,7 +30,9 @@ static const struct opt status_opts[] = {
 };
 static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};
 
-enum { NOT_WAITABLE = 2 }; /* exit code of job wait: that is no job, or there are no more */
+enum {
+    NOT_WAITABLE = 2
+}; /* exit code of job wait: that is no job, or there are no more */
 
 struct waiting {
     struct cli *cli;
@@ -152,7 +154,8 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
 const struct cmd job_wait = {
     .name = "wait",
     .args = "[JOBID...]",
-    .help = "Wait for jobs to end, or for the next waitable one; exit code 1 if one failed, 2 "
+    .help = "Wait for jobs to end, or for the next waitable one; exit code 1 if one "
+            "failed, 2 "
             "if there is none",
     .groups = wait_groups,
     .run = wait_run,

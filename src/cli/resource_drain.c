@@ -80,14 +80,16 @@ static char *choose(const struct change *c, const char *ranks)
             drained != c->drain)
             continue;
         if (!lenient && drained)
-            cli_die(c->cli,
-                    "rank %u (%s) is drained already: %s; give a new reason with --force, "
-                    "or pass over such nodes with --update",
-                    rank, cli_get_string(node, "host", "?"),
-                    cli_get_string(node, "reason", "without a reason"));
+            cli_die(
+                c->cli,
+                "rank %u (%s) is drained already: %s; give a new reason with --force, "
+                "or pass over such nodes with --update",
+                rank, cli_get_string(node, "host", "?"),
+                cli_get_string(node, "reason", "without a reason"));
         if (!lenient)
-            cli_die(c->cli, "rank %u (%s) is not drained; --update passes over such nodes",
-                    rank, cli_get_string(node, "host", "?"));
+            cli_die(c->cli,
+                    "rank %u (%s) is not drained; --update passes over such nodes", rank,
+                    cli_get_string(node, "host", "?"));
         if (c->update || !c->drain)
             hwloc_bitmap_clr(set, rank);
     }
@@ -96,8 +98,7 @@ static char *choose(const struct change *c, const char *ranks)
 
 static int change(const struct change *c, char *const *args, int n)
 {
-    cleanup_free char *given = resize_ranks(c->cli, args[0]),
-                      *ranks = choose(c, given);
+    cleanup_free char *given = resize_ranks(c->cli, args[0]), *ranks = choose(c, given);
     if (!*ranks)
         return 0;
     json_object *params = json_object_new_object();

@@ -35,8 +35,7 @@ static struct source *source_of(struct tail *t, const char *stream, unsigned tas
         if (t->sources[i].task == task && t->sources[i].is_err == is_err)
             return &t->sources[i];
     if ((t->nsources & (t->nsources - 1)) == 0)
-        t->sources =
-            xrealloc(t->sources, MAX(2 * t->nsources, 1u) * sizeof(*t->sources));
+        t->sources = xrealloc(t->sources, MAX(2 * t->nsources, 1u) * sizeof(*t->sources));
     t->sources[t->nsources] = (struct source){.task = task, .is_err = is_err};
     return &t->sources[t->nsources++];
 }
@@ -91,8 +90,8 @@ struct tail *tail_read(struct cli *cli, uint64_t id, size_t lines)
     t->lines = xcalloc(lines, sizeof(*t->lines));
     json_object *params = cli_id_params(id);
     json_object_object_add(params, "follow", json_object_new_boolean(false));
-    cleanup_json json_object *reply = stream_open(cli_connect(cli), "job.attach", params,
-                                                  &ops, t, NULL, NULL, &err);
+    cleanup_json json_object *reply =
+        stream_open(cli_connect(cli), "job.attach", params, &ops, t, NULL, NULL, &err);
     if (!reply)
         cli_die(cli, "%s", err.text);
     t->all = strcmp(cli_get_string(reply, "state", ""), "INACTIVE") == 0;

@@ -10,14 +10,15 @@ extern const struct cmd cmd_alloc, cmd_archive, cmd_attach, cmd_batch, cmd_bulks
     cmd_cancel, cmd_complete, cmd_dmesg, cmd_env, cmd_exec, cmd_export, cmd_getattr,
     cmd_help, cmd_hostlist, cmd_info, cmd_job, cmd_jobs, cmd_multiprog, cmd_output,
     cmd_pgrep, cmd_pkill, cmd_proxy, cmd_pstree, cmd_python, cmd_report, cmd_resource,
-    cmd_run, cmd_shutdown, cmd_simulate, cmd_start, cmd_submit, cmd_taskpids, cmd_top,
-    cmd_uptime, cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
+    cmd_relay, cmd_run, cmd_shutdown, cmd_simulate, cmd_start, cmd_submit, cmd_taskpids,
+    cmd_top, cmd_uptime, cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
 
 extern const struct cmd cmd_account, cmd_config, cmd_queue, cmd_update;
 
 extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_cancelall,
     job_hostpids, job_killall, job_last, job_list, job_memo, job_raise, job_raiseall,
-    job_purge, job_resubmit, job_stats, job_status, job_taskmap, job_timeleft, job_urgency, job_wait;
+    job_purge, job_resubmit, job_stats, job_status, job_taskmap, job_timeleft,
+    job_urgency, job_wait;
 
 extern const struct cmd cmd_all; /* the group of all verbs that are not in one */
 extern const struct opt_group cmd_jobs_groups[];

@@ -11,8 +11,8 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 
-#define MAGIC 0x52534248u /* "HBSR" */
-#define DEAD 0x44534248u  /* "HBSD" */
+#define MAGIC 0x52534248u     /* "HBSR" */
+#define DEAD 0x44534248u      /* "HBSD" */
 #define HOLE_LEAST (8u << 10) /* of a dead record in the midst of others */
 #define GATHER (256u << 10)
 #define DIRECT (16u << 10) /* records from this length on are not gathered */
@@ -26,7 +26,8 @@ struct spool {
     char *path;
     uint64_t end;  /* where the next record goes, gathered ones included */
     uint64_t base; /* position of the first gathered byte */
-    uint64_t trimmed; /* all before it is dead, as far as it was looked for; 0: it was not */
+    uint64_t
+        trimmed; /* all before it is dead, as far as it was looked for; 0: it was not */
     char *gathered;
     size_t len;
     char *scratch; /* of spool_read */
@@ -275,16 +276,16 @@ const char *spool_read(struct spool *s, uint64_t id, uint64_t pos,
 /* The bytes from BEGIN to END; file systems that cannot make holes keep them. */
 static void make_hole(struct spool *s, uint64_t begin, uint64_t end)
 {
-    if (end > begin && fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                 (off_t)begin, (off_t)(end - begin)) < 0 &&
+    if (end > begin &&
+        fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)begin,
+                  (off_t)(end - begin)) < 0 &&
         errno != EOPNOTSUPP)
         log_warning("output spool %s: cannot make a hole: %s", s->path, strerror(errno));
 }
 
 static bool read_header(struct spool *s, uint64_t pos, struct spool_record *rec)
 {
-    return pos >= sizeof(file_header) && pos < s->base &&
-           s->base - pos >= sizeof(*rec) &&
+    return pos >= sizeof(file_header) && pos < s->base && s->base - pos >= sizeof(*rec) &&
            read_at(s->fd, rec, sizeof(*rec), pos) == sizeof(*rec);
 }
 

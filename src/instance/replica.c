@@ -294,6 +294,7 @@ void replica_unlease(struct replica *rp, struct job *job)
         return;
     TAILQ_REMOVE(rp->execs[job->ahead].ahead, job, ahead_entry);
     job->ahead = -1;
+    rp->nahead--;
 }
 
 static struct job *lease_job(struct replica *rp, json_object *ids, size_t i)
@@ -317,6 +318,7 @@ void replica_lease(struct replica *rp, unsigned rank, json_object *ids)
         if (!job || job->state != JOB_SCHED || job->ahead >= 0 || job->run > 0)
             continue;
         job->ahead = (int)rank;
+        rp->nahead++;
         TAILQ_INSERT_TAIL(rp->execs[rank].ahead, job, ahead_entry);
     }
 }
@@ -756,16 +758,16 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},           {"submit", on_submit},   {"run", on_run},
-    {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
-    {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
-    {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
-    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
-    {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
-    {"purge", on_purge},
-    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
-    {"next", on_next},           {"account", on_account}, {"gone", on_gone},
+    {"text", on_text},           {"submit", on_submit},     {"run", on_run},
+    {"lease", on_lease},         {"unlease", on_unlease},   {"start", on_start},
+    {"exception", on_exception}, {"urgency", on_urgency},   {"urgencies", on_urgencies},
+    {"requeue", on_requeue},     {"end", on_end},           {"ends", on_ends},
+    {"node", on_node},           {"depend", on_depend},     {"untext", on_untext},
+    {"event", on_event},         {"done", on_done},         {"release", on_release},
+    {"exec", on_exec},           {"memo", on_memo},         {"archive", on_archive},
+    {"purge", on_purge},         {"shutdown", on_shutdown}, {"config", on_config},
+    {"update", on_update},       {"next", on_next},         {"account", on_account},
+    {"gone", on_gone},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
@@ -806,6 +808,8 @@ static json_object *answer_list(struct replica *rp, json_object *params,
 {
     struct joblist l;
     json_object *result = NULL;
+    if (rp->nahead > 0) /* it asks the executors first (news.h) */
+        return NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
         joblist_add_active(&l, rp->jobs, rp->info, rp->queues, NULL);
         result = joblist_result(&l);

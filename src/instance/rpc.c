@@ -19,9 +19,9 @@ struct reply { /* one that waits for the next commit, or for the second rank */
 };
 
 static const struct rpc *const tables[] = {
-    rpc_job_table,     rpc_list_table,  rpc_resource_table, rpc_instance_table,
-    rpc_archive_table, rpc_grant_table, rpc_queue_table,    rpc_account_table,
-    rpc_purge_table};
+    rpc_job_table,      rpc_list_table,    rpc_resource_table,
+    rpc_instance_table, rpc_archive_table, rpc_grant_table,
+    rpc_queue_table,    rpc_account_table, rpc_purge_table};
 
 static json_object *envelope(const struct request *rq)
 {
@@ -214,13 +214,19 @@ static const struct rpc *find(const char *method)
 void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len)
 {
     struct error err;
-    struct request rq = {.client = c, .id = -1};
     cleanup_json json_object *o = jsonutil_decode(line, len, &err);
     if (!o) {
         error_prefix(&err, "request");
-        reply_error(ld, &rq, &err);
-        return;
+        reply_error(ld, &(struct request){.client = c, .id = -1}, &err);
+    } else if (!news_hold(ld, c, o)) {
+        leader_answer(ld, c, o);
     }
+}
+
+void leader_answer(struct leader *ld, struct client *c, json_object *o)
+{
+    struct error err;
+    struct request rq = {.client = c, .id = -1};
     jsonutil_int(jsonutil_get(o, "id"), 0, INT64_MAX, &rq.id);
     rq.again = json_object_get_boolean(jsonutil_get(o, "again"));
     bool notification =

@@ -189,8 +189,7 @@ static int rpc_stats(struct leader *ld, const struct request *rq, json_object *p
 {
     const char *name = jsonutil_string(jsonutil_get(params, "name")),
                *queue = jsonutil_string(jsonutil_get(params, "queue"));
-    json_object *o =
-        name || queue ? stats_of(ld, name, queue, err) : leader_stats(ld);
+    json_object *o = name || queue ? stats_of(ld, name, queue, err) : leader_stats(ld);
     if (!o)
         return -1;
     reply_result(ld, rq, o);

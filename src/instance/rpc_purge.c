@@ -255,8 +255,8 @@ static int find_ranges(struct purge *p, json_object *ranges, struct error *err)
     return 0;
 }
 
-static int find(struct purge *p, json_object *params, json_object *result,
-                jobid_t *next, struct error *err)
+static int find(struct purge *p, json_object *params, json_object *result, jobid_t *next,
+                struct error *err)
 {
     json_object *ids = jsonutil_get(params, "ids"),
                 *ranges = jsonutil_get(params, "ranges");

@@ -123,8 +123,9 @@ static const char *const sql[ST_COUNT] = {
     [ST_PURGEABLE_SPANS] = "SELECT s.first, s.job, s.count, s.t_inactive FROM span s"
                            " LEFT JOIN job j ON j.id = s.job WHERE s.last >= ?1 AND"
                            " s.first <= ?2 AND j.active IS NULL ORDER BY s.last",
-    [ST_PURGE_COUNT] = "SELECT result, count(*) FROM run WHERE id BETWEEN ?1 AND ?2 AND "
-                       OVER " GROUP BY result",
+    [ST_PURGE_COUNT] =
+        "SELECT result, count(*) FROM run WHERE id BETWEEN ?1 AND ?2 AND " OVER
+        " GROUP BY result",
     [ST_PURGE_LOGS] = "DELETE FROM log WHERE id BETWEEN ?1 AND ?2 AND EXISTS"
                       " (SELECT 1 FROM run WHERE run.id = log.id AND " OVER ")",
     [ST_PURGE_RUNS] = "DELETE FROM run WHERE id BETWEEN ?1 AND ?2 AND " OVER,

@@ -28,8 +28,8 @@ int store_cut_after(struct store *store, uint64_t n, struct store_cut *cut,
                     job = (jobid_t)sqlite3_column_int64(st, 2);
             int64_t at = alike > 1 ? jobid_position(job, UINT32_MAX, first) : -1;
             cut->t = sqlite3_column_double(st, 0);
-            cut->id = at < 0 ? first
-                             : jobid_nth(job, (uint64_t)at + alike - (n - kept) - 1);
+            cut->id =
+                at < 0 ? first : jobid_nth(job, (uint64_t)at + alike - (n - kept) - 1);
         }
         kept += alike;
     }
@@ -201,9 +201,8 @@ static int purge_arrays(struct store *store, jobid_t first, jobid_t last,
     sqlite3_bind_int64(st, 2, (int64_t)last);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         jobs = xrealloc(jobs, (n + 1) * sizeof(*jobs));
-        jobs[n++] =
-            (struct store_job){.id = (jobid_t)sqlite3_column_int64(st, 0),
-                               .count = (uint64_t)sqlite3_column_int64(st, 1)};
+        jobs[n++] = (struct store_job){.id = (jobid_t)sqlite3_column_int64(st, 0),
+                                       .count = (uint64_t)sqlite3_column_int64(st, 1)};
     }
     int result = store_rows_end(store, st, rc, err);
     for (size_t i = 0; result == 0 && i < n; i++) {

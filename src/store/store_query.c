@@ -539,8 +539,7 @@ static void sum_up(const uint64_t *n, struct store_stats *stats)
     stats->failed = n[JOB_FAILED];
     stats->canceled = n[JOB_CANCELED];
     stats->timeout = n[JOB_TIMEOUT];
-    stats->inactive =
-        stats->completed + stats->failed + stats->canceled + stats->timeout;
+    stats->inactive = stats->completed + stats->failed + stats->canceled + stats->timeout;
 }
 
 int store_count(struct store *store, const char *name, const char *queue,

@@ -136,9 +136,9 @@ static uint64_t purge(struct store *s, const struct store_cut *cut, jobid_t firs
     for (jobid_t next = first; next; first = next) {
         struct found f = {0};
         struct error err;
-        ck_assert_msg(store_purge_find(s, cut, first, last, max, on_purge, &f, &next,
-                                       &err) == 0,
-                      "%s", err.text);
+        ck_assert_msg(
+            store_purge_find(s, cut, first, last, max, on_purge, &f, &next, &err) == 0,
+            "%s", err.text);
         for (size_t i = 0; i < f.n; i++)
             store_purge(s, &f.v[i]);
         jobs += f.jobs;
@@ -174,8 +174,16 @@ START_TEST(takes_what_the_cut_takes)
         {{INFINITY, 0}, 11, 11, 1, ARRAY " 50 30 22 21 20 10"},
         {{INFINITY, 0}, 21, 21, 1, ARRAY " 50 30 22 20 11 10"},
         {{INFINITY, 0}, 30, 40, 0, ARRAY " 50 30 22 21 20 11 10"},
-        {{INFINITY, 0}, 1026, 1028, 3, "1033 1032 1031 1030 1029 1025 1024 50 30 22 21 20 11 10"},
-        {{INFINITY, 0}, 1030, LAST, 4, "1029 1028 1027 1026 1025 1024 50 30 22 21 20 11 10"},
+        {{INFINITY, 0},
+         1026,
+         1028,
+         3,
+         "1033 1032 1031 1030 1029 1025 1024 50 30 22 21 20 11 10"},
+        {{INFINITY, 0},
+         1030,
+         LAST,
+         4,
+         "1029 1028 1027 1026 1025 1024 50 30 22 21 20 11 10"},
     };
     for (size_t max = 1; max <= 3; max += 2) /* and in how many pieces does not matter */
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

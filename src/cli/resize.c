@@ -255,9 +255,15 @@ static int wait_grown(struct resize *r)
     }
     if (!r->over)
         return 0;
-    cli_error(r->cli, "grant %s ended before its nodes were taken in%s%s%s",
-              cli_id(r->cli, r->grant, buf), r->why ? " (" : "", r->why ? r->why : "",
-              r->why ? ")" : "");
+    cli_id(r->cli, r->grant, buf);
+    if (r->why)
+        cli_error(r->cli, "grant %s ended before its nodes were taken in (%s)", buf,
+                  r->why);
+    else
+        cli_error(r->cli,
+                  "grant %s ended before its nodes were taken in; 'hbatch output %s' "
+                  "shows why",
+                  buf, buf);
     return 1;
 }
 

@@ -21,7 +21,7 @@ static bool is_tighter(struct pool_amount a, struct pool_amount b)
     return a.gpus != b.gpus ? a.gpus < b.gpus : a.cores < b.cores;
 }
 
-/* Of a view that a policy has made, of which no order is kept. */
+/* Of a view that a policy has made, or while parts are placed: no order is kept of that. */
 static size_t tightest_of_all(const struct query *q, unsigned nslots)
 {
     size_t best = POOL_INDEX_NONE;
@@ -53,7 +53,7 @@ static const struct pool_order *get_order(const struct query *q)
 static size_t tightest(const struct query *q, unsigned nslots)
 {
     struct pool_amount need;
-    if (q->own || q->view == VIEW_ALL)
+    if (q->own || q->taken || q->view == VIEW_ALL)
         return tightest_of_all(q, nslots);
     if (!query_need(q, nslots, &need))
         return POOL_INDEX_NONE;

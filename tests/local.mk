@@ -147,6 +147,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/programs.t tests/mpi/programs.t tests/mpi/programs.c
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
@@ -162,6 +163,13 @@ endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
 tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_poolparts
+endif
+tests_unit_t_poolparts_SOURCES = tests/unit/t_poolparts.c
+tests_unit_t_poolparts_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_poolparts_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_sim

@@ -126,8 +126,10 @@ const struct opt specopts_other[4] = {
 const char specopts_more[] =
     "Options end at the command; all after it belongs to the command. A ':' between "
     "commands "
-    "starts several programs as one job: 'hbatch run -n1 ./a : -n2 -g1 ./b'; each has its own "
-    "-n, -c, -g and --mem-per-core, and after a ':' --env, --env-remove, --env-file and --cwd are for "
+    "starts several programs as one job: 'hbatch run -n1 ./a : -n2 -g1 ./b'; each has "
+    "its own "
+    "-n, -c, -g and --mem-per-core, and after a ':' --env, --env-remove, --env-file and "
+    "--cwd are for "
     "that program alone. After '--' a ':' is a word like any other.";
 
 static int parse_urgency(const struct cli *cli, const char *text)
@@ -400,8 +402,8 @@ static int option_error(struct error *err)
 }
 
 /* Its options: they follow the colon at ARGV[0]. */
-static int set_program(struct hbatch_jobspec *js, const struct specopts *s, struct optparse *p,
-                       struct error *err)
+static int set_program(struct hbatch_jobspec *js, const struct specopts *s,
+                       struct optparse *p, struct error *err)
 {
     if (!has_option(s, "resources"))
         for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
@@ -411,7 +413,8 @@ static int set_program(struct hbatch_jobspec *js, const struct specopts *s, stru
         bool whole = o->id != SPECOPT_JOB;
         if (whole)
             return error_set(err, EINVAL,
-                             "--%s is of the whole job and cannot differ between its programs: give it before "
+                             "--%s is of the whole job and cannot differ between its "
+                             "programs: give it before "
                              "the first one",
                              name);
         if (build_set_program(js, name, p->value, err) < 0)
@@ -421,8 +424,9 @@ static int set_program(struct hbatch_jobspec *js, const struct specopts *s, stru
 }
 
 /* One more program: ARGV[0] is the ':' before it.  Return how many words it was, with that; -1: an error. */
-static int add_program(struct hbatch_jobspec *js, const struct specopts *s, struct cli *cli,
-                       const struct cmd *cmd, int argc, char **argv, struct error *err)
+static int add_program(struct hbatch_jobspec *js, const struct specopts *s,
+                       struct cli *cli, const struct cmd *cmd, int argc, char **argv,
+                       struct error *err)
 {
     struct optparse p;
     /* The parser moves words about; a job of several elements comes here several times.  It begins with the options,

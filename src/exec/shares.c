@@ -29,8 +29,9 @@ void shares_destroy(struct shares *s)
 static hwloc_bitmap_t decode_set(json_object *part, size_t i, hwloc_const_bitmap_t all,
                                  struct error *err)
 {
-    json_object *o = json_object_is_type(part, json_type_array) ? json_object_array_get_idx(part, i)
-                                                                : NULL;
+    json_object *o = json_object_is_type(part, json_type_array)
+                         ? json_object_array_get_idx(part, i)
+                         : NULL;
     const char *text = jsonutil_string(o);
     hwloc_bitmap_t set = text ? idset_decode(text, err) : NULL;
     if (set && hwloc_bitmap_isincluded(set, all))
@@ -58,10 +59,11 @@ static void count_tasks(struct shares *s, const struct job *job)
 
 struct shares *shares_create(const struct job *job, json_object *parts, struct error *err)
 {
-    size_t n = json_object_is_type(parts, json_type_array) ? json_object_array_length(parts) : 0;
+    size_t n =
+        json_object_is_type(parts, json_type_array) ? json_object_array_length(parts) : 0;
     if (n != job->spec->napps)
-        return error_null(err, EINVAL, "start: \"parts\": there are %zu, of %u programs", n,
-                          job->spec->napps);
+        return error_null(err, EINVAL, "start: \"parts\": there are %zu, of %u programs",
+                          n, job->spec->napps);
     struct shares *s = xcalloc(1, sizeof(*s) + n * sizeof(s->at[0]));
     s->n = (unsigned)n;
     for (size_t i = 0; i < n; i++) {

@@ -12,7 +12,8 @@ struct task;
 struct shares;
 
 /* Of JOB, whose tasks are known, by the PARTS of its start message: [[SLOTS,"CORES","GPUS"],...]. */
-struct shares *shares_create(const struct job *job, json_object *parts, struct error *err);
+struct shares *shares_create(const struct job *job, json_object *parts,
+                             struct error *err);
 void shares_destroy(struct shares *s); /* NULL is allowed */
 
 /* What a task has together with N - 1 others, and its number among them; owned by the job. */

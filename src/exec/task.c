@@ -247,7 +247,8 @@ static int make_env(struct task *task, const struct app *app, struct envbuf *b,
     struct task_share share = shares_of(task);
     bool mapped = options->gpus == AFFINITY_MAP;
     bind_gpus(node, options->gpus, options->gpu_map, share.cores, share.gpus,
-              mapped ? task->index : share.index, mapped ? job->nlocal : share.n, add_gpu, b);
+              mapped ? task->index : share.index, mapped ? job->nlocal : share.n, add_gpu,
+              b);
     if (job->pmi && pmi_task_prepare(job->pmi, task->rank, add_pmi, b, &f->pass, err) < 0)
         return -1;
     envbuf_end(b);

@@ -128,11 +128,13 @@ static int decode_task_count(struct jobspec *js, json_object *count, struct erro
 static int decode_tasks(struct jobspec *js, json_object *tasks, struct error *err)
 {
     static const char *const keys[] = {"command", "slot", "count", NULL};
-    size_t n = json_object_is_type(tasks, json_type_array) ? json_object_array_length(tasks) : 0;
+    size_t n =
+        json_object_is_type(tasks, json_type_array) ? json_object_array_length(tasks) : 0;
     if (n > 0 && (js->nslots > 0 || n > 1))
         return jobspec_decode_programs(js, tasks, err);
     if (n != 1)
-        return jobspec_bad(err, "tasks", "an array of one task, or one for each slot", tasks);
+        return jobspec_bad(err, "tasks", "an array of one task, or one for each slot",
+                           tasks);
     json_object *task = json_object_array_get_idx(tasks, 0);
     if (jobspec_check_keys(err, "tasks[0]", task, keys) < 0)
         return -1;

@@ -38,8 +38,9 @@ struct job_part {
     unsigned cores;  /* of each; >= 1 */
     unsigned gpus;
     unsigned tasks_per_slot;
-    uint64_t memory;  /* bytes, of each */
-    unsigned hardest; /* of the Kth in an array: which one is the Kth that is to be placed; job_parts_order sets it */
+    uint64_t memory; /* bytes, of each */
+    unsigned
+        hardest; /* of the Kth in an array: which one is the Kth that is to be placed; job_parts_order sets it */
 };
 
 /* Those with the most GPUs first, then those with the most cores, the most memory, the first of equals: what needs much
@@ -59,7 +60,8 @@ struct job_shape {
     bool exclusive;          /* whole nodes */
     double duration;         /* seconds; 0: no limit of its own */
     uint64_t mem_per_slot, mem_per_node; /* bytes; both are added up */
-    const struct job_part *parts; /* or NULL; the jobspec's, and lasts as long as that does */
+    const struct job_part
+        *parts; /* or NULL; the jobspec's, and lasts as long as that does */
     unsigned nparts;
 };
 
@@ -86,7 +88,8 @@ jobspec_name(const struct jobspec *js); /* job.name, or the program's basename *
 const char *jobspec_cwd(const struct jobspec *js);       /* or NULL */
 const char *jobspec_queue(const struct jobspec *js);     /* or NULL */
 const char *jobspec_placement(const struct jobspec *js); /* system.placement, or NULL */
-json_object *jobspec_command(const struct jobspec *js);  /* array of strings; the first program's */
+json_object *
+jobspec_command(const struct jobspec *js); /* array of strings; the first program's */
 /* The programs of a job of several, as the option apps has them, wherever they are; or NULL. */
 json_object *jobspec_programs(const struct jobspec *js);
 json_object *jobspec_environment(const struct jobspec *js); /* object, or NULL */

@@ -192,16 +192,19 @@ static int check_alone(const struct jobspec *js, struct error *err)
                          "cannot be one of many in one");
     for (size_t i = 0; js->programs && i < ARRAY_SIZE(options); i++)
         if (jobspec_option(js, options[i]))
-            return error_set(err, EINVAL,
-                             "jobspec: attributes.system.shell.options.%s: a job of several "
-                             "programs (tasks) cannot have it",
-                             options[i]);
+            return error_set(
+                err, EINVAL,
+                "jobspec: attributes.system.shell.options.%s: a job of several "
+                "programs (tasks) cannot have it",
+                options[i]);
     json_object *map = js->programs ? jobspec_option(js, "taskmap") : NULL;
     const char *scheme = jsonutil_string(jsonutil_get(map, "scheme"));
     if (scheme && strcmp(scheme, "manual") == 0)
         return error_set(err, EINVAL,
-                         "jobspec: attributes.system.shell.options.taskmap: where the tasks of several "
-                         "programs go follows from their slots: it can be block or cyclic, not manual");
+                         "jobspec: attributes.system.shell.options.taskmap: where the "
+                         "tasks of several "
+                         "programs go follows from their slots: it can be block or "
+                         "cyclic, not manual");
     return 0;
 }
 
@@ -217,12 +220,14 @@ static int check_apps(const struct jobspec *js, const char *path, json_object *v
         json_object_array_length(value) == 0)
         return jobspec_bad(err, path, "an array of one or more programs", value);
     if (json_object_array_length(value) > JOBSPEC_PROGRAMS_MAX)
-        return error_set(err, EINVAL,
-                         "jobspec: %s: %zu programs are too many for one job, which has at most %d: "
-                         "hbatch multi-prog takes any number of them from a file",
-                         path, json_object_array_length(value), JOBSPEC_PROGRAMS_MAX);
+        return error_set(
+            err, EINVAL,
+            "jobspec: %s: %zu programs are too many for one job, which has at most %d: "
+            "hbatch multi-prog takes any number of them from a file",
+            path, json_object_array_length(value), JOBSPEC_PROGRAMS_MAX);
     if (js->programs)
-        return error_set(err, EINVAL, "jobspec: %s: the programs are in tasks already", path);
+        return error_set(err, EINVAL, "jobspec: %s: the programs are in tasks already",
+                         path);
     if (!ntasks)
         return error_set(
             err, EINVAL,

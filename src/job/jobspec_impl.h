@@ -15,7 +15,7 @@ struct jobspec {
     json_object *json; /* a reference of its own; all below points into it */
     struct job_shape shape;
     const char *name;
-    const char *label; /* of the slot; tasks name it */
+    const char *label;          /* of the slot; tasks name it */
     struct jobspec_slot *slots; /* of several; while it is decoded */
     unsigned nslots;
     struct job_part *parts; /* the shape's */

@@ -9,16 +9,6 @@
 #include "src/job/jobspec_impl.h"
 #include "src/job/jsonutil.h"
 
-static int no_slot(const struct jobspec *js, const char *path, json_object *slot,
-                   struct error *err)
-{
-    if (js->nslots == 0)
-        return error_set(err, EINVAL,
-                         "jobspec: tasks: several programs need a slot each, and resources has one "
-                         "(programs that share slots of one kind are in shell.options.apps)");
-    return jobspec_bad(err, path, "the label of a slot that no other task has", slot);
-}
-
 /* The slot of that label is taken. */
 static const struct job_part *take_slot(struct jobspec *js, const char *label)
 {
@@ -36,8 +26,10 @@ static int decode_count(json_object *count, const char *path, unsigned *per_slot
     json_object *value = jsonutil_get(count, "per_slot");
     if (!json_object_is_type(count, json_type_object) || !value ||
         json_object_object_length(count) != 1)
-        return jobspec_bad(err, path, "per_slot, where there are several programs", count);
-    return jobspec_check_positive(err, jobspec_at("%s.per_slot", path).text, value, per_slot);
+        return jobspec_bad(err, path, "per_slot, where there are several programs",
+                           count);
+    return jobspec_check_positive(err, jobspec_at("%s.per_slot", path).text, value,
+                                  per_slot);
 }
 
 /* As an entry of the option apps. */
@@ -54,11 +46,13 @@ static json_object *make_program(json_object *task, unsigned ntasks)
     return o;
 }
 
-static int decode_program(struct jobspec *js, json_object *task, size_t i, struct error *err)
+static int decode_program(struct jobspec *js, json_object *task, size_t i,
+                          struct error *err)
 {
     static const char *const keys[] = {"command", "slot", "count", "attributes", NULL};
     struct jobspec_path at = jobspec_at("tasks[%zu]", i);
-    json_object *command = jsonutil_get(task, "command"), *slot = jsonutil_get(task, "slot"),
+    json_object *command = jsonutil_get(task, "command"),
+                *slot = jsonutil_get(task, "slot"),
                 *attributes = jsonutil_get(task, "attributes");
     struct job_part *part = &js->parts[i];
     if (jobspec_check_keys(err, at.text, task, keys) < 0 ||
@@ -66,7 +60,8 @@ static int decode_program(struct jobspec *js, json_object *task, size_t i, struc
         return -1;
     const struct job_part *slots = take_slot(js, jsonutil_string(slot));
     if (!slots)
-        return no_slot(js, jobspec_at("%s.slot", at.text).text, slot, err);
+        return jobspec_bad(err, jobspec_at("%s.slot", at.text).text,
+                           "the label of a slot that no other task has", slot);
     *part = *slots;
     struct jobspec_path where = jobspec_at("%s.attributes", at.text);
     if (decode_count(jsonutil_get(task, "count"), jobspec_at("%s.count", at.text).text,
@@ -76,9 +71,10 @@ static int decode_program(struct jobspec *js, json_object *task, size_t i, struc
         return -1;
     uint64_t ntasks = (uint64_t)MAX(js->shape.nnodes_min, 1u) * part->nslots;
     if (ntasks > INT_MAX || ntasks * part->tasks_per_slot > INT_MAX)
-        return error_set(err, EINVAL,
-                         "jobspec: %s.count: %u tasks on each of %ju slots are more than 2147483647",
-                         at.text, part->tasks_per_slot, (uintmax_t)ntasks);
+        return error_set(
+            err, EINVAL,
+            "jobspec: %s.count: %u tasks on each of %ju slots are more than 2147483647",
+            at.text, part->tasks_per_slot, (uintmax_t)ntasks);
     json_object_array_add(js->programs,
                           make_program(task, (unsigned)ntasks * part->tasks_per_slot));
     return 0;
@@ -120,14 +116,16 @@ static int add_up(struct jobspec *js, struct error *err)
         gpus += (uint64_t)p->nslots * p->gpus;
         tasks += (uint64_t)p->nslots * p->tasks_per_slot;
         if (cores * nodes > INT_MAX || gpus * nodes > INT_MAX || tasks * nodes > INT_MAX)
-            return error_set(err, EINVAL,
-                             "jobspec: resources: the programs ask for more than 2147483647 cores, "
-                             "GPUs or tasks in all");
+            return error_set(
+                err, EINVAL,
+                "jobspec: resources: the programs ask for more than 2147483647 cores, "
+                "GPUs or tasks in all");
         if (p->memory > (BYTES_MAX - memory) / ((uint64_t)p->nslots * nodes))
-            return error_set(err, EINVAL,
-                             "jobspec: resources: %u slots with %s of memory each are more than "
-                             "there can be",
-                             p->nslots, bytes_encode(p->memory).s);
+            return error_set(
+                err, EINVAL,
+                "jobspec: resources: %u slots with %s of memory each are more than "
+                "there can be",
+                p->nslots, bytes_encode(p->memory).s);
         memory += p->memory * p->nslots;
     }
     s->nslots = 1;
@@ -142,17 +140,21 @@ static int add_up(struct jobspec *js, struct error *err)
 int jobspec_decode_programs(struct jobspec *js, json_object *tasks, struct error *err)
 {
     size_t n = json_object_array_length(tasks);
-    if (js->nslots > 0 && n != js->nslots)
+    if (js->nslots == 0)
+        return error_set(
+            err, EINVAL,
+            "jobspec: tasks: several programs need a slot each, and resources has one "
+            "(programs that share slots of one kind are in shell.options.apps)");
+    if (n != js->nslots)
         return error_set(err, EINVAL,
-                         "jobspec: tasks: there must be one for each slot: %zu, and resources has %u slots",
+                         "jobspec: tasks: there must be one for each slot: %zu, and "
+                         "resources has %u slots",
                          n, js->nslots);
-    if (n > JOBSPEC_PROGRAMS_MAX)
-        return error_set(err, EINVAL, "jobspec: tasks: %zu are more than the %d that a job may have", n,
-                         JOBSPEC_PROGRAMS_MAX);
     if (js->shape.nnodes_min != js->shape.nnodes_max)
-        return error_set(err, EINVAL,
-                         "jobspec: resources[0].count: must be a number, not a range, where there are "
-                         "several programs");
+        return error_set(
+            err, EINVAL,
+            "jobspec: resources[0].count: must be a number, not a range, where there are "
+            "several programs");
     js->parts = xcalloc(n, sizeof(*js->parts));
     js->programs = json_object_new_array_ext((int)n);
     for (size_t i = 0; i < n; i++)

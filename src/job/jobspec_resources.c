@@ -187,13 +187,12 @@ static int decode_node_count(struct jobspec *js, json_object *o, const char *pat
 static void keep_slot(struct jobspec *js)
 {
     struct job_shape *s = &js->shape;
-    js->slots[js->nslots++] =
-        (struct jobspec_slot){js->label,
-                              {.nslots = s->nslots,
-                               .cores = s->cores_per_slot,
-                               .gpus = s->gpus_per_slot,
-                               .tasks_per_slot = 1,
-                               .memory = s->mem_per_slot}};
+    js->slots[js->nslots++] = (struct jobspec_slot){js->label,
+                                                    {.nslots = s->nslots,
+                                                     .cores = s->cores_per_slot,
+                                                     .gpus = s->gpus_per_slot,
+                                                     .tasks_per_slot = 1,
+                                                     .memory = s->mem_per_slot}};
     s->nslots = s->cores_per_slot = s->gpus_per_slot = 0;
     s->mem_per_slot = 0;
 }
@@ -209,8 +208,10 @@ static int decode_slots(struct jobspec *js, json_object *list, const char *path,
     if (nslots < 1)
         return jobspec_bad(err, path, must, list);
     if (nslots > JOBSPEC_PROGRAMS_MAX)
-        return error_set(err, EINVAL, "jobspec: %s: %zu slots are more than the %d that a job may have",
-                         path, nslots, JOBSPEC_PROGRAMS_MAX);
+        return error_set(
+            err, EINVAL,
+            "jobspec: %s: %zu slots are more than the %d that a job may have", path,
+            nslots, JOBSPEC_PROGRAMS_MAX);
     if (nslots > 1)
         js->slots = xcalloc(nslots, sizeof(*js->slots));
     for (size_t i = 0; i < nslots; i++) {
@@ -226,9 +227,10 @@ static int decode_slots(struct jobspec *js, json_object *list, const char *path,
         if (nslots > 1)
             keep_slot(js);
     }
-    return nslots == n ? 0
-                       : decode_node_memory(js, last, jobspec_at("%s[%zu]", path, nslots).text,
-                                            labels, err);
+    return nslots == n
+               ? 0
+               : decode_node_memory(js, last, jobspec_at("%s[%zu]", path, nslots).text,
+                                    labels, err);
 }
 
 static int decode_node(struct jobspec *js, json_object *o, const char *path,
@@ -241,7 +243,8 @@ static int decode_node(struct jobspec *js, json_object *o, const char *path,
     if (json_object_get_boolean(jsonutil_get(o, "exclusive")))
         js->shape.exclusive = true;
     return decode_slots(js, jsonutil_get(o, "with"), jobspec_at("%s.with", path).text,
-                        "an array of one or more slots and, if wanted, memory", labels, err);
+                        "an array of one or more slots and, if wanted, memory", labels,
+                        err);
 }
 
 /* Whoever multiplies these numbers need not think of overflow. */
@@ -288,7 +291,8 @@ static int decode_top(struct jobspec *js, json_object *resources, struct labels 
         return -1;
     if (js->nslots && (js->shape.mem_per_node || js->shape.exclusive))
         return error_set(err, EINVAL,
-                         "jobspec: resources: %s goes with several slots only where they are in a node",
+                         "jobspec: resources: %s goes with several slots only where they "
+                         "are in a node",
                          js->shape.exclusive ? "\"exclusive\"" : "memory for each node");
     return 0;
 }

@@ -41,10 +41,12 @@ static void add_rank(json_object *entry, unsigned rank)
     json_object_object_add(entry, "rank", json_object_new_string(text));
 }
 
-void rset_parts_add(struct rset *r, unsigned part, unsigned nparts, unsigned rank, unsigned nslots,
-                    hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus)
+void rset_parts_add(struct rset *r, unsigned part, unsigned nparts, unsigned rank,
+                    unsigned nslots, hwloc_const_bitmap_t cores,
+                    hwloc_const_bitmap_t gpus)
 {
-    json_object *list = part_to_fill(r, part, nparts), *children = json_object_new_object();
+    json_object *list = part_to_fill(r, part, nparts),
+                *children = json_object_new_object();
     size_t n = json_object_array_length(list);
     json_object *last = n ? json_object_array_get_idx(list, n - 1) : NULL;
     jsonutil_add_idset(children, "core", cores);

@@ -11,8 +11,9 @@
 
 /* NSLOTS slots of part PART of NPARTS are on CORES and GPUS of RANK, which is not below those that were said of that
  * part. */
-void rset_parts_add(struct rset *r, unsigned part, unsigned nparts, unsigned rank, unsigned nslots,
-                    hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus);
+void rset_parts_add(struct rset *r, unsigned part, unsigned nparts, unsigned rank,
+                    unsigned nslots, hwloc_const_bitmap_t cores,
+                    hwloc_const_bitmap_t gpus);
 /* How many slots of PART are on each of R's nodes, into NSLOTS [r->nnodes]. */
 void rset_parts_slots(const struct rset *r, unsigned part, unsigned *nslots);
 /* What is on RANK: an array of [SLOTS,"CORES","GPUS"], one for each part; NULL: R has no parts. */

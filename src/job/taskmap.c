@@ -72,7 +72,8 @@ struct taskmap *taskmap_cyclic(const unsigned *ntasks, unsigned nnodes, unsigned
 
 struct taskmap *taskmap_join(const struct taskmap *a, const struct taskmap *b)
 {
-    unsigned total = a->ntasks + b->ntasks, *node = xcalloc(MAX(total, 1u), sizeof(*node));
+    unsigned total = a->ntasks + b->ntasks,
+             *node = xcalloc(MAX(total, 1u), sizeof(*node));
     if (a->ntasks)
         memcpy(node, a->node, a->ntasks * sizeof(*node));
     if (b->ntasks)

@@ -73,16 +73,19 @@ void build_instance_attributes(const struct hbatch_jobspec *b, json_object *syst
  * own; and if so, the resources (an array), and the entries of tasks. */
 bool build_programs_differ(const struct hbatch_jobspec *b);
 json_object *build_programs_resources(const struct hbatch_jobspec *b, struct error *err);
-json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env, struct error *err);
+json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env,
+                                  struct error *err);
 /* Else: the option apps, and how many tasks there are in all. */
-json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env, unsigned *ntasks,
-                                 struct error *err);
+json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env,
+                                 unsigned *ntasks, struct error *err);
 /* Resource vertices: OF a type, with children (an array, or NULL), which is taken over; memory. */
 json_object *build_vertex(const char *type, json_object *count, json_object *with);
 json_object *build_memory(uint64_t bytes);
-json_object *build_slot(const char *label, unsigned count, unsigned cores, unsigned gpus, uint64_t memory);
+json_object *build_slot(const char *label, unsigned count, unsigned cores, unsigned gpus,
+                        uint64_t memory);
 /* The job's nodes, with what is on each, an array that is taken over: slots, and memory if it was asked for. */
-json_object *build_nodes(const struct hbatch_jobspec *b, bool exclusive, json_object *list);
+json_object *build_nodes(const struct hbatch_jobspec *b, bool exclusive,
+                         json_object *list);
 struct envrules;
 int build_apply_rules(struct envrules *e, json_object *rules, struct error *err);
 

@@ -74,9 +74,9 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *b)
 {
     if (!b)
         return;
-    json_object *const all[] = {b->command,   b->shell,     b->dependencies, b->requires,
-                                b->env_rules, b->rlimits,   b->setopt,       b->setattr,
-                                b->resources, b->unfit,     b->instance,     b->script,
+    json_object *const all[] = {b->command,   b->shell,   b->dependencies, b->requires,
+                                b->env_rules, b->rlimits, b->setopt,       b->setattr,
+                                b->resources, b->unfit,   b->instance,     b->script,
                                 b->files};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         json_object_put(all[i]);
@@ -447,10 +447,11 @@ int build_add_program(struct hbatch_jobspec *b, int argc, const char *const *arg
     if (argc < 1 || ntasks < 1)
         return error_set(err, EINVAL, "a program needs a command and at least one task");
     if (b->nprograms + 1 >= JOBSPEC_PROGRAMS_MAX)
-        return error_set(err, EINVAL,
-                         "a job has at most %d programs: hbatch multi-prog takes any number of them "
-                         "from a file",
-                         JOBSPEC_PROGRAMS_MAX);
+        return error_set(
+            err, EINVAL,
+            "a job has at most %d programs: hbatch multi-prog takes any number of them "
+            "from a file",
+            JOBSPEC_PROGRAMS_MAX);
     b->programs = xrealloc(b->programs, (b->nprograms + 1) * sizeof(*b->programs));
     struct build_program *p = &b->programs[b->nprograms++];
     *p = (struct build_program){.command = strings(argc, argv),
@@ -501,7 +502,8 @@ static int program_env(struct build_program *p, const char *value, struct error 
     return add_rule(&p->env_rules, "", value);
 }
 
-static int program_env_remove(struct build_program *p, const char *value, struct error *err)
+static int program_env_remove(struct build_program *p, const char *value,
+                              struct error *err)
 {
     (void)err;
     return add_rule(&p->env_rules, "-", value);
@@ -520,10 +522,14 @@ int build_set_program(struct hbatch_jobspec *b, const char *option, const char *
         const char *name;
         int (*set)(struct build_program *p, const char *value, struct error *err);
     } own[] = {
-        {"ntasks", program_ntasks},         {"cores-per-task", program_cores},
-        {"gpus-per-task", program_gpus},    {"mem-per-core", program_mem},
-        {"cwd", program_cwd},               {"env", program_env},
-        {"env-remove", program_env_remove}, {"env-file", program_env_file},
+        {"ntasks", program_ntasks},
+        {"cores-per-task", program_cores},
+        {"gpus-per-task", program_gpus},
+        {"mem-per-core", program_mem},
+        {"cwd", program_cwd},
+        {"env", program_env},
+        {"env-remove", program_env_remove},
+        {"env-file", program_env_file},
     };
     if (b->nprograms == 0)
         return error_set(err, EINVAL, "%s: there is no program that was added", option);
@@ -539,9 +545,10 @@ int build_set_program(struct hbatch_jobspec *b, const char *option, const char *
     }
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (strcmp(options[i].name, option) == 0)
-            return error_set(err, EINVAL,
-                             "%s is of the whole job and cannot differ between its programs: give it "
-                             "before the first one",
-                             option);
+            return error_set(
+                err, EINVAL,
+                "%s is of the whole job and cannot differ between its programs: give it "
+                "before the first one",
+                option);
     return error_set(err, EINVAL, "there is no job option named '%s'", option);
 }

@@ -57,11 +57,14 @@ json_object *build_memory(uint64_t bytes)
     return o;
 }
 
-json_object *build_slot(const char *label, unsigned count, unsigned cores, unsigned gpus, uint64_t memory)
+json_object *build_slot(const char *label, unsigned count, unsigned cores, unsigned gpus,
+                        uint64_t memory)
 {
-    json_object *with = array_of(build_vertex("core", json_object_new_int64(cores), NULL));
+    json_object *with =
+        array_of(build_vertex("core", json_object_new_int64(cores), NULL));
     if (gpus)
-        json_object_array_add(with, build_vertex("gpu", json_object_new_int64(gpus), NULL));
+        json_object_array_add(with,
+                              build_vertex("gpu", json_object_new_int64(gpus), NULL));
     if (memory)
         json_object_array_add(with, build_memory(memory));
     json_object *o = build_vertex("slot", json_object_new_int64(count), with);
@@ -75,7 +78,8 @@ static json_object *slot(const struct hbatch_jobspec *b, unsigned count, unsigne
     return build_slot("task", count, cores, gpus, b->mem_per_core * cores);
 }
 
-json_object *build_nodes(const struct hbatch_jobspec *b, bool exclusive, json_object *list)
+json_object *build_nodes(const struct hbatch_jobspec *b, bool exclusive,
+                         json_object *list)
 {
     json_object *count = b->nodes.min == b->nodes.max
                              ? json_object_new_int64(b->nodes.min)

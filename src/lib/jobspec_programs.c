@@ -46,7 +46,8 @@ bool build_programs_differ(const struct hbatch_jobspec *b)
     struct program first = program_of(b, 0);
     for (size_t i = 1; i <= b->nprograms; i++) {
         struct program p = program_of(b, i);
-        if (p.cores != first.cores || p.gpus != first.gpus || p.mem_per_core != first.mem_per_core)
+        if (p.cores != first.cores || p.gpus != first.gpus ||
+            p.mem_per_core != first.mem_per_core)
             return true;
     }
     return false;
@@ -54,7 +55,8 @@ bool build_programs_differ(const struct hbatch_jobspec *b)
 
 /* --- what they have of their own ------------------------------------------------------------- */
 
-static int add_own(const struct program *p, json_object *env, json_object *o, struct error *err)
+static int add_own(const struct program *p, json_object *env, json_object *o,
+                   struct error *err)
 {
     if (p->cwd)
         json_object_object_add(o, "cwd", json_object_new_string(p->cwd));
@@ -71,8 +73,8 @@ static int add_own(const struct program *p, json_object *env, json_object *o, st
     return rc;
 }
 
-json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env, unsigned *ntasks,
-                                 struct error *err)
+json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env,
+                                 unsigned *ntasks, struct error *err)
 {
     json_object *apps = json_object_new_array();
     uint64_t all = 0;
@@ -84,7 +86,8 @@ json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *en
         json_object_object_add(app, "ntasks", json_object_new_int64(p.ntasks));
         all += p.ntasks;
         if (all > INT_MAX)
-            error_set(err, EINVAL, "ntasks: the programs have more than %d tasks together", INT_MAX);
+            error_set(err, EINVAL,
+                      "ntasks: the programs have more than %d tasks together", INT_MAX);
         if (all > INT_MAX || add_own(&p, env, app, err) < 0) {
             json_object_put(apps);
             return NULL;
@@ -100,23 +103,29 @@ static int check(const struct hbatch_jobspec *b, struct error *err)
 {
     if (b->resources)
         return error_set(err, EINVAL,
-                         "resources says all: programs that ask for different things say it with ntasks, "
+                         "resources says all: programs that ask for different things say "
+                         "it with ntasks, "
                          "cores-per-task and gpus-per-task");
-    if (b->have_cores || b->have_tasks_per_node || b->have_tasks_per_core || b->have_gpus_per_node)
+    if (b->have_cores || b->have_tasks_per_node || b->have_tasks_per_core ||
+        b->have_gpus_per_node)
         return error_set(err, EINVAL,
-                         "cores, tasks-per-node, tasks-per-core and gpus-per-node cannot be used where "
-                         "programs ask for different things: they say it with ntasks, cores-per-task and "
+                         "cores, tasks-per-node, tasks-per-core and gpus-per-node cannot "
+                         "be used where "
+                         "programs ask for different things: they say it with ntasks, "
+                         "cores-per-task and "
                          "gpus-per-task");
     if (b->have_nodes && b->nodes.min != b->nodes.max)
         return error_set(err, EINVAL,
-                         "nodes: must be a number, not a range, where programs ask for different things");
+                         "nodes: must be a number, not a range, where programs ask for "
+                         "different things");
     if (b->exclusive && !b->have_nodes)
         return error_set(err, EINVAL, "exclusive can only be set together with nodes");
     if (b->mem && b->mem_per_core)
         return error_set(err, EINVAL, "mem and mem-per-core cannot be used together");
     if (b->mem && !b->have_nodes)
         return error_set(err, EINVAL,
-                         "mem: needs nodes where programs ask for different things; mem-per-core is for "
+                         "mem: needs nodes where programs ask for different things; "
+                         "mem-per-core is for "
                          "each program");
     return 0;
 }
@@ -132,8 +141,10 @@ json_object *build_programs_resources(const struct hbatch_jobspec *b, struct err
         char label[32];
         if (p.ntasks % nodes)
             error_set(err, EINVAL,
-                      "the %u task%s of program %zu cannot be divided evenly among %u nodes, as must be where "
-                      "programs ask for different things: without nodes, they go where there is room",
+                      "the %u task%s of program %zu cannot be divided evenly among %u "
+                      "nodes, as must be where "
+                      "programs ask for different things: without nodes, they go where "
+                      "there is room",
                       p.ntasks, p.ntasks == 1 ? "" : "s", i + 1, nodes);
         else if (p.mem_per_core > BYTES_MAX / p.cores)
             error_set(err, EINVAL,
@@ -150,7 +161,8 @@ json_object *build_programs_resources(const struct hbatch_jobspec *b, struct err
     return b->have_nodes ? build_nodes(b, b->exclusive, slots) : slots;
 }
 
-static json_object *make_task(const struct program *p, size_t i, json_object *env, struct error *err)
+static json_object *make_task(const struct program *p, size_t i, json_object *env,
+                              struct error *err)
 {
     json_object *task = json_object_new_object(), *count = json_object_new_object();
     json_object *own = json_object_new_object();
@@ -171,7 +183,8 @@ static json_object *make_task(const struct program *p, size_t i, json_object *en
     return NULL;
 }
 
-json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env, struct error *err)
+json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env,
+                                  struct error *err)
 {
     json_object *tasks = json_object_new_array();
     for (size_t i = 0; i <= b->nprograms; i++) {

@@ -58,8 +58,7 @@ static bool same(const struct pool_request *a, const struct pool_request *b)
            s->nslots == t->nslots && s->cores_per_slot == t->cores_per_slot &&
            s->gpus_per_slot == t->gpus_per_slot && s->exclusive == t->exclusive &&
            s->mem_per_slot == t->mem_per_slot && s->mem_per_node == t->mem_per_node &&
-           s->parts == t->parts &&
-           a->constraint == b->constraint && a->place == b->place;
+           s->parts == t->parts && a->constraint == b->constraint && a->place == b->place;
 }
 
 static struct sched_kind **link_to(const struct kinds *ks, uint64_t hash)

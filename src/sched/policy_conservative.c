@@ -241,7 +241,8 @@ static bool is_free(const struct pool *pool, const struct plan *p)
         struct pool_counts c = pool_counts(pool, p->spots[i].node);
         struct pool_amount more = pool_spot_need(pool, &p->req, &p->spots[i]);
         bool same = i > 0 && p->spots[i - 1].node == p->spots[i].node;
-        a = (struct pool_amount){more.cores + (same ? a.cores : 0), more.gpus + (same ? a.gpus : 0),
+        a = (struct pool_amount){more.cores + (same ? a.cores : 0),
+                                 more.gpus + (same ? a.gpus : 0),
                                  more.memory + (same ? a.memory : 0)};
         if (!c.up || c.free.cores < a.cores || c.free.gpus < a.gpus ||
             c.free.memory < a.memory)

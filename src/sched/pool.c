@@ -250,8 +250,8 @@ struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
 }
 
 /* Pick what NSLOTS slots of REQ take of the node of SPOT, and take it. */
-static void take_slots(struct pool *p, struct placement *pl, const struct pool_request *req,
-                       const struct pool_spot *spot)
+static void take_slots(struct pool *p, struct placement *pl,
+                       const struct pool_request *req, const struct pool_spot *spot)
 {
     const struct pnode *n = &p->nodes[spot->node];
     struct pool_work *w = p->work;
@@ -266,22 +266,24 @@ static void take_slots(struct pool *p, struct placement *pl, const struct pool_r
 static void take_rest(struct pool *p, struct placement *pl, size_t node)
 {
     const struct pnode *n = &p->nodes[node];
-    cleanup_bitmap hwloc_bitmap_t cores = dup_set(n->free_cores), gpus = dup_set(n->free_gpus);
+    cleanup_bitmap hwloc_bitmap_t cores = dup_set(n->free_cores),
+                                  gpus = dup_set(n->free_gpus);
     uint64_t memory = n->free.memory;
     rset_add(pl->rset, n->rank, n->host, cores, gpus)->memory += memory;
     change(p, node, cores, gpus, memory, false);
 }
 
 /* Slots of one part, or of each. Return how many. */
-static unsigned take_parts(struct pool *p, struct placement *pl, const struct pool_request *req,
-                           const struct pool_spot *spot)
+static unsigned take_parts(struct pool *p, struct placement *pl,
+                           const struct pool_request *req, const struct pool_spot *spot)
 {
     const struct job_shape *s = &req->shape;
     unsigned nslots = 0;
     for (unsigned k = 0; k < s->nparts; k++) {
         unsigned part = spot->part ? spot->part - 1 : s->parts[k].hardest;
         struct pool_request sub = pool_part_request(req, part);
-        struct pool_spot some = {spot->node, spot->part ? spot->nslots : s->parts[part].nslots, 0};
+        struct pool_spot some = {spot->node,
+                                 spot->part ? spot->nslots : s->parts[part].nslots, 0};
         sub.shape.exclusive = false;
         take_slots(p, pl, &sub, &some);
         rset_parts_add(pl->rset, part, s->nparts, p->nodes[spot->node].rank, some.nslots,
@@ -294,8 +296,8 @@ static unsigned take_parts(struct pool *p, struct placement *pl, const struct po
 }
 
 /* Memory that is for the node, and not for slots of it. */
-static void take_node_memory(struct pool *p, struct placement *pl, const struct pool_request *req,
-                             size_t node)
+static void take_node_memory(struct pool *p, struct placement *pl,
+                             const struct pool_request *req, size_t node)
 {
     cleanup_bitmap hwloc_bitmap_t none = dup_set(NULL);
     const struct pnode *n = &p->nodes[node];

@@ -69,7 +69,8 @@ struct pool_amount query_amount(const struct query *q, size_t i)
     if (!q->taken)
         return a;
     struct pool_amount t = q->taken[i];
-    return (struct pool_amount){a.cores - MIN(a.cores, t.cores), a.gpus - MIN(a.gpus, t.gpus),
+    return (struct pool_amount){a.cores - MIN(a.cores, t.cores),
+                                a.gpus - MIN(a.gpus, t.gpus),
                                 a.memory - MIN(a.memory, t.memory)};
 }
 

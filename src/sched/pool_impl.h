@@ -49,7 +49,8 @@ struct pool_work {
     size_t levels_room;
     struct pool_spot *some; /* room for nodes to choose from */
     size_t some_room;
-    struct pool_amount *taken; /* of each node, while a request's parts are placed: by those before */
+    struct pool_amount
+        *taken; /* of each node, while a request's parts are placed: by those before */
     size_t taken_room;
     struct pool_spot *part_spots; /* of these */
     size_t npart_spots, part_room;
@@ -92,10 +93,11 @@ struct query {
     enum view view;
     const struct pool_view *own; /* in place of view, or NULL */
     const struct pool_index *index;
-    const struct rset *held;      /* regarded as gone, or NULL; only with VIEW_ALL */
-    const struct pool_amount *taken; /* regarded as gone of each node, or NULL; no index knows of it */
-    unsigned nodes;               /* asked for, 0: slots alone */
-    unsigned slots;               /* per node, or in all */
+    const struct rset *held; /* regarded as gone, or NULL; only with VIEW_ALL */
+    const struct pool_amount
+        *taken;     /* regarded as gone of each node, or NULL; no index knows of it */
+    unsigned nodes; /* asked for, 0: slots alone */
+    unsigned slots; /* per node, or in all */
     unsigned cores, gpus;         /* per slot */
     uint64_t memory, node_memory; /* per slot, and per node */
 };

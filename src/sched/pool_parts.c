@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* pool_parts: places for requests of several parts, whose slots are not alike.
  *
- * One node that holds all of it is taken if there is one (but to spread); else the parts go one after the other, the
- * hardest first, each as the strategy would place it alone beside those before.  That is no search for a
- * place that exists: several parts in several nodes is a problem of packing.  What finds none so waits until there is more
- * room; and what would find none if all were free is refused. */
+ * One node that holds all of it is taken if there is one (but to spread); else the parts go one after the other, each as
+ * the strategy would place it alone beside those before: the hardest first, and if that leads nowhere, last.  That is
+ * no search for a place that exists: several parts in several nodes is a problem of packing.  What finds none so waits
+ * until there is more room; and what would find none if all were free is refused. */
 #include "src/sched/pool_impl.h"
 
 #include <string.h>
@@ -44,7 +44,8 @@ static struct pool_amount *make_taken(const struct pool *p)
     return w->taken;
 }
 
-static bool place_part(const struct query *q, const struct place_strategy *strategy, unsigned part)
+static bool place_part(const struct query *q, const struct place_strategy *strategy,
+                       unsigned part)
 {
     struct pool_work *w = q->p->work;
     struct pool_request req = pool_part_request(q->req, part);
@@ -73,7 +74,8 @@ static int by_node(const void *a, const void *b)
                               : (s->part > t->part) - (s->part < t->part);
 }
 
-static bool place_apart(const struct query *q, const struct place_strategy *strategy)
+static bool place_in_order(const struct query *q, const struct place_strategy *strategy,
+                           bool hardest_last)
 {
     const struct job_shape *s = &q->req->shape;
     struct pool_work *w = q->p->work;
@@ -81,7 +83,8 @@ static bool place_apart(const struct query *q, const struct place_strategy *stra
     make_taken(q->p);
     w->npart_spots = 0;
     for (unsigned k = 0; k < s->nparts && found; k++)
-        found = place_part(q, strategy, s->parts[k].hardest);
+        found = place_part(q, strategy,
+                           s->parts[hardest_last ? s->nparts - 1 - k : k].hardest);
     w->nfound = 0;
     for (size_t i = 0; i < w->npart_spots; i++) {
         const struct pool_spot *spot = &w->part_spots[i];
@@ -94,6 +97,11 @@ static bool place_apart(const struct query *q, const struct place_strategy *stra
         qsort(w->found, w->nfound, sizeof(*w->found), by_node);
     }
     return found;
+}
+
+static bool place_apart(const struct query *q, const struct place_strategy *strategy)
+{
+    return place_in_order(q, strategy, false) || place_in_order(q, strategy, true);
 }
 
 /* On one node. */
@@ -114,6 +122,7 @@ bool pool_parts_find(const struct query *q, const struct place_strategy *strateg
         return false;
     if (strategy == &place_first)
         return true;
-    return strategy == &place_spread ? place_apart(q, strategy) || place_any(q, &place_first)
-                                     : place_any(q, strategy) || place_any(q, &place_first);
+    return strategy == &place_spread
+               ? place_apart(q, strategy) || place_any(q, &place_first)
+               : place_any(q, strategy) || place_any(q, &place_first);
 }

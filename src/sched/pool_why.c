@@ -122,7 +122,8 @@ static int explain_parts(const struct query *q, size_t nnodes, struct error *err
         return error_prefix(err, "program %u", i + 1);
     }
     return error_set(err, ENOSPC,
-                     "the slots of %u programs together find no place on %s: there is room enough, but in "
+                     "the slots of %u programs together find no place on %s: there is "
+                     "room enough, but in "
                      "pieces that are too small",
                      s->nparts, amount(nnodes, "node").s);
 }
@@ -162,9 +163,7 @@ static int explain(const struct query *q, struct error *err)
     unsigned nparts = q->req->shape.nparts;
     if (nparts > 0 && q->nodes == 0)
         return explain_parts(q, s.nodes, err);
-    const char *unit = nparts > 0      ? "its programs"
-                       : per_node == 1 ? "one slot"
-                                       : slots.s;
+    const char *unit = nparts > 0 ? "its programs" : per_node == 1 ? "one slot" : slots.s;
     if (s.fitting == 0)
         return error_set(err, ENOSPC, "no node%s has %s%s for %s: the largest has %s",
                          which, text.s, where, unit, resources(sum_of(s.best), &need).s);

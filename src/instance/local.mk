@@ -26,6 +26,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
+	src/instance/fold.c src/instance/fold.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
 	src/instance/submission.c \

@@ -171,7 +171,7 @@ class Specs:
         with hbatch.Instance() as h:
             is_(h.wait(h.submit(js)).exit_code, 0)
         with open("programs.out", encoding="utf-8") as f:
-            is_(sorted(f.read().split("\n")[:-1]), ["a 0 ", "b 1 v"])
+            is_(sorted(f.read().split("\n")[:-1]), ["a 0", "b 1 v"])
         js = Jobspec.from_programs([{"command": ["a"], "environment": {"V": "v"}, "cwd": "/"}], environment={"X": "x"})
         is_((js.environment, js.cwd), ({"V": "v", "X": "x"}, "/"))
         js = Jobspec.from_programs([{"command": ["a"], "num_tasks": 2}, {"command": ["b"], "num_tasks": 4}], num_nodes=2)

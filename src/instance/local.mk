@@ -19,6 +19,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/router.c src/instance/router.h \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/news.c src/instance/news.h \
 	src/instance/bypass.c src/instance/bypass.h \
 	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \

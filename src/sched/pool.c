@@ -308,9 +308,7 @@ static void take_node_memory(struct pool *p, struct placement *pl,
 struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
                                 const struct pool_spot *spots, size_t nspots)
 {
-    struct placement *pl = xmalloc(sizeof(*pl));
-    pl->rset = rset_create();
-    pl->nslots = xcalloc(nspots, sizeof(*pl->nslots));
+    struct placement *pl = placement_create(nspots);
     for (size_t i = 0; i < nspots; i++) {
         size_t node = spots[i].node;
         unsigned nslots = spots[i].nslots;
@@ -396,9 +394,8 @@ void pool_undo(struct pool *p, struct placement *pl)
 
 struct placement *placement_create(size_t nnodes)
 {
-    struct placement *pl = xcalloc(1, sizeof(*pl));
+    struct placement *pl = xcalloc(1, sizeof(*pl) + nnodes * sizeof(pl->nslots[0]));
     pl->rset = rset_create();
-    pl->nslots = xcalloc(nnodes, sizeof(*pl->nslots));
     return pl;
 }
 
@@ -407,7 +404,6 @@ void placement_destroy(struct placement *pl)
     if (!pl)
         return;
     rset_destroy(pl->rset);
-    free(pl->nslots);
     free(pl);
 }
 

@@ -41,10 +41,10 @@ struct pool_request {
 
 /* Where a job's slots go: part i uses nslots[i] slots on the node of rset->nodes[i]. */
 struct placement {
-    struct rset *
-        rset; /* what the job gets; whole nodes when exclusive; nslots is set; and what is for which of its
-                        * parts, if it has some (rset_parts.h), whose slots are counted then */
-    unsigned *nslots; /* rset->nnodes entries */
+    /* What the job gets; whole nodes when exclusive; nslots is set; and what is for which of its parts, if it has some
+     * (rset_parts.h), whose slots are counted then. */
+    struct rset *rset;
+    unsigned nslots[]; /* [rset->nnodes] */
 };
 
 /* Build from R (copied); all nodes up and free. */

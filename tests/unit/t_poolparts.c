@@ -143,7 +143,8 @@ static void check_shares(const struct pool_request *req, const struct placement 
         }
         if (!s->exclusive) {
             ck_assert(hwloc_bitmap_isequal(cores, node->cores) &&
-                      hwloc_bitmap_isequal(gpus, node->gpus));
+                      (node->gpus ? hwloc_bitmap_isequal(gpus, node->gpus)
+                                  : hwloc_bitmap_iszero(gpus)));
             ck_assert_uint_eq(memory + s->mem_per_node, node->memory);
         }
         ck_assert_uint_eq(pl->nslots[i], slots);

@@ -304,6 +304,43 @@ json_object *jobspec_attr(const struct jobspec *js, const char *path)
     return jsonutil_at(jsonutil_get(js->json, "attributes"), path);
 }
 
+static const char *base_of(const char *word)
+{
+    const char *slash = strrchr(word, '/');
+    return slash ? slash + 1 : word;
+}
+
+bool jobspec_names_instance(const char *word)
+{
+    return strcmp(base_of(word), "hbatch-instance") == 0;
+}
+
+bool jobspec_json_is_instance(json_object *jobspec)
+{
+    json_object *said = jsonutil_at(jobspec, "attributes.system.shell.options.instance");
+    json_object *bulk = jsonutil_at(jobspec, "attributes.system.bulk"),
+                *apps = jsonutil_at(jobspec, "attributes.system.shell.options.apps");
+    if (said)
+        return json_object_get_boolean(said);
+    json_object *tasks = jsonutil_get(jobspec, "tasks");
+    if (bulk || apps || !json_object_is_type(tasks, json_type_array) ||
+        json_object_array_length(tasks) != 1)
+        return false;
+    json_object *command = jsonutil_get(json_object_array_get_idx(tasks, 0), "command");
+    if (!json_object_is_type(command, json_type_array))
+        return false;
+    const char *word = jsonutil_string(json_object_array_get_idx(command, 0)),
+               *verb = jsonutil_string(json_object_array_get_idx(command, 1));
+    return word &&
+           (jobspec_names_instance(word) ||
+            (verb && strcmp(base_of(word), "hbatch") == 0 && strcmp(verb, "start") == 0));
+}
+
+bool jobspec_is_instance(const struct jobspec *js)
+{
+    return jobspec_json_is_instance(js->json);
+}
+
 json_object *jobspec_option(const struct jobspec *js, const char *name)
 {
     json_object *shell = jsonutil_get(js->system, "shell");

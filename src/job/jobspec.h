@@ -102,6 +102,13 @@ json_object *jobspec_dependencies(const struct jobspec *js); /* RFC 26 array, or
 json_object *jobspec_attr(const struct jobspec *js, const char *path);
 /* shell option NAME as attributes.system.shell.options.NAME, or NULL. */
 json_object *jobspec_option(const struct jobspec *js, const char *name);
+/* Whether its tasks are the ranks of an instance: the shell option "instance" says so, or its one program is
+ * hbatch-instance, or hbatch start. */
+bool jobspec_is_instance(const struct jobspec *js);
+/* The same of the JSON of a jobspec. */
+bool jobspec_json_is_instance(json_object *jobspec);
+/* Whether the program WORD, a name or a path, is hbatch-instance. */
+bool jobspec_names_instance(const char *word);
 /* attributes.system.files (RFC 37), or NULL. */
 json_object *jobspec_files(const struct jobspec *js);
 

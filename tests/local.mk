@@ -128,11 +128,14 @@ tests_unit_t_procid_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_procid_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_strbuf
+UNIT += tests/unit/t_strbuf tests/unit/t_sshdest
 endif
 tests_unit_t_strbuf_SOURCES = tests/unit/t_strbuf.c
 tests_unit_t_strbuf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_strbuf_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+tests_unit_t_sshdest_SOURCES = tests/unit/t_sshdest.c
+tests_unit_t_sshdest_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_sshdest_LDADD = src/lib/libclient.la src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_pool
@@ -484,8 +487,8 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
 	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
-EXTRA_DIST += tests/system/array.t tests/system/flood.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/relay.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/array.t tests/system/fold.t tests/system/flood.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+EXTRA_DIST += tests/system/relay.t tests/system/ssh.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info

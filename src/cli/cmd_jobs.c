@@ -21,6 +21,8 @@ enum {
     FILTER,
     SINCE,
     NO_HEADER,
+    FOLD,
+    UNFOLD,
     NAME,
     QUEUE,
     FORMAT,
@@ -64,6 +66,10 @@ static const struct opt opts[] = {
     {STATS, 0, "stats", NULL, "Print numbers of jobs first"},
     {STATS_ONLY, 0, "stats-only", NULL,
      "Print only that; the exit code is 1 when no job is active"},
+    {FOLD, 0, "fold", NULL,
+     "One line for what waits of an array (default, unless --json, or --format with "
+     "fields)"},
+    {UNFOLD, 0, "unfold", NULL, "One for each of its jobs"},
     {RECURSIVE, 'R', "recursive", NULL,
      "Then the jobs of those that are instances, and so on"},
     {LEVEL, 'L', "level", "N", "With -R, go down at most N levels"},
@@ -84,7 +90,8 @@ struct jobs {
     bool watch, clear;   /* clear: the terminal before each time */
     double interval;     /* seconds */
     double finished, at; /* watch: jobs that had ended last time, and when that was */
-    bool count_given;    /* then it is no news that there are more */
+    bool fold_given;
+    bool count_given; /* then it is no news that there are more */
     const char *format, *sort;
     long width; /* of lines; 0: the terminal's; -1: any */
     enum color_when when;
@@ -131,6 +138,11 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
         case SINCE:
             j->query.since = jobquery_since(j->cli, p.value);
             break;
+        case FOLD:
+        case UNFOLD:
+            j->query.fold = o->id == FOLD;
+            j->fold_given = true;
+            break;
         case NAME:
             j->query.name = p.value;
             break;
@@ -175,6 +187,8 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
     }
     for (int i = 0; i < p.nargs; i++)
         jobquery_add_id(&j->query, j->cli, p.args[i]);
+    if (!j->fold_given) /* what a program reads is a job a line */
+        j->query.fold = !j->json && !strchr(j->format, '{');
     if (!j->watch && j->interval > 0)
         cli_die(j->cli, "--interval is for --watch (-W)");
     if (j->json && j->stats)

@@ -35,11 +35,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     bool by_ssh = remote && (strncmp(t.text, "ssh://", 6) == 0 || t.remote);
     struct hbatch *there = remote && !by_ssh ? target_open(&at, &err) : NULL;
     if (remote && !by_ssh && !there)
-        cli_die(
-            cli,
-            "the instance is on host %s, not on this one; 'hbatch proxy ssh://%s%s ...' "
-            "goes there by ssh",
-            at.host, at.host, at.path);
+        cli_die(cli, "%s", err.text);
     if (by_ssh) {
         int code = sshrun(cli, &at, p.nargs - 1, p.args + 1);
         place_fini(&at);

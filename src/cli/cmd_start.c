@@ -109,31 +109,13 @@ void words_fini(struct words *w)
     free(w->v);
 }
 
-static void quote_word(struct strbuf *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-_=+./:,@%^";
-    if (*word && !word[strspn(word, plain)]) {
-        strbuf_add(out, word);
-        return;
-    }
-    strbuf_addc(out, '\'');
-    for (; *word; word++) {
-        if (*word == '\'')
-            strbuf_add(out, "'\\''");
-        else
-            strbuf_addc(out, *word);
-    }
-    strbuf_addc(out, '\'');
-}
-
 char *words_quote(const struct words *w)
 {
     struct strbuf out = {0};
     for (size_t i = 0; i < w->n; i++) {
         if (i)
             strbuf_addc(&out, ' ');
-        quote_word(&out, w->v[i]);
+        strbuf_add_shell(&out, w->v[i]);
     }
     return strbuf_take(&out);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
+#include "src/lib/sshdest.h"
 
 enum { REMOTE, LOCAL, WAIT };
 
@@ -13,10 +14,15 @@ static const struct opt opts[] = {
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
 /* Of the instance that is talked to: its leader's. */
-static void print_own(struct cli *cli, bool remote)
+static void print_own(struct cli *cli, bool remote, bool local)
 {
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
-    const char *uri = cli_get_string(info, "uri", client_uri(cli->h));
+    const char *here = client_uri(cli->h);
+    const char *uri = cli_get_string(info, "uri", here);
+    if (strncmp(here, SSHDEST_SCHEME, strlen(SSHDEST_SCHEME)) == 0 && !local) {
+        puts(here); /* a path of its host's would be none here */
+        return;
+    }
     if (remote && strncmp(uri, "local://", 8) == 0)
         printf("ssh://%s%s\n", cli_get_string(info, "hostname", "localhost"), uri + 8);
     else
@@ -41,7 +47,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     bool remote = t.remote, local = t.local; /* what is said last counts */
     t.text = cli_operand(cli, &p, "", true);
     if (!t.text) {
-        print_own(cli, t.remote);
+        print_own(cli, t.remote, t.local);
         return 0;
     }
     t.remote = t.local = false;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/program.h"
+#include "src/lib/link.h"
 
 #define PATIENCE 5.0 /* seconds between SIGHUP and SIGKILL */
 
@@ -29,7 +30,7 @@ int inside_open(struct inside *in, const char *uri, struct error *err)
         return -1;
     }
     const char *parent = cli_get_string(info, "parent_uri", NULL);
-    in->parent_uri = parent ? xstrdup(parent) : NULL;
+    in->parent_uri = parent ? link_uri_from(client_uri(in->h), parent) : NULL;
     const char *job = cli_get_string(info, "jobid", NULL);
     in->job = job ? xstrdup(job) : NULL;
     in->level = (int)cli_get_number(info, "level", 0);

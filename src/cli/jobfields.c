@@ -109,14 +109,63 @@ static void get_time(const void *item, const struct format_field *f,
     set_number(v, num(it, f->arg));
 }
 
+/* ID_[5-1000]: what waits of an array, whose id is that of its first element. */
+static void add_indices(struct format_value *v, const char *ccs)
+{
+    enum { MOST = 30 }; /* characters */
+    size_t len = strlen(ccs);
+    if (len > MOST)
+        for (len = MOST; len > 0 && ccs[len] != ',';)
+            len--;
+    v->made = xasprintf("%s_[%.*s%s]", v->text, (int)len, ccs,
+                        !ccs[len] ? ""
+                        : len     ? ",..."
+                                  : "...");
+    set_text(v, v->made);
+}
+
 static void get_id(const void *item, const struct format_field *f, struct format_value *v)
 {
     const struct jobitem *it = item;
-    jobid_t id = json_object_get_uint64(cli_get(it->job, "id"));
+    const char *ccs = cli_get_string(it->job, "ccs", NULL);
+    jobid_t id = json_object_get_uint64(cli_get(it->job, ccs ? "array" : "id"));
     int form = f->arg ? jobid_form_decode(f->arg) : JOBID_F58;
     if (form == JOBID_F58 && it->ascii)
         form = JOBID_F58_PLAIN;
     set_text(v, jobid_encode(id, (enum jobid_form)form, v->buf, sizeof(v->buf)));
+    if (ccs)
+        add_indices(v, ccs);
+}
+
+/* Of what waits of an array, the indices. */
+static void get_cc(const void *item, const struct format_field *f, struct format_value *v)
+{
+    const struct jobitem *it = item;
+    json_object *ccs = cli_get(it->job, "ccs");
+    if (ccs)
+        set_text(v, json_object_get_string(ccs));
+    else
+        get_key(item, f, v);
+}
+
+/* How many jobs the line stands for. */
+static void get_count(const void *item, const struct format_field *f,
+                      struct format_value *v)
+{
+    const struct jobitem *it = item;
+    (void)f;
+    set_int(v, (long long)cli_get_number(it->job, "count", 1));
+}
+
+static void get_array(const void *item, const struct format_field *f,
+                      struct format_value *v)
+{
+    const struct jobitem *it = item;
+    json_object *id = cli_get(it->job, f->name);
+    if (id)
+        set_text(v, jobid_encode(json_object_get_uint64(id),
+                                 it->ascii ? JOBID_F58_PLAIN : JOBID_F58, v->buf,
+                                 sizeof(v->buf)));
 }
 
 static void get_state_single(const void *item, const struct format_field *f,
@@ -452,7 +501,9 @@ const struct format_field jobfields[] = {
     {"ncores", "NCORES", get_key, NULL},
     {"ngpus", "NGPUS", get_key, NULL},
     {"nnodes", "NNODES", get_key, NULL},
-    {"cc", "CC", get_key, NULL},
+    {"cc", "CC", get_cc, NULL},
+    {"array", "ARRAY", get_array, NULL},
+    {"count", "NJOBS", get_count, NULL},
     {"parent", "PARENT", get_key, NULL},
     {"uri", "URI", get_key, NULL},
     {"reason", "REASON", get_key, NULL},
@@ -534,7 +585,10 @@ static const struct {
 } needs[] = {
     {get_key, NULL},
     {get_time, NULL},
-    {get_id, "id"},
+    {get_id, "id"}, /* array, count and ccs are told in any case where lines are folded */
+    {get_cc, "cc"},
+    {get_array, "array"},
+    {get_count, "id"},
     {get_state_single, "state"},
     {get_result_abbrev, "result"},
     {get_status, "state result"},

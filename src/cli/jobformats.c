@@ -7,7 +7,7 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
-#define BEGIN "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
+#define BEGIN "+:{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} "
 
 static const struct {
     const char *name, *help, *format;
@@ -22,11 +22,11 @@ static const struct {
      BEGIN "{status:>9.9} {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} "
            "{t_remaining!F:>12h} {contextual_time!F:>8h} {contextual_info}"},
     {"deps", "with urgency, priority and why it waits",
-     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
+     "+:{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} "
      "{state:<8.8} "
      "{reason}"},
     {"instances", "what runs and waits in those that are instances",
-     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {status_abbrev:>2.2} {nnodes:>6h} "
+     "+:{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {status_abbrev:>2.2} {nnodes:>6h} "
      "{ncores:>6h} {instance.utilization!P:>5h} {instance.gpu_utilization!P:>5h} "
      "{instance.stats.total:>7h} {instance.progress!P:>5h} {contextual_time!F:>8h} "
      "{instance.stats}"},

@@ -145,6 +145,8 @@ json_object *jobquery_params(const struct jobquery *q)
         json_object_object_add(o, "since", json_object_new_double(q->since));
     if (q->keys && !is_picky(q)) /* else others are looked at, too */
         json_object_object_add(o, "keys", json_object_get(q->keys));
+    if (q->fold)
+        json_object_object_add(o, "fold", json_object_new_boolean(true));
     json_object_object_add(o, "max", json_object_new_int64(q->count));
     return o;
 }

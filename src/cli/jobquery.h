@@ -18,6 +18,7 @@ struct jobquery {
     unsigned userid;
     struct hostlist *hosts; /* jobs that have one of these or, NULL: */
     hwloc_bitmap_t ranks;   /* of these ranks, NULL: anywhere */
+    bool fold;              /* what waits of an array is one entry */
     json_object *keys;      /* of job.list, that are to be told; NULL: all */
     size_t nids;            /* these jobs whatever their state */
     uint64_t *ids;

@@ -19,7 +19,7 @@ static const struct cmd *const verbs[] = {
     &cmd_config,   &cmd_account,  &cmd_uptime,    &cmd_dmesg,      &cmd_uri,
     &cmd_info,     &cmd_getattr,  &cmd_shutdown,  &cmd_simulate,   &cmd_python,
     &cmd_env,      &cmd_hostlist, &cmd_multiprog, &cmd_version,    &cmd_help,
-    &cmd_complete, &cmd_taskpids,
+    &cmd_complete, &cmd_taskpids, &cmd_relay,
 };
 
 const struct cmd cmd_all = {.name = "", .verbs = verbs, .nverbs = ARRAY_SIZE(verbs)};

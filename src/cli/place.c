@@ -12,6 +12,7 @@
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/lib/link.h"
+#include "src/lib/sshdest.h"
 
 static void this_host(char *buf, size_t size)
 {
@@ -22,12 +23,7 @@ static void this_host(char *buf, size_t size)
 
 bool place_is_here(const char *host)
 {
-    char own[HOST_NAME_MAX + 1];
-    this_host(own, sizeof(own));
-    if (strcasecmp(host, "localhost") == 0 || strcasecmp(host, own) == 0)
-        return true;
-    size_t n = strcspn(own, "."), m = strcspn(host, ".");
-    return n == m && strncasecmp(host, own, n) == 0 && (!own[n] || !host[m]);
+    return sshdest_is_this_host(host);
 }
 
 void place_fini(struct place *p)
@@ -38,6 +34,13 @@ void place_fini(struct place *p)
     *p = (struct place){0};
 }
 
+/* Of an ssh:// URI: what is between its slashes, new. */
+static char *authority(const char *uri)
+{
+    uri += strlen(SSHDEST_SCHEME);
+    return xstrndup(uri, strcspn(uri, "/"));
+}
+
 int place_decode(const char *uri, struct place *p, struct error *err)
 {
     *p = (struct place){0};
@@ -45,20 +48,17 @@ int place_decode(const char *uri, struct place *p, struct error *err)
         p->path = xstrdup(uri + 8);
         return 0;
     }
-    if (strncmp(uri, "ssh://", 6) == 0 && uri[6] != '/' && uri[6] != '-') {
-        size_t n = strcspn(uri + 6, "/");
-        if (uri[6 + n]) {
-            p->host = xstrndup(uri + 6, n);
-            p->path = xstrdup(uri + 6 + n);
-            if (place_is_here(p->host))
-                free(take(p->host));
-            return 0;
-        }
+    struct sshdest d;
+    if (sshdest_decode(uri, &d, NULL) == 0) {
+        p->host = sshdest_is_here(&d) ? NULL : authority(uri);
+        p->path = take(d.path);
+        sshdest_fini(&d);
+        return 0;
     }
     return error_set(
         err, EINVAL,
         "'%s' is not an instance's URI: it must be local:// and the absolute "
-        "path of a socket, or ssh://HOST/PATH",
+        "path of a socket, or ssh://[USER@]HOST[:PORT]/PATH",
         uri);
 }
 
@@ -103,7 +103,10 @@ void place_relay(struct place *p, const char *via, json_object *job)
     const char *ranks = cli_get_string(job, "ranks", "");
     cleanup_bitmap hwloc_bitmap_t set = idset_decode(ranks, NULL);
     int first = set ? hwloc_bitmap_first(set) : -1;
+    bool far = strncmp(via, SSHDEST_SCHEME, strlen(SSHDEST_SCHEME)) == 0;
     free(take(p->relay));
+    if (far && !p->host) /* the path that is here, too, is another one's */
+        p->host = authority(via);
     if (p->host && first >= 0 && !strchr(p->path, LINK_HOP))
         p->relay = xasprintf("%s%c%d:%s", via, LINK_HOP, first, p->path);
 }

@@ -8,13 +8,13 @@
 #include "src/common/error.h"
 
 struct place {
-    char *host; /* NULL: this one */
+    char *host; /* [USER@]HOST[:PORT]; NULL: this one */
     char *path;
     char *relay; /* elsewhere: the URI by which it may be asked from here, or NULL */
 };
 
 void place_fini(struct place *p);
-/* From local://PATH or ssh://HOST/PATH; an ssh:// of this host is local. -1 with err set: it is
+/* From local://PATH or ssh://[USER@]HOST[:PORT]/PATH; ssh:// and this host alone is local. -1 with err set: it is
  * neither. */
 int place_decode(const char *uri, struct place *p, struct error *err);
 /* Of the instance that JOB (of job.list) runs, which has told its URI (false: it has not).  It is here

@@ -4,14 +4,18 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include "src/cli/inside.h"
 #include "src/cli/launcher.h"
+#include "src/lib/sshdest.h"
 
 int sshrun(struct cli *cli, const struct place *at, int argc, char **argv)
 {
-    struct words there = {0}, w = {0};
-    const char *ssh = getenv("HBATCH_SSH");
-    cleanup_free char *cwd = getcwd(NULL, 0), *self = inside_self();
+    struct words there = {0};
+    struct sshdest d;
+    struct error err;
+    cleanup_free char *uri = place_uri(at, true), *cwd = getcwd(NULL, 0),
+                      *self = sshdest_hbatch();
+    if (sshdest_decode(uri, &d, &err) < 0)
+        cli_die(cli, "%s", err.text);
     words_add(&there, "%s", self);
     words_add(&there, "proxy");
     words_add(&there, "local://%s", at->path);
@@ -19,21 +23,18 @@ int sshrun(struct cli *cli, const struct place *at, int argc, char **argv)
         words_add(&there, "%s", argv[i]);
     struct words dir = {0};
     words_add(&dir, "%s", cwd ? cwd : "/");
-    cleanup_free char *dir_text = words_quote(&dir), *text = words_quote(&there);
-    words_add(&w, "%s", ssh && *ssh ? ssh : "ssh");
-    if (isatty(STDIN_FILENO))
-        words_add(&w, "-t");
-    words_add(&w, "%s", at->host);
-    words_add(&w, "cd %s 2>/dev/null; exec %s", dir_text, text);
+    cleanup_free char *dir_text = words_quote(&dir), *text = words_quote(&there),
+                      *command = xasprintf("cd %s 2>/dev/null; exec %s", dir_text, text);
+    cleanup_free char **words = sshdest_words(&d, isatty(STDIN_FILENO), command);
     fflush(NULL);
-    execvp(w.v[0], w.v);
+    execvp(words[0], words);
     int code = errno == ENOENT ? 127 : 126;
     cli_error(
         cli,
         "the instance is on host %s, and %s, which would go there, cannot be run: %s",
-        at->host, w.v[0], strerror(errno));
+        d.host, words[0], strerror(errno));
     words_fini(&there);
     words_fini(&dir);
-    words_fini(&w);
+    sshdest_fini(&d);
     return code;
 }

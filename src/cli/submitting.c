@@ -4,8 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 #include "src/cli/submitting.h"
+#include "src/common/idranges.h"
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
+#include "src/job/state.h"
 
 enum { REFUSED_SHOWN = 20 }; /* of a hundred thousand alike, nobody reads the rest */
 
@@ -161,30 +163,51 @@ void submitting_expect(struct submitting *s, uint64_t jobs)
     s->meter.total = s->set.meter.total = jobs;
 }
 
+static int too_many(const char *text, struct error *err)
+{
+    return error_set(err, ERANGE,
+                     "'%.200s' has more than the %d elements that are possible: take "
+                     "several sets",
+                     text, JOB_ARRAY_MAX);
+}
+
+struct bounds {
+    bool any;
+    unsigned first, last;
+};
+
+static int on_bounds(unsigned lo, unsigned hi, void *arg)
+{
+    struct bounds *b = arg;
+    *b = (struct bounds){true, lo, hi};
+    return 0;
+}
+
 /* One of "A-B:STEP", "A-B", "A", which are added to SET. */
 static int add_steps(const char *text, hwloc_bitmap_t set, struct error *err)
 {
+    struct bounds b = {0};
     const char *colon = strchr(text, ':');
     cleanup_free char *range =
         xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
-    cleanup_bitmap hwloc_bitmap_t all = idset_decode(range, err);
     char *end = NULL;
     unsigned long step = colon ? strtoul(colon + 1, &end, 10) : 1;
-    if (!all)
+    if (idset_walk(range, UINT_MAX, on_bounds, &b, err) < 0)
         return -1;
-    if (hwloc_bitmap_iszero(all))
+    if (!b.any)
         return error_set(err, EINVAL, "an id is missing before '%.200s'", text);
     if (colon && (!strchr(range, '-') || !strchr("0123456789", colon[1]) || !colon[1] ||
                   *end || step < 1))
         return error_set(err, EINVAL,
                          "'%.200s': a range with a step is FIRST-LAST:STEP, as in 0-98:2",
                          text);
-    int last = hwloc_bitmap_last(all);
-    for (unsigned long i = (unsigned long)hwloc_bitmap_first(all);
-         i <= (unsigned long)last && step <= INT_MAX; i += step)
+    if ((b.last - b.first) / step >= JOB_ARRAY_MAX)
+        return too_many(text, err);
+    if (b.last > IDSET_MAX)
+        return error_set(err, ERANGE, "'%.200s': an id is too large: the limit is %u",
+                         text, IDSET_MAX);
+    for (unsigned long i = b.first; i <= b.last; i += MIN(step, (unsigned long)INT_MAX))
         hwloc_bitmap_set(set, (unsigned)i);
-    if (step > INT_MAX)
-        hwloc_bitmap_set(set, (unsigned)hwloc_bitmap_first(all));
     return 0;
 }
 
@@ -202,16 +225,21 @@ static hwloc_bitmap_t decode_steps(const char *text, struct error *err)
 static hwloc_bitmap_t decode_ids(const struct submitting_texts *t, struct error *err)
 {
     const char *option = t->cc ? "cc" : "bcc", *text = t->cc ? t->cc : t->bcc;
-    hwloc_bitmap_t set =
-        strchr(text, ':') ? decode_steps(text, err) : idset_decode(text, err);
+    bool steps = strchr(text, ':') != NULL;
+    struct idranges *plain = steps ? NULL : idranges_decode(text, JOB_ARRAY_MAX, err);
+    hwloc_bitmap_t set = steps   ? decode_steps(text, err)
+                         : plain ? idset_decode(text, err)
+                                 : NULL;
+    idranges_destroy(plain);
+    if (set && hwloc_bitmap_weight(set) > JOB_ARRAY_MAX) {
+        hwloc_bitmap_free(take(set));
+        too_many(text, err);
+    }
     if (!set) {
         error_prefix(err, "--%s", option);
         return NULL;
     }
-    if (!hwloc_bitmap_iszero(set))
-        return set;
-    hwloc_bitmap_free(set);
-    return error_null(err, EINVAL, "--%s: an empty set", option);
+    return set;
 }
 
 int64_t submitting_count(const struct submitting_texts *t, struct error *err)

@@ -10,6 +10,7 @@
 #include "src/common/jobid.h"
 #include "src/foreign/query.h"
 #include "src/job/state.h"
+#include "src/lib/link.h"
 
 /* --- the instance that is talked to ------------------------------------------------------------- */
 
@@ -38,7 +39,7 @@ char *target_parent(struct cli *cli, struct error *err)
                                : error_null(err, why.code, "%s", why.text);
     const char *uri = cli_get_string(info, "parent_uri", NULL);
     if (uri && *uri)
-        return xstrdup(uri);
+        return link_uri_from(client_uri(h), uri);
     return error_null(
         err, ENOENT,
         "the instance at %s is the outermost one (level %d): it has no parent",
@@ -47,17 +48,9 @@ char *target_parent(struct cli *cli, struct error *err)
 
 struct hbatch *target_open(const struct place *p, struct error *err)
 {
-    struct error why;
-    cleanup_free char *uri = p->host ? NULL : place_uri(p, false);
-    struct hbatch *h = uri        ? client_open(uri, err)
-                       : p->relay ? client_open(p->relay, &why)
-                                  : NULL;
-    if (h || uri)
-        return h;
-    return error_null(
-        err, EHOSTUNREACH,
-        "the instance is on host %s; 'hbatch proxy ssh://%s%s hbatch ...' asks it there",
-        p->host, p->host, p->path);
+    cleanup_free char *uri =
+        p->host && p->relay ? xstrdup(p->relay) : place_uri(p, p->host != NULL);
+    return client_open(uri, err);
 }
 
 /* --- jobs inside of jobs ------------------------------------------------------------------------- */
@@ -82,18 +75,9 @@ static int connect_to(struct walk *w, const char *uri, struct error *err)
 
 static struct hbatch *asked(struct walk *w, struct error *err)
 {
-    if (w->cli->h)
-        return w->cli->h;
-    if (w->at.host && w->at.relay && (w->cli->h = client_open(w->at.relay, err)))
-        return w->cli->h;
-    if (w->at.host)
-        return error_null(
-            err, EHOSTUNREACH,
-            "the instance at %s is on host %s, which must be asked for what is in "
-            "it: 'hbatch proxy ssh://%s%s hbatch uri ...'",
-            w->at.path, w->at.host, w->at.host, w->at.path);
-    cleanup_free char *uri = w->at.path ? place_uri(&w->at, false) : NULL;
-    return w->cli->h = client_open(uri, err);
+    if (!w->cli->h)
+        w->cli->h = w->at.path ? target_open(&w->at, err) : client_open(NULL, err);
+    return w->cli->h;
 }
 
 static int go_up(struct walk *w, struct error *err)
@@ -115,7 +99,8 @@ static int go_to_root(struct walk *w, struct error *err)
         const char *uri = cli_get_string(info, "parent_uri", NULL);
         if (!uri || !*uri)
             return connect_to(w, client_uri(h), err);
-        if (connect_to(w, uri, err) < 0)
+        cleanup_free char *from_here = link_uri_from(client_uri(h), uri);
+        if (connect_to(w, from_here, err) < 0)
             return -1;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* target: what names an instance on the command line:
  *
- *     local://PATH, ssh://HOST/PATH    its socket
+ *     local://PATH, ssh://[USER@]HOST[:PORT]/PATH      its socket
  *     [jobid:]ID[/ID...]               the instance that runs as this job, as that job's job, ...;
  *                                      from the outermost one if it begins with a '/';
  *                                      "." is the instance that is asked, ".." its parent
@@ -25,8 +25,8 @@ struct target {
 /* -1 with err set: one sentence. */
 int target_find(struct cli *cli, struct target *t, struct place *p, struct error *err);
 
-/* Connect to what was found at P.  NULL with err set; one on another host that cannot be reached through its parent is
- * named. */
+/* Connect to what was found at P: on another host through its parent where that is known, else by ssh.  NULL with err
+ * set. */
 struct hbatch *target_open(const struct place *p, struct error *err);
 
 /* From now on talk to the instance at P, which is taken over; -1 with err set as for target_open. */

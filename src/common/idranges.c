@@ -2,6 +2,7 @@
 #include "src/common/idranges.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include "src/common/idset.h"
 #include "src/common/util.h"
@@ -16,6 +17,7 @@ struct idranges {
     struct range *v;
     size_t n, size;
     uint64_t count, max;
+    unsigned last; /* id */
 };
 
 static int on_range(unsigned lo, unsigned hi, void *arg)
@@ -23,8 +25,10 @@ static int on_range(unsigned lo, unsigned hi, void *arg)
     struct idranges *r = arg;
     uint64_t n = (uint64_t)hi - lo + 1;
     struct range *last = r->n > 0 ? &r->v[r->n - 1] : NULL;
-    if (n > r->max - r->count)
-        return 1;
+    r->count += n;
+    r->last = hi;
+    if (r->count > r->max || hi > IDSET_MAX)
+        return 0; /* counted, for the message */
     if (last && n == 1 && last->n == 1)
         last->step = lo - last->first;
     if (last && n == 1 && lo == last->first + last->n * last->step) {
@@ -35,9 +39,8 @@ static int on_range(unsigned lo, unsigned hi, void *arg)
             r->v = xrealloc(r->v, r->size * sizeof(*r->v));
         }
         r->v[r->n++] =
-            (struct range){.first = lo, .step = 1, .position = r->count, .n = n};
+            (struct range){.first = lo, .step = 1, .position = r->count - n, .n = n};
     }
-    r->count += n;
     return 0;
 }
 
@@ -45,10 +48,16 @@ struct idranges *idranges_decode(const char *text, uint64_t max, struct error *e
 {
     struct idranges *r = xcalloc(1, sizeof(*r));
     r->max = max;
-    int rc = idset_walk(text, on_range, r, err);
-    if (rc > 0)
-        error_set(err, EINVAL, "'%.200s': has more than %llu elements", text,
-                  (unsigned long long)max);
+    int rc = idset_walk(text, UINT_MAX, on_range, r, err);
+    if (rc == 0 && r->count > max)
+        rc = error_set(err, ERANGE,
+                       "'%.200s' has %s%llu elements, more than the %llu that are "
+                       "possible: take several sets",
+                       text, r->last == UINT_MAX ? "at least " : "",
+                       (unsigned long long)r->count, (unsigned long long)max);
+    else if (rc == 0 && r->count > 0 && r->last > IDSET_MAX)
+        rc = error_set(err, ERANGE, "'%.200s': an id is too large: the limit is %u", text,
+                       IDSET_MAX);
     else if (rc == 0 && r->count == 0)
         rc = error_set(err, EINVAL, "'%.200s': the set is empty", text);
     if (rc == 0) {

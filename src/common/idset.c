@@ -3,7 +3,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "src/common/strbuf.h"
@@ -13,6 +15,7 @@
 struct parse {
     const char *text;
     const char *p;
+    unsigned limit; /* greatest id; UINT_MAX: none */
     struct error *err;
 };
 
@@ -28,20 +31,20 @@ static int fail(const struct parse *ps, const char *at, const char *what)
 static int parse_id(struct parse *ps, unsigned *id)
 {
     const char *start = ps->p;
-    unsigned n = 0;
+    uint64_t n = 0;
     if (!isdigit((unsigned char)*ps->p))
         return fail(ps, start, *start ? "expected an id" : "an id is missing");
     for (; isdigit((unsigned char)*ps->p); ps->p++) {
-        n = n * 10 + (unsigned)(*ps->p - '0');
-        if (n > IDSET_MAX)
+        n = MIN(n * 10 + (unsigned)(*ps->p - '0'), (uint64_t)UINT_MAX);
+        if (n > ps->limit)
             return error_set(ps->err, ERANGE,
                              "id set '%.200s': the id at character %zu, '%.20s', is too "
                              "large: the limit is %u",
-                             ps->text, (size_t)(start - ps->text) + 1, start, IDSET_MAX);
+                             ps->text, (size_t)(start - ps->text) + 1, start, ps->limit);
     }
     if (*start == '0' && ps->p - start > 1)
         return fail(ps, start, "an id may not start with 0");
-    *id = n;
+    *id = (unsigned)n;
     return 0;
 }
 
@@ -60,9 +63,10 @@ static int parse_range(struct parse *ps, unsigned *lo, unsigned *hi)
     return 0;
 }
 
-int idset_walk(const char *text, idset_range_f range, void *arg, struct error *err)
+int idset_walk(const char *text, unsigned limit, idset_range_f range, void *arg,
+               struct error *err)
 {
-    struct parse ps = {.text = text, .p = text, .err = err};
+    struct parse ps = {.text = text, .p = text, .limit = limit, .err = err};
     bool brackets = *ps.p == '[';
     if (brackets)
         ps.p++;
@@ -98,7 +102,7 @@ static int add_range(unsigned lo, unsigned hi, void *arg)
 hwloc_bitmap_t idset_decode(const char *text, struct error *err)
 {
     cleanup_bitmap hwloc_bitmap_t set = hwloc_bitmap_alloc();
-    int rc = set ? idset_walk(text, add_range, set, err) : 1;
+    int rc = set ? idset_walk(text, IDSET_MAX, add_range, set, err) : 1;
     if (rc > 0)
         return error_null(err, ENOMEM, "id set '%.200s': out of memory", text);
     return rc == 0 ? take(set) : NULL;

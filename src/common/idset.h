@@ -25,9 +25,11 @@ hwloc_bitmap_t idset_decode(const char *text, struct error *err);
 
 /* Called for each range LO to HI of a set, in order. Not 0 stops, and is the result of the walk. */
 typedef int (*idset_range_f)(unsigned lo, unsigned hi, void *arg);
-/* The ranges of TEXT, one by one, without a set of them.  -1 with err set as idset_decode; the
- * ranges before the mistake were walked then. */
-int idset_walk(const char *text, idset_range_f range, void *arg, struct error *err);
+/* The ranges of TEXT, one by one, without a set of them, with ids up to LIMIT; UINT_MAX: any id, those that are
+ * no unsigned number as UINT_MAX.  -1 with err set as idset_decode; the ranges before the mistake were walked
+ * then. */
+int idset_walk(const char *text, unsigned limit, idset_range_f range, void *arg,
+               struct error *err);
 
 /* Encode SET (NULL: empty); return a new string, to be freed by the caller.  FLAGS as above, or 0. */
 char *idset_encode(hwloc_const_bitmap_t set, int flags);

@@ -104,6 +104,24 @@ void strbuf_add_json(struct strbuf *b, const char *s)
     strbuf_addc(b, '"');
 }
 
+void strbuf_add_shell(struct strbuf *b, const char *s)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-_=+./:,@%^";
+    if (*s && !s[strspn(s, plain)]) {
+        strbuf_add(b, s);
+        return;
+    }
+    strbuf_addc(b, '\'');
+    for (; *s; s++) {
+        if (*s == '\'')
+            strbuf_add(b, "'\\''");
+        else
+            strbuf_addc(b, *s);
+    }
+    strbuf_addc(b, '\'');
+}
+
 char *strbuf_take(struct strbuf *b)
 {
     char *s = b->s ? b->s : xstrdup("");

@@ -31,6 +31,8 @@ void strbuf_addu(struct strbuf *b, uint64_t n);
 void strbuf_add_time(struct strbuf *b, double t);
 /* S, which is UTF-8, as a JSON string: quoted. */
 void strbuf_add_json(struct strbuf *b, const char *s);
+/* S as one word of a shell: quoted where it must be. */
+void strbuf_add_shell(struct strbuf *b, const char *s);
 /* The string, to be freed by the caller; the buffer is empty again. */
 char *strbuf_take(struct strbuf *b);
 

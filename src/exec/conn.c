@@ -237,7 +237,7 @@ void conn_event_end(struct conn *c)
 static void on_lazy(uv_timer_t *timer)
 {
     struct conn *c = timer->data;
-    lease_tell(c->x);
+    lease_tell(c->x, false);
     c->urgent = true;
 }
 

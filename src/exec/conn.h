@@ -34,7 +34,7 @@ struct strbuf *conn_event_begin_at(struct conn *c, uint64_t id, int64_t run,
 void conn_event_end(struct conn *c);
 /* An entry of another form: [ID,"NAME",T, and whatever is added.  LAZILY: it need not be told at once, but within
  * CONN_LAZY_MS, or with the next one that must. */
-#define CONN_LAZY_MS 2
+#define CONN_LAZY_MS 20
 struct strbuf *conn_entry_begin(struct conn *c, uint64_t id, const char *name, double t);
 void conn_entry_end(struct conn *c, bool lazily);
 /* Something may be to be told then: see lease_tell. */

@@ -308,6 +308,25 @@ static void on_recall(struct exec *x, json_object *msg)
     lease_recall(x);
 }
 
+/* What has ended by now is found at the end of this turn. */
+static void on_news(struct exec *x, json_object *msg)
+{
+    jsonutil_int(jsonutil_get(msg, "n"), 1, INT64_MAX, &x->news);
+    x->reap = true;
+}
+
+static void tell_news(struct exec *x)
+{
+    char text[64];
+    int n =
+        snprintf(text, sizeof(text), "{\"m\":\"news\",\"n\":%lld}", (long long)x->news);
+    x->news = 0;
+    lease_tell(x, true);
+    conn_hurry(x->conn);
+    conn_flush(x->conn);
+    conn_tell(x->conn, text, (size_t)n);
+}
+
 static void on_update(struct exec *x, json_object *msg)
 {
     int64_t id = 0;
@@ -328,7 +347,7 @@ static const struct {
     {"ack", on_ack},          {"pmi", on_pmi},       {"unread", on_unread},
     {"lease", lease_message}, {"recall", on_recall}, {"init", on_init},
     {"quit", on_quit},        {"renew", on_renew},   {"nspace", on_nspace},
-    {"update", on_update},
+    {"update", on_update},    {"news", on_news},
 };
 
 void exec_message(struct exec *x, json_object *msg)
@@ -505,6 +524,8 @@ static void on_prepare(uv_prepare_t *h)
         reader_close_all(x);
     }
     spool_flush(x->spool);
+    if (x->news)
+        tell_news(x);
     conn_flush(x->conn);
     job_free_ended(x);
 }

@@ -63,6 +63,7 @@ struct exec {
     uv_prepare_t prepare;
     uv_check_t check;
     bool reap;           /* children have ended */
+    int64_t news;        /* all is to be told now, and then this number; 0: it is not */
     uv_timer_t watchdog; /* looks after the rundir and after strays */
     int signals;         /* signalfd */
     uv_poll_t signals_poll;

@@ -25,7 +25,7 @@
 #include "src/job/jsonutil.h"
 #include "src/job/subend.h"
 
-#define SHORT 0.005      /* s: a job of a burst */
+#define SHORT 0.02       /* s: a job of a burst */
 #define LINGER_STEP 0.02 /* seconds between looks at who holds a pipe open */
 #define LINGER_STEPS 50
 
@@ -218,8 +218,7 @@ static void finish_event(const struct job *job, int status, uint64_t next)
     struct conn *c = job->x->conn;
     bool quiet = status == 0 && !job->ending && job->bytes[0] + job->bytes[1] == 0 &&
                  !job->spool.first && job->run == 0;
-    /* the next one may want to know of itself: only among the shortest does it wait */
-    bool lazily = next && time_mono() - job->since < SHORT;
+    bool lazily = next && !job->prompt && time_mono() - job->since < SHORT;
     remember_ended(job->x, job->id, job->run, job->spool.first);
     if (next && quiet) {
         add_next(conn_entry_begin(c, job->id, "ran", 0), job, next);
@@ -683,11 +682,11 @@ void job_start_tasks(struct job *job)
     job_check_finished(job);
 }
 
-void job_tell_started(struct job *job)
+void job_tell_started(struct job *job, bool wait)
 {
     if (!job->begun || job->starting || job->finished || job->after)
         return;
-    if (!lane_try_settle(job))
+    if (!lane_try_settle(job, wait))
         conn_lazy(job->x->conn);
     else if (job->nrunning > 0 && !job->finished)
         start_event(job);

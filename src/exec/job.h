@@ -53,6 +53,7 @@ struct job {
     uint64_t bytes[2];
     unsigned nreaders;
 
+    bool prompt;        /* of a lease: its end is told at once */
     bool starting;      /* tasks are being started */
     bool started;       /* the start event was sent */
     uint64_t start_seq; /* in this batch */
@@ -85,8 +86,8 @@ void job_count_reader(struct job *job, int n);
 
 /* One entry of a start message. */
 void job_start(struct exec *x, json_object *o);
-/* Job ID of a lease begins where PREV, which is over, ran. */
-void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc);
+/* The next one of a lease begins where PREV, which is over, ran. */
+void job_start_next(struct job *prev, const struct leased *l);
 /* The same, all but the beginning, while PREV still runs: NULL if a lane cannot begin it. */
 struct job *job_make_next(struct job *prev, const struct leased *l);
 void job_drop(struct job *job); /* it will not begin */
@@ -95,8 +96,8 @@ void job_adopt(struct job *job);
 void job_start_failed(struct job *job, int code, const struct error *err);
 /* It ends at WHEN, 0: not by itself, instead of when it was to. */
 void job_set_expiration(struct job *job, double when);
-/* The start event of such a job, if it was not given and the job runs. */
-void job_tell_started(struct job *job);
+/* The start event of such a job, if it was not given and the job runs. WAIT: see lane_try_settle. */
+void job_tell_started(struct job *job, bool wait);
 struct job *job_find(const struct exec *x, uint64_t id); /* or NULL */
 
 /* Send SIGNUM to all local tasks with their process groups. */

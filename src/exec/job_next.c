@@ -25,21 +25,23 @@ static int inherit(struct job *job, const struct job *prev, const char *hash,
     return job->spec && job_take_row(job, err) == 0 ? 0 : -1;
 }
 
-static struct job *create_next(struct job *prev, uint64_t id, const char *cc)
+static struct job *create_next(struct job *prev, const struct leased *l)
 {
-    struct job *job = job_create(prev->x, id, 0, prev->start);
-    snprintf(job->cc_text, sizeof(job->cc_text), "%s", cc);
-    job->cc = cc[0] ? job->cc_text : NULL;
+    struct job *job = job_create(prev->x, l->id, 0, prev->start);
+    snprintf(job->cc_text, sizeof(job->cc_text), "%s", l->cc);
+    job->cc = l->cc[0] ? job->cc_text : NULL;
+    job->prompt = l->prompt;
     return job;
 }
 
-void job_start_next(struct job *prev, uint64_t id, const char *hash, const char *cc)
+void job_start_next(struct job *prev, const struct leased *l)
 {
     struct error err;
     struct exec *x = prev->x;
-    struct job *job = create_next(prev, id, cc);
+    struct job *job = create_next(prev, l);
     job->begun = time_now();
-    if (inherit(job, prev, hash, &err) < 0 || job_prepare(job, &err) < 0) {
+    if (inherit(job, prev, jsonutil_string(l->hash), &err) < 0 ||
+        job_prepare(job, &err) < 0) {
         job_not_started(job, err.text);
         return;
     }
@@ -55,7 +57,7 @@ struct job *job_make_next(struct job *prev, const struct leased *l)
     struct error err;
     if (prev->limited) /* in its own control group, which another one cannot share */
         return NULL;
-    struct job *job = create_next(prev, l->id, l->cc);
+    struct job *job = create_next(prev, l);
     if (inherit(job, prev, jsonutil_string(l->hash), &err) == 0 &&
         !job->spec->not_in_lanes && job_prepare(job, &err) == 0)
         return job;

@@ -477,13 +477,16 @@ void lane_settle(struct task *task)
     settle(p);
 }
 
-bool lane_try_settle(struct job *job)
+bool lane_try_settle(struct job *job, bool wait)
 {
     struct prep *p = job->prep;
-    if (p && state_of(p) != STARTED)
+    if (!p)
+        return true;
+    if (wait)
+        await(p);
+    if (state_of(p) != STARTED || p->pid < 0)
         return false;
-    if (p)
-        settle(p);
+    settle(p);
     return true;
 }
 

@@ -50,8 +50,8 @@ void lane_take_back_all(struct exec *x);
 struct task *lane_task(struct exec *x, pid_t pid);
 /* Wait until TASK, of a job that was adopted, has been started, if it was not yet. */
 void lane_settle(struct task *task);
-/* The same, without waiting; false: it has not been. */
-bool lane_try_settle(struct job *job);
+/* The same, waiting only with WAIT; false: it has not been, or could not be, which is told soon. */
+bool lane_try_settle(struct job *job, bool wait);
 /* Wait for those that are being started, which have copies of our descriptors until their programs run. */
 void lane_await_starts(struct exec *x);
 /* So many tasks that run are children of lanes' threads. */

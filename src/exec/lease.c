@@ -59,7 +59,7 @@ static bool has_class(const struct exec *x, int64_t class)
     return false;
 }
 
-/* [ID, "CC"?] */
+/* [ID, "CC"?, PROMPT?] */
 static void add(struct lease *lease, json_object *hash, json_object *o)
 {
     const char *cc = jsonutil_string(json_object_array_get_idx(o, 1));
@@ -73,6 +73,7 @@ static void add(struct lease *lease, json_object *hash, json_object *o)
     l->seq = lease->seq++;
     l->hash = json_object_get(hash);
     snprintf(l->cc, sizeof(l->cc), "%s", cc ? cc : "");
+    l->prompt = json_object_get_boolean(json_object_array_get_idx(o, 2));
     if (!lease->first)
         lease->end = &lease->first;
     *lease->end = l;
@@ -171,15 +172,15 @@ void lease_hand_over(struct job *prev, struct leased *next)
     lease->running = true;
     for (struct leased *l; (l = lease->pending);) {
         lease->pending = l->next;
-        job_start_next(l->prev, l->id, jsonutil_string(l->hash), l->cc);
+        job_start_next(l->prev, l);
         lease_free(l);
     }
     lease->running = false;
 }
 
-void lease_tell(struct exec *x)
+void lease_tell(struct exec *x, bool wait)
 {
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
-        job_tell_started(job);
+        job_tell_started(job, wait);
 }

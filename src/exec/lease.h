@@ -24,6 +24,7 @@ struct leased {
     uint64_t id, seq;  /* seq: in the order of the list */
     json_object *hash; /* of its specification */
     char cc[16];       /* its index in an array, or "" */
+    bool prompt;       /* its end is told at once: somebody waits for it */
     struct job *prev;  /* whose place it takes */
 };
 
@@ -49,7 +50,7 @@ void lease_put_back(struct exec *x, struct leased *l);
 void lease_free(struct leased *l); /* NULL is allowed */
 /* Start it; PREV is freed at the end of the turn. */
 void lease_hand_over(struct job *prev, struct leased *next);
-/* Tell of the jobs that began here and run. */
-void lease_tell(struct exec *x);
+/* Tell of the jobs that began here and run; WAIT: for those that are just being started, too. */
+void lease_tell(struct exec *x, bool wait);
 
 #endif

@@ -286,6 +286,11 @@ int64_t array_find_below(const struct array *a, int states, uint64_t below)
     return -1;
 }
 
+void array_encode_run(const struct array *a, struct array_run run, struct strbuf *b)
+{
+    idranges_encode(a->ids, run.first, run.first + run.n, b);
+}
+
 char *array_encode(const struct array *a, int states, struct array_run run)
 {
     struct strbuf b = {0};

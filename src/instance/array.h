@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "src/common/error.h"
+#include "src/common/strbuf.h"
 
 struct array;
 
@@ -57,6 +58,8 @@ struct array_run array_find(const struct array *a, int states, uint64_t from);
 int64_t array_find_below(const struct array *a, int states, uint64_t below);
 /* The indices of elements in STATES, of those in RUN, as an index set; new. */
 char *array_encode(const struct array *a, int states, struct array_run run);
+/* The indices of RUN are added to the index set B. */
+void array_encode_run(const struct array *a, struct array_run run, struct strbuf *b);
 
 /* The group of the element at POSITION, or -1: it is not in the rest. */
 int array_group(const struct array *a, uint64_t position);

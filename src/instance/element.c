@@ -7,7 +7,7 @@
 int element_array(struct submission *sub, const char *cc, int urgency, int64_t *index,
                   struct error *err)
 {
-    struct array *a = array_create(cc, urgency, ARRAY_MAX, err);
+    struct array *a = array_create(cc, urgency, JOB_ARRAY_MAX, err);
     if (!a)
         return error_prefix(err, "cc");
     sub->count = sub->left = array_count(a);

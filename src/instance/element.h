@@ -11,8 +11,6 @@
 #include "src/instance/array.h"
 #include "src/instance/job.h"
 
-enum { ARRAY_MAX = 10000000 }; /* elements */
-
 /* How elements end that never had a job: by an exception of severity 0. */
 struct element_end {
     double when, t_depend;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "src/common/util.h"
 #include "src/instance/element.h"
+#include "src/instance/fold.h"
 #include "src/instance/jobview.h"
 #include "src/instance/params.h"
 #include "src/job/jsonutil.h"
@@ -111,6 +112,7 @@ int joblist_init(struct joblist *l, json_object *params, struct error *err)
     l->filter.name = jsonutil_string(jsonutil_get(params, "name"));
     l->filter.queue = jsonutil_string(jsonutil_get(params, "queue"));
     l->max = (size_t)max;
+    l->fold = json_object_get_boolean(jsonutil_get(params, "fold"));
     l->jobs = json_object_new_array();
     if (parse_keys(jsonutil_get(params, "keys"), l, err) < 0)
         return -1;
@@ -164,6 +166,45 @@ static void show_element(struct walk *w, const struct submission *sub, uint64_t 
     show(w, &view);
 }
 
+static void show_fold(struct walk *w, const struct submission *sub,
+                      const struct fold *fold)
+{
+    enum { CCS_MAX = 1000 }; /* characters */
+    const struct job view = fold_view(fold);
+    json_object *keys = w->l->keys,
+                *o = jobview_active(&view, w->left, w->queues, w->sched, keys);
+    json_object_object_del(o, "cc");
+    json_object_object_add(o, "array", json_object_new_uint64(sub->first));
+    json_object_object_add(o, "count", json_object_new_uint64(fold->count));
+    cleanup_free char *ccs = fold_ccs(fold, sub, CCS_MAX);
+    json_object_object_add(o, "ccs", json_object_new_string(ccs));
+    joblist_add(w->l, o);
+    w->n++;
+}
+
+/* What runs one by one, what waits in folds, from the element below position BELOW to the first one. */
+static void show_folded(struct walk *w, const struct submission *sub, uint64_t below)
+{
+    struct folds folds;
+    int next = 0;
+    folds_find(&folds, w->table, sub, w->l->states);
+    while (next < folds.n && folds.at[next].first >= below)
+        next++;
+    for (int64_t at = (int64_t)below; at >= 0 && !is_full(w);) {
+        at = array_find_below(sub->array, ARRAY_TAKEN, (uint64_t)at);
+        for (; next < folds.n && (int64_t)folds.at[next].first > at && !is_full(w);
+             next++)
+            show_fold(w, sub, &folds.at[next]);
+        const struct job *job =
+            at < 0 ? NULL : jobtable_find(w->table, jobid_nth(sub->first, (uint64_t)at));
+        if (next < folds.n && (int64_t)folds.at[next].first == at && !is_full(w))
+            show_fold(w, sub, &folds.at[next++]);
+        else if (job && !fold_takes(job) && (job->state & w->l->states) && !is_full(w))
+            show(w, job);
+    }
+    folds_clear(&folds);
+}
+
 static int ids_descending(const void *a, const void *b)
 {
     jobid_t x = *(const jobid_t *)a, y = *(const jobid_t *)b;
@@ -196,6 +237,10 @@ static void show_array(struct walk *w, const struct submission *sub)
             all = f->ids[i] == sub->first; /* which stands for all of them */
     if (!all) {
         show_named(w, sub, below);
+        return;
+    }
+    if (w->l->fold && !(sub->flags & JOB_BULK)) {
+        show_folded(w, sub, below);
         return;
     }
     int states = element_rest_any(sub)->state & w->l->states ? ARRAY_LEFT : ARRAY_TAKEN;

@@ -14,6 +14,7 @@ struct joblist {
     struct store_filter filter;
     int states; /* mask, never 0 */
     size_t max; /* 0: all */
+    bool fold;  /* what waits of an array is one entry (fold.h) */
     jobid_t *ids;
     json_object *keys; /* an object that has those that are asked for, NULL: all */
 };

@@ -70,7 +70,8 @@ static void arm_timer(struct leader *ld, double now)
                             report_next(ld),
                             grant_next(ld),
                             account_next(ld),
-                            lease_next(ld)};
+                            lease_next(ld),
+                            news_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > now)
@@ -239,6 +240,7 @@ static void on_check(uv_check_t *h)
     if (ld->config.expiration > 0 && now >= ld->config.expiration)
         expire(ld, now);
     report_run(ld, now);
+    news_turn(ld);
     depend_run(ld, now);
     grant_run(ld, now);
     account_run(ld, now);
@@ -324,6 +326,7 @@ struct leader *leader_create(const struct leader_config *config, struct error *e
         ld->nodes[i].lease = lease_create();
     ld->last_class = (int64_t)(time_now() * 1000);
     ld->depends = depends_create();
+    ld->news = news_create();
     ld->replies_end = &ld->replies;
     ld->gated_end = &ld->gated;
     TAILQ_INIT(&ld->held_ends);
@@ -409,6 +412,7 @@ void leader_destroy(struct leader *ld)
     free(ld->spawned);
     free(ld->preemptible);
     free(ld->held_changes.s);
+    news_destroy(ld->news);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);
     uv_close((uv_handle_t *)&ld->flush_timer, NULL);
@@ -570,6 +574,7 @@ void leader_client_gone(struct leader *ld, struct client *c, bool may_return)
     orders_client_gone(ld, c);
     grow_client_gone(ld, c);
     queues_client_gone(ld, c);
+    news_client_gone(ld, c);
     replies_forget(ld, c, may_return);
     if (may_return)
         tie_await_clients(ld);

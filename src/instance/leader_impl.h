@@ -10,6 +10,7 @@
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
 #include "src/instance/lease.h"
+#include "src/instance/news.h"
 #include "src/instance/params.h"
 #include "src/instance/queues.h"
 #include "src/instance/specs.h"
@@ -29,6 +30,7 @@ struct leader_node {     /* an executor as the leader sees it */
         stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
     size_t nstale;
     struct lease *lease;
+    uint64_t news_asked, news_told; /* the latest rounds (news.c) */
 };
 
 struct preempt_seen { /* what preempt_turn has looked at; without padding */
@@ -108,6 +110,7 @@ struct leader {
     struct run_jobs untold_runs; /* for the store, with the next commit */
     int64_t last_class;          /* of a lease: never one of another leader */
     uint64_t lease_gains;        /* pool_gains when room was looked for */
+    struct news *news;           /* questions that wait */
     jobid_t *spawned;            /* [nspawned] sub-instances that tasks spawned */
     size_t nspawned;
 };
@@ -148,6 +151,8 @@ struct rpc {
     int (*call)(struct leader *ld, const struct request *rq, json_object *params,
                 struct error *err);
 };
+/* Answer the request O of C now. */
+void leader_answer(struct leader *ld, struct client *c, json_object *o);
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
     rpc_instance_table[], rpc_grant_table[], rpc_queue_table[], rpc_archive_table[],
     rpc_account_table[]; /* ended by a NULL method */

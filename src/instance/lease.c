@@ -399,7 +399,7 @@ bool lease_pending(const struct leader *ld)
     return false;
 }
 
-/* ["HASH", [[ID, "CC"?], ...]], ... */
+/* ["HASH", [[ID, "CC"?, PROMPT?], ...]], ... */
 static void add_jobs(struct strbuf *b, const struct lease *lease)
 {
     const struct text *hash = NULL;
@@ -417,11 +417,16 @@ static void add_jobs(struct strbuf *b, const struct lease *lease)
         }
         strbuf_addc(b, '[');
         strbuf_addu(b, job->sj.id);
+        bool prompt = job->dependents != NULL;
         if (job->cc >= 0) {
             strbuf_add(b, ",\"");
             strbuf_addu(b, (uint64_t)job->cc);
             strbuf_addc(b, '"');
+        } else if (prompt) {
+            strbuf_add(b, ",\"\"");
         }
+        if (prompt)
+            strbuf_add(b, ",true");
         strbuf_addc(b, ']');
     }
     strbuf_add(b, "]]");
@@ -480,6 +485,7 @@ void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
     if (greet == lease->greet) /* the same one again: what was sent since is there */
         return;
     lease->greet = greet;
+    news_lost(ld, rank);
     lease->recalling = false;
     lease->unsent = 0;
     for (struct job *job = TAILQ_FIRST(&lease->ahead), *next; job; job = next) {
@@ -511,6 +517,7 @@ void lease_lost(struct leader *ld, unsigned rank, const char *why)
 {
     struct lease *lease = lease_of(ld, rank);
     lease->greet = 0;
+    news_lost(ld, rank);
     lease->recalling = false;
     while (lease->unsent > 0)
         take_back_told(ld, TAILQ_LAST(&lease->ahead, ahead_jobs));

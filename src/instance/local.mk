@@ -19,6 +19,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/router.c src/instance/router.h \
 	src/instance/relay.c src/instance/relay.h \
 	src/instance/leader.c src/instance/leader.h src/instance/leader_impl.h \
+	src/instance/news.c src/instance/news.h \
 	src/instance/bypass.c src/instance/bypass.h \
 	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
@@ -26,6 +27,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
+	src/instance/fold.c src/instance/fold.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
 	src/instance/submission.c \

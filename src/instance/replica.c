@@ -294,6 +294,7 @@ void replica_unlease(struct replica *rp, struct job *job)
         return;
     TAILQ_REMOVE(rp->execs[job->ahead].ahead, job, ahead_entry);
     job->ahead = -1;
+    rp->nahead--;
 }
 
 static struct job *lease_job(struct replica *rp, json_object *ids, size_t i)
@@ -317,6 +318,7 @@ void replica_lease(struct replica *rp, unsigned rank, json_object *ids)
         if (!job || job->state != JOB_SCHED || job->ahead >= 0 || job->run > 0)
             continue;
         job->ahead = (int)rank;
+        rp->nahead++;
         TAILQ_INSERT_TAIL(rp->execs[rank].ahead, job, ahead_entry);
     }
 }
@@ -788,6 +790,8 @@ static json_object *answer_list(struct replica *rp, json_object *params,
 {
     struct joblist l;
     json_object *result = NULL;
+    if (rp->nahead > 0) /* it asks the executors first (news.h) */
+        return NULL;
     if (joblist_init(&l, params, err) == 0 && !joblist_wants_history(&l)) {
         joblist_add_active(&l, rp->jobs, rp->info, rp->queues, NULL);
         result = joblist_result(&l);

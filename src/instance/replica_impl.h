@@ -28,6 +28,7 @@ struct replica {
     char **
         drained; /* [size] why a node that is down will be drained when it is up, or NULL */
     unsigned size;
+    unsigned nahead;             /* jobs in leases, of which the leader may know more */
     bool anew;                   /* replica_restore: another life begins */
     int exit_code;               /* leader_end_with */
     char *shutdown;              /* why the instance is shutting down, NULL: it is not */

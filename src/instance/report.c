@@ -173,6 +173,7 @@ static const struct {
     {"ranklog", on_rank_log},
     {"hello", adopt_hello},
     {"nspace", grow_prepared},
+    {"news", news_told},
 };
 
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len)

@@ -213,13 +213,19 @@ static const struct rpc *find(const char *method)
 void leader_client_line(struct leader *ld, struct client *c, char *line, size_t len)
 {
     struct error err;
-    struct request rq = {.client = c, .id = -1};
     cleanup_json json_object *o = jsonutil_decode(line, len, &err);
     if (!o) {
         error_prefix(&err, "request");
-        reply_error(ld, &rq, &err);
-        return;
+        reply_error(ld, &(struct request){.client = c, .id = -1}, &err);
+    } else if (!news_hold(ld, c, o)) {
+        leader_answer(ld, c, o);
     }
+}
+
+void leader_answer(struct leader *ld, struct client *c, json_object *o)
+{
+    struct error err;
+    struct request rq = {.client = c, .id = -1};
     jsonutil_int(jsonutil_get(o, "id"), 0, INT64_MAX, &rq.id);
     rq.again = json_object_get_boolean(jsonutil_get(o, "again"));
     bool notification =

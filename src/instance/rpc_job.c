@@ -181,7 +181,7 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     jobid_t id;
     int64_t count;
     if (param_id(params, "id", &id, err) < 0 ||
-        param_int(params, "count", 1, ARRAY_MAX, 1, &count, err) < 0)
+        param_int(params, "count", 1, JOB_ARRAY_MAX, 1, &count, err) < 0)
         return -1;
     if (count > 1)
         return attach_array(ld, rq, id, (uint64_t)count, err);
@@ -220,7 +220,7 @@ static int rpc_follow(struct leader *ld, const struct request *rq, json_object *
     jobid_t first;
     int64_t count;
     if (param_id(params, "first", &first, err) < 0 ||
-        param_int(params, "count", 1, ARRAY_MAX, 1, &count, err) < 0)
+        param_int(params, "count", 1, JOB_ARRAY_MAX, 1, &count, err) < 0)
         return -1;
     if (stream_follow(ld, rq, first, (uint64_t)count, err) < 0)
         return -1;

@@ -45,6 +45,8 @@ enum job_flags { /* of the submit and set-flags events, a mask */
                  JOB_BULK = 8, /* not in events: one of many jobs in one (bulk.h) */
 };
 
+enum { JOB_ARRAY_MAX = 10000000 }; /* elements of an array */
+
 /* "SCHED" or "S", "COMPLETED" or "CD"; "?" for what has no name. */
 const char *job_state_name(enum job_state s, bool single);
 const char *job_result_name(enum job_result r, bool single);

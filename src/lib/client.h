@@ -29,7 +29,7 @@ typedef void (*client_reply_f)(json_object *result, const struct error *err, voi
 /* A notification of a stream: its method and params. */
 typedef void (*client_note_f)(const char *method, json_object *params, void *arg);
 
-/* Connect to URI ("local://PATH"; NULL: $HBATCH_URI). NULL with err set: says what is wrong
+/* Connect to URI ("local://PATH" or "ssh://HOST/PATH"; NULL: $HBATCH_URI). NULL with err set: says what is wrong
  * with the URI or the socket and how to get an instance. */
 struct hbatch *client_open(const char *uri, struct error *err);
 /* As hbatch_open_carrier. */

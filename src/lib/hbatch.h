@@ -59,8 +59,8 @@ const char *hbatch_version(void);
 
 /* --- connection -------------------------------------------------------------------------- */
 
-/* Connect to the instance at URI; NULL: the one that the environment variable HBATCH_URI
- * names. */
+/* Connect to the instance at URI, local://PATH or ssh://[USER@]HOST[:PORT]/PATH; NULL: the one that the environment
+ * variable HBATCH_URI names. */
 struct hbatch *hbatch_open(const char *uri, struct hbatch_error *err);
 void hbatch_close(struct hbatch *h); /* NULL is allowed */
 

@@ -13,11 +13,14 @@
 #include "src/comm/lines.h"
 #include "src/common/duration.h"
 #include "src/common/util.h"
+#include "src/lib/sshdest.h"
+#include "src/lib/tunnel.h"
 
 #define TIMEOUT_VARIABLE "HBATCH_RECONNECT_TIMEOUT"
 #define SOCKET_NAME "sock-" /* and the rank */
 #define TIMEOUT_DEFAULT 60.0
-#define RELAY_S 10.0 /* for the answer of another node */
+#define RELAY_S 10.0    /* for the answer of another node */
+#define TUNNEL_MS 10000 /* for a lost one to be made again */
 #define LASTED 1.0 /* s: a connection that was good for so long ends what was before it */
 
 /* The path of the socket here, new. */
@@ -26,7 +29,8 @@ static char *uri_path(const char *uri, struct error *err)
     if (strncmp(uri, "local://", 8) != 0 || uri[8] != '/')
         return error_null(err, EINVAL,
                           "'%s' is not an instance's URI: it must be local:// and the "
-                          "absolute path of a socket",
+                          "absolute path of a socket, or "
+                          "ssh://[USER@]HOST[:PORT]/PATH",
                           uri);
     return xstrndup(uri + 8, strcspn(uri + 8, (const char[]){LINK_HOP, 0}));
 }
@@ -185,12 +189,68 @@ static int relay_all(int fd, const char *hops, struct error *why)
     return fd;
 }
 
+/* --- by ssh ----------------------------------------------------------------------------------- */
+
+static bool is_ssh(const char *uri)
+{
+    return strncmp(uri, SSHDEST_SCHEME, strlen(SSHDEST_SCHEME)) == 0;
+}
+
+/* The first hop of it: the others come after. */
+static int first_hop(const char *uri, struct sshdest *d, struct error *err)
+{
+    cleanup_free char *first = xstrndup(uri, strcspn(uri, (const char[]){LINK_HOP, 0}));
+    return sshdest_decode(first, d, err);
+}
+
+static int connect_tunnel(struct link *l, const char *uri, int patience_ms,
+                          struct error *why)
+{
+    struct sshdest d;
+    if (first_hop(uri, &d, why) < 0)
+        return -1;
+    int fd = tunnel_open(&d, d.path, patience_ms, &l->returns, why);
+    sshdest_fini(&d);
+    return relay_all(fd, uri_hops(uri), why);
+}
+
+static int open_by_ssh(struct link *l, const char *uri, struct error *err)
+{
+    struct sshdest d;
+    struct error why;
+    if (first_hop(uri, &d, err) < 0)
+        return -1;
+    cleanup_free char *local =
+        sshdest_is_here(&d) ? xasprintf("local://%s%s", d.path, uri_hops(uri)) : NULL;
+    sshdest_fini(&d);
+    if (local)
+        return link_open(l, local, err);
+    l->fd = connect_tunnel(l, uri, -1, &why);
+    if (l->fd < 0)
+        return error_set(err, why.code, "the instance at %s: %s", uri, why.text);
+    l->tunnel = true;
+    l->connected = time_mono();
+    l->uri = xstrdup(uri);
+    return 0;
+}
+
+char *link_uri_from(const char *via, const char *uri)
+{
+    if (!is_ssh(via) || strncmp(uri, "local:///", 9) != 0)
+        return xstrdup(uri);
+    size_t host = strlen(SSHDEST_SCHEME);
+    host += strcspn(via + host, "/");
+    return xasprintf("%.*s%s", (int)host, via, uri + 8);
+}
+
 int link_open(struct link *l, const char *uri, struct error *err)
 {
     struct error why;
     double timeout = -1, start = 0;
-    cleanup_free char *path = uri_path(uri, err);
     *l = (struct link){.fd = -1, .watch = -1, .watched = -1};
+    if (is_ssh(uri))
+        return open_by_ssh(l, uri, err);
+    cleanup_free char *path = uri_path(uri, err);
     if (!path)
         return -1;
     while ((l->fd = connect_any(path, &l->uri, &why)) < 0) {
@@ -314,6 +374,13 @@ static char *describe(const struct link *l)
     return xasprintf("the connection to the instance at %s", l->uri);
 }
 
+/* Whether the instance means to come back. */
+bool link_returns(const struct link *l)
+{
+    cleanup_free char *path = l->tunnel ? NULL : uri_path(l->uri, NULL);
+    return l->tunnel ? l->returns : recoverable(path);
+}
+
 int link_lost(struct link *l, int code, const char *why, struct error *err)
 {
     double timeout = 0, now = time_mono();
@@ -321,12 +388,11 @@ int link_lost(struct link *l, int code, const char *why, struct error *err)
     cleanup_free char *what = describe(l);
     if (l->carrier)
         return error_set(err, code, "%s is lost: %s", what, l->carrier->why(l->arg));
-    cleanup_free char *path = uri_path(l->uri, NULL);
     if (l->heard || l->tries == 0 || now - l->connected > LASTED) {
         l->since = now;
         l->tries = 0;
     }
-    if (recoverable(path) && read_timeout(&timeout, &e) < 0)
+    if (link_returns(l) && read_timeout(&timeout, &e) < 0)
         return error_set(err, code, "%s is lost: %s; %s", what, why, e.text);
     if (timeout > 0 && now - l->since >= timeout)
         return too_late(timeout, what, err);
@@ -340,6 +406,21 @@ int link_lost(struct link *l, int code, const char *why, struct error *err)
     return 0;
 }
 
+static int connect_again(struct link *l, struct error *why)
+{
+    if (l->tunnel)
+        return connect_tunnel(l, l->uri, TUNNEL_MS, why);
+    cleanup_free char *path = uri_path(l->uri, NULL);
+    return relay_all(lines_connect_now(path, why), uri_hops(l->uri), why);
+}
+
+/* Not yet: it may be otherwise at the next try. */
+static bool is_passing(const struct link *l, int code)
+{
+    return nobody(code) || code == EAGAIN ||
+           (l->tunnel && (code == EHOSTUNREACH || code == ETIMEDOUT));
+}
+
 int link_retry(struct link *l, struct error *err)
 {
     struct error why;
@@ -347,8 +428,7 @@ int link_retry(struct link *l, struct error *err)
     if (now < l->next)
         return 0;
     l->tries++;
-    cleanup_free char *path = uri_path(l->uri, NULL);
-    int fd = relay_all(lines_connect_now(path, &why), uri_hops(l->uri), &why);
+    int fd = connect_again(l, &why);
     if (fd >= 0) {
         set_fd(l, fd);
         l->away = l->heard = false;
@@ -356,9 +436,9 @@ int link_retry(struct link *l, struct error *err)
         return 1;
     }
     cleanup_free char *what = describe(l);
-    if (!nobody(why.code) && why.code != EAGAIN)
+    if (!is_passing(l, why.code))
         return error_set(err, why.code, "%s is lost: %s", what, why.text);
-    if (!recoverable(path) || (*uri_hops(l->uri) && nobody(why.code)))
+    if (!link_returns(l) || ((l->tunnel || *uri_hops(l->uri)) && nobody(why.code)))
         return error_set(err, ECONNRESET, "%s is lost: the instance has ended", what);
     if (read_timeout(&timeout, err) < 0)
         return -1;

@@ -22,8 +22,10 @@ enum { LINK_SOON = 50, LINK_LATER = 250, LINK_SOON_TRIES = 40 };
 struct link {
     const struct hbatch_carrier *carrier; /* NULL: it is a socket */
     void *arg;                            /* of the carrier */
-    int fd;    /* the socket; or while away the timer; -1: a carrier has none */
-    bool away; /* lost, and tried again */
+    int fd;       /* the socket; or while away the timer; -1: a carrier has none */
+    bool away;    /* lost, and tried again */
+    bool tunnel;  /* by ssh, to another host */
+    bool returns; /* ... where the instance means to come back when it is lost */
     char *uri;
     bool heard;         /* something came over this connection */
     unsigned tries;     /* that failed since the connection was last good */
@@ -39,9 +41,11 @@ struct link {
 #define LINK_HOP '!'
 
 /* Connect to URI ("local://PATH"), waiting as above where the socket refuses or is missing.  Where
- * PATH is another node's, to the socket of this node's rank beside it; uri is then that one.  -1 with
- * err set: says what is wrong with the URI or the socket and how to get an instance. */
+ * PATH is another node's, to the socket of this node's rank beside it; uri is then that one.  "ssh://HOST/PATH" of another
+ * host: by ssh (tunnel.h), and the same there.  -1 with err set: says what is wrong with the URI or the socket and how to get an instance. */
 int link_open(struct link *l, const char *uri, struct error *err);
+/* What an instance at VIA tells of as URI: as it is, or where VIA is on another host, on that host; new. */
+char *link_uri_from(const char *via, const char *uri);
 void link_open_carrier(struct link *l, const struct hbatch_carrier *carrier, void *arg,
                        const char *name);
 void link_close(struct link *l);
@@ -51,6 +55,8 @@ ssize_t link_recv(struct link *l, void *data, size_t size);
 /* As poll(2) of one descriptor, for reading and (ROOM) writing: a mask of POLLIN and POLLOUT; 0: time is over or a
  * signal came. */
 int link_wait(struct link *l, bool room, int timeout_ms);
+/* Whether the instance means to come back when it is lost. */
+bool link_returns(const struct link *l);
 /* Something was received. */
 void link_heard(struct link *l);
 /* The connection is lost, for CODE and WHY.  0: the link is away, link_retry is next. -1 with err

@@ -16,8 +16,10 @@ CLIENT_SOURCES = \
 	src/lib/progress.c src/lib/progress.h \
 	src/lib/rlimits.c src/lib/rlimits.h \
 	src/lib/spectext.c src/lib/spectext.h \
+	src/lib/sshdest.c src/lib/sshdest.h \
 	src/lib/stream.c src/lib/stream.h \
-	src/lib/submit.c src/lib/submit.h
+	src/lib/submit.c src/lib/submit.h \
+	src/lib/tunnel.c src/lib/tunnel.h
 src_lib_libclient_la_SOURCES = $(CLIENT_SOURCES)
 CLIENT_LIBS = src/lib/libclient.la src/job/libjob.la src/comm/libwire.la \
 	src/common/libcommon.la $(JSON_LIBS)

@@ -6,6 +6,8 @@
 #include "src/common/jobid.h"
 #include "src/common/util.h"
 #include "src/lib/client.h"
+#include "src/lib/link.h"
+#include "src/lib/sshdest.h"
 #include "src/lib/stream.h"
 
 static char *fail(struct hbatch_error *out, const struct error *err)
@@ -32,7 +34,7 @@ char *hbatch_parent_uri(struct hbatch *h, struct hbatch_error *err)
         return fail(err, &e);
     const char *uri = get_string(info, "parent_uri");
     if (uri)
-        return xstrdup(uri);
+        return link_uri_from(client_uri(h), uri);
     error_set(&e, ENODATA, "this instance is no job of another one");
     return fail(err, &e);
 }
@@ -88,6 +90,18 @@ static int wait_for_memo(struct hbatch *h, hbatch_jobid id, struct hbatch_error 
     return rc < 0 ? -1 : 0;
 }
 
+/* One that is asked by ssh is on another host, and what is in it is reached through it. */
+static char *reach(struct hbatch *h, json_object *job, const char *uri)
+{
+    const char *via = client_uri(h), *ranks = get_string(job, "ranks");
+    char *end;
+    unsigned long first = ranks ? strtoul(ranks, &end, 10) : 0;
+    if (strncmp(via, SSHDEST_SCHEME, strlen(SSHDEST_SCHEME)) != 0 ||
+        strncmp(uri, "local://", 8) != 0 || !ranks || end == ranks)
+        return xstrdup(uri);
+    return xasprintf("%s%c%lu:%s", via, LINK_HOP, first, uri + 8);
+}
+
 char *hbatch_job_uri(struct hbatch *h, hbatch_jobid id, int wait,
                      struct hbatch_error *err)
 {
@@ -101,7 +115,7 @@ char *hbatch_job_uri(struct hbatch *h, hbatch_jobid id, int wait,
         char text[JOBID_BUFSIZE];
         jobid_encode(id, JOBID_F58, text, sizeof(text));
         if (uri && !ended)
-            return xstrdup(uri);
+            return reach(h, job, uri);
         if (ended) {
             error_set(&e, ENODATA,
                       uri ? "the instance that job %s was has ended"

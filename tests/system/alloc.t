@@ -466,10 +466,10 @@ cd .*; exec .*hbatch proxy local:///gone/sock-0 sh -c '.*SHELL.*hbatch shutdown 
 ok "if that failed, the job is canceled" grep -q job.cancel log
 is "$(hbatch uri f6)" ssh://elsewhere2/gone/sock-0 "uri of an instance that is on another host"
 is "$(hbatch uri --local f6)" local:///gone/sock-0 "--local"
-refuses "the instance is on host elsewhere2, not on this one; 'hbatch proxy ssh://elsewhere2/gone/sock-0" proxy f6 true
+HBATCH_SSH=./ssh refuses "the instance at ssh://elsewhere2/gone/sock-0: ./ssh ended without having reached it on host elsewhere2" proxy f6 true
 like "$(env HBATCH_SSH=./ssh hbatch proxy f6?remote true)" "^elsewhere2" "proxy with ?remote goes there"
-refuses "on host elsewhere2, which must be asked" uri f6/f7
-refuses "on host elsewhere2" --uri=f6 jobs
+HBATCH_SSH=./ssh refuses "without having reached it on host elsewhere2" uri f6/f7
+HBATCH_SSH=./ssh refuses "without having reached it on host elsewhere2" --uri=f6 jobs
 capture hbatch jobs -Rno '{name}'
 is "$rc|$out|$err" "0|x|hbatch jobs: what runs in the instances on other hosts is left out (elsewhere2): it can be asked for there" "jobs -R says once what it leaves out"
 capture hbatch pstree

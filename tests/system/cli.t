@@ -347,13 +347,13 @@ is "$(sed 's/ *[0-9.]*d n\[1-2\]/ T n[1-2]/' <<<"$out")" "       JOBID USER     
           f7 alice    a-very-lo+  R      4      2 T n[1-2]
           f6 alice    done        F      1      1     1.5m n1
           f5 alice    waits       S      1      -      10m waiting for resources" "the default format"
-is "$(sent job.list)" '{"max": 1000, "states": 127}' "jobs -a asks for all states"
+is "$(sent job.list)" '{"fold": true, "max": 1000, "states": 127}' "jobs -a asks for all states"
 capture hbatch jobs -n -o '{id.dec:>4}|{name:^7.4}|{returncode}|{t_submit!D:h}|{runtime!H}|{inactive_reason}|{status}' -f failed
 like "$out" "   5| done  \|3\|2023-11-14T22:13:20\|0:01:30\|Exit 3\|FAILED" "-o"
 capture hbatch jobs -c 5 -f pending,run --name=x
-is "$(sent job.list | tail -1)" '{"max": 5, "name": "x", "states": 30}' "-f, -c, --name"
+is "$(sent job.list | tail -1)" '{"fold": true, "max": 5, "name": "x", "states": 30}' "-f, -c, --name"
 capture hbatch jobs -f failed,timeout
-is "$(sent job.list | tail -1)" '{"max": 1000, "results": 10}' "-f with results"
+is "$(sent job.list | tail -1)" '{"fold": true, "max": 1000, "results": 10}' "-f with results"
 capture hbatch jobs --json f6
 is "$(python3 -c 'import json,sys; j=json.load(sys.stdin)["jobs"]; print(len(j), j[1]["jobid"], j[1]["returncode"], j[1]["status"])' <<<"$out")" "3 f6 3 FAILED" "--json"
 capture hbatch jobs --sort=id -n -o '{id.dec}'

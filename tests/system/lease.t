@@ -106,6 +106,14 @@ for _ in range(20):
         f.write("go\n")
 END
 is "$rc" 0 "the start of a job is told while it runs"
+
+# --- who asks is told what is so now: of the task that asks, and of the one before it --------------------------
+# the first one's id is that of the array
+# shellcheck disable=SC2016
+asking='for id in $HBATCH_JOB_ID $(cat before 2>/dev/null); do hbatch jobs -no "{state}" $id; done; echo $HBATCH_JOB_ID >before'
+# shellcheck disable=SC2016
+capture hbatch submit --quiet --watch --cc=0-99 -n4 sh -c "[ \$HBATCH_TASK_RANK != 0 ] || [ \$HBATCH_JOB_CC = 0 ] || { $asking; }"
+is "$(sort <<<"$out" | uniq -c | xargs)" "98 INACTIVE 99 RUN" "a task that follows another one finds itself running, and that one over"
 instance_stop one 2>/dev/null
 
 # --- several nodes: long and short tasks ---------------------------------------------------------------------
@@ -122,6 +130,9 @@ is "$(left)" 0 "and nobody waits"
 for _ in 1 2 3; do echo >gate; done
 ok "all end" wait_until 60 all_over
 is "$(marks) $(twice)" "400 0" "each has run once"
+# shellcheck disable=SC2016
+capture hbatch submit --quiet --watch --cc=0-199 sh -c '[ $HBATCH_JOB_CC = 0 ] || hbatch jobs -no "{state}" $HBATCH_JOB_ID'
+is "$(sort <<<"$out" | uniq -c | xargs)" "199 RUN" "tasks of each node find themselves running"
 instance_stop two 2>/dev/null
 
 # --- the leader is lost in the middle of a burst --------------------------------------------------------------

@@ -608,6 +608,28 @@ class Futures:
                     f.jobid()
                 break
 
+    def test_shutdown_while_ids_come(self):
+        class Late(hbatch.JobFuture):
+            """Its id comes right after somebody has looked for it."""
+            _id, hidden = None, False
+
+            @property
+            def _jobid(self):
+                hidden, self.hidden = self.hidden, False
+                return None if hidden else self._id
+
+            @_jobid.setter
+            def _jobid(self, jobid):
+                self._id = jobid
+
+        ex = hbatch.Executor()
+        ex._future_class = Late  # pylint: disable=protected-access
+        f = ex.submit(["true"], urgency=0)
+        f.jobid(60)
+        f.hidden = True
+        ex.shutdown(wait=False, cancel_jobs=True)
+        true(isinstance(f.exception(60), hbatch.JobCanceled))
+
     def test_threads(self):
         with hbatch.Executor() as ex:
             sums, failures = [], []

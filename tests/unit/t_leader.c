@@ -278,16 +278,17 @@ static char *outline(json_object *reply)
 
 static char *outline_leader(struct kit *k)
 {
-    unsigned before = k->nreplies;
-    kit_ask(k, "%s", list_line);
-    char *text = outline(k->replies[before]);
+    char *text = outline(kit_answer(k, list_line));
     json_object_put(k->replies[--k->nreplies]);
     return text;
 }
 
 static char *outline_replica(struct replica *rp)
 {
+    unsigned nahead = rp->nahead; /* else it leaves the answer to the leader */
+    rp->nahead = 0;
     json_object *reply = replica_answer(rp, list_line, strlen(list_line));
+    rp->nahead = nahead;
     char *text = outline(reply);
     json_object_put(reply);
     return text;

@@ -331,6 +331,109 @@ START_TEST(a_hello_that_comes_twice)
 }
 END_TEST
 
+static void ask_for(struct kit *k, int request, const char *method, int64_t id)
+{
+    kit_ask(
+        k,
+        "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\",\"params\":{\"ids\":[%lld]}}",
+        request, method, (long long)id);
+    kit_run(k, false);
+}
+
+static void tell_news(struct kit *k, unsigned rank)
+{
+    kit_exec(k, rank, "%s", json_object_to_json_string(kit_sent(k, rank, "news")));
+    kit_run(k, false);
+}
+
+START_TEST(questions_wait_for_news)
+{
+    struct kit k;
+    int64_t ids[4], first = fill(&k, ids, 4);
+    k.mute = true;
+    ask_for(&k, 50, "job.list", ids[0]);
+    ask_for(&k, 51, "resource.list", 0); /* nothing overtakes */
+    ask_for(&k, 52, "job.list", ids[0]);
+    ck_assert_uint_eq(k.nreplies, 0);
+    finish(&k, 0, first, ids[0], 0); /* what comes meanwhile is no answer */
+    kit_run(&k, false);
+    ck_assert_uint_eq(k.nreplies, 0);
+    for (unsigned i = 0; i < KIT_NODES; i++)
+        tell_news(&k, i);
+    ck_assert_uint_eq(k.nreplies, 3);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_eq(json_object_get_int(jsonutil_get(k.replies[i], "id")),
+                         50 + (int)i);
+    json_object *jobs = jsonutil_get(jsonutil_get(k.replies[0], "result"), "jobs");
+    ck_assert_str_eq(
+        json_object_get_string(jsonutil_get(json_object_array_get_idx(jobs, 0), "state")),
+        "RUN");
+    kit_close(&k);
+}
+END_TEST
+
+/* An answer to an earlier question is none to a later one. */
+START_TEST(news_are_newer_than_the_question)
+{
+    struct kit k;
+    int64_t ids[4];
+    fill(&k, ids, 4);
+    k.mute = true;
+    ask_for(&k, 50, "job.list", ids[0]);
+    cleanup_free char *old = xstrdup(json_object_to_json_string(kit_sent(&k, 0, "news")));
+    ask_for(&k, 51, "job.list", ids[0]);
+    for (unsigned i = 1; i < KIT_NODES; i++)
+        tell_news(&k, i);
+    kit_exec(&k, 0, "%s", old);
+    kit_run(&k, false);
+    ck_assert_uint_eq(k.nreplies, 1);
+    tell_news(&k, 0);
+    ck_assert_uint_eq(k.nreplies, 2);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(who_cannot_answer_is_not_waited_for)
+{
+    struct kit k;
+    int64_t ids[4];
+    fill(&k, ids, 4);
+    k.mute = true;
+    ask_for(&k, 50, "job.list", ids[0]);
+    tell_news(&k, 1);
+    leader_exec_lost(
+        k.ld, 0,
+        true); /* its executor; a rank; one that says hello; one that is silent */
+    kit_run(&k, false);
+    ck_assert_uint_eq(k.nreplies, 0);
+    leader_rank_lost(k.ld, 2, 0);
+    kit_run(&k, false);
+    ck_assert_uint_eq(k.nreplies, 1);
+    ask_for(&k, 51, "job.list", ids[0]);
+    ck_assert_uint_eq(k.nreplies, 1);
+    for (double since = time_mono(); k.nreplies == 1 && time_mono() - since < 20;)
+        uv_run(&k.loop, UV_RUN_ONCE);
+    ck_assert_uint_eq(k.nreplies, 2);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(who_is_gone_gets_no_answer)
+{
+    struct kit k;
+    int64_t ids[4];
+    fill(&k, ids, 4);
+    k.mute = true;
+    ask_for(&k, 50, "job.list", ids[0]);
+    leader_client_gone(k.ld, k.client, false);
+    for (unsigned i = 0; i < KIT_NODES; i++)
+        tell_news(&k, i);
+    ck_assert_uint_eq(k.nreplies, 0);
+    ask_for(&k, 51, "job.list", ids[0]); /* and a leader that leaves answers none */
+    kit_close(&k);
+}
+END_TEST
+
 START_TEST(nonsense_changes_nothing)
 {
     struct kit k;
@@ -363,4 +466,6 @@ UNIT_MAIN("lease", one_takes_the_place_of_another, leases_grow_with_what_is_done
           drained_nodes_give_back, nobody_waits_while_a_core_is_idle,
           a_lost_executor_s_jobs_are_queued_again, jobs_that_must_not_run_twice,
           another_leader, an_end_that_is_told_again, a_hello_that_comes_twice,
+          questions_wait_for_news, news_are_newer_than_the_question,
+          who_cannot_answer_is_not_waited_for, who_is_gone_gets_no_answer,
           nonsense_changes_nothing)

@@ -336,14 +336,18 @@ class Executor(concurrent.futures.Executor):
     def _cancel_jobs(self, futures: List[JobFuture], note: str) -> None:
         """As one request for all that are there, which may be a million."""
         ranges: List[List[int]] = []
-        for number in sorted(f._jobid for f in futures if f._jobid is not None and not f.done()):
+        known: List[int] = []
+        for future in futures:  # each is looked at once: its id may come meanwhile
+            jobid = future._jobid
+            if jobid is None:
+                self._cancel_job(future, note)
+            elif not future.done():
+                known.append(jobid)
+        for number in sorted(known):
             if ranges and JobID(ranges[-1][1]).nth(1) == number:
                 ranges[-1][1] = number
             else:
                 ranges.append([number, number])
-        for future in futures:
-            if future._jobid is None:
-                self._cancel_job(future, note)
         if ranges:
             try:
                 self._channel.post("job.cancel", {"ranges": ranges, "note": note}, lambda entry: True)

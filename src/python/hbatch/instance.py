@@ -4,6 +4,8 @@ import base64
 import collections
 import concurrent.futures
 import copy
+import os
+import re
 import signal as _signal
 import threading
 import time
@@ -123,7 +125,8 @@ class Instance:
             jobid = inst.submit(hbatch.Jobspec.from_command(["./app", "in.dat"], num_tasks=4))
             print(inst.wait(jobid).exit_code)
 
-    uri: of the instance; None: that of the environment variable HBATCH_URI.  ConnectError if it cannot be reached.
+    uri: of the instance, local://PATH or ssh://[USER@]HOST[:PORT]/PATH; None: that of the environment variable
+    HBATCH_URI.  ConnectError if it cannot be reached.
 
     Any number of threads may use it, also while others wait.  Everything that waits takes a timeout in seconds, after
     which it raises WaitTimeout.  When the instance ends or is killed, all that waits raises ConnectionLost, and so does
@@ -135,6 +138,8 @@ class Instance:
         if uri is not None and not isinstance(uri, str):
             raise TypeError(f"the URI of an instance must be a string, not {type(uri).__name__}")
         self._channel = _channel or Channel(uri)
+        via = "" if _channel else uri or os.environ.get("HBATCH_URI", "")
+        self._far = via if via.startswith("ssh://") else None
         self._finalizer = weakref.finalize(self, Channel.close, self._channel)
 
     def close(self) -> None:
@@ -524,8 +529,8 @@ class Instance:
 
     @property
     def uri(self) -> str:
-        """The URI of the instance's leader."""
-        return self.attributes()["uri"]
+        """The URI of the instance's leader; of an instance that was reached by ssh, the one that it was reached by."""
+        return self._far or self.attributes()["uri"]
 
     @property
     def level(self) -> int:
@@ -559,6 +564,8 @@ class Instance:
         while True:
             job = self.job(jobid)
             if job.active and job.uri:
+                if self._far and job.uri.startswith("local://") and job.ranks:
+                    return f"{self._far}!{re.split('[-,]', job.ranks)[0]}:{job.uri[8:]}"
                 return job.uri
             if not job.active:
                 raise NoData(f"job {jobid} is over, and no instance any more" if job.uri else f"job {jobid} is over")
@@ -575,7 +582,10 @@ class Instance:
 
     def parent_uri(self) -> Optional[str]:
         """The URI of the instance that this one is a job of; None: there is none."""
-        return self.attributes().get("parent_uri")
+        uri = self.attributes().get("parent_uri")
+        if uri and self._far and uri.startswith("local:///"):
+            return self._far[: self._far.index("/", len("ssh://"))] + uri[len("local://") :]
+        return uri
 
     def parent(self) -> "Instance":
         """A connection to the instance that this one is a job of; NoData: there is none."""

@@ -196,4 +196,3 @@ int epochs_pending(void)
 {
     return (epochs_busy() && (stream.root || stream.in_body)) + usage.active;
 }
-

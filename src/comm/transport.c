@@ -276,8 +276,8 @@ static void test(struct transport *t)
     while (now - t->last > pace[i].since)
         i++;
     /* A long epoch moves on by a fragment or two with each test, of all ranks: it would take as many ticks. */
-    bool crowded = now - t->crowded < CROWDED_S &&
-                   !(t->streaming && t->mpi->stream_busy() > 1);
+    bool crowded =
+        now - t->crowded < CROWDED_S && !(t->streaming && t->mpi->stream_busy() > 1);
     transport_set_pace(t, crowded ? MAX(pace[i].ms, (unsigned)CROWDED_MS) : pace[i].ms);
 }
 

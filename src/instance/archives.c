@@ -246,8 +246,7 @@ int archives_apply_put(struct archives *a, const char *line, size_t len,
     if (strncmp(end, DATA, strlen(DATA)) != 0 || strcmp(line + len - 2, "\"}") != 0)
         return 0;
     p = end + strlen(DATA);
-    cleanup_free void *bytes =
-        base64_decode(p, (size_t)(line + len - 2 - p), &n, err);
+    cleanup_free void *bytes = base64_decode(p, (size_t)(line + len - 2 - p), &n, err);
     return bytes && archives_put(a, key, at, bytes, n, err) == 0 ? 1 : -1;
 }
 

@@ -79,6 +79,13 @@ tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_store_purge
+endif
+tests_unit_t_store_purge_SOURCES = tests/unit/t_store_purge.c
+tests_unit_t_store_purge_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_purge_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_count
 endif
 tests_unit_t_count_SOURCES = tests/unit/t_count.c
@@ -309,11 +316,14 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_leader tests/unit/t_lease
+UNIT += tests/unit/t_leader tests/unit/t_lease tests/unit/t_jobsize
 endif
 tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
 tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_jobsize_SOURCES = tests/unit/t_jobsize.c
+tests_unit_t_jobsize_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobsize_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 tests_unit_t_lease_SOURCES = tests/unit/t_lease.c tests/unit/leaderkit.h
 tests_unit_t_lease_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_lease_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
@@ -516,7 +526,7 @@ tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t tests/system/purge.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_singles tests/unit/t_depend

@@ -319,6 +319,18 @@ void change_archive(struct leader *ld, json_object *line)
     publish(ld, &b);
 }
 
+void change_purged(struct leader *ld, json_object *ranges, bool sweep)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    if (!ld->config.publish)
+        return;
+    strbuf_add(&b, "{\"c\":\"purge\"");
+    add_json(&b, "ranges", ranges);
+    if (sweep)
+        strbuf_add(&b, ",\"sweep\":true");
+    publish(ld, &b);
+}
+
 void change_update(struct leader *ld, const struct job *job, bool spec)
 {
     if (!ld->config.publish)

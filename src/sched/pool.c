@@ -251,9 +251,7 @@ struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
 {
     bool tight = (req->place ? req->place : p->strategy)->tight;
     struct pool_work *w = p->work;
-    struct placement *pl = xmalloc(sizeof(*pl));
-    pl->rset = rset_create();
-    pl->nslots = xmalloc(nspots * sizeof(*pl->nslots));
+    struct placement *pl = placement_create(nspots);
     for (size_t i = 0; i < nspots; i++) {
         const struct pnode *n = &p->nodes[spots[i].node];
         hwloc_const_bitmap_t cores = n->cores, gpus = n->gpus;
@@ -338,9 +336,8 @@ void pool_undo(struct pool *p, struct placement *pl)
 
 struct placement *placement_create(size_t nnodes)
 {
-    struct placement *pl = xcalloc(1, sizeof(*pl));
+    struct placement *pl = xcalloc(1, sizeof(*pl) + nnodes * sizeof(pl->nslots[0]));
     pl->rset = rset_create();
-    pl->nslots = xcalloc(nnodes, sizeof(*pl->nslots));
     return pl;
 }
 
@@ -349,7 +346,6 @@ void placement_destroy(struct placement *pl)
     if (!pl)
         return;
     rset_destroy(pl->rset);
-    free(pl->nslots);
     free(pl);
 }
 

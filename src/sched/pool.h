@@ -42,7 +42,7 @@ struct pool_request {
 /* Where a job's slots go: part i uses nslots[i] slots on the node of rset->nodes[i]. */
 struct placement {
     struct rset *rset; /* what the job gets; whole nodes when exclusive; nslots is set */
-    unsigned *nslots;  /* rset->nnodes entries */
+    unsigned nslots[]; /* [rset->nnodes] */
 };
 
 /* Build from R (copied); all nodes up and free. */

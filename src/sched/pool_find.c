@@ -155,11 +155,39 @@ void found_add(struct pool_work *w, size_t node, unsigned nslots)
     w->found[w->nfound++] = (struct pool_spot){node, nslots};
 }
 
+bool query_is_plain(const struct query *q, unsigned gpus)
+{
+    return !q->req->constraint && !q->held && gpus <= POOL_INDEX_GPUS &&
+           !(q->own && q->req->shape.exclusive);
+}
+
+unsigned query_cores(const struct query *q, size_t i)
+{
+    return query_is_plain(q, 0) ? pool_index_cores(q->index, i)
+                                : query_amount(q, i).cores;
+}
+
+unsigned query_most(const struct query *q)
+{
+    const struct pool_index *ix = q->index;
+    unsigned most = 0;
+    if (q->gpus > 0 && ix->width > POOL_INDEX_GPUS)
+        return 0;
+    for (unsigned g = 0; g < ix->width; g++) {
+        unsigned k = query_slots(
+            q, (struct pool_amount){pool_index_most(ix, g), g, ix->memory[1]});
+        most = MAX(most, k);
+    }
+    return most;
+}
+
 size_t query_next(const struct query *q, size_t from, unsigned nslots)
 {
     struct pool_amount need;
     if (!query_need(q, nslots, &need))
         return POOL_INDEX_NONE;
+    if (query_is_plain(q, need.gpus))
+        return pool_index_next(q->index, from, need.cores, need.gpus, need.memory);
     for (size_t i = from;; i++) {
         i = pool_index_next(q->index, i, need.cores, need.gpus, need.memory);
         /* What is held, and many GPUs, the index does not know. */
@@ -172,9 +200,12 @@ size_t query_next(const struct query *q, size_t from, unsigned nslots)
 uint64_t query_gather(const struct query *q)
 {
     uint64_t total = 0;
+    bool cores_alone = query_is_plain(q, 0) && !q->gpus && !q->memory;
     q->p->work->nfound = 0;
     for (size_t i = 0; (i = query_next(q, i, 1)) != POOL_INDEX_NONE; i++) {
-        unsigned k = query_slots(q, query_amount(q, i));
+        unsigned k = cores_alone ? query_cores(q, i) : query_slots(q, query_amount(q, i));
+        if (cores_alone && q->cores > 1)
+            k /= q->cores;
         found_add(q->p->work, i, k);
         total += k;
     }

@@ -102,6 +102,11 @@ struct query query_make(const struct pool *p, const struct pool_request *req,
 struct pool_amount query_amount(const struct query *q, size_t i);
 unsigned query_slots(const struct query *q, struct pool_amount a);
 bool query_matches(const struct query *q, size_t i);
+/* Whether the index knows all that decides if a node takes slots with so many GPUs in all. */
+bool query_is_plain(const struct query *q, unsigned gpus);
+unsigned query_cores(const struct query *q, size_t i); /* that node I shows */
+/* The most slots that a node takes, or 0 where the index does not tell; of nodes that match or do not. */
+unsigned query_most(const struct query *q);
 /* The first node at or after FROM that takes NSLOTS slots, or POOL_INDEX_NONE. */
 size_t query_next(const struct query *q, size_t from, unsigned nslots);
 /* What NSLOTS slots need of a node; false: more than a number holds. */

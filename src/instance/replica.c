@@ -774,6 +774,12 @@ static const struct {
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
 {
+    struct error why;
+    int piece = rp->archives ? archives_apply_put(rp->archives, line, len, &why) : 0;
+    if (piece < 0)
+        log_warning("archive: %s", why.text);
+    if (piece != 0)
+        return 0;
     cleanup_json json_object *o = jsonutil_decode(line, len, err);
     const char *kind = jsonutil_string(jsonutil_get(o, "c"));
     for (size_t i = 0; kind && i < ARRAY_SIZE(kinds); i++) {

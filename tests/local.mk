@@ -175,6 +175,13 @@ tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_default_memory
+endif
+tests_unit_t_default_memory_SOURCES = tests/unit/t_default_memory.c
+tests_unit_t_default_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_default_memory_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_poolparts
 endif
 tests_unit_t_poolparts_SOURCES = tests/unit/t_poolparts.c

@@ -11,7 +11,9 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 
-#define MAGIC 0x52534248u /* "HBSR" */
+#define MAGIC 0x52534248u     /* "HBSR" */
+#define DEAD 0x44534248u      /* "HBSD" */
+#define HOLE_LEAST (8u << 10) /* of a dead record in the midst of others */
 #define GATHER (256u << 10)
 #define DIRECT (16u << 10) /* records from this length on are not gathered */
 #define CHECK_ROOM (256u << 10)
@@ -24,6 +26,8 @@ struct spool {
     char *path;
     uint64_t end;  /* where the next record goes, gathered ones included */
     uint64_t base; /* position of the first gathered byte */
+    uint64_t
+        trimmed; /* all before it is dead, as far as it was looked for; 0: it was not */
     char *gathered;
     size_t len;
     char *scratch; /* of spool_read */
@@ -113,7 +117,7 @@ struct spool *spool_open(const char *path,
 
 struct spool *spool_open_former(const char *path, struct error *err)
 {
-    return open_file(path, O_RDONLY, err);
+    return open_file(path, O_RDWR, err);
 }
 
 const char *spool_path(const struct spool *s)
@@ -265,4 +269,58 @@ const char *spool_read(struct spool *s, uint64_t id, uint64_t pos,
         return error_null(err, EIO, "output spool %s: cut off at position %llu", s->path,
                           (unsigned long long)pos);
     return s->scratch;
+}
+
+/* --- what is not needed any more ------------------------------------------------------------- */
+
+/* The bytes from BEGIN to END; file systems that cannot make holes keep them. */
+static void make_hole(struct spool *s, uint64_t begin, uint64_t end)
+{
+    if (end > begin &&
+        fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)begin,
+                  (off_t)(end - begin)) < 0 &&
+        errno != EOPNOTSUPP)
+        log_warning("output spool %s: cannot make a hole: %s", s->path, strerror(errno));
+}
+
+static bool read_header(struct spool *s, uint64_t pos, struct spool_record *rec)
+{
+    return pos >= sizeof(file_header) && pos < s->base && s->base - pos >= sizeof(*rec) &&
+           read_at(s->fd, rec, sizeof(*rec), pos) == sizeof(*rec);
+}
+
+void spool_forget(struct spool *s, uint64_t id, uint64_t pos)
+{
+    struct spool_record rec;
+    spool_flush(s);
+    while (read_header(s, pos, &rec) && rec.magic == MAGIC && rec.id == id &&
+           rec.len <= SPOOL_RECORD_MAX) {
+        const uint32_t dead = DEAD;
+        if (pwrite(s->fd, &dead, sizeof(dead), (off_t)pos) != sizeof(dead))
+            return;
+        if (rec.len >= HOLE_LEAST)
+            make_hole(s, pos + sizeof(rec), pos + sizeof(rec) + rec.len);
+        if (rec.next <= pos) /* the chain goes forward */
+            return;
+        pos = rec.next;
+    }
+}
+
+uint64_t spool_trim(struct spool *s)
+{
+    struct spool_record rec;
+    uint64_t begin = sizeof(file_header), at = MAX(s->trimmed, begin), from = at;
+    while (read_header(s, at, &rec) && rec.magic == DEAD) {
+        uint64_t next = rec.stream == 0 ? rec.next : at + sizeof(rec) + rec.len;
+        if (next <= at || next > s->base)
+            break;
+        at = next;
+    }
+    s->trimmed = at;
+    if (at == from || at == begin)
+        return at;
+    rec = (struct spool_record){.magic = DEAD, .next = at};
+    if (pwrite(s->fd, &rec, sizeof(rec), (off_t)begin) == sizeof(rec))
+        make_hole(s, begin + sizeof(rec), at);
+    return at;
 }

@@ -100,6 +100,8 @@ static bool equal_but_for_words(const struct jobspec *a, const struct jobspec *b
     static const char *const parts[] = {"attributes", "resources"}, *const keys[] = {
                                                                         "slot", "count"};
     json_object *x = jobspec_json(a), *y = jobspec_json(b);
+    if (jobspec_programs(a) || jobspec_programs(b))
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (jsonutil_get(x, parts[i]) != jsonutil_get(y, parts[i])) /* see share */
             return false;

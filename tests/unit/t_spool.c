@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
@@ -199,5 +200,57 @@ START_TEST(rejects)
 }
 END_TEST
 
+/* Bytes that the file takes on the disk. */
+static int64_t room_of_file(void)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    return (int64_t)st.st_blocks * 512;
+}
+
+START_TEST(gives_room_back)
+{
+    enum { JOBS = 40, EACH = 20000 };
+    static char data[EACH];
+    struct spool *s = open_new();
+    struct spool_job jobs[JOBS] = {{0}};
+    struct spool_record rec;
+    struct error err;
+    memset(data, 'x', sizeof(data));
+    for (uint64_t round = 0; round < 2; round++)
+        for (uint64_t i = 0; i < JOBS; i++) {
+            spool_append(s, &jobs[i], i + 1, 0, 1, data, i % 2 ? 100 : EACH);
+            spool_append(s, &jobs[i], i + 1, 0, 2, "end", 3);
+        }
+    ck_assert_uint_eq(spool_trim(s), 8); /* nothing is dead */
+    spool_flush(s);
+    int64_t before = room_of_file();
+    spool_forget(s, 4, jobs[4].first); /* another job's: nothing happens */
+    spool_forget(s, 5, jobs[4].first + 1);
+    ck_assert_ptr_nonnull(spool_read(s, 5, jobs[4].first, &rec, &err));
+    spool_forget(s, 5, jobs[4].first); /* in the midst of the others */
+    ck_assert_ptr_null(spool_read(s, 5, jobs[4].first, &rec, &err));
+    ck_error_names(err, path);
+    ck_assert_uint_eq(spool_trim(s), 8);
+    for (uint64_t i = 0; i < JOBS - 1; i++)
+        spool_forget(s, i + 1, jobs[i].first);
+    ck_assert_uint_eq(spool_trim(s), jobs[JOBS - 1].first);
+    if (room_of_file() >= before / 2) /* else the file system makes no holes */
+        printf("# %s: no holes\n", path);
+    cleanup_free char *left = collect(s, JOBS, jobs[JOBS - 1].first);
+    ck_assert_uint_eq(strlen(left), 2 * (4 + 100 + 4 + 3));
+    spool_close(s);
+    s = spool_open(path, on_lost, path, &err); /* another executor goes on */
+    ck_assert_msg(s != NULL, "%s", err.text);
+    ck_assert_uint_eq(spool_trim(s), jobs[JOBS - 1].first);
+    spool_forget(s, JOBS, jobs[JOBS - 1].first);
+    uint64_t end = spool_trim(s);
+    struct spool_job one = {0};
+    ck_assert_uint_eq(spool_append(s, &one, 99, 0, 1, "new", 3), end);
+    check(s, 99, one.first, "0.1:new");
+    close_and_remove(s);
+}
+END_TEST
+
 UNIT_MAIN("spool", chains_records_of_jobs, mixes_small_and_large, tells_of_a_full_disk,
-          rejects)
+          gives_room_back, rejects)

@@ -356,7 +356,8 @@ static void on_linger(void *arg)
 
 void job_check_finished(struct job *job)
 {
-    if (job->nrunning > 0 || job->starting || job->finished)
+    /* prep: a lane's thread has started it, and its pipes may have ended before that is known here */
+    if (job->nrunning > 0 || job->starting || job->finished || job->prep)
         return;
     if (job->nstreams == 0)
         finish(job);

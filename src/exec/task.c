@@ -447,6 +447,11 @@ bool task_make_ready(struct task *task, struct ready *r)
     return true;
 }
 
+void ready_close(struct ready *r)
+{
+    close_fds(&r->fds);
+}
+
 void ready_clear(struct ready *r)
 {
     close_fds(&r->fds);
@@ -461,7 +466,7 @@ void ready_clear(struct ready *r)
 
 void task_started(struct task *task, struct ready *r, pid_t pid)
 {
-    close_fds(&r->fds);
+    ready_close(r);
     task->pid = pid;
     task->in_lane = true;
     idmap_put(&task->job->x->tasks, (uint64_t)pid, task);

@@ -209,7 +209,18 @@ void jobspec_destroy(struct jobspec *js)
     if (!js || --js->refs > 0)
         return;
     json_object_put(js->json);
+    free(js->own_name);
     free(js);
+}
+
+struct jobspec *jobspec_named(const struct jobspec *js, const char *name)
+{
+    struct jobspec *other = xmalloc(sizeof(*other));
+    *other = *js;
+    other->refs = 1;
+    json_object_get(other->json);
+    other->name = other->own_name = xstrdup(name);
+    return other;
 }
 
 json_object *jobspec_json(const struct jobspec *js)

@@ -10,6 +10,7 @@ struct jobspec {
     json_object *json; /* a reference of its own; all below points into it */
     struct job_shape shape;
     const char *name;
+    char *own_name;    /* or NULL: it is in the JSON */
     const char *label; /* of the slot; tasks name it */
     json_object *command;
     json_object *system; /* attributes.system, or NULL */

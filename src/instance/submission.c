@@ -119,9 +119,14 @@ static bool equal_but_for_words(const struct jobspec *a, const struct jobspec *b
     static const char *const parts[] = {"attributes", "resources"}, *const keys[] = {
                                                                         "slot", "count"};
     json_object *x = jobspec_json(a), *y = jobspec_json(b);
+    if (jobspec_programs(a) || jobspec_programs(b))
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (jsonutil_get(x, parts[i]) != jsonutil_get(y, parts[i])) /* see share */
             return false;
+    if (json_object_array_length(jsonutil_get(x, "tasks")) != 1 ||
+        json_object_array_length(jsonutil_get(y, "tasks")) != 1)
+        return false;
     x = task_of(x);
     y = task_of(y);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)

@@ -157,6 +157,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/programs.t tests/mpi/programs.t tests/mpi/programs.c
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
@@ -172,6 +173,20 @@ endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
 tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_default_memory
+endif
+tests_unit_t_default_memory_SOURCES = tests/unit/t_default_memory.c
+tests_unit_t_default_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_default_memory_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_poolparts
+endif
+tests_unit_t_poolparts_SOURCES = tests/unit/t_poolparts.c
+tests_unit_t_poolparts_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_poolparts_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_sim
@@ -458,6 +473,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/execlane.t tests/system/lease.t tests/system/executor.py
+EXTRA_DIST += tests/system/clients.t tests/system/clients.py tests/system/cylc.t tests/system/nipype.t
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/report.t tests/system/archive.t tests/system/badverbs.t tests/system/completion.t tests/system/rankexec.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py

@@ -128,9 +128,13 @@ static int decode_task_count(struct jobspec *js, json_object *count, struct erro
 static int decode_tasks(struct jobspec *js, json_object *tasks, struct error *err)
 {
     static const char *const keys[] = {"command", "slot", "count", NULL};
-    if (!json_object_is_type(tasks, json_type_array) ||
-        json_object_array_length(tasks) != 1)
-        return jobspec_bad(err, "tasks", "an array of one task", tasks);
+    size_t n =
+        json_object_is_type(tasks, json_type_array) ? json_object_array_length(tasks) : 0;
+    if (n > 0 && (js->nslots > 0 || n > 1))
+        return jobspec_decode_programs(js, tasks, err);
+    if (n != 1)
+        return jobspec_bad(err, "tasks", "an array of one task, or one for each slot",
+                           tasks);
     json_object *task = json_object_array_get_idx(tasks, 0);
     if (jobspec_check_keys(err, "tasks[0]", task, keys) < 0)
         return -1;
@@ -168,6 +172,7 @@ static int decode(struct jobspec *js, struct error *err)
         decode_tasks(js, jsonutil_get(o, "tasks"), err) < 0 ||
         jobspec_decode_attributes(js, jsonutil_get(o, "attributes"), err) < 0)
         return -1;
+    free(take(js->slots));
     json_object *name = jobspec_attr(js, "system.job.name");
     js->name = name ? json_object_get_string(name)
                     : basename_of(json_object_get_string(
@@ -208,8 +213,27 @@ void jobspec_destroy(struct jobspec *js)
 {
     if (!js || --js->refs > 0)
         return;
+    if (js->like) {
+        jobspec_destroy(js->like);
+        free(js->own_name);
+        free(js);
+        return;
+    }
     json_object_put(js->json);
+    json_object_put(js->programs);
+    free(js->slots);
+    free(js->parts);
     free(js);
+}
+
+struct jobspec *jobspec_named(struct jobspec *js, const char *name)
+{
+    struct jobspec *other = xmalloc(sizeof(*other));
+    *other = *js;
+    other->refs = 1;
+    other->like = jobspec_ref(js->like ? js->like : js);
+    other->name = other->own_name = xstrdup(name);
+    return other;
 }
 
 json_object *jobspec_json(const struct jobspec *js)
@@ -258,6 +282,11 @@ const char *jobspec_placement(const struct jobspec *js)
 json_object *jobspec_command(const struct jobspec *js)
 {
     return js->command;
+}
+
+json_object *jobspec_programs(const struct jobspec *js)
+{
+    return js->programs ? js->programs : jobspec_option(js, "apps");
 }
 
 json_object *jobspec_environment(const struct jobspec *js)

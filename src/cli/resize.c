@@ -54,7 +54,7 @@ static uint64_t own_job(struct cli *cli)
 static void find_job(struct resize *r, const struct optparse *p)
 {
     const char *text = cli_operand(r->cli, p, "ID", true);
-    r->id = text ? cli_jobid(r->cli, text) : own_job(r->cli);
+    r->id = text ? target_job(r->cli, text) : own_job(r->cli);
 }
 
 /* --- what a stream tells ------------------------------------------------------------------ */

@@ -42,6 +42,16 @@ static void send_record(struct exec *x, const struct reader *r,
     conn_tell(x->conn, b.s, b.len);
 }
 
+/* Its output is not kept any more: who reads it learns of that beside what there is of others'. */
+static void tell_shed(struct exec *x, struct reader *r)
+{
+    static const char text[] = "hbatch-exec: the output of this job, or the rest of it, "
+                               "is no longer kept (--output-limit)\n";
+    const struct spool_record rec = {.len = sizeof(text) - 1, .stream = 2};
+    send_record(x, r, &rec, text);
+    r->sent += rec.len;
+}
+
 static void send_end(struct exec *x, const struct reader *r)
 {
     char text[96];
@@ -70,6 +80,11 @@ static void pump(struct exec *x, struct reader *r)
     while (r->at && r->sent - r->acked < READER_CREDIT) {
         const char *data =
             spool_read(r->former ? r->former : x->spool, r->id, r->at, &rec, &err);
+        if (!data && !r->former && spool_was_shed(x->spool, r->at)) {
+            tell_shed(x, r);
+            r->at = 0;
+            break;
+        }
         if (!data) {
             log_error("output of job %llu: %s", (unsigned long long)r->id, err.text);
             r->at = 0;
@@ -115,6 +130,14 @@ static struct reader *find(const struct exec *x, uint64_t id, int64_t sub)
     while (r && (r->sub != sub || (id && r->id != id)))
         r = r->next;
     return r;
+}
+
+bool reader_reads(const struct exec *x, uint64_t id)
+{
+    const struct reader *r = x->readers;
+    while (r && r->id != id)
+        r = r->next;
+    return r != NULL;
 }
 
 void reader_ack(struct exec *x, uint64_t id, int64_t sub, uint64_t total)

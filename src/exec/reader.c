@@ -42,16 +42,6 @@ static void send_record(struct exec *x, const struct reader *r,
     conn_tell(x->conn, b.s, b.len);
 }
 
-/* Its output is not kept any more: who reads it learns of that beside what there is of others'. */
-static void tell_shed(struct exec *x, struct reader *r)
-{
-    static const char text[] = "hbatch-exec: the output of this job, or the rest of it, "
-                               "is no longer kept (--output-limit)\n";
-    const struct spool_record rec = {.len = sizeof(text) - 1, .stream = 2};
-    send_record(x, r, &rec, text);
-    r->sent += rec.len;
-}
-
 static void send_end(struct exec *x, const struct reader *r)
 {
     char text[96];
@@ -80,13 +70,10 @@ static void pump(struct exec *x, struct reader *r)
     while (r->at && r->sent - r->acked < READER_CREDIT) {
         const char *data =
             spool_read(r->former ? r->former : x->spool, r->id, r->at, &rec, &err);
-        if (!data && !r->former && spool_was_shed(x->spool, r->at)) {
-            tell_shed(x, r);
-            r->at = 0;
-            break;
-        }
-        if (!data) {
-            log_error("output of job %llu: %s", (unsigned long long)r->id, err.text);
+        if (!data) { /* who reads it knows how much there was */
+            bool shed = !r->former && spool_was_shed(x->spool, r->at);
+            (shed ? log_debug : log_error)("output of job %llu: %s",
+                                           (unsigned long long)r->id, err.text);
             r->at = 0;
             break;
         }

@@ -19,8 +19,8 @@ for i in 1 2 3 4 5; do
 done
 is "$(hbatch output last | wc -c)" 100000 "the newest output is there"
 capture hbatch output "$first"
-is "$rc|${out:0:10}" "0|" "the oldest is not"
-like "$err" "no longer kept \(--output-limit\)" "... which is told"
+is "$rc|${out:0:10}" "1|" "the oldest is not"
+like "$err" "bytes of its output are gone: .*no longer kept \(--output-limit\)" "... which is told"
 is "$(hbatch output "$early")" early "output of a job that runs is kept"
 touch over
 hbatch job wait "$early"

@@ -124,7 +124,8 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
 static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
 {
     struct pids *p = arg;
-    (void)result, (void)left;
+    (void)left;
+    cli_check_end(p->cli, result);
     p->over = true;
 }
 

@@ -423,6 +423,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     find_allocation(&s, &c.foreign);
     const struct launcher *l = choose(&s, c.launcher);
     l->command(&s, &w);
+    /* it is of the task that this is: ranks that a launcher starts are others */
+    bool alone = s.foreign_named && !foreign_is_batch(s.alloc->kind);
+    if (l != &launch_standalone || alone)
+        unsetenv("HBATCH_SUB_INSTANCE");
     if (c.dry) {
         cleanup_free char *text = words_quote(&w);
         describe(&s);

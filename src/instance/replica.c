@@ -363,6 +363,8 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
             placement_destroy(pl);
             return -1;
         }
+    if (json_object_is_type(jsonutil_get(o, "scheduling"), json_type_object))
+        pl->rset->scheduling = json_object_get(jsonutil_get(o, "scheduling"));
     if (pool_take(rp->pool, pl->rset, err) < 0) {
         placement_destroy(pl);
         return -1;
@@ -772,6 +774,12 @@ static const struct {
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
 {
+    struct error why;
+    int piece = rp->archives ? archives_apply_put(rp->archives, line, len, &why) : 0;
+    if (piece < 0)
+        log_warning("archive: %s", why.text);
+    if (piece != 0)
+        return 0;
     cleanup_json json_object *o = jsonutil_decode(line, len, err);
     const char *kind = jsonutil_string(jsonutil_get(o, "c"));
     for (size_t i = 0; kind && i < ARRAY_SIZE(kinds); i++) {

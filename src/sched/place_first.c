@@ -39,26 +39,11 @@ static bool first_wide(const struct query *q)
             w->levels[s.nslots]--;
             w->found[w->nfound++] = s;
         } else if (left > 0 && s.nslots >= left) {
-            w->found[w->nfound++] = (struct pool_spot){s.node, left};
+            w->found[w->nfound++] = (struct pool_spot){s.node, left, 0};
             left = 0;
         }
     }
     return true;
-}
-
-/* Most slots that a node can have by the index, or 0 where the index does not tell. */
-static unsigned most_slots(const struct query *q)
-{
-    const struct pool_index *ix = q->index;
-    unsigned most = 0;
-    if (q->gpus > 0 && ix->width > POOL_INDEX_GPUS)
-        return 0;
-    for (unsigned g = 0; g < ix->width; g++) {
-        unsigned k = query_slots(
-            q, (struct pool_amount){pool_index_most(ix, g), g, ix->memory[1]});
-        most = MAX(most, k);
-    }
-    return most;
 }
 
 /* As first_wide, without looking at each node: works while there are enough of the roomiest nodes, as in
@@ -66,7 +51,7 @@ static unsigned most_slots(const struct query *q)
 static bool first_alike(const struct query *q)
 {
     struct pool_work *w = q->p->work;
-    unsigned most = most_slots(q), left = q->slots;
+    unsigned most = query_most(q), left = q->slots;
     size_t i = 0, k = 0;
     for (; most > 0 && left > most; left -= most, i++) {
         i = query_next(q, i, most);
@@ -83,7 +68,7 @@ static bool first_alike(const struct query *q)
             found_add(w, i, left);
             memmove(w->found + k + 1, w->found + k,
                     (w->nfound - 1 - k) * sizeof(*w->found));
-            w->found[k] = (struct pool_spot){i, left};
+            w->found[k] = (struct pool_spot){i, left, 0};
             return true;
         }
     }

@@ -7,6 +7,30 @@
 
 #include "src/common/util.h"
 
+/* The first WANT nodes that have as many free cores as a node can have and NSLOTS slots, if there are so many: as in a pool
+ * of which much is free, or little. */
+static bool take_roomiest(const struct query *q, size_t want, unsigned nslots)
+{
+    struct pool_amount need;
+    if (!query_need(q, nslots, &need) || !query_is_plain(q, need.gpus) ||
+        need.gpus >= q->index->width)
+        return false;
+    unsigned most = pool_index_most(q->index, need.gpus);
+    if (most < need.cores || most == 0)
+        return false;
+    struct pool_work *w = q->p->work;
+    for (size_t i = 0; w->nfound < want; i++) {
+        i = pool_index_next(q->index, i, most, need.gpus, need.memory);
+        if (i == POOL_INDEX_NONE)
+            break;
+        found_add(w, i, nslots);
+    }
+    if (w->nfound == want)
+        return true;
+    w->nfound = 0;
+    return false;
+}
+
 /* The N nodes that are found: keep WANT of them, those with the most free cores, the first of equals. */
 static void keep_roomiest(const struct query *q, size_t want)
 {
@@ -14,17 +38,17 @@ static void keep_roomiest(const struct query *q, size_t want)
     size_t n = w->nfound, left = want;
     unsigned most = 0;
     for (size_t i = 0; i < n; i++)
-        most = MAX(most, query_amount(q, w->found[i].node).cores);
+        most = MAX(most, query_cores(q, w->found[i].node));
     unsigned *levels = work_levels(w, most);
     for (size_t i = 0; i < n; i++)
-        levels[query_amount(q, w->found[i].node).cores]++;
+        levels[query_cores(q, w->found[i].node)]++;
     for (unsigned k = most + 1; k-- > 0;) { /* from here on: how many are kept */
         levels[k] = (unsigned)MIN((size_t)levels[k], left);
         left -= levels[k];
     }
     w->nfound = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned *keep = &levels[query_amount(q, w->found[i].node).cores];
+        unsigned *keep = &levels[query_cores(q, w->found[i].node)];
         if (*keep > 0) {
             (*keep)--;
             w->found[w->nfound++] = w->found[i];
@@ -36,6 +60,8 @@ static bool spread_nodes(const struct query *q)
 {
     struct pool_work *w = q->p->work;
     size_t max = MAX(q->req->shape.nnodes_max, q->nodes);
+    if (max <= q->p->nnodes && take_roomiest(q, max, q->slots))
+        return true;
     for (size_t i = 0; (i = query_next(q, i, q->slots)) != POOL_INDEX_NONE; i++)
         found_add(w, i, q->slots);
     if (w->nfound > max)
@@ -50,8 +76,7 @@ static unsigned *count_offers(const struct query *q, unsigned most)
     struct pool_work *w = q->p->work;
     unsigned c = q->cores, *at = work_levels(w, (size_t)most + 1);
     for (size_t i = 0; i < w->nfound; i++) {
-        unsigned f = query_amount(q, w->found[i].node).cores,
-                 below = f - w->found[i].nslots * c;
+        unsigned f = query_cores(q, w->found[i].node), below = f - w->found[i].nslots * c;
         at[f]++;
         at[below]--; /* unsigned arithmetic wraps, and comes back */
     }
@@ -63,7 +88,7 @@ static unsigned *count_offers(const struct query *q, unsigned most)
 static bool spread_slots(const struct query *q)
 {
     struct pool_work *w = q->p->work;
-    if (q->slots == 1 && q->gpus < q->index->width) { /* the usual case */
+    if (q->slots == 1 && q->gpus < q->index->width && !q->taken) { /* the usual case */
         unsigned most = pool_index_most(q->index, q->gpus);
         size_t i = POOL_INDEX_NONE;
         if (most >= q->cores)
@@ -75,13 +100,15 @@ static bool spread_slots(const struct query *q)
             return true;
         }
     }
+    if (q->slots <= q->p->nnodes && take_roomiest(q, q->slots, 1))
+        return true;
     if (query_gather(q) < q->slots) {
         w->nfound = 0;
         return false;
     }
     unsigned most = 0, left = q->slots;
     for (size_t i = 0; i < w->nfound; i++)
-        most = MAX(most, query_amount(q, w->found[i].node).cores);
+        most = MAX(most, query_cores(q, w->found[i].node));
     const unsigned *at = count_offers(q, most);
     unsigned level = most; /* all offers above it are taken, and LEFT of those at it */
     while (at[level] <= left) {
@@ -95,7 +122,7 @@ static bool spread_slots(const struct query *q)
     w->nfound = 0;
     for (size_t i = 0; i < n; i++) {
         struct pool_spot s = w->found[i];
-        unsigned f = query_amount(q, s.node).cores, take = 0;
+        unsigned f = query_cores(q, s.node), take = 0;
         if (f > level)
             take = MIN(s.nslots, (f - level - 1) / q->cores + 1);
         bool more = take < s.nslots && f - take * q->cores == level;
@@ -104,7 +131,7 @@ static bool spread_slots(const struct query *q)
             left -= !all;
         }
         if (take > 0)
-            w->found[w->nfound++] = (struct pool_spot){s.node, take};
+            w->found[w->nfound++] = (struct pool_spot){s.node, take, 0};
     }
     return true;
 }

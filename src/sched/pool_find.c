@@ -15,18 +15,18 @@ struct query query_make(const struct pool *p, const struct pool_request *req,
                         const struct rset *held)
 {
     const struct job_shape *s = &req->shape;
-    return (struct query){p,
-                          req,
-                          view,
-                          own,
-                          own ? &own->index : &p->work->index[view],
-                          held,
-                          s->nnodes_min,
-                          MAX(s->nslots, 1U),
-                          MAX(s->cores_per_slot, 1U),
-                          s->gpus_per_slot,
-                          s->mem_per_slot,
-                          s->mem_per_node};
+    return (struct query){.p = p,
+                          .req = req,
+                          .view = view,
+                          .own = own,
+                          .index = own ? &own->index : &p->work->index[view],
+                          .held = held,
+                          .nodes = s->nnodes_min,
+                          .slots = MAX(s->nslots, 1U),
+                          .cores = MAX(s->cores_per_slot, 1U),
+                          .gpus = s->gpus_per_slot,
+                          .memory = s->mem_per_slot,
+                          .node_memory = s->mem_per_node};
 }
 
 static const struct pool_amount nothing;
@@ -44,7 +44,7 @@ static struct pool_amount node_amount(const struct pnode *n, enum view view)
     return view == VIEW_FREE && up ? n->free : nothing;
 }
 
-struct pool_amount query_amount(const struct query *q, size_t i)
+static struct pool_amount shown(const struct query *q, size_t i)
 {
     const struct pnode *n = &q->p->nodes[i];
     if (q->own) {
@@ -61,6 +61,17 @@ struct pool_amount query_amount(const struct query *q, size_t i)
         a.memory -= MIN(a.memory, h->memory);
     }
     return a;
+}
+
+struct pool_amount query_amount(const struct query *q, size_t i)
+{
+    struct pool_amount a = shown(q, i);
+    if (!q->taken)
+        return a;
+    struct pool_amount t = q->taken[i];
+    return (struct pool_amount){a.cores - MIN(a.cores, t.cores),
+                                a.gpus - MIN(a.gpus, t.gpus),
+                                a.memory - MIN(a.memory, t.memory)};
 }
 
 unsigned query_slots(const struct query *q, struct pool_amount a)
@@ -152,7 +163,33 @@ void found_add(struct pool_work *w, size_t node, unsigned nslots)
         w->found_room = MAX(2 * w->found_room, (size_t)8);
         w->found = xrealloc(w->found, w->found_room * sizeof(*w->found));
     }
-    w->found[w->nfound++] = (struct pool_spot){node, nslots};
+    w->found[w->nfound++] = (struct pool_spot){node, nslots, 0};
+}
+
+bool query_is_plain(const struct query *q, unsigned gpus)
+{
+    return !q->req->constraint && !q->held && !q->taken && gpus <= POOL_INDEX_GPUS &&
+           !(q->own && q->req->shape.exclusive);
+}
+
+unsigned query_cores(const struct query *q, size_t i)
+{
+    return query_is_plain(q, 0) ? pool_index_cores(q->index, i)
+                                : query_amount(q, i).cores;
+}
+
+unsigned query_most(const struct query *q)
+{
+    const struct pool_index *ix = q->index;
+    unsigned most = 0;
+    if (q->gpus > 0 && ix->width > POOL_INDEX_GPUS)
+        return 0;
+    for (unsigned g = 0; g < ix->width; g++) {
+        unsigned k = query_slots(
+            q, (struct pool_amount){pool_index_most(ix, g), g, ix->memory[1]});
+        most = MAX(most, k);
+    }
+    return most;
 }
 
 size_t query_next(const struct query *q, size_t from, unsigned nslots)
@@ -160,6 +197,8 @@ size_t query_next(const struct query *q, size_t from, unsigned nslots)
     struct pool_amount need;
     if (!query_need(q, nslots, &need))
         return POOL_INDEX_NONE;
+    if (query_is_plain(q, need.gpus))
+        return pool_index_next(q->index, from, need.cores, need.gpus, need.memory);
     for (size_t i = from;; i++) {
         i = pool_index_next(q->index, i, need.cores, need.gpus, need.memory);
         /* What is held, and many GPUs, the index does not know. */
@@ -172,9 +211,12 @@ size_t query_next(const struct query *q, size_t from, unsigned nslots)
 uint64_t query_gather(const struct query *q)
 {
     uint64_t total = 0;
+    bool cores_alone = query_is_plain(q, 0) && !q->gpus && !q->memory;
     q->p->work->nfound = 0;
     for (size_t i = 0; (i = query_next(q, i, 1)) != POOL_INDEX_NONE; i++) {
-        unsigned k = query_slots(q, query_amount(q, i));
+        unsigned k = cores_alone ? query_cores(q, i) : query_slots(q, query_amount(q, i));
+        if (cores_alone && q->cores > 1)
+            k /= q->cores;
         found_add(q->p->work, i, k);
         total += k;
     }
@@ -239,6 +281,8 @@ static bool search(const struct query *q, const struct place_strategy *strategy)
     if (q->nodes > q->p->nnodes || too_many(q, all))
         return false;
     pool_index_refresh(q->p);
+    if (q->nodes == 0 && q->req->shape.nparts > 0)
+        return pool_parts_find(q, strategy);
     return q->nodes > 0 ? strategy->nodes(q) : strategy->slots(q);
 }
 
@@ -333,6 +377,15 @@ struct pool_amount pool_need(const struct pool *p, const struct pool_request *re
         return p->nodes[i].all;
     query_need(&q, nslots, &need);
     return need;
+}
+
+struct pool_amount pool_spot_need(const struct pool *p, const struct pool_request *req,
+                                  const struct pool_spot *spot)
+{
+    if (spot->part == 0)
+        return pool_need(p, req, spot->node, spot->nslots);
+    struct pool_request part = pool_part_request(req, spot->part - 1);
+    return pool_need(p, &part, spot->node, spot->nslots);
 }
 
 struct pool_counts pool_counts(const struct pool *p, size_t i)

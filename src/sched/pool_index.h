@@ -10,6 +10,7 @@
 #ifndef HBATCH_SCHED_POOL_INDEX_H
 #define HBATCH_SCHED_POOL_INDEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,20 @@ void pool_index_clear(struct pool_index *ix);
 /* Node I has CORES, GPUS and MEMORY. */
 void pool_index_set(struct pool_index *ix, size_t i, unsigned cores, unsigned gpus,
                     uint64_t memory);
+
+/* What node I has: cores, and whether it is CORES, GPUS and MEMORY (as pool_index_next). */
+static inline unsigned pool_index_cores(const struct pool_index *ix, size_t i)
+{
+    return ix->max[(i + ix->size) * ix->width];
+}
+static inline bool pool_index_has(const struct pool_index *ix, size_t i, unsigned cores,
+                                  unsigned gpus, uint64_t memory)
+{
+    unsigned g = gpus < ix->width ? gpus : ix->width - 1;
+    return ix->max[(i + ix->size) * ix->width + g] >= cores &&
+           ix->memory[i + ix->size] >= memory &&
+           (gpus == g || ix->width > POOL_INDEX_GPUS);
+}
 
 /* The greatest number of cores on a node with at least GPUS GPUs; GPUS < ix->width. */
 unsigned pool_index_most(const struct pool_index *ix, unsigned gpus);

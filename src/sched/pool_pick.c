@@ -269,6 +269,16 @@ void pool_pick(struct pool_work *w, const struct pnode *n, const struct pool_req
                unsigned nslots, bool tight)
 {
     const struct job_shape *s = &req->shape;
+    unsigned cores = nslots * MAX(s->cores_per_slot, 1U),
+             gpus = nslots * s->gpus_per_slot;
+    if (cores == n->free.cores &&
+        (gpus == 0 || gpus == n->free.gpus)) { /* all there is */
+        hwloc_bitmap_copy(w->cores, n->free_cores);
+        hwloc_bitmap_zero(w->gpus);
+        if (gpus > 0)
+            hwloc_bitmap_copy(w->gpus, n->free_gpus);
+        return;
+    }
     if (n->domains) {
         pick_near(w, n, s, nslots, tight);
         return;

@@ -12,12 +12,9 @@ static const struct {
     const char *name;
     enum guest_log log;
 } names[] = {
-    {"eventlog", GUEST_MAIN},
-    {"guest.exec.eventlog", GUEST_EXEC},
-    {"exec.eventlog", GUEST_EXEC},
-    {"exec", GUEST_EXEC},
-    {"guest.output", GUEST_OUTPUT},
-    {"output", GUEST_OUTPUT},
+    {"eventlog", GUEST_MAIN},       {"guest.exec.eventlog", GUEST_EXEC},
+    {"exec.eventlog", GUEST_EXEC},  {"exec", GUEST_EXEC},
+    {"guest.output", GUEST_OUTPUT}, {"output", GUEST_OUTPUT},
 };
 
 enum guest_log guest_find(const char *path)
@@ -79,8 +76,8 @@ void guest_put_aside(struct guest_queue *q, double time, const char *name,
                      const char *context)
 {
     q->v = xrealloc(q->v, (q->n + 1) * sizeof(*q->v));
-    q->v[q->n++] = (struct guest_event){time, xstrdup(name),
-                                        context ? xstrdup(context) : NULL};
+    q->v[q->n++] =
+        (struct guest_event){time, xstrdup(name), context ? xstrdup(context) : NULL};
 }
 
 void guest_tell(struct guest_queue *q, struct cli *cli, uint64_t id, guest_event_f fn,
@@ -153,8 +150,8 @@ void guest_output(struct cli *cli, uint64_t id, bool follow, guest_event_f fn, v
     json_object *params = cli_id_params(id);
     if (!follow)
         json_object_object_add(params, "follow", json_object_new_boolean(false));
-    cleanup_json json_object *reply = stream_open(cli_connect(cli), "job.attach", params,
-                                                  &ops, &l, NULL, NULL, &err);
+    cleanup_json json_object *reply =
+        stream_open(cli_connect(cli), "job.attach", params, &ops, &l, NULL, NULL, &err);
     if (!reply)
         cli_die(cli, "%s", err.text);
     begin(&l);

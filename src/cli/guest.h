@@ -24,7 +24,7 @@ struct guest_queue {
     struct guest_event {
         double time;
         char *name, *context;
-    } *v;
+    } * v;
     size_t n;
 };
 void guest_put_aside(struct guest_queue *q, double time, const char *name,

@@ -111,8 +111,8 @@ static void follow(struct printing *p)
     }
     json_object *params = cli_id_params(p->id);
     json_object_object_add(params, "output", json_object_new_boolean(false));
-    json_object *reply = stream_open(cli_connect(p->cli), "job.attach", params, &ops, p,
-                                     NULL, NULL, &err);
+    json_object *reply =
+        stream_open(cli_connect(p->cli), "job.attach", params, &ops, p, NULL, NULL, &err);
     if (!reply)
         cli_die(p->cli, "%s", err.text);
     json_object_put(reply);
@@ -157,8 +157,9 @@ static char *base_R(struct cli *cli, uint64_t id, char *text)
     double duration = cli_get_number(system, "duration", 0),
            start = cli_get_number(execution, "starttime", 0);
     if (execution)
-        json_object_object_add(execution, "expiration",
-                               json_object_new_double(duration > 0 ? start + duration : 0));
+        json_object_object_add(
+            execution, "expiration",
+            json_object_new_double(duration > 0 ? start + duration : 0));
     free(text);
     return xstrdup(json_object_to_json_string_ext(R, PLAIN));
 }

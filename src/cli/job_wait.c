@@ -223,8 +223,8 @@ static bool is_same(json_object *wanted, json_object *value)
     double a = json_object_get_double(wanted), b = json_object_get_double(value);
     if (json_object_is_type(value, json_type_double))
         return fabs(a - b) < 1e-5;
-    return value && strcmp(json_object_get_string(wanted),
-                           json_object_get_string(value)) == 0;
+    return value &&
+           strcmp(json_object_get_string(wanted), json_object_get_string(value)) == 0;
 }
 
 static bool matches(const struct event_wait *w, const char *name, const char *context)

@@ -97,12 +97,13 @@ static int check_submission(struct leader *ld, struct submission *sub,
                          "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
                          jsonutil_show(tries).text);
     const struct queue_state *queue = queues_of(ld->queues, sub->spec);
+    bool queued = !bypass_is(sub->spec);
     if (preempt_check(sub->spec, err) < 0 ||
-        queues_check_size(ld->queues, queue, shape, err) < 0 ||
-        queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
+        (queued && queues_check_size(ld->queues, queue, shape, err) < 0) ||
+        (queued && queues_check_room(ld->queues, queue, sub->count, err) < 0) ||
         manager_check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
-    if (bypass_is(sub->spec))
+    if (!queued)
         return bypass_check(ld, sub, err);
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);

@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += src/job/libjob.la
 src_job_libjob_la_SOURCES = \
 	src/job/bulk.c src/job/bulk.h \
 	src/job/conf.c src/job/conf.h \
-	src/job/count.c src/job/count.h \
+	src/job/count.c src/job/count.h src/job/default_memory.c src/job/default_memory.h \
 	src/job/domains.c src/job/domains.h \
 	src/job/shape.c src/job/shape_encode.c src/job/shape.h src/job/shape_impl.h \
 	src/job/constraint.c src/job/constraint.h src/job/constraint_query.c \

@@ -45,15 +45,12 @@ static json_object *array_of(json_object *o)
     return array;
 }
 
-/* In the largest unit that tells it exactly, or nearly. */
 json_object *build_memory(uint64_t bytes)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t u = 0;
-    for (; bytes % 1024 == 0 || bytes > COUNT_MAX; u++)
-        bytes = bytes / 1024 + (bytes % 1024 != 0);
-    json_object *o = build_vertex("memory", json_object_new_int64((int64_t)bytes), NULL);
-    add_string(o, "unit", units[u]);
+    unsigned count;
+    const char *unit = bytes_split(bytes, &count);
+    json_object *o = build_vertex("memory", json_object_new_int64(count), NULL);
+    add_string(o, "unit", unit);
     return o;
 }
 

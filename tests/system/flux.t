@@ -134,7 +134,7 @@ done <<'END'
 0 @ ^one.two$ @ flux watch -l $(flux submit echo one) $(flux submit echo two) | sed 's/.*: //' | sort
 0 @ sleep:R|sleep @ flux pstree -a
 0 @ running|sleep @ flux top --once
-0 @ ^f @ flux alloc --bg -n1 true
+0 @ ^f @ k=$(flux alloc --bg -n1); flux cancel $k; echo $k
 0 @ "jobs":\[ @ flux jobs -A --json
 0 @ ^[0-9]+ running, [0-9]+ completed, [0-9]+ failed, [0-9]+ pending @ flux jobs --stats -n
 0 @ default +.*long +.*endreason @ flux jobs -o help

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "src/cli/format.h"
+#include "src/cli/installed.h"
 #include "src/cli/instconf.h"
 #include "src/cli/launcher.h"
 #include "src/cli/verbs.h"
@@ -31,6 +32,7 @@ enum {
     FOREIGN,
     STATEDIR,
     DURABILITY,
+    OUTPUT_LIMIT,
     SALVAGE,
     TAKE_LOCK,
     PROPERTY,
@@ -62,6 +64,9 @@ static const struct opt opts[] = {
      "Keep jobs, history and output in DIR, and go on with what is there"},
     {DURABILITY, 0, "durability", "LEVEL",
      "What is accepted survives, with --statedir: full, normal or off"},
+    {OUTPUT_LIMIT, 0, "output-limit", "SIZE",
+     "Each node keeps so much captured output; the oldest of jobs that are over goes "
+     "first"},
     {SALVAGE, 0, "salvage", NULL,
      "The store in --statedir is damaged: go on with what can be read"},
     {TAKE_LOCK, 0, "take-lock", NULL,
@@ -120,27 +125,7 @@ char *words_quote(const struct words *w)
     return strbuf_take(&out);
 }
 
-/* --- where hbatch-instance is ------------------------------------------------------------ */
-
-static char *find_instance(struct cli *cli)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    const char *const dirs[] = {self, PKGLIBEXECDIR, BINDIR};
-    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-        char *path = xasprintf("%s/hbatch-instance", dirs[i]);
-        if (*dirs[i] && access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    cli_die(cli,
-            "cannot find hbatch-instance in %s, %s or %s: is hbatch installed whole?",
-            self, PKGLIBEXECDIR, BINDIR);
-}
+/* --- the rank's command line ------------------------------------------------------------- */
 
 void start_instance(const struct start *s, struct words *w)
 {
@@ -321,6 +306,9 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
         case DURABILITY:
             s->durability = durability(s, p.value);
             break;
+        case OUTPUT_LIMIT:
+            words_add(&s->properties, "--output-limit=%s", p.value);
+            break;
         case SALVAGE:
             s->salvage = true;
             break;
@@ -419,7 +407,12 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     struct error err;
     int rc = 0;
     parse(&s, cmd, argc, argv, &c);
-    s.instance = find_instance(cli);
+    s.instance = installed_instance();
+    if (!s.instance)
+        cli_die(cli,
+                "cannot find hbatch-instance beside hbatch, in %s or %s: is hbatch "
+                "installed whole?",
+                PKGLIBEXECDIR, BINDIR);
     find_allocation(&s, &c.foreign);
     const struct launcher *l = choose(&s, c.launcher);
     l->command(&s, &w);

@@ -76,6 +76,9 @@ json_object *instance_describe(const struct instance *in)
             statedir_spool(in->options.statedir, in->life, in->rank);
         add_str(o, "spool", spool);
     }
+    if (in->options.output_limit)
+        json_object_object_add(o, "output_limit",
+                               json_object_new_uint64(in->options.output_limit));
     json_object_object_add(o, "bind",
                            json_object_get(json_object_object_get(node, "bind")));
     json_object_object_add(o, "virtual",
@@ -422,6 +425,11 @@ int main(int argc, char **argv)
     options_parse(&in.options, argc, argv);
     if (in.options.verbose)
         log_init("hbatch-instance", LOG_L_DEBUG);
+    if (in.options.check) {
+        if (gather_read_config(&in, &err) < 0)
+            log_exit(1, "%s", err.text);
+        return 0;
+    }
     uv_loop_init(&in.loop);
     if (bring_up(&in, &err) < 0)
         give_up(&in, &err);

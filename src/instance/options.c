@@ -33,15 +33,19 @@ enum {
     O_SUPERVISED,
     O_RECOVER,
     O_NO_PROGRAM,
+    O_CHECK,
     O_DUMP,
     O_JOIN,
     O_IDLE_RETURN,
     O_STATEDIR,
     O_DURABILITY,
+    O_OUTPUT_LIMIT,
     O_SALVAGE,
     O_TAKE_LOCK,
     O_FOREIGN
 };
+
+#define OUTPUT_LIMIT_LEAST (UINT64_C(1) << 20)
 
 /* One table gives the parser its options and --help its text. */
 static const struct {
@@ -102,6 +106,10 @@ static const struct {
      "what is accepted survives, with --statedir: normal (default): the\n"
      "death of all processes; full: of the machine; off: no more than\nnormal, and a "
      "dead machine may damage the store"},
+    {{"output-limit", required_argument, NULL, O_OUTPUT_LIMIT},
+     "SIZE",
+     "each node keeps so much captured output; the oldest of jobs that\n"
+     "are over goes first (default: all is kept)"},
     {{"salvage", no_argument, NULL, O_SALVAGE},
      NULL,
      "the store in --statedir is damaged: go on with what can be read"},
@@ -132,6 +140,9 @@ static const struct {
     {{"idle-return", required_argument, NULL, O_IDLE_RETURN},
      "DURATION",
      "a sub-instance gives nodes back that had no work for so long"},
+    {{"check", no_argument, NULL, O_CHECK},
+     NULL,
+     "read these options and the configuration, and do nothing"},
     {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
     {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
     {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
@@ -278,6 +289,13 @@ void options_parse(struct options *o, int argc, char **argv)
                 log_exit(1, "--memory=%s: must be an amount of memory, as in 64G",
                          optarg);
             break;
+        case O_OUTPUT_LIMIT:
+            if (bytes_decode(optarg, 1 << 20, &o->output_limit, &err) < 0 ||
+                o->output_limit < OUTPUT_LIMIT_LEAST)
+                log_exit(1,
+                         "--output-limit=%s: must be an amount of at least 1M, as in 10G",
+                         optarg);
+            break;
         case O_URI_FILE:
             o->uri_file = optarg;
             break;
@@ -298,6 +316,9 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_DUMP:
             o->dump = optarg;
+            break;
+        case O_CHECK:
+            o->check = true;
             break;
         case O_NO_PROGRAM:
             o->no_program = true;

@@ -26,11 +26,13 @@ struct options {
     const char *policy;      /* scheduling policy (src/sched/setup.h) */
     unsigned gpus;           /* GPUs of a virtual node */
     uint64_t memory;         /* bytes of the node; 0: as it says itself */
+    uint64_t output_limit;   /* bytes of captured output that a node keeps; 0: all */
     bool isvirtual;          /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;        /* say the exit code on stderr */
     double time_limit;       /* seconds, 0: none */
     double expiration;       /* seconds since the epoch, 0: none */
+    bool check;              /* read options and configuration, and do nothing */
     const char *foreign;     /* "NAME[:ID]": the allocation it lives in; NULL: find out */
     json_object *attrs;      /* --setattr, an object */
     json_object *configs;    /* --config, an array of files and JSON texts */

@@ -50,7 +50,7 @@ ok "all but the leader's node are given back" shrink -N3
 is "$(inner jobs -no '{result}' "$busy")" COMPLETED "after what ran there"
 is "$(hosts)" vnode0 "one is left"
 capture inner attach "$printed"
-like "$err" "9 bytes of its output are lost with the node" "what was captured there is gone: it is said"
+like "$err" "9 bytes of its output are gone: lost with the node" "what was captured there is gone: it is said"
 is "$(parent_free)" 3 "the parent has them"
 nok "its leader's node" shrink -N1
 like "$err" "leader" "stays"
@@ -154,4 +154,14 @@ nok "no address" stranger nonsense
 like "$err" "no address" "is told"
 ok "the instance goes on" inner run true
 ok "and ends" finish
+# --- by a path of ids -------------------------------------------------------------------------------------
+begin -N2
+b=$(inner alloc --bg --exclusive -N1)
+ok "hbatch resource grow A/B" timeout 40 hbatch resource grow -q "$id/$b" -N1
+is "$(hbatch --uri="$id/$b" resource list -s all -no '{nnodes}')" 2 "an instance inside has a node more of the one around it"
+ok "shrink A/B" timeout 40 hbatch resource shrink -q "$id/$b" -N1
+is "$(hbatch --uri="$id/$b" resource list -s all -no '{nnodes}')" 1 "and one less"
+nok "an id is missing" hbatch resource grow "$id/" -N1
+like "$err" "'$id/' names no job" "is told"
+ok "they end" finish
 done_testing

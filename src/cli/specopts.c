@@ -92,6 +92,7 @@ const struct opt specopts_job[16] = {
      "Make room for more urgent jobs: end within FSD of a SIGTERM, and be queued again"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
     {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
+    {SPECOPT_DEBUG, 0, "debug", NULL, NULL},
     {J, 0, "require", "CONSTRAINT", NULL},
 };
 
@@ -252,6 +253,9 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
         return true;
     case SPECOPT_FLAGS:
         add_flags(s, cli, value);
+        return true;
+    case SPECOPT_DEBUG:
+        add_flags(s, cli, "debug");
         return true;
     case SPECOPT_INSTANCE_OPT:
         add_instance_opt(s, value);

@@ -11,6 +11,7 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
        SPECOPT_DRY_RUN,
        SPECOPT_URGENCY,
        SPECOPT_FLAGS,
+       SPECOPT_DEBUG,
        SPECOPT_VERBOSE,
        SPECOPT_QUIET,
        SPECOPT_LABEL_IO,

@@ -76,6 +76,9 @@ json_object *instance_describe(const struct instance *in)
             statedir_spool(in->options.statedir, in->life, in->rank);
         add_str(o, "spool", spool);
     }
+    if (in->options.output_limit)
+        json_object_object_add(o, "output_limit",
+                               json_object_new_uint64(in->options.output_limit));
     json_object_object_add(o, "bind",
                            json_object_get(json_object_object_get(node, "bind")));
     json_object_object_add(o, "virtual",

@@ -213,11 +213,27 @@ void jobspec_destroy(struct jobspec *js)
 {
     if (!js || --js->refs > 0)
         return;
+    if (js->like) {
+        jobspec_destroy(js->like);
+        free(js->own_name);
+        free(js);
+        return;
+    }
     json_object_put(js->json);
     json_object_put(js->programs);
     free(js->slots);
     free(js->parts);
     free(js);
+}
+
+struct jobspec *jobspec_named(struct jobspec *js, const char *name)
+{
+    struct jobspec *other = xmalloc(sizeof(*other));
+    *other = *js;
+    other->refs = 1;
+    other->like = jobspec_ref(js->like ? js->like : js);
+    other->name = other->own_name = xstrdup(name);
+    return other;
 }
 
 json_object *jobspec_json(const struct jobspec *js)

@@ -81,6 +81,9 @@ struct jobspec *jobspec_decode(const char *text, size_t len, struct error *err);
 struct jobspec *jobspec_ref(struct jobspec *js);
 void jobspec_destroy(struct jobspec *js);
 
+/* Another one with all of JS, but called NAME. */
+struct jobspec *jobspec_named(struct jobspec *js, const char *name);
+
 /* All that is returned below is owned by the jobspec. */
 json_object *jobspec_json(const struct jobspec *js);
 const struct job_shape *jobspec_shape(const struct jobspec *js);

@@ -157,6 +157,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/programs.t tests/mpi/programs.t tests/mpi/programs.c
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
@@ -172,6 +173,20 @@ endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
 tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_default_memory
+endif
+tests_unit_t_default_memory_SOURCES = tests/unit/t_default_memory.c
+tests_unit_t_default_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_default_memory_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_poolparts
+endif
+tests_unit_t_poolparts_SOURCES = tests/unit/t_poolparts.c
+tests_unit_t_poolparts_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_poolparts_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_sim
@@ -497,8 +512,8 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
 	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
-EXTRA_DIST += tests/system/array.t tests/system/fold.t tests/system/flood.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/relay.t tests/system/ssh.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/array.t tests/system/fold.t tests/system/spool.t tests/system/flood.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+EXTRA_DIST += tests/system/relay.t tests/system/ssh.t tests/system/enclosed.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info
@@ -526,7 +541,7 @@ tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t tests/system/purge.t
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t tests/system/purge.t tests/system/waiters.t tests/system/fluxverbs.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_singles tests/unit/t_depend

@@ -377,8 +377,8 @@ static int run(struct attach *a)
     }
     if (a->ended && a->bytes < a->captured)
         cli_error(a->cli,
-                  "%ju bytes of its output are lost with the node or the executor that "
-                  "captured them",
+                  "%ju bytes of its output are gone: lost with the node or the executor "
+                  "that captured them, or no longer kept (--output-limit)",
                   (uintmax_t)(a->captured - a->bytes));
     pending_end(&a->pending);
     output_fini(&a->out);

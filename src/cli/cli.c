@@ -104,6 +104,12 @@ void cli_job_error(const struct cli *cli, uint64_t id, const char *text)
         cli_error(cli, "%s: %s", cli_id(cli, id, buf), text);
 }
 
+void cli_check_end(const struct cli *cli, const struct hbatch_result *result)
+{
+    if (!*result->result && result->exception_note)
+        cli_die(cli, "%s", result->exception_note);
+}
+
 json_object *cli_id_params(uint64_t id)
 {
     json_object *o = json_object_new_object();

@@ -71,6 +71,8 @@ uint64_t cli_jobid(struct cli *cli, const char *text);
 const char *cli_id(const struct cli *cli, uint64_t id, char *buf);
 /* cli_error about job ID, which is named unless TEXT does so. */
 void cli_job_error(const struct cli *cli, uint64_t id, const char *text);
+/* A stream that ended because it could not go on is the end. */
+void cli_check_end(const struct cli *cli, const struct hbatch_result *result);
 /* {"id":ID} */
 json_object *cli_id_params(uint64_t id);
 /* The words of a sentence that was given without quotes, e.g. a reason; new. */

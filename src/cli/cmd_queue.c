@@ -2,9 +2,11 @@
 /* queue list, status, enable, disable, start, stop, drain, idle. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "src/cli/listing.h"
 #include "src/cli/verbs.h"
+#include "src/common/bytes.h"
 #include "src/common/duration.h"
 #include "src/common/strbuf.h"
 #include "src/job/jsonutil.h"
@@ -88,6 +90,19 @@ static void get_time(const void *item, const struct format_field *f,
     v->number = t > 0 ? t : INFINITY;
 }
 
+static void get_memory(const void *item, const struct format_field *f,
+                       struct format_value *v)
+{
+    const struct item *it = item;
+    json_object *o = jsonutil_at(it->queue, f->name);
+    if (!o)
+        return;
+    snprintf(v->buf, sizeof(v->buf), "%s",
+             bytes_encode((uint64_t)json_object_get_int64(o)).s);
+    v->type = FORMAT_TEXT;
+    v->text = v->buf;
+}
+
 static void get_count(const void *item, const struct format_field *f,
                       struct format_value *v)
 {
@@ -154,6 +169,7 @@ static const struct format_field fields[] = {
     {"enabled.ascii", "EN", get_sign, "enable"},
     {"started.ascii", "ST", get_sign, "start"},
     {"defaults.timelimit", "TDEFAULT", get_time, NULL},
+    {"defaults.mem_per_core", "MEM/CORE", get_memory, NULL},
     {"limits.timelimit", "TLIMIT", get_time, NULL},
     {"limits.max_jobs", "MAXJOBS", get_limit, NULL},
     {"limits.range.nnodes", "NNODES", get_range, NULL},

@@ -70,6 +70,12 @@ static void on_lost(void *arg, uint64_t id, int error)
         job_output_lost(job, "spool", error);
 }
 
+static bool is_output_in_use(void *arg, uint64_t id)
+{
+    const struct exec *x = arg;
+    return job_find(x, id) || remember_output(x, id) || reader_reads(x, id);
+}
+
 /* Before the first job: what an executor that was found has captured stays where it is. */
 static void move_spool(struct exec *x)
 {
@@ -108,6 +114,7 @@ static void on_init(struct exec *x, json_object *msg)
     node_destroy(x->node);
     x->node = node;
     move_spool(x);
+    spool_set_limit(x->spool, node->output_limit, is_output_in_use);
     unbind(node);
     free(x->node_path);
     x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",

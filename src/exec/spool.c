@@ -27,7 +27,11 @@ struct spool {
     uint64_t end;  /* where the next record goes, gathered ones included */
     uint64_t base; /* position of the first gathered byte */
     uint64_t
-        trimmed; /* all before it is dead, as far as it was looked for; 0: it was not */
+        trimmed;   /* all before it is dead, as far as it was looked for; 0: it was not */
+    uint64_t held; /* bytes of records that are not dead */
+    uint64_t limit, shed; /* on held, 0: none; up to where it was enforced */
+    uint64_t shed_at;     /* that many are held when it is the next time */
+    bool (*in_use)(void *arg, uint64_t id);
     char *gathered;
     size_t len;
     char *scratch; /* of spool_read */
@@ -99,6 +103,7 @@ static struct spool *open_file(const char *path, int flags, struct error *err)
     fd = -1;
     s->path = xstrdup(path);
     s->end = s->base = (uint64_t)st.st_size;
+    s->held = MIN((uint64_t)st.st_blocks * 512, s->end);
     return s;
 }
 
@@ -134,6 +139,7 @@ void spool_close(struct spool *s)
 {
     if (!s)
         return;
+    s->limit = 0; /* whose jobs they are is not known any more */
     spool_flush(s);
     close(s->fd);
     free(s->path);
@@ -161,6 +167,8 @@ static void drop_gathered(struct spool *s, int error)
     }
 }
 
+static void shed(struct spool *s);
+
 void spool_flush(struct spool *s)
 {
     if (s->len > 0) {
@@ -170,9 +178,12 @@ void spool_flush(struct spool *s)
             return;
         }
         s->full = false;
+        s->held += s->len;
         s->len = 0;
     }
     s->base = s->end;
+    if (s->limit && s->held > s->shed_at)
+        shed(s);
 }
 
 /* Make the job's last record point to POS. */
@@ -211,8 +222,10 @@ uint64_t spool_append(struct spool *s, struct spool_job *job, uint64_t id, unsig
         job->first = pos;
     job->last = pos;
     s->end += total;
-    if (len >= DIRECT)
+    if (len >= DIRECT) {
         s->base = s->end;
+        s->held += total;
+    }
     return pos;
 }
 
@@ -298,6 +311,7 @@ void spool_forget(struct spool *s, uint64_t id, uint64_t pos)
         const uint32_t dead = DEAD;
         if (pwrite(s->fd, &dead, sizeof(dead), (off_t)pos) != sizeof(dead))
             return;
+        s->held -= MIN(s->held, sizeof(rec) + rec.len);
         if (rec.len >= HOLE_LEAST)
             make_hole(s, pos + sizeof(rec), pos + sizeof(rec) + rec.len);
         if (rec.next <= pos) /* the chain goes forward */
@@ -323,4 +337,50 @@ uint64_t spool_trim(struct spool *s)
     if (pwrite(s->fd, &rec, sizeof(rec), (off_t)begin) == sizeof(rec))
         make_hole(s, begin + sizeof(rec), at);
     return at;
+}
+
+/* --- the limit ---------------------------------------------------------------------------------- */
+
+/* Nothing from BEGIN to END, where records are, is needed. */
+static void drop_range(struct spool *s, uint64_t begin, uint64_t end)
+{
+    const struct spool_record rec = {.magic = DEAD, .next = end};
+    if (end > begin && pwrite(s->fd, &rec, sizeof(rec), (off_t)begin) == sizeof(rec))
+        make_hole(s, begin + sizeof(rec), end);
+}
+
+/* From the beginning on, until there is an eighth of the limit left: then it is not for each record. */
+static void shed(struct spool *s)
+{
+    struct spool_record rec;
+    uint64_t at = MAX(s->trimmed, sizeof(file_header)), begin = at;
+    while (s->held > s->limit - s->limit / 8 && read_header(s, at, &rec)) {
+        bool skips = rec.magic == DEAD && rec.stream == 0;
+        uint64_t next = skips ? rec.next : at + sizeof(rec) + rec.len;
+        if ((rec.magic != DEAD && rec.magic != MAGIC) || next <= at || next > s->base)
+            break;
+        if (rec.magic == MAGIC && s->in_use(s->arg, rec.id)) {
+            drop_range(s, begin, at);
+            begin = next;
+        } else if (rec.magic == MAGIC) {
+            s->held -= MIN(s->held, next - at);
+        }
+        at = next;
+    }
+    drop_range(s, begin, at);
+    s->shed = MAX(s->shed, at);
+    s->shed_at = MAX(s->limit, s->held + s->limit / 8);
+    spool_trim(s);
+}
+
+void spool_set_limit(struct spool *s, uint64_t limit,
+                     bool (*in_use)(void *arg, uint64_t id))
+{
+    s->limit = s->shed_at = limit;
+    s->in_use = in_use;
+}
+
+bool spool_was_shed(const struct spool *s, uint64_t pos)
+{
+    return pos < s->shed;
 }

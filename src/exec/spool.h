@@ -68,6 +68,13 @@ const char *spool_read(struct spool *s, uint64_t id, uint64_t pos,
 /* Nobody will read job ID's output, whose first record is at POS, any more.  Its records are dead: large
  * ones give back their room at once, the others with spool_trim. */
 void spool_forget(struct spool *s, uint64_t id, uint64_t pos);
+/* With more than LIMIT bytes (0: there is no limit) in it, output of jobs that are over is forgotten, the oldest first.
+ * IN_USE, with the argument of spool_open's LOST: whether a job is not over, or its output is being read; such a
+ * job's stays, so that there may be more than LIMIT. */
+void spool_set_limit(struct spool *s, uint64_t limit,
+                     bool (*in_use)(void *arg, uint64_t id));
+/* Whether what was at POS was forgotten because of that. */
+bool spool_was_shed(const struct spool *s, uint64_t pos);
 /* Give back the room of all that is before the first record that is not dead.  Return the position of that. */
 uint64_t spool_trim(struct spool *s);
 

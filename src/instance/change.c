@@ -139,6 +139,7 @@ void change_placed(struct leader *ld, const struct job *job)
         strbuf_addc(&b, ']');
     }
     strbuf_addc(&b, ']');
+    add_json(&b, "scheduling", job->pl->rset->scheduling);
     publish(ld, &b);
 }
 

@@ -155,8 +155,9 @@ struct rpc {
 /* Answer the request O of C now. */
 void leader_answer(struct leader *ld, struct client *c, json_object *o);
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[], rpc_queue_table[], rpc_archive_table[],
-    rpc_account_table[], rpc_purge_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[], rpc_share_table[], rpc_queue_table[],
+    rpc_archive_table[], rpc_account_table[],
+    rpc_purge_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -457,6 +458,8 @@ void grow_client_gone(struct leader *ld, const struct client *c); /* NULL: all *
 
 /* --- orders.c: what sub-instances are told to do */
 bool job_is_instance(const struct job *job);
+/* One of a plain job, too, which its tasks have started. */
+bool job_has_instance(const struct job *job);
 /* {"id","order":NAME}, to be completed and sent. */
 json_object *order_create(const struct job *job, const char *name);
 /* PARAMS is taken over, and sent as soon as the instance JOB listens; then RQ is answered (NULL:

@@ -38,6 +38,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/grow.c src/instance/grow.h \
 	src/instance/shrink.c src/instance/shrink.h \
 	src/instance/join.c src/instance/join.h \
+	src/instance/enclosed.c src/instance/enclosed.h \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
@@ -60,7 +61,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/stream.c src/instance/stream_output.c src/instance/stream_end.c src/instance/stream_impl.h \
 	src/instance/spawner.c src/instance/spawner.h \
 	src/instance/spawn_info.c src/instance/spawn_info.h \
-	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
+	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/rpc_share.c src/instance/orders.c \
 	src/instance/tie.c src/instance/watch.c \
 	src/instance/outputs.c \
 	src/instance/params.c src/instance/params.h \

@@ -363,6 +363,8 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
             placement_destroy(pl);
             return -1;
         }
+    if (json_object_is_type(jsonutil_get(o, "scheduling"), json_type_object))
+        pl->rset->scheduling = json_object_get(jsonutil_get(o, "scheduling"));
     if (pool_take(rp->pool, pl->rset, err) < 0) {
         placement_destroy(pl);
         return -1;

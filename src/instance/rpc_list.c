@@ -75,7 +75,8 @@ static json_object *active_info(struct job *job, const char *key)
 static int rpc_info(struct leader *ld, const struct request *rq, json_object *params,
                     struct error *err)
 {
-    static const char *const known[] = {"jobspec", "R", "eventlog", "taskmap"};
+    static const char *const known[] = {"jobspec", "R", "eventlog", "taskmap",
+                                        "jobspec-base"};
     jobid_t id;
     if (param_id(params, "id", &id, err) < 0)
         return -1;
@@ -109,6 +110,10 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
         json_object *value = active_info(job, key);
         if (!value && strcmp(key, "jobspec") == 0)
             value = restore_environment(ld, json_tokener_parse(spec));
+        if (!value && strcmp(key, "jobspec-base") == 0) {
+            cleanup_free char *base = store_job_info(ld->store, id, key, NULL);
+            value = restore_environment(ld, json_tokener_parse(base ? base : spec));
+        }
         if (!value) {
             cleanup_free char *text = store_job_info(ld->store, id, key, NULL);
             if (text)

@@ -74,6 +74,17 @@ struct taskmap *taskmap_cyclic(const unsigned *ntasks, unsigned nnodes, unsigned
     return taskmap_from_nodes(node, total, nnodes);
 }
 
+struct taskmap *taskmap_join(const struct taskmap *a, const struct taskmap *b)
+{
+    unsigned total = a->ntasks + b->ntasks,
+             *node = xcalloc(MAX(total, 1u), sizeof(*node));
+    if (a->ntasks)
+        memcpy(node, a->node, a->ntasks * sizeof(*node));
+    if (b->ntasks)
+        memcpy(node + a->ntasks, b->node, b->ntasks * sizeof(*node));
+    return taskmap_from_nodes(node, total, MAX(a->nnodes, b->nnodes));
+}
+
 void taskmap_destroy(struct taskmap *map)
 {
     if (!map)

@@ -174,7 +174,7 @@ def start_four(bench):
 SCHED_LINE = re.compile(r"^(\S.*?)\s+(\d+) in\s+([\d.]+) ms\s+(\d+) /s$", re.MULTILINE)
 SCHED_PASS = re.compile(r"^a pass with nothing to start.*, ([\d.]+) ms each, the worst ([\d.]+) ms$", re.MULTILINE)
 SCHED_MAIN = "1 core: end one, start one, in a full pool"
-SCHED_MIXED = "EASY, a mixed load: end one, start what fits, queue as many"
+SCHED_MIXED = "easy, a mixed load: end one, start what fits, queue as many"
 sched_outputs = {}
 
 

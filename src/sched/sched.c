@@ -269,6 +269,11 @@ void sched_set_depth(struct sched *s, size_t depth)
     change(s);
 }
 
+size_t sched_depth(const struct sched *s)
+{
+    return s->depth;
+}
+
 double sched_estimate(struct sched *s, const struct sched_job *job)
 {
     return s->policy->estimate && job->queued == IN_QUEUE ? s->policy->estimate(s, job)

@@ -119,8 +119,10 @@ void sched_end(struct sched *s, const struct rset *r);
  * this scheduler. */
 void sched_adopt(struct sched *s, const struct rset *r, double end);
 
-/* Policies that plan look at the first DEPTH entries of the queue only (an array is one); 0: at all. */
+/* Policies that plan look at the first DEPTH entries of the queue only (an array is one); 0: at all, or as many as the
+ * policy thinks fit. */
 void sched_set_depth(struct sched *s, size_t depth);
+size_t sched_depth(const struct sched *s);
 
 /* When a waiting job starts by the last pass's plan, if all that runs and goes before it takes its time;
  * INFINITY: nobody knows; 0: that is not planned, as others go before it. */

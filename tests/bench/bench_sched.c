@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bench_sched: how many placements a second of its own time the scheduler makes, alone, on NODES nodes of
- * CORES cores and GPUS GPUs (default 10000 x 64 x 4), placed by STRATEGY. */
+ * CORES cores and GPUS GPUs (default 10000 x 64 x 4), placed by STRATEGY; or by the policy conservative, until JOBS have started. */
 #include "src/sched/sched.h"
 
 #include <limits.h>
@@ -305,6 +305,24 @@ static struct domains *make_domains(const struct bench *b)
     return d;
 }
 
+static void bench_all(struct bench *b)
+{
+    fill_and_turn(b, "1 core", make_job(0, 1, 1, 0, 1));
+    if (b->gpus > 0)
+        fill_and_turn(b, "1 core, 1 GPU", make_job(0, 1, 1, 1, 1));
+    fill_and_turn(b, "6 cores", make_job(0, 1, MIN(6U, b->cores), 0, 1));
+    fill_and_turn(b, "1 whole node", make_job(0, b->cores, 1, 0, 1));
+    if (b->nodes > 1) {
+        unsigned wide = MIN(b->nodes, 100U);
+        fill_and_turn(b, "slots of two nodes", make_job(0, 2 * b->cores, 1, 0, 1));
+        fill_and_turn(b, "100 nodes", make_job(wide, b->cores, 1, 0, 1));
+        fill_and_turn(b, "all nodes", make_job(b->nodes, b->cores, 1, 0, 1));
+    }
+    queue_many(b, 1000000);
+    backfill(b, "easy", 100000, 250000);
+    nothing_to_start(b, 1000000, 1000);
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = {.nodes = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
@@ -313,7 +331,8 @@ int main(int argc, char **argv)
     const struct place_strategy *strategy =
         place_strategy_find(argc > 4 ? argv[4] : place_strategies[0]->name);
     if (b.nodes == 0 || b.cores == 0 || !strategy) {
-        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS [STRATEGY]]]]\n");
+        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS [STRATEGY [conservative "
+                        "[JOBS]]]]]]\n");
         return 2;
     }
     struct rset *r = rset_create();
@@ -337,22 +356,10 @@ int main(int argc, char **argv)
     b.s = sched_create(b.pool, sched_policies[0], start, &b);
     b.running = xcalloc((size_t)b.nodes * b.cores, sizeof(struct placement *));
 
-    fill_and_turn(&b, "1 core", make_job(0, 1, 1, 0, 1));
-    if (b.gpus > 0)
-        fill_and_turn(&b, "1 core, 1 GPU", make_job(0, 1, 1, 1, 1));
-    fill_and_turn(&b, "6 cores", make_job(0, 1, MIN(6U, b.cores), 0, 1));
-    fill_and_turn(&b, "1 whole node", make_job(0, b.cores, 1, 0, 1));
-    if (b.nodes > 1) {
-        unsigned wide = MIN(b.nodes, 100U);
-        fill_and_turn(&b, "slots of two nodes", make_job(0, 2 * b.cores, 1, 0, 1));
-        fill_and_turn(&b, "100 nodes", make_job(wide, b.cores, 1, 0, 1));
-        fill_and_turn(&b, "all nodes", make_job(b.nodes, b.cores, 1, 0, 1));
-    }
-    queue_many(&b, 1000000);
-    backfill(&b, "easy", 100000, 250000);
-    backfill(&b, "conservative", 100000, 101000);
-    nothing_to_start(&b, 1000000, 1000);
-
+    if (argc > 5 && strcmp(argv[5], "conservative") == 0)
+        backfill(&b, argv[5], 100000, 100000 + (argc > 6 ? (size_t)atoi(argv[6]) : 1000));
+    else
+        bench_all(&b);
     free(b.running);
     sched_destroy(b.s);
     pool_destroy(b.pool);

@@ -98,7 +98,7 @@ def figure(make, scheme, state):
                 "costs": {"to take one, us": all_[0], "to release or end it, us": all_[1],
                           "seconds until all were": all_[2]},
                 "yardsticks": [yardstick(f"of {few:,}", some[0] + some[1], sum(all_[:2]) / sum(some[:2]),
-                                         None if bench.quick else ("<=", 1.5))]}
+                                         None if bench.quick else ("<=", 2))]}
     return measure
 
 

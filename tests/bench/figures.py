@@ -217,6 +217,19 @@ def sched_pass(bench):
     return sched_figure(bench, worst, "ms", ("<=", 1), f"{size}; {mean} ms on average")
 
 
+SCHED_PLANS = re.compile(r"are queued, a pass after each end: ([\d.]+) us, the worst ([\d.]+) ms$", re.MULTILINE)
+
+
+def sched_conservative(bench):
+    size = ["10", "8", "0"] if bench.quick else ["10000", "64", "4"]
+    program = os.path.join(bench.builddir, "tests/bench/bench_sched")
+    told = SCHED_PLANS.search(run([program] + size + ["first", "conservative", "50" if bench.quick else "300"]))
+    if not told:
+        raise Failure(f"{program} did not tell how long a pass takes")
+    return sched_figure(bench, float(told.group(2)), "ms", ("<=", 100),
+                        f"{size[0]} nodes of {size[1]} cores; {float(told.group(1)) / 1e3:.1f} ms on average")
+
+
 def per_thousand(values, njobs):
     """The growth per 1,000 jobs over a series of equal batches. The first batch fills caches and
     free lists, and isn't counted."""
@@ -282,4 +295,5 @@ FIGURES = {
     "sched.easy": ("... EASY, a mixed load, 100,000 queued", sched_mixed("first")),
     "sched.easy.best": ("... the same, best fit", sched_mixed("best")),
     "sched.pass": ("... a pass that starts nothing, 1,000,000 queued", sched_pass),
+    "sched.conservative": ("... the longest pass of conservative, 100,000 queued", sched_conservative),
 }

@@ -1,6 +1,7 @@
 # What programs for other systems look for; hbatch env --compat=NAME puts it into their environment.
 COMPAT_FLUX_PY = \
 	compat/flux/python/flux/__init__.py \
+	compat/flux/python/flux/_rpc.py \
 	compat/flux/python/flux/constants.py \
 	compat/flux/python/flux/future.py \
 	compat/flux/python/flux/resource.py \
@@ -18,7 +19,8 @@ compatfluxjobdir = $(compatfluxdir)/job
 dist_compatflux_DATA = $(COMPAT_FLUX_PY)
 dist_compatfluxjob_DATA = $(COMPAT_FLUX_JOB_PY)
 noinst_DATA += compat/.stamp
-compat/.stamp: $(COMPAT_FLUX_PY) $(COMPAT_FLUX_JOB_PY)
+# $(srcdir): a copy from before in the build tree would be found, and is never older than itself.
+compat/.stamp: $(COMPAT_FLUX_PY:%=$(srcdir)/%) $(COMPAT_FLUX_JOB_PY:%=$(srcdir)/%)
 	$(AM_V_GEN)if test "$(srcdir)" != .; then \
 		$(MKDIR_P) compat/flux/python/flux/job && \
 		for f in $(COMPAT_FLUX_PY) $(COMPAT_FLUX_JOB_PY); do cp -f $(srcdir)/$$f $$f || exit 1; done; \

@@ -79,6 +79,13 @@ tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_store_purge
+endif
+tests_unit_t_store_purge_SOURCES = tests/unit/t_store_purge.c
+tests_unit_t_store_purge_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_purge_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_count
 endif
 tests_unit_t_count_SOURCES = tests/unit/t_count.c
@@ -150,6 +157,7 @@ endif
 tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/system/programs.t tests/mpi/programs.t tests/mpi/programs.c
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK
@@ -165,6 +173,20 @@ endif
 tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
 tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_default_memory
+endif
+tests_unit_t_default_memory_SOURCES = tests/unit/t_default_memory.c
+tests_unit_t_default_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_default_memory_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_poolparts
+endif
+tests_unit_t_poolparts_SOURCES = tests/unit/t_poolparts.c
+tests_unit_t_poolparts_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_poolparts_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_sim
@@ -309,11 +331,14 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_leader tests/unit/t_lease
+UNIT += tests/unit/t_leader tests/unit/t_lease tests/unit/t_jobsize
 endif
 tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
 tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_jobsize_SOURCES = tests/unit/t_jobsize.c
+tests_unit_t_jobsize_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jobsize_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 tests_unit_t_lease_SOURCES = tests/unit/t_lease.c tests/unit/leaderkit.h
 tests_unit_t_lease_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_lease_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
@@ -448,6 +473,7 @@ EXTRA_DIST += tests/cluster/README tests/cluster/cluster tests/cluster/node.py t
 	tests/cluster/gridengine tests/cluster/gridengine-hbatch.t
 EXTRA_DIST += tests/mpi/wire.t tests/mpi/pmi1client.py tests/mpi/pmi2client.c
 EXTRA_DIST += tests/system/exec.t tests/system/execlive.t tests/system/execlease.t tests/system/execlane.t tests/system/lease.t tests/system/executor.py
+EXTRA_DIST += tests/system/clients.t tests/system/clients.py tests/system/cylc.t tests/system/nipype.t
 EXTRA_DIST += tests/system/raw.py tests/system/badinput.t tests/system/crash.t tests/system/policy.t tests/system/queue.t tests/system/simulate.t \
 	tests/system/output.t tests/system/multinode.t tests/system/pmi-bad.t tests/system/valgrind.t tests/system/report.t tests/system/archive.t tests/system/badverbs.t tests/system/completion.t tests/system/rankexec.t tests/system/verbs.t
 EXTRA_DIST += tests/system/batch.t tests/system/depend.t tests/system/reconnect.t tests/system/cutter.py
@@ -486,8 +512,8 @@ EXTRA_DIST += tests/system/tutorial.t tests/system/badbatch.t examples/tutorial/
 	examples/tutorial/levels.sh examples/tutorial/chain.sh examples/tutorial/dependent.sh \
 	examples/tutorial/resources.sh examples/tutorial/service.sh examples/tutorial/driver.py \
 	examples/tutorial/submit.py examples/tutorial/executor.py examples/tutorial/flux_executor.py
-EXTRA_DIST += tests/system/array.t tests/system/fold.t tests/system/flood.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
-EXTRA_DIST += tests/system/relay.t tests/system/ssh.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
+EXTRA_DIST += tests/system/array.t tests/system/fold.t tests/system/spool.t tests/system/flood.t tests/system/rows.t tests/system/bulk.t tests/system/bulkloss.t tests/system/history.t
+EXTRA_DIST += tests/system/relay.t tests/system/ssh.t tests/system/enclosed.t tests/system/alloc.t tests/system/top.t tests/system/screen.py
 
 if HAVE_CHECK
 UNIT += tests/unit/t_spawn_info
@@ -515,7 +541,7 @@ tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t tests/system/purge.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_singles tests/unit/t_depend

@@ -180,9 +180,12 @@ static int refuse(const char *verb)
 /* Jobs, and instances, find their way by Flux's variables, too; FLUX_URI goes over ours. */
 static void prepare_environment(void)
 {
-    const char *uri = getenv("FLUX_URI"), *compat = getenv(COMPATENV_NAME);
+    const char *uri = getenv("FLUX_URI"), *compat = getenv(COMPATENV_NAME),
+               *plain = getenv("FLUX_F58_FORCE_ASCII");
     if (uri && *uri)
         setenv("HBATCH_URI", uri, 1);
+    if (plain)
+        setenv("HBATCH_F58_FORCE_ASCII", plain, 1);
     if (!compatenv_has(compat, "flux")) {
         cleanup_free char *all =
             compat && *compat ? xasprintf("%s,flux", compat) : xstrdup("flux");

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include "src/cli/attach.h"
 #include "src/cli/output.h"
+#include "src/cli/pending.h"
+#include "src/cli/tail.h"
 #include "src/lib/build.h"
 #include "src/lib/input.h"
 #include "src/lib/stream.h"
@@ -35,8 +37,10 @@ struct attach {
     uint64_t stdin_sent, stdin_taken;
     uint64_t bytes,
         captured; /* of output: got, and known to have been there at the job's end */
-    double t_interrupt; /* of the last SIGINT, monotonic */
-    int ending;         /* the last SIGTERM or SIGHUP that was passed on */
+    double t_interrupt;     /* of the last SIGINT, monotonic */
+    int ending;             /* the last SIGTERM or SIGHUP that was passed on */
+    struct tail *tail;      /* what was read before, or NULL */
+    struct pending pending; /* the line that says what the job waits for */
 };
 
 static const int forwarded[] = {SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2};
@@ -79,16 +83,30 @@ static void tell_id(struct attach *a)
     a->told_id = true;
 }
 
+/* What the job's executors tell, not its queue. */
+static bool is_of_execution(const char *name)
+{
+    static const char *const names[] = {"start", "finish", "retry", "restart"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
                      void *arg)
 {
     struct attach *a = arg;
     bool exception = strcmp(name, "exception") == 0;
+    bool shown = a->o->show_events || (a->o->show_exec && is_of_execution(name));
     tell_id(a);
     if (a->t0 == 0)
         a->t0 = time;
-    if (exception || a->o->show_events) {
+    a->pending.id = id;
+    pending_event(&a->pending, time, name);
+    if (exception || shown) {
         output_flush(&a->out, false);
+        pending_clear(&a->pending);
         attach_print_event(a->cli, id, time - a->t0, name, context);
     }
     if (exception && context) {
@@ -112,7 +130,8 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
     struct attach *a = arg;
     tell_id(a);
     a->bytes += len;
-    output_data(&a->out, id, stream, task, data, len, eof);
+    size_t known = a->tail ? tail_known(a->tail, stream, task, len) : 0;
+    output_data(&a->out, id, stream, task, (const char *)data + known, len - known, eof);
 }
 
 static void on_input(hbatch_jobid id, uint64_t bytes, void *arg)
@@ -127,6 +146,7 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
     struct attach *a = arg;
     tell_id(a);
     (void)left;
+    pending_end(&a->pending);
     output_flush(&a->out, true);
     if (!*result->result && result->exception_note)
         cli_error(a->cli, "%s", result->exception_note);
@@ -332,8 +352,12 @@ static void loop(struct attach *a)
             {.fd = a->signal_fd, .events = POLLIN},
             {.fd = ours ? STDIN_FILENO : -1, .events = POLLIN},
         };
-        if (poll(fds, ARRAY_SIZE(fds), wants && !ours ? 500 : -1) < 0)
+        int patience = pending_patience(&a->pending);
+        if (wants && !ours && (patience < 0 || patience > 500))
+            patience = 500;
+        if (poll(fds, ARRAY_SIZE(fds), patience) < 0)
             continue;
+        pending_tick(&a->pending);
         if (fds[1].revents)
             read_signals(a);
         if (fds[2].revents && a->read_stdin)
@@ -353,10 +377,12 @@ static int run(struct attach *a)
     }
     if (a->ended && a->bytes < a->captured)
         cli_error(a->cli,
-                  "%ju bytes of its output are lost with the node or the executor that "
-                  "captured them",
+                  "%ju bytes of its output are gone: lost with the node or the executor "
+                  "that captured them, or no longer kept (--output-limit)",
                   (uintmax_t)(a->captured - a->bytes));
+    pending_end(&a->pending);
     output_fini(&a->out);
+    tail_destroy(a->tail);
     if (a->signal_fd >= 0)
         close(a->signal_fd);
     return a->exit_code;
@@ -371,17 +397,34 @@ static void init(struct attach *a, struct cli *cli, const struct attach_options 
     a->out.names = options->names;
 }
 
+/* What there is of the output; then it is not asked for again, if that was all. */
+static void begin_with_tail(struct attach *a, json_object *params)
+{
+    a->tail = tail_read(a->cli, a->id, a->o->tail);
+    tail_print(a->tail, &a->out, a->id);
+    if (tail_is_all(a->tail)) {
+        json_object_object_add(params, "output", json_object_new_boolean(false));
+        a->bytes = tail_bytes(a->tail);
+        a->captured = tail_captured(a->tail);
+    }
+}
+
 int attach_job(struct cli *cli, const struct attach_options *options, uint64_t id)
 {
     struct attach a;
     struct error err;
     init(&a, cli, options);
     a.id = id;
-    cleanup_json json_object *reply = stream_open(
-        cli_connect(cli), "job.attach", cli_id_params(id), &ops, &a, NULL, NULL, &err);
+    json_object *params = cli_id_params(id);
+    if (options->tail)
+        begin_with_tail(&a, params);
+    pending_init(&a.pending, cli, id, options);
+    cleanup_json json_object *reply =
+        stream_open(cli_connect(cli), "job.attach", params, &ops, &a, NULL, NULL, &err);
     if (!reply)
         cli_die(cli, "%s", err.text);
-    a.captured = (uint64_t)cli_get_number(cli_get(reply, "output"), "bytes", 0);
+    a.captured =
+        (uint64_t)cli_get_number(cli_get(reply, "output"), "bytes", (double)a.captured);
     return run(&a);
 }
 
@@ -391,6 +434,7 @@ int attach_submit(struct cli *cli, const struct attach_options *options,
     struct attach a;
     struct error err;
     init(&a, cli, options);
+    pending_init(&a.pending, cli, 0, options);
     if (submit_job(cli_connect(cli), spec, submit, &a.id, &ops, &a, &err) < 0)
         cli_die(cli, "%s", err.text);
     return run(&a);

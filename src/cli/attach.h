@@ -11,15 +11,19 @@
 struct attach_options {
     bool label;       /* of tasks */
     bool show_events; /* on stderr */
-    bool show_id;     /* on stderr */
-    bool no_stdin;    /* the job gets its input from elsewhere, or none */
-    bool read_only;   /* no standard input, no signals */
-    bool quiet;       /* say nothing of how the job ended */
-    bool owner;       /* cancel the job when nobody reads its output any more */
+    bool show_exec;   /* of these, what executors tell */
+    bool
+        show_status; /* at once, and if nobody sits at a terminal, what a job waits for */
+    bool show_id;    /* on stderr */
+    bool no_stdin;   /* the job gets its input from elsewhere, or none */
+    bool read_only;  /* no standard input, no signals */
+    bool quiet;      /* say nothing of how the job ended */
+    bool owner;      /* cancel the job when nobody reads its output any more */
     bool
         pass_interrupt; /* SIGINT is passed on, too; the second within 2 seconds cancels the job */
     const unsigned *names;   /* labels of tasks, NULL: their ranks */
     const char *stdin_tasks; /* NULL: as the job says */
+    size_t tail;             /* of what there is, only so many lines; 0: all of it */
     const char *wait_event;  /* return after this event; NULL: at the job's end */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
-#include "src/cli/format.h"
+#include "src/cli/listing.h"
 #include "src/cli/verbs.h"
 
 /* --- fields ------------------------------------------------------------------------------ */
@@ -57,23 +57,23 @@ static const struct format_field fields[] = {
 
 enum { BY, FORMAT, NO_HEADER, JSON };
 
+static const struct listing_format formats[] = {
+    {"default", "{name:<12} {hours:>10.2f} {ncores:>7} {pending:>8} {running:>8}"},
+    {"banks", "{name:<12} {shares:>8g} {share!P:>6} {hours:>10.2f} {used!P:>6} "
+              "{factor:>7.3f} {ncores:>7} {pending:>8} {running:>8}"},
+};
+static const struct listing_kind listing = LISTING_KIND(fields, formats);
+
 static const struct opt opts[] = {
     {BY, 0, "by", "KIND", "Usage by bank (the default), queue or user"},
-    {FORMAT, 'o', "format", "FORMAT",
-     "Fields in Python's format syntax: name shares share hours usage used factor ncores "
-     "active pending running"},
-    {NO_HEADER, 'n', "no-header", NULL, "No header line"},
-    {JSON, 0, "json", NULL, "Print all of it as JSON"},
+    LISTING_OPTS("Fields in Python's format syntax: name shares share hours usage used "
+                 "factor ncores active pending running; 'help' lists them",
+                 "Print all of it as JSON"),
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
-static void print_list(struct cli *cli, json_object *list, const char *text,
-                       bool no_header)
+static void print_list(struct cli *cli, const struct listing *l, json_object *list)
 {
-    struct error err;
-    struct format *f = format_create(text, fields, ARRAY_SIZE(fields), &err);
-    if (!f)
-        cli_die(cli, "%s", err.text);
     size_t n = json_object_array_length(list);
     cleanup_free json_object **rows = xcalloc(n + 1, sizeof(json_object *));
     cleanup_free const void **items = xcalloc(n + 1, sizeof(void *));
@@ -81,16 +81,7 @@ static void print_list(struct cli *cli, json_object *list, const char *text,
         rows[i] = json_object_array_get_idx(list, i);
         items[i] = &rows[i];
     }
-    format_prepare(f, items, n);
-    if (!no_header) {
-        cleanup_free char *line = format_header(f);
-        puts(line);
-    }
-    for (size_t i = 0; i < n; i++) {
-        cleanup_free char *line = format_line(f, items[i]);
-        puts(line);
-    }
-    format_destroy(f);
+    listing_print(cli, l, &listing, items, n);
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -99,41 +90,28 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                                                                       "banks", "queues",
                                                                       "users"};
     struct optparse p;
-    const char *format = NULL;
+    struct listing l = {0};
     size_t kind = 0;
-    bool no_header = false, json = false;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
-        switch (o->id) {
-        case BY:
-            kind = 0;
-            while (strcmp(kinds[kind], p.value) != 0)
-                if (++kind == ARRAY_SIZE(kinds))
-                    cli_die(cli, "--by=%s: must be bank, queue or user", p.value);
-            break;
-        case FORMAT:
-            format = p.value;
-            break;
-        case NO_HEADER:
-            no_header = true;
-            break;
-        case JSON:
-            json = true;
-            break;
-        }
+        if (listing_take(&l, o, p.value))
+            continue;
+        kind = 0;
+        while (strcmp(kinds[kind], p.value) != 0)
+            if (++kind == ARRAY_SIZE(kinds))
+                cli_die(cli, "--by=%s: must be bank, queue or user", p.value);
     }
     cli_operand(cli, &p, "", true);
+    if (listing_told(&l, &listing))
+        return 0;
     cleanup_json json_object *result = cli_call(cli, "account.list", NULL);
-    if (json) {
-        puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
+    if (l.json) {
+        listing_print_json(result);
         return 0;
     }
-    if (!format)
-        format = kind == 0
-                     ? "{name:<12} {shares:>8g} {share!P:>6} {hours:>10.2f} {used!P:>6} "
-                       "{factor:>7.3f} {ncores:>7} {pending:>8} {running:>8}"
-                     : "{name:<12} {hours:>10.2f} {ncores:>7} {pending:>8} {running:>8}";
-    print_list(cli, cli_list(cli, result, keys[kind]), format, no_header);
+    if (!l.format && kind == 0)
+        l.format = "banks";
+    print_list(cli, &l, cli_list(cli, result, keys[kind]));
     return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "src/common/base64.h"
 #include "src/common/duration.h"
 
-enum { PIECE = 1 << 19, IN_FLIGHT = 4, ARGS = 16 };
+enum { PIECE = 1 << 19, IN_FLIGHT = 16, ARGS = 16 };
 
 /* --- tar --------------------------------------------------------------------------------------- */
 

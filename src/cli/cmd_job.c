@@ -15,7 +15,7 @@ static const struct cmd *const verbs[] = {
     &job_eventlog, &job_kill,      &job_killall,  &job_raise,     &job_raiseall,
     &cmd_cancel,   &job_cancelall, &job_hostpids, &job_memo,      &job_urgency,
     &job_id,       &job_last,      &job_list,     &job_resubmit,  &job_stats,
-    &job_taskmap,  &job_timeleft,
+    &job_taskmap,  &job_timeleft,  &job_purge,
 };
 
 const struct cmd cmd_job = {

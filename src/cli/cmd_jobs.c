@@ -91,7 +91,6 @@ struct jobs {
     double interval;     /* seconds */
     double finished, at; /* watch: jobs that had ended last time, and when that was */
     bool fold_given;
-    bool count_given; /* then it is no news that there are more */
     const char *format, *sort;
     long width; /* of lines; 0: the terminal's; -1: any */
     enum color_when when;
@@ -130,7 +129,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             break;
         case COUNT:
             j->query.count = cli_number(j->cli, "--count", p.value, 0, 1000000000);
-            j->count_given = true;
+            j->query.count_given = true;
             break;
         case FILTER:
             jobquery_filter(&j->query, j->cli, p.value);
@@ -403,8 +402,8 @@ static int list_jobs(struct jobs *j)
         if (out)
             print_json(j, out);
         j->query.nids = 0;
-        if (!j->count_given && !j->no_header && !j->json && !j->stats_only && !j->clear &&
-            more) {
+        if (!j->query.count_given && !j->no_header && !j->json && !j->stats_only &&
+            !j->clear && more) {
             fflush(stdout);
             cli_error(j->cli,
                       "there are more jobs than these %ld: see --count and --filter",
@@ -426,11 +425,41 @@ static void print_rate(struct jobs *j, json_object *stats)
     j->at = now;
 }
 
+static void add_numbers(json_object *sum, json_object *stats)
+{
+    json_object_object_foreach(stats, key, value)
+    {
+        double n = cli_get_number(sum, key, 0) + json_object_get_double(value);
+        json_object_object_add(sum, key, json_object_new_int64((int64_t)n));
+    }
+}
+
+/* Of the jobs that --name and --queue mean; states and results are told apart anyhow. */
+static json_object *get_stats(struct jobs *j)
+{
+    const char *queues = j->query.queues, *name = j->query.name;
+    if (!queues && !name)
+        return cli_call(j->cli, "job.stats", NULL);
+    json_object *sum = json_object_new_object();
+    cleanup_free char *copy = xstrdup(queues ? queues : "");
+    char *rest = copy;
+    for (char *queue; (queue = strsep(&rest, ","));) {
+        json_object *params = json_object_new_object();
+        if (queues)
+            json_object_object_add(params, "queue", json_object_new_string(queue));
+        if (name)
+            json_object_object_add(params, "name", json_object_new_string(name));
+        cleanup_json json_object *stats = cli_call(j->cli, "job.stats", params);
+        add_numbers(sum, stats);
+    }
+    return sum;
+}
+
 /* *ACTIVE, if numbers are shown: whether a job is. */
 static int show_once(struct jobs *j, bool *active)
 {
     if (j->stats) {
-        cleanup_json json_object *stats = cli_call(j->cli, "job.stats", NULL);
+        cleanup_json json_object *stats = get_stats(j);
         print_stats(stats);
         if (j->watch)
             print_rate(j, stats);
@@ -459,7 +488,8 @@ static int show_again_and_again(struct jobs *j)
         j->query.ids = xmalloc((query.nids + 1) * sizeof(*query.ids));
         for (size_t i = 0; i < query.nids; i++)
             j->query.ids[i] = query.ids[i];
-        if (j->clear && !j->count_given && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 &&
+        if (j->clear && !j->query.count_given &&
+            ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 &&
             ws.ws_row > 4) /* without the lines before, and the one where the cursor is */
             j->query.count = ws.ws_row - 2 - j->stats;
         if (j->clear)
@@ -491,6 +521,7 @@ int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (told_about_formats(&j))
         return 0;
     make_format(&j);
+    jobquery_expand_queues(&j.query, cli);
     j.color = color_wanted(j.when);
     if (!j.json && !j.recursive && (j.query.keys = jobfields_keys(j.compiled)))
         for (size_t i = 0; j.color && i < 2; i++)

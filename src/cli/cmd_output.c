@@ -223,8 +223,8 @@ static void tell_end(struct item *item)
     tell_files(item);
     if (item->bytes < bytes) {
         cli_error(s->cli,
-                  "%s: %ju bytes of its output are lost with the node or the executor "
-                  "that captured them",
+                  "%s: %ju bytes of its output are gone: lost with the node or the "
+                  "executor that captured them, or no longer kept (--output-limit)",
                   cli_id(s->cli, item->id, buf), (uintmax_t)(bytes - item->bytes));
         s->exit_code = 1;
     }

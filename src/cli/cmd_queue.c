@@ -2,9 +2,11 @@
 /* queue list, status, enable, disable, start, stop, drain, idle. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-#include "src/cli/format.h"
+#include "src/cli/listing.h"
 #include "src/cli/verbs.h"
+#include "src/common/bytes.h"
 #include "src/common/duration.h"
 #include "src/common/strbuf.h"
 #include "src/job/jsonutil.h"
@@ -88,6 +90,19 @@ static void get_time(const void *item, const struct format_field *f,
     v->number = t > 0 ? t : INFINITY;
 }
 
+static void get_memory(const void *item, const struct format_field *f,
+                       struct format_value *v)
+{
+    const struct item *it = item;
+    json_object *o = jsonutil_at(it->queue, f->name);
+    if (!o)
+        return;
+    snprintf(v->buf, sizeof(v->buf), "%s",
+             bytes_encode((uint64_t)json_object_get_int64(o)).s);
+    v->type = FORMAT_TEXT;
+    v->text = v->buf;
+}
+
 static void get_count(const void *item, const struct format_field *f,
                       struct format_value *v)
 {
@@ -154,6 +169,7 @@ static const struct format_field fields[] = {
     {"enabled.ascii", "EN", get_sign, "enable"},
     {"started.ascii", "ST", get_sign, "start"},
     {"defaults.timelimit", "TDEFAULT", get_time, NULL},
+    {"defaults.mem_per_core", "MEM/CORE", get_memory, NULL},
     {"limits.timelimit", "TLIMIT", get_time, NULL},
     {"limits.max_jobs", "MAXJOBS", get_limit, NULL},
     {"limits.max_running", "MAXRUN", get_limit, NULL},
@@ -176,9 +192,7 @@ static const struct format_field fields[] = {
     RESOURCES("ngpus", "GPUS"),
 };
 
-static const struct {
-    const char *name, *text;
-} formats[] = {
+static const struct listing_format formats[] = {
     {"default", "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
                 "{defaults.timelimit!F:>8} {limits.timelimit!F:>8} "
                 "{limits.range.effective.nnodes:>10} {limits.range.effective.ncores:>10} "
@@ -195,41 +209,22 @@ static const struct {
              "{running:>9} {limits.max_jobs:>9} {limits.max_running:>9}"},
 };
 
+static const struct listing_kind listing = LISTING_KIND(fields, formats);
+
 /* --- list -------------------------------------------------------------------------------- */
 
-enum {
-    QUEUE,
-    FORMAT,
-    NO_HEADER,
-    JSON,
-    ALL,
-    VERBOSE,
-    QUIET,
-    NOCHECKPOINT,
-    MESSAGE,
-    TIMEOUT
-};
+enum { QUEUE, JSON, ALL, VERBOSE, QUIET, NOCHECKPOINT, MESSAGE, TIMEOUT };
 
 static const struct opt list_opts[] = {
     {QUEUE, 'q', "queue", "NAME,...", "Only these queues"},
-    {NO_HEADER, 'n', "no-header", NULL, "No header line"},
-    {FORMAT, 'o', "format", "FORMAT",
-     "Fields in Python's format syntax, or a format's name: default, policy, nodes, "
-     "jobs"},
-    {JSON, 0, "json", NULL, "Print JSON"},
+    LISTING_OPTS("Fields in Python's format syntax, or a format's name: default, policy, "
+                 "nodes, jobs; 'help' lists them",
+                 "Print JSON"),
 };
 static const struct opt_group list_groups[] = {OPTS(NULL, list_opts), OPTS_END};
 
-static void print_list(struct cli *cli, json_object *queues, const char *text,
-                       bool no_header)
+static void print_list(struct cli *cli, const struct listing *l, json_object *queues)
 {
-    struct error err;
-    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-        if (strcmp(formats[i].name, text) == 0)
-            text = formats[i].text;
-    struct format *f = format_create(text, fields, ARRAY_SIZE(fields), &err);
-    if (!f)
-        cli_die(cli, "%s", err.text);
     size_t n = json_object_array_length(queues);
     cleanup_free struct item *items = xcalloc(n + 1, sizeof(*items));
     cleanup_free const void **list = xcalloc(n + 1, sizeof(void *));
@@ -237,16 +232,7 @@ static void print_list(struct cli *cli, json_object *queues, const char *text,
         items[i] = (struct item){cli, json_object_array_get_idx(queues, i)};
         list[i] = &items[i];
     }
-    format_prepare(f, list, n);
-    if (!no_header) {
-        cleanup_free char *line = format_header(f);
-        puts(line);
-    }
-    for (size_t i = 0; i < n; i++) {
-        cleanup_free char *line = format_line(f, list[i]);
-        puts(line);
-    }
-    format_destroy(f);
+    listing_print(cli, l, &listing, list, n);
 }
 
 static json_object *find(json_object *queues, const char *name)
@@ -280,32 +266,21 @@ static json_object *pick(struct cli *cli, json_object *queues, const char *names
 static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
-    const char *names = NULL, *format = "default";
-    bool no_header = false, json = false;
+    struct listing l = {0};
+    const char *names = NULL;
     optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));) {
-        switch (o->id) {
-        case QUEUE:
+    for (const struct opt *o; (o = optparse_next(&p));)
+        if (!listing_take(&l, o, p.value))
             names = p.value;
-            break;
-        case FORMAT:
-            format = p.value;
-            break;
-        case NO_HEADER:
-            no_header = true;
-            break;
-        case JSON:
-            json = true;
-            break;
-        }
-    }
     cli_operand(cli, &p, "", true);
+    if (listing_told(&l, &listing))
+        return 0;
     cleanup_json json_object *result = cli_call(cli, "queue.list", NULL);
     cleanup_json json_object *queues = pick(cli, cli_list(cli, result, "queues"), names);
-    if (json)
-        puts(json_object_to_json_string_ext(queues, JSON_C_TO_STRING_PLAIN));
+    if (l.json)
+        listing_print_json(queues);
     else
-        print_list(cli, queues, format, no_header);
+        print_list(cli, &l, queues);
     return 0;
 }
 
@@ -362,6 +337,7 @@ static void print_jobs(json_object *queues)
 static const struct opt status_opts[] = {
     {QUEUE, 'q', "queue", "NAME", "Only this queue"},
     {VERBOSE, 'v', "verbose", NULL, "With the numbers of jobs"},
+    {JSON, 0, "json", NULL, "Print JSON"},
     {ALL, 'a', "all", NULL, NULL},
 };
 static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};
@@ -370,17 +346,22 @@ static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
 {
     struct optparse p;
     const char *name = NULL;
-    bool verbose = false;
+    bool verbose = false, json = false;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         if (o->id == QUEUE)
             name = p.value;
         verbose |= o->id == VERBOSE;
+        json |= o->id == JSON;
     }
     const char *operand = cli_operand(cli, &p, "QUEUE", true);
     cleanup_json json_object *result = cli_call(cli, "queue.list", NULL);
     cleanup_json json_object *queues =
         pick(cli, cli_list(cli, result, "queues"), operand ? operand : name);
+    if (json) {
+        listing_print_json(queues);
+        return 0;
+    }
     print_states(queues, true, true);
     if (verbose)
         print_jobs(queues);

@@ -34,6 +34,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     }
     s.argc = p.nargs;
     s.argv = p.args;
+    s.literal = p.dashes;
     json_object *spec = specopts_encode(&s, cli, cmd, NULL);
     int rc = 0;
     if (s.dry_run) {

@@ -31,6 +31,7 @@ enum {
     FOREIGN,
     STATEDIR,
     DURABILITY,
+    OUTPUT_LIMIT,
     SALVAGE,
     TAKE_LOCK,
     PROPERTY,
@@ -62,6 +63,9 @@ static const struct opt opts[] = {
      "Keep jobs, history and output in DIR, and go on with what is there"},
     {DURABILITY, 0, "durability", "LEVEL",
      "What is accepted survives, with --statedir: full, normal or off"},
+    {OUTPUT_LIMIT, 0, "output-limit", "SIZE",
+     "Each node keeps so much captured output; the oldest of jobs that are over goes "
+     "first"},
     {SALVAGE, 0, "salvage", NULL,
      "The store in --statedir is damaged: go on with what can be read"},
     {TAKE_LOCK, 0, "take-lock", NULL,
@@ -321,6 +325,9 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
         case DURABILITY:
             s->durability = durability(s, p.value);
             break;
+        case OUTPUT_LIMIT:
+            words_add(&s->properties, "--output-limit=%s", p.value);
+            break;
         case SALVAGE:
             s->salvage = true;
             break;
@@ -423,6 +430,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     find_allocation(&s, &c.foreign);
     const struct launcher *l = choose(&s, c.launcher);
     l->command(&s, &w);
+    /* it is of the task that this is: ranks that a launcher starts are others */
+    bool alone = s.foreign_named && !foreign_is_batch(s.alloc->kind);
+    if (l != &launch_standalone || alone)
+        unsetenv("HBATCH_SUB_INSTANCE");
     if (c.dry) {
         cleanup_free char *text = words_quote(&w);
         describe(&s);

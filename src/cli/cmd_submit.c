@@ -28,6 +28,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     }
     spec.argc = p.nargs;
     spec.argv = p.args;
+    spec.literal = p.dashes;
     submitting_begin(&s, &spec, specopts_needs_cc(&spec) || s.texts.bcc);
     int64_t jobs = submitting_count(&s.texts, &err);
     if (jobs < 0)

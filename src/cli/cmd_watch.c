@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 #include "src/cli/ids.h"
+#include "src/cli/jobquery.h"
 #include "src/cli/jobset.h"
 #include "src/cli/verbs.h"
 #include "src/job/state.h"
 
-enum { ACTIVE, FILTER, VERBOSE, LABEL, PROGRESS, JPS, ALL };
+enum { ACTIVE, FILTER, VERBOSE, LABEL, PROGRESS, JPS, ALL, COUNT, SINCE };
 
 static const struct opt opts[] = {
     {ACTIVE, 'a', "active", NULL, "All active jobs"},
     {ALL, 'A', "all", NULL, "All jobs, also those that are over"},
-    {FILTER, 'f', "filter", "STATES", "Jobs in these states: pending, running, ..."},
+    {FILTER, 'f', "filter", "STATE|RESULT",
+     "Jobs in these states or with these results: pending, running, failed, ..."},
+    {COUNT, 'c', "count", "N", "At most N jobs, the newest ones (default 1000; 0: all)"},
+    {SINCE, 0, "since", "WHEN", "Jobs that have not ended before WHEN: -1h, 14:30"},
     {LABEL, 'l', "label-io", NULL, "Put job id and task rank before each line"},
     {PROGRESS, 0, "progress", NULL,
      "Show how many jobs are done: a bar on a terminal, else lines on stderr"},
@@ -19,18 +23,25 @@ static const struct opt opts[] = {
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
-static int parse_filter(struct cli *cli, const char *text)
+static json_object *ask(void *arg, json_object *params)
 {
-    cleanup_free char *copy = xstrdup(text);
-    char *save = NULL;
-    int mask = 0;
-    for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-        int one = job_state_decode(w);
-        if (!one)
-            cli_die(cli, "--filter: there is no job state '%s'", w);
-        mask |= one;
+    return cli_call(arg, "job.list", params);
+}
+
+static void add_matching(struct ids *ids, struct cli *cli, struct jobquery *q)
+{
+    bool more;
+    q->keys = json_object_new_array();
+    cleanup_json json_object *jobs = jobquery_fetch(q, ask, cli, &more);
+    size_t n = jobs ? json_object_array_length(jobs) : 0;
+    for (size_t i = 0; i < n; i++) {
+        ids->v = xrealloc(ids->v, (ids->n + 1) * sizeof(*ids->v));
+        ids->v[ids->n++] =
+            json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, i), "id"));
     }
-    return mask;
+    if (more && !q->count_given)
+        cli_error(cli, "there are more jobs than these %ld: see --count and --filter",
+                  q->count);
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -39,19 +50,31 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     struct jobset set;
     struct optparse p;
     struct error err;
-    int states = 0, verbose = 0;
+    struct jobquery q = {.count = 1000};
+    int verbose = 0;
+    bool which = false;
     bool label = false, progress = false, jps = false;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
         case ACTIVE:
-            states |= JOB_ACTIVE;
+            q.states |= JOB_ACTIVE;
+            which = true;
             break;
         case ALL:
-            states |= JOB_ACTIVE | JOB_INACTIVE;
+            q.all = which = true;
             break;
         case FILTER:
-            states |= parse_filter(cli, p.value);
+            jobquery_filter(&q, cli, p.value);
+            which = true;
+            break;
+        case COUNT:
+            q.count = cli_number(cli, "--count", p.value, 0, 1000000000);
+            q.count_given = true;
+            break;
+        case SINCE:
+            q.since = jobquery_since(cli, p.value);
+            which = true;
             break;
         case LABEL:
             label = true;
@@ -67,12 +90,13 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             break;
         }
     }
-    if (!p.nargs && !states)
-        cli_die(cli, "which jobs? Give ids, --active, --all or --filter");
+    if (!p.nargs && !which)
+        cli_die(cli, "which jobs? Give ids, --active, --all, --filter or --since");
     for (int i = 0; i < p.nargs; i++)
         ids_add(&ids, cli, p.args[i]);
-    if (states)
-        ids_add_states(&ids, cli, states);
+    if (which)
+        add_matching(&ids, cli, &q);
+    jobquery_fini(&q);
     jobset_init(&set, cli, true, label);
     if (progress)
         meter_init(&set.meter, cli, jps);

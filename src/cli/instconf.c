@@ -16,9 +16,10 @@
 static const struct key {
     const char *name;
     enum { TEXT, TIME, FLAG, LIST } kind;
-} keys[] = {{"policy", TEXT},    {"queue-depth", TEXT}, {"idle-return", TIME},
-            {"placement", TEXT}, {"time-limit", TIME},  {"property", LIST},
-            {"verbose", FLAG},   {"statedir", TEXT},    {"durability", TEXT}};
+} keys[] = {{"policy", TEXT},      {"queue-depth", TEXT}, {"idle-return", TIME},
+            {"placement", TEXT},   {"time-limit", TIME},  {"property", LIST},
+            {"verbose", FLAG},     {"statedir", TEXT},    {"durability", TEXT},
+            {"output-limit", TEXT}};
 
 static bool is_scalar(json_object *value)
 {

@@ -383,7 +383,9 @@ static int timeleft_run(struct cli *cli, const struct cmd *cmd, int argc, char *
     if (human)
         puts(format_duration(left, buf, sizeof(buf)));
     else
-        printf("%lld\n", isinf(left) ? (long long)INT_MAX : (long long)left);
+        printf("%lld\n", isinf(left)            ? (long long)UINT_MAX
+                         : left > 0 && left < 1 ? 1 /* 0 is what is over */
+                                                : (long long)left);
     return 0;
 }
 

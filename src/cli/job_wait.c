@@ -7,6 +7,7 @@
 #include "src/cli/ids.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
+#include "src/common/jobid.h"
 #include "src/job/state.h"
 #include "src/lib/stream.h"
 
@@ -16,6 +17,7 @@ enum { ALL, VERBOSE, EXCEPTION_CODE, AS_JSON };
 
 static const struct opt wait_opts[] = {
     {ALL, 'a', "all", NULL, "All jobs that are active now"},
+    {AS_JSON, 'j', "json", NULL, "Print results as JSON"},
     {VERBOSE, 'v', "verbose", NULL, "Tell how each job ended"},
 };
 static const struct opt_group wait_groups[] = {OPTS(NULL, wait_opts), OPTS_END};
@@ -28,8 +30,13 @@ static const struct opt status_opts[] = {
 };
 static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};
 
+enum {
+    NOT_WAITABLE = 2
+}; /* exit code of job wait: that is no job, or there are no more */
+
 struct waiting {
     struct cli *cli;
+    bool any; /* the next one that is waitable */
     struct ids ids;
     bool verbose, json, status;
     int exception_code; /* -1: the job's */
@@ -59,11 +66,15 @@ static void on_result(json_object *result, const struct error *err, void *arg)
     struct hbatch_result r;
     w->left--;
     if (err) {
+        bool none = err->code == ECHILD || err->code == ENOENT;
         cli_error(w->cli, "%s", err->text);
-        w->exit_code = MAX(w->exit_code, 1);
+        w->exit_code = MAX(w->exit_code, none && !w->status ? NOT_WAITABLE : 1);
         return;
     }
     stream_result(result, &r);
+    char buf[CLI_ID_SIZE];
+    if (w->any && !w->json)
+        puts(cli_id(w->cli, r.id, buf));
     int code = r.exit_code;
     bool ok = strcmp(r.result, "COMPLETED") == 0;
     if (code == 0 && !ok)
@@ -75,6 +86,21 @@ static void on_result(json_object *result, const struct error *err, void *arg)
     if (w->verbose || (!w->status && !ok))
         tell(w, &r, code);
     w->exit_code = MAX(w->exit_code, w->status ? code : !ok);
+}
+
+/* What is no id cannot be waited for. */
+static void add_operand(struct waiting *w, const char *word)
+{
+    struct error err;
+    jobid_t id, last;
+    if (!w->status && strcmp(word, "last") != 0 && !ids_range(w->cli, word, &id, &last) &&
+        (jobid_decode(word, &id, &err) < 0 ||
+         ((id == 0 || id > INT64_MAX) &&
+          error_set(&err, ENOENT, "no such job: %s", word) < 0))) {
+        cli_error(w->cli, "%s", err.text);
+        exit(NOT_WAITABLE);
+    }
+    ids_add(&w->ids, w->cli, word);
 }
 
 static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -101,16 +127,21 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
             break;
         }
     }
-    if (!all && p.nargs == 0)
-        cli_die(cli, "which jobs? Give their ids%s", w.status ? "" : ", or --all");
+    if (w.status && p.nargs == 0)
+        cli_die(cli, "which jobs? Give their ids");
+    if (all && p.nargs)
+        cli_die(cli, "--all and '%s' cannot be used together", p.args[0]);
+    w.any = !all && p.nargs == 0;
     for (int i = 0; i < p.nargs; i++)
-        ids_add(&w.ids, cli, p.args[i]);
+        add_operand(&w, p.args[i]);
     if (all)
         ids_add_states(&w.ids, cli, JOB_ACTIVE);
     for (size_t i = 0; i < w.ids.n; i++)
         client_send(cli_connect(cli), "job.wait", cli_id_params(w.ids.v[i]), on_result,
                     NULL, &w);
-    w.left = w.ids.n;
+    if (w.any)
+        client_send(cli_connect(cli), "job.wait", NULL, on_result, NULL, &w);
+    w.left = w.ids.n + w.any;
     while (w.left) {
         struct error err;
         if (client_process(cli->h, -1, &err) < 0 && w.left)
@@ -123,7 +154,9 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
 const struct cmd job_wait = {
     .name = "wait",
     .args = "[JOBID...]",
-    .help = "Wait for jobs to end; exit code 1 if one failed",
+    .help = "Wait for jobs to end, or for the next waitable one; exit code 1 if one "
+            "failed, 2 "
+            "if there is none",
     .groups = wait_groups,
     .run = wait_run,
 };

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include "src/cli/cli.h"
 #include "src/cli/jobfields.h"
+#include "src/common/bytes.h"
 #include "src/common/jobid.h"
 #include "src/job/state.h"
 
@@ -99,6 +100,18 @@ static void get_key(const void *item, const struct format_field *f,
         set_number(v, json_object_get_double(o));
     else if (o)
         set_text(v, json_object_get_string(o));
+}
+
+static void get_memory(const void *item, const struct format_field *f,
+                       struct format_value *v)
+{
+    const struct jobitem *it = item;
+    json_object *o = cli_get(it->job, f->name);
+    if (!o)
+        return;
+    snprintf(v->buf, sizeof(v->buf), "%s",
+             bytes_encode((uint64_t)json_object_get_int64(o)).s);
+    set_text(v, v->buf);
 }
 
 /* Times are 0 while they are unknown. */
@@ -500,6 +513,7 @@ const struct format_field jobfields[] = {
     {"ntasks", "NTASKS", get_key, NULL},
     {"ncores", "NCORES", get_key, NULL},
     {"ngpus", "NGPUS", get_key, NULL},
+    {"memory", "MEMORY", get_memory, NULL},
     {"nnodes", "NNODES", get_key, NULL},
     {"cc", "CC", get_cc, NULL},
     {"array", "ARRAY", get_array, NULL},
@@ -585,6 +599,7 @@ static const struct {
 } needs[] = {
     {get_key, NULL},
     {get_time, NULL},
+    {get_memory, NULL},
     {get_id, "id"}, /* array, count and ccs are told in any case where lines are folded */
     {get_cc, "cc"},
     {get_array, "array"},

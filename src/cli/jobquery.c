@@ -151,6 +151,22 @@ json_object *jobquery_params(const struct jobquery *q)
     return o;
 }
 
+static bool is_in_queue(const struct jobquery *q, const char *queue);
+
+void jobquery_expand_queues(struct jobquery *q, struct cli *cli)
+{
+    if (!q->queues)
+        return;
+    cleanup_json json_object *result = cli_call(cli, "queue.list", NULL);
+    json_object *queues = cli_list(cli, result, "queues");
+    for (size_t i = 0; i < json_object_array_length(queues); i++) {
+        json_object *o = json_object_array_get_idx(queues, i);
+        const char *name = cli_get_string(o, "queue", "");
+        if (is_in_queue(q, cli_get_string(o, "parent", "")) && !is_in_queue(q, name))
+            jobquery_queue(q, name);
+    }
+}
+
 static bool is_in_queue(const struct jobquery *q, const char *queue)
 {
     size_t len = strlen(queue);

@@ -11,6 +11,7 @@ struct jobquery {
     bool all;            /* in all states */
     int states, results; /* RFC 21 masks, of --filter */
     long count;          /* 0: no limit */
+    bool count_given;    /* by the user: then it is no news that there are more */
     const char *name;
     char *queues; /* "A,B"; NULL: all */
     double since;
@@ -30,6 +31,8 @@ void jobquery_filter(struct jobquery *q, const struct cli *cli, const char *text
 double jobquery_since(const struct cli *cli, const char *text);
 /* "A,B", of --queue, which may be given again. */
 void jobquery_queue(struct jobquery *q, const char *text);
+/* The virtual queues (RFC 33) of those that were named are meant, too. */
+void jobquery_expand_queues(struct jobquery *q, struct cli *cli);
 /* A name, a number or "all", of --user; an unknown one is the end. */
 void jobquery_user(struct jobquery *q, const struct cli *cli, const char *text);
 /* An id set of ranks or a list of hosts, of --include; a wrong one is the end. */

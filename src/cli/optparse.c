@@ -135,7 +135,7 @@ const struct opt *optparse_next(struct optparse *p)
     while (!p->over && p->at < p->argc) {
         char *word = p->argv[p->at++];
         if (strcmp(word, "--") == 0) {
-            p->over = true;
+            p->over = p->dashes = true;
         } else if (strncmp(word, "--", 2) == 0) {
             return next_long(p, word + 2);
         } else if (word[0] == '-' && word[1] &&

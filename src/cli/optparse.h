@@ -44,6 +44,7 @@ struct optparse {
     char **argv;
     const char *cluster; /* rest of "-xyz" */
     bool over;
+    bool dashes;       /* a "--" has ended the options */
     const char *value; /* of the option that was returned, or NULL */
     char **args;       /* operands, in argv's own memory */
     int nargs;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/nearest.h"
@@ -125,8 +126,11 @@ const struct opt specopts_other[4] = {
 const char specopts_more[] =
     "Options end at the command; all after it belongs to the command. A ':' between "
     "commands "
-    "starts several programs as one job: 'hbatch run -n1 ./a : -n2 ./b'; after a ':' the "
-    "options -n, --env, --env-remove, --env-file and --cwd are for that program alone.";
+    "starts several programs as one job: 'hbatch run -n1 ./a : -n2 -g1 ./b'; each has "
+    "its own "
+    "-n, -c, -g and --mem-per-core, and after a ':' --env, --env-remove, --env-file and "
+    "--cwd are for "
+    "that program alone. After '--' a ':' is a word like any other.";
 
 static int parse_urgency(const struct cli *cli, const char *text)
 {
@@ -358,7 +362,7 @@ bool specopts_needs_cc(const struct specopts *s)
         if (cc && !left_to_executors(s->names[i], s->values[i], cc))
             return true;
     }
-    for (int i = 0; i < s->argc; i++)
+    for (int i = 0; i < s->argc && !s->literal; i++)
         several |= strcmp(s->argv[i], ":") == 0;
     for (int i = 0; i < s->argc; i++) {
         if (find_cc(s->argv[i]) && (i == 0 || several || s->instance))
@@ -377,48 +381,72 @@ static int words_until_colon(int argc, char **argv)
     return n;
 }
 
-/* One more program: ARGV[0] is the ':' before it. */
-static int add_program(struct hbatch_jobspec *js, struct cli *cli, const struct cmd *cmd,
-                       int argc, char **argv, struct error *err)
+/* Of what a job's programs differ in, each says its own: it is not passed on from one to the next. */
+static const struct {
+    const char *name, *value;
+} defaults[] = {{"cores-per-task", "1"}, {"gpus-per-task", "0"}, {"mem-per-core", "0"}};
+
+static bool has_option(const struct specopts *s, const char *name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* "NAME=VALUE: ..." to "--NAME=VALUE: ...". */
+static int option_error(struct error *err)
+{
+    struct error e = *err;
+    return error_set(err, e.code, "--%s", e.text);
+}
+
+/* Its options: they follow the colon at ARGV[0]. */
+static int set_program(struct hbatch_jobspec *js, const struct specopts *s,
+                       struct optparse *p, struct error *err)
+{
+    if (!has_option(s, "resources"))
+        for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+            build_set_program(js, defaults[i].name, defaults[i].value, err);
+    for (const struct opt *o; (o = optparse_next(p));) {
+        const char *name = o->name ? o->name : "";
+        bool whole = o->id != SPECOPT_JOB;
+        if (whole)
+            return error_set(err, EINVAL,
+                             "--%s is of the whole job and cannot differ between its "
+                             "programs: give it before "
+                             "the first one",
+                             name);
+        if (build_set_program(js, name, p->value, err) < 0)
+            return option_error(err);
+    }
+    return 0;
+}
+
+/* One more program: ARGV[0] is the ':' before it.  Return how many words it was, with that; -1: an error. */
+static int add_program(struct hbatch_jobspec *js, const struct specopts *s,
+                       struct cli *cli, const struct cmd *cmd, int argc, char **argv,
+                       struct error *err)
 {
     struct optparse p;
-    unsigned ntasks = 1;
-    const char *cwd = NULL;
-    char **rules = NULL;
-    size_t n = 0;
-    /* The parser moves words about; a job of several elements comes here several times. */
+    /* The parser moves words about; a job of several elements comes here several times.  It begins with the options,
+     * but they are for a program that is not known before they end. */
     cleanup_free char **words = xmalloc((size_t)(argc + 1) * sizeof(*words));
+    cleanup_free char **again = xmalloc((size_t)(argc + 1) * sizeof(*again));
     memcpy(words, argv, (size_t)argc * sizeof(*words));
     words[argc] = NULL;
+    memcpy(again, words, (size_t)(argc + 1) * sizeof(*words));
     optparse_init(&p, cli, cmd, argc, words);
-    for (const struct opt *o; (o = optparse_next(&p));) {
-        const char *name = o->name ? o->name : "";
-        const char *prefix = strcmp(name, "env-remove") == 0 ? "-"
-                             : strcmp(name, "env-file") == 0 ? "^"
-                                                             : "";
-        if (strcmp(name, "ntasks") == 0) {
-            ntasks = (unsigned)cli_number(cli, "--ntasks", p.value, 1, INT32_MAX);
-        } else if (strcmp(name, "cwd") == 0) {
-            cwd = p.value;
-        } else if (strncmp(name, "env", 3) == 0) {
-            rules = xrealloc(rules, (n + 2) * sizeof(*rules));
-            rules[n++] = xasprintf("%s%s", prefix, p.value);
-            rules[n] = NULL;
-        } else {
-            cli_die(cli,
-                    "--%s cannot differ between the programs of a job: give it before "
-                    "the first one",
-                    name);
-        }
-    }
-    if (p.nargs == 0)
+    while (optparse_next(&p))
+        ;
+    int n = p.dashes ? p.nargs : words_until_colon(p.nargs, p.args);
+    if (n == 0)
         cli_die(cli, "there is no program after ':'");
-    int rc = build_add_program(js, p.nargs, (const char *const *)p.args, ntasks,
-                               (const char *const *)rules, cwd, err);
-    for (size_t i = 0; i < n; i++)
-        free(rules[i]);
-    free(rules);
-    return rc;
+    int length = argc - p.nargs + n;
+    if (build_add_program(js, n, (const char *const *)p.args, 1, NULL, NULL, err) < 0)
+        return -1;
+    optparse_init(&p, cli, cmd, length, again);
+    return set_program(js, s, &p, err) < 0 ? -1 : length;
 }
 
 /* Once: all jobs of this command have the same environment. */
@@ -438,13 +466,6 @@ static void tell_unfit(const struct cli *cli, const struct hbatch_jobspec *js)
     }
 }
 
-/* "NAME=VALUE: ..." to "--NAME=VALUE: ...". */
-static int option_error(struct error *err)
-{
-    struct error e = *err;
-    return error_set(err, e.code, "--%s", e.text);
-}
-
 /* Options and programs of S into JS. */
 static int fill(struct hbatch_jobspec *js, const struct specopts *s, struct cli *cli,
                 const struct cmd *cmd, const char *cc, char **words, int first,
@@ -460,10 +481,10 @@ static int fill(struct hbatch_jobspec *js, const struct specopts *s, struct cli 
                                           s->script, err) < 0)
         return -1;
     for (int at = first; at < s->argc;) {
-        int n = words_until_colon(s->argc - at - 1, words + at + 1);
-        if (add_program(js, cli, cmd, n + 1, words + at, err) < 0)
+        int n = add_program(js, s, cli, cmd, s->argc - at, words + at, err);
+        if (n < 0)
             return -1;
-        at += n + 1;
+        at += n;
     }
     return 0;
 }
@@ -476,9 +497,9 @@ json_object *specopts_build(const struct specopts *s, struct cli *cli,
         words[i] = specopts_replace_cc(s->argv[i], cc);
     words[s->argc] = NULL;
     int n = words_until_colon(s->argc, words);
-    if (s->instance)
+    if (s->instance || s->literal)
         n = s->argc; /* its own words, all of them */
-    else if (n == 0)
+    if (n == 0 && !s->instance)
         cli_die(cli, "there is no command to run; see hbatch %s --help", cli->verb);
     struct hbatch_jobspec *js = hbatch_jobspec_create(n, (const char *const *)words);
     int rc = fill(js, s, cli, cmd, cc, words, n, err);

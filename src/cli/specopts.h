@@ -41,6 +41,7 @@ struct specopts {
     const char *input; /* --input, or NULL */
     int argc;          /* the command */
     char **argv;
+    bool literal; /* a ':' among these is a word as any, since "--" was before them */
     /* The job is an instance, and the command its program, with SCRIPT (or NULL) for the first word, and the
      * options of --instance-opt: see hbatch_jobspec_set_instance. */
     bool instance;

@@ -72,6 +72,18 @@ static void shut_down(struct supervisor *sv, const char *reason)
     sv->force_at = time_mono() + END_PATIENCE;
 }
 
+/* In a job of another instance it is in that one, too. */
+static json_object *ask_enclosing(const struct supervisor *sv)
+{
+    struct error ignored;
+    if (!getenv("HBATCH_JOB_ID"))
+        return NULL;
+    struct hbatch *h = client_open(sv->uri, &ignored);
+    json_object *info = h ? client_call(h, "instance.info", NULL, &ignored) : NULL;
+    client_close(h);
+    return info;
+}
+
 static void start_program(struct supervisor *sv)
 {
     struct error err;
@@ -79,7 +91,12 @@ static void start_program(struct supervisor *sv)
     struct words argv = {0};
     for (int i = 0; i < s->argc; i++)
         words_add(&argv, "%s", s->argv[i]);
-    const struct program_where where = {.uri = sv->uri};
+    cleanup_json json_object *info = ask_enclosing(sv);
+    const struct program_where where = {.uri = sv->uri,
+                                        .parent_uri =
+                                            cli_get_string(info, "parent_uri", NULL),
+                                        .level = (int)cli_get_number(info, "level", 0),
+                                        .enclosing = cli_get_string(info, "jobid", NULL)};
     sv->program = program_start_below(argv.v, &where, &err);
     words_fini(&argv);
     if (sv->program > 0)

@@ -9,6 +9,7 @@
 #include "src/cli/procfind.h"
 #include "src/common/jobid.h"
 #include "src/foreign/query.h"
+#include "src/job/jobspec.h"
 #include "src/job/state.h"
 #include "src/lib/link.h"
 
@@ -131,9 +132,7 @@ static bool is_instance(struct hbatch *h, uint64_t id)
     struct hbatch_error ignored;
     cleanup_free char *text = hbatch_info(h, id, "jobspec", &ignored);
     cleanup_json json_object *o = text ? json_tokener_parse(text) : NULL;
-    json_object *system = cli_get(cli_get(o, "attributes"), "system");
-    json_object *options = cli_get(cli_get(system, "shell"), "options");
-    return json_object_get_boolean(cli_get(options, "instance"));
+    return o && jobspec_json_is_instance(o);
 }
 
 struct waiting {

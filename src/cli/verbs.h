@@ -17,7 +17,8 @@ extern const struct cmd cmd_account, cmd_config, cmd_queue, cmd_update;
 
 extern const struct cmd job_eventlog, job_id, job_info, job_kill, job_cancelall,
     job_hostpids, job_killall, job_last, job_list, job_memo, job_raise, job_raiseall,
-    job_resubmit, job_stats, job_status, job_taskmap, job_timeleft, job_urgency, job_wait;
+    job_purge, job_resubmit, job_stats, job_status, job_taskmap, job_timeleft,
+    job_urgency, job_wait;
 
 extern const struct cmd cmd_all; /* the group of all verbs that are not in one */
 extern const struct opt_group cmd_jobs_groups[];

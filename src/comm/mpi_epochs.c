@@ -99,7 +99,7 @@ void epochs_end(void)
 
 int epochs_busy(void)
 {
-    return stream.request != MPI_REQUEST_NULL;
+    return stream.request == MPI_REQUEST_NULL ? 0 : 1 + stream.in_body;
 }
 
 void epochs_send(unsigned long long epoch, char *data, size_t len, int last)
@@ -191,7 +191,8 @@ int epochs_progress(const struct mpi_events *events, void *arg)
     return count;
 }
 
+/* The second part of an epoch goes from test to test of all ranks, so it is waited for by those who take it, too. */
 int epochs_pending(void)
 {
-    return (stream.root && epochs_busy()) + usage.active;
+    return (epochs_busy() && (stream.root || stream.in_body)) + usage.active;
 }

@@ -60,7 +60,7 @@ struct mpi_plugin {
      * broadcast that every other rank always has posted (stream_open, once, on all). */
     void (*stream_open)(void);
     /* The sender: is the last epoch on its way still?  If not, start the next: DATA is malloc'ed and
-     * freed when sent; LAST: the others post no more. */
+     * freed when sent; LAST: the others post no more.  2, on all: the second part of a long epoch is on its way. */
     int (*stream_busy)(void);
     void (*stream_send)(unsigned long long epoch, char *data, size_t len, int last);
     /* Other ranks: the last epoch has come, whole. */
@@ -101,7 +101,7 @@ struct mpi_plugin {
     /* Receive what has arrived, complete what was sent, move the collectives on.  Return the
      * number of messages and epochs received. */
     int (*progress)(const struct mpi_events *events, void *arg);
-    /* Sends not yet complete, and collectives of the sender. */
+    /* Sends not yet complete, collectives of the sender, and the second part of an epoch. */
     int (*pending)(void);
     /* MPI_Finalize; when members have changed it would wait for some: end the process with STATUS then.
      * BRIEF: do so also if that is faster. */

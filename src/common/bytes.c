@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,18 @@ int bytes_decode(const char *text, uint64_t unit, uint64_t *n, struct error *err
         return error_set(err, ERANGE, "'%s' is more memory than there can be", text);
     *n = (uint64_t)v;
     return 0;
+}
+
+const char *bytes_split(uint64_t n, unsigned *count)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t u = 0;
+    for (; u + 1 < sizeof(units) / sizeof(units[0]) &&
+           ((n > 0 && n % 1024 == 0) || n > INT_MAX);
+         u++)
+        n = n / 1024 + (n % 1024 != 0);
+    *count = (unsigned)n;
+    return units[u];
 }
 
 struct bytes_text bytes_encode(uint64_t n)

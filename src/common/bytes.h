@@ -17,6 +17,10 @@ int bytes_decode(const char *text, uint64_t unit, uint64_t *n, struct error *err
 /* The size of a unit: "GiB"; "" and "B" are 1; 0: there is none of this name. */
 uint64_t bytes_unit(const char *name);
 
+/* N as a number of at most 2147483647 of a unit, which is returned: in the largest one that tells it exactly, or, where it
+ * takes more than that, rounded up. */
+const char *bytes_split(uint64_t n, unsigned *count);
+
 /* In the largest unit that makes it 1 or more, with one digit after the point if it is no whole number: "4G", "1.5G",
  * "512"; rounded down. */
 struct bytes_text {

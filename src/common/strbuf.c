@@ -122,6 +122,12 @@ void strbuf_add_shell(struct strbuf *b, const char *s)
     strbuf_addc(b, '\'');
 }
 
+void strbuf_fit(struct strbuf *b)
+{
+    if (b->size > b->len + 1)
+        b->s = xrealloc(b->s, b->size = b->len + 1);
+}
+
 char *strbuf_take(struct strbuf *b)
 {
     char *s = b->s ? b->s : xstrdup("");

@@ -33,6 +33,8 @@ void strbuf_add_time(struct strbuf *b, double t);
 void strbuf_add_json(struct strbuf *b, const char *s);
 /* S as one word of a shell: quoted where it must be. */
 void strbuf_add_shell(struct strbuf *b, const char *s);
+/* No more memory than it needs now. */
+void strbuf_fit(struct strbuf *b);
 /* The string, to be freed by the caller; the buffer is empty again. */
 char *strbuf_take(struct strbuf *b);
 

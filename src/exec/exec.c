@@ -70,6 +70,12 @@ static void on_lost(void *arg, uint64_t id, int error)
         job_output_lost(job, "spool", error);
 }
 
+static bool is_output_in_use(void *arg, uint64_t id)
+{
+    const struct exec *x = arg;
+    return job_find(x, id) || remember_output(x, id) || reader_reads(x, id);
+}
+
 /* Before the first job: what an executor that was found has captured stays where it is. */
 static void move_spool(struct exec *x)
 {
@@ -108,6 +114,7 @@ static void on_init(struct exec *x, json_object *msg)
     node_destroy(x->node);
     x->node = node;
     move_spool(x);
+    spool_set_limit(x->spool, node->output_limit, is_output_in_use);
     unbind(node);
     free(x->node_path);
     x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
@@ -296,6 +303,39 @@ static void on_renew(struct exec *x, json_object *msg)
         pmi_ask_again(x->pmi);
 }
 
+/* Of jobs of a former life, in its own file. */
+static struct spool *former_spool(struct exec *x, const char *path)
+{
+    struct error err;
+    if (!path || strcmp(path, spool_path(x->spool)) == 0)
+        return NULL;
+    struct spool *former = spool_open_former(path, &err);
+    if (!former)
+        log_warning("%s", err.text);
+    return former;
+}
+
+static void on_forget(struct exec *x, json_object *msg)
+{
+    json_object *jobs = jsonutil_get(msg, "jobs");
+    const char *path = jsonutil_string(jsonutil_get(msg, "spool"));
+    struct spool *former = former_spool(x, path), *s = former ? former : x->spool;
+    bool own = !path || strcmp(path, spool_path(x->spool)) == 0;
+    size_t n =
+        json_object_is_type(jobs, json_type_array) ? json_object_array_length(jobs) : 0;
+    for (size_t i = 0; (own || former) && i < n; i++) {
+        json_object *job = json_object_array_get_idx(jobs, i);
+        int64_t id, pos;
+        if (json_object_is_type(job, json_type_array) &&
+            jsonutil_int(json_object_array_get_idx(job, 0), 1, INT64_MAX, &id) &&
+            jsonutil_int(json_object_array_get_idx(job, 1), 1, INT64_MAX, &pos))
+            spool_forget(s, (uint64_t)id, (uint64_t)pos);
+    }
+    if (own || former)
+        spool_trim(s);
+    spool_close(former);
+}
+
 static void on_quit(struct exec *x, json_object *msg)
 {
     (void)msg;
@@ -347,7 +387,7 @@ static const struct {
     {"ack", on_ack},          {"pmi", on_pmi},       {"unread", on_unread},
     {"lease", lease_message}, {"recall", on_recall}, {"init", on_init},
     {"quit", on_quit},        {"renew", on_renew},   {"nspace", on_nspace},
-    {"update", on_update},    {"news", on_news},
+    {"update", on_update},    {"news", on_news},     {"forget", on_forget},
 };
 
 void exec_message(struct exec *x, json_object *msg)

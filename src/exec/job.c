@@ -21,6 +21,7 @@
 #include "src/exec/memcg.h"
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
+#include "src/exec/shares.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
 #include "src/job/subend.h"
@@ -256,6 +257,7 @@ void job_free(struct job *job)
             io_close(job->x->io, &job->tasks[i].out[k].w);
             free(job->tasks[i].out[k].part);
         }
+    shares_destroy(job->shares);
     hwloc_bitmap_free(job->cores);
     hwloc_bitmap_free(job->gpus);
     memcg_remove(job->memcg);
@@ -354,7 +356,8 @@ static void on_linger(void *arg)
 
 void job_check_finished(struct job *job)
 {
-    if (job->nrunning > 0 || job->starting || job->finished)
+    /* prep: a lane's thread has started it, and its pipes may have ended before that is known here */
+    if (job->nrunning > 0 || job->starting || job->finished || job->prep)
         return;
     if (job->nstreams == 0)
         finish(job);
@@ -594,6 +597,9 @@ static int decode(struct job *job, json_object *o, struct error *err)
         get_unsigned(o, "node", 0, &job->node, err) < 0 ||
         job_get_tasks(job, o, err) < 0 || !(job->cores = get_idset(o, "cores", err)) ||
         !(job->gpus = get_idset(o, "gpus", err)))
+        return -1;
+    json_object *parts = jsonutil_get(o, "parts");
+    if (parts && !(job->shares = shares_create(job, parts, err)))
         return -1;
     int64_t memory = 0;
     jsonutil_int(jsonutil_get(o, "mem"), 1, (int64_t)BYTES_MAX, &memory);

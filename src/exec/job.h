@@ -33,9 +33,10 @@ struct job {
         begun; /* it was such a one: since then it runs, and the leader has yet to hear of it */
     unsigned ntasks, nnodes, node;
     hwloc_bitmap_t cores, gpus; /* on this node */
-    uint64_t memory;            /* the same, in bytes; 0: it has none of its own */
-    bool limited;               /* to that */
-    struct memcg_group *memcg;  /* which does it, or NULL */
+    struct shares *shares;     /* of its programs (shares.h), or NULL: it is all tasks' */
+    uint64_t memory;           /* the same, in bytes; 0: it has none of its own */
+    bool limited;              /* to that */
+    struct memcg_group *memcg; /* which does it, or NULL */
     double expiration;
     struct tmpdir *tmpdir;
     char *nodelist;      /* made when a template wants it */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
-#include "src/exec/bind.h"
 #include "src/exec/detect.h"
 #include "src/exec/job.h"
 #include "src/job/jsonutil.h"
@@ -85,12 +84,10 @@ static int fill_nodes(struct job *job, struct lists *l, struct error *err)
 
 static void fill_tasks(struct job *job, struct lists *l)
 {
-    const struct launch_options *o = &job->spec->options;
     l->ncpusets = job->ntasks;
     l->cpusets = xcalloc(job->ntasks, sizeof(*l->cpusets));
     for (unsigned i = 0; i < job->nlocal; i++) {
-        cleanup_bitmap hwloc_bitmap_t pus =
-            bind_cpus(job->x->node, o->cpus, o->cpu_map, job->cores, i, job->nlocal);
+        cleanup_bitmap hwloc_bitmap_t pus = task_mask(&job->tasks[i]);
         if (pus)
             hwloc_bitmap_list_asprintf(&l->cpusets[job->tasks[i].rank], pus);
     }

@@ -17,7 +17,7 @@
 
 enum { STACK = 256 << 10 };
 
-/* A job that is ready.  What the thread sees of it: state, pid, mono and ready.l. */
+/* A job that is ready.  What the thread sees of it: state, pid, mono, ready.l and ready.fds. */
 struct prep {
     struct prep *next;   /* of lanes.preps */
     struct prep *behind; /* in the lane's queue */
@@ -91,6 +91,8 @@ static void start_first(struct lane *lane)
     pthread_mutex_unlock(&lane->mutex);
     double now = time_mono();
     pid_t pid = launch(&p->ready.l);
+    if (pid > 0)
+        ready_close(&p->ready);
     pthread_mutex_lock(&lane->mutex);
     p->pid = pid;
     p->mono = now;

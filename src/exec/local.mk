@@ -25,7 +25,7 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/rundir.c src/exec/rundir.h \
 	src/exec/spec.c src/exec/spec.h \
 	src/exec/spool.c src/exec/spool.h \
-	src/exec/sweep.c src/exec/sweep.h \
+	src/exec/shares.c src/exec/shares.h src/exec/sweep.c src/exec/sweep.h \
 	src/exec/task.c src/exec/task.h \
 	src/exec/timer.c src/exec/timer.h \
 	src/exec/files.c src/exec/files.h \

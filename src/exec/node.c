@@ -129,6 +129,9 @@ struct node *node_decode(json_object *init, struct error *err)
         get_cores(node, jsonutil_get(init, "cores"), err) < 0 ||
         get_gpus(node, jsonutil_get(init, "gpus"), err) < 0)
         return NULL;
+    int64_t limit = 0;
+    jsonutil_int(jsonutil_get(init, "output_limit"), 0, INT64_MAX, &limit);
+    node->output_limit = (uint64_t)limit;
     node->bind = json_object_get_boolean(jsonutil_get(init, "bind"));
     node->own_rundir = json_object_get_boolean(jsonutil_get(init, "own_rundir"));
     node->init = json_object_get(init);

@@ -17,6 +17,7 @@ struct node_gpu {
 struct node {
     char *instance, *host, *uri, *parent_uri; /* parent_uri may be NULL */
     char *rundir;
+    uint64_t output_limit; /* bytes that are kept of it (spool.h); 0: all */
     char *spool; /* where output is to be captured, NULL: in the run directory */
     unsigned rank, size, level, universe;
     bool bind, own_rundir;

@@ -70,8 +70,10 @@ static void pump(struct exec *x, struct reader *r)
     while (r->at && r->sent - r->acked < READER_CREDIT) {
         const char *data =
             spool_read(r->former ? r->former : x->spool, r->id, r->at, &rec, &err);
-        if (!data) {
-            log_error("output of job %llu: %s", (unsigned long long)r->id, err.text);
+        if (!data) { /* who reads it knows how much there was */
+            bool shed = !r->former && spool_was_shed(x->spool, r->at);
+            (shed ? log_debug : log_error)("output of job %llu: %s",
+                                           (unsigned long long)r->id, err.text);
             r->at = 0;
             break;
         }
@@ -115,6 +117,14 @@ static struct reader *find(const struct exec *x, uint64_t id, int64_t sub)
     while (r && (r->sub != sub || (id && r->id != id)))
         r = r->next;
     return r;
+}
+
+bool reader_reads(const struct exec *x, uint64_t id)
+{
+    const struct reader *r = x->readers;
+    while (r && r->id != id)
+        r = r->next;
+    return r != NULL;
 }
 
 void reader_ack(struct exec *x, uint64_t id, int64_t sub, uint64_t total)

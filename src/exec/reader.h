@@ -17,6 +17,8 @@ struct job;
  * (ID, SUB). */
 void reader_create(struct exec *x, uint64_t id, int64_t sub, struct job *job,
                    uint64_t first, bool now, const char *former);
+/* Whether there is one for job ID. */
+bool reader_reads(const struct exec *x, uint64_t id);
 /* SUB (of job ID unless that is 0) has consumed TOTAL bytes. */
 void reader_ack(struct exec *x, uint64_t id, int64_t sub, uint64_t total);
 void reader_close(struct exec *x, uint64_t id, int64_t sub);

@@ -277,7 +277,7 @@ static int compile(struct specs *specs, struct spec *spec, bool spawned,
         spec->env = NULL;
         return -1;
     }
-    json_object *apps = jobspec_option(spec->js, "apps");
+    json_object *apps = jobspec_programs(spec->js);
     if (apps) {
         compile_apps(spec, apps, spawned);
     } else {

@@ -11,7 +11,9 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 
-#define MAGIC 0x52534248u /* "HBSR" */
+#define MAGIC 0x52534248u     /* "HBSR" */
+#define DEAD 0x44534248u      /* "HBSD" */
+#define HOLE_LEAST (8u << 10) /* of a dead record in the midst of others */
 #define GATHER (256u << 10)
 #define DIRECT (16u << 10) /* records from this length on are not gathered */
 #define CHECK_ROOM (256u << 10)
@@ -24,6 +26,12 @@ struct spool {
     char *path;
     uint64_t end;  /* where the next record goes, gathered ones included */
     uint64_t base; /* position of the first gathered byte */
+    uint64_t
+        trimmed;   /* all before it is dead, as far as it was looked for; 0: it was not */
+    uint64_t held; /* bytes of records that are not dead */
+    uint64_t limit, shed; /* on held, 0: none; up to where it was enforced */
+    uint64_t shed_at;     /* that many are held when it is the next time */
+    bool (*in_use)(void *arg, uint64_t id);
     char *gathered;
     size_t len;
     char *scratch; /* of spool_read */
@@ -95,6 +103,7 @@ static struct spool *open_file(const char *path, int flags, struct error *err)
     fd = -1;
     s->path = xstrdup(path);
     s->end = s->base = (uint64_t)st.st_size;
+    s->held = MIN((uint64_t)st.st_blocks * 512, s->end);
     return s;
 }
 
@@ -113,7 +122,7 @@ struct spool *spool_open(const char *path,
 
 struct spool *spool_open_former(const char *path, struct error *err)
 {
-    return open_file(path, O_RDONLY, err);
+    return open_file(path, O_RDWR, err);
 }
 
 const char *spool_path(const struct spool *s)
@@ -130,6 +139,7 @@ void spool_close(struct spool *s)
 {
     if (!s)
         return;
+    s->limit = 0; /* whose jobs they are is not known any more */
     spool_flush(s);
     close(s->fd);
     free(s->path);
@@ -157,6 +167,8 @@ static void drop_gathered(struct spool *s, int error)
     }
 }
 
+static void shed(struct spool *s);
+
 void spool_flush(struct spool *s)
 {
     if (s->len > 0) {
@@ -166,9 +178,12 @@ void spool_flush(struct spool *s)
             return;
         }
         s->full = false;
+        s->held += s->len;
         s->len = 0;
     }
     s->base = s->end;
+    if (s->limit && s->held > s->shed_at)
+        shed(s);
 }
 
 /* Make the job's last record point to POS. */
@@ -207,8 +222,10 @@ uint64_t spool_append(struct spool *s, struct spool_job *job, uint64_t id, unsig
         job->first = pos;
     job->last = pos;
     s->end += total;
-    if (len >= DIRECT)
+    if (len >= DIRECT) {
         s->base = s->end;
+        s->held += total;
+    }
     return pos;
 }
 
@@ -265,4 +282,105 @@ const char *spool_read(struct spool *s, uint64_t id, uint64_t pos,
         return error_null(err, EIO, "output spool %s: cut off at position %llu", s->path,
                           (unsigned long long)pos);
     return s->scratch;
+}
+
+/* --- what is not needed any more ------------------------------------------------------------- */
+
+/* The bytes from BEGIN to END; file systems that cannot make holes keep them. */
+static void make_hole(struct spool *s, uint64_t begin, uint64_t end)
+{
+    if (end > begin &&
+        fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)begin,
+                  (off_t)(end - begin)) < 0 &&
+        errno != EOPNOTSUPP)
+        log_warning("output spool %s: cannot make a hole: %s", s->path, strerror(errno));
+}
+
+static bool read_header(struct spool *s, uint64_t pos, struct spool_record *rec)
+{
+    return pos >= sizeof(file_header) && pos < s->base && s->base - pos >= sizeof(*rec) &&
+           read_at(s->fd, rec, sizeof(*rec), pos) == sizeof(*rec);
+}
+
+void spool_forget(struct spool *s, uint64_t id, uint64_t pos)
+{
+    struct spool_record rec;
+    spool_flush(s);
+    while (read_header(s, pos, &rec) && rec.magic == MAGIC && rec.id == id &&
+           rec.len <= SPOOL_RECORD_MAX) {
+        const uint32_t dead = DEAD;
+        if (pwrite(s->fd, &dead, sizeof(dead), (off_t)pos) != sizeof(dead))
+            return;
+        s->held -= MIN(s->held, sizeof(rec) + rec.len);
+        if (rec.len >= HOLE_LEAST)
+            make_hole(s, pos + sizeof(rec), pos + sizeof(rec) + rec.len);
+        if (rec.next <= pos) /* the chain goes forward */
+            return;
+        pos = rec.next;
+    }
+}
+
+uint64_t spool_trim(struct spool *s)
+{
+    struct spool_record rec;
+    uint64_t begin = sizeof(file_header), at = MAX(s->trimmed, begin), from = at;
+    while (read_header(s, at, &rec) && rec.magic == DEAD) {
+        uint64_t next = rec.stream == 0 ? rec.next : at + sizeof(rec) + rec.len;
+        if (next <= at || next > s->base)
+            break;
+        at = next;
+    }
+    s->trimmed = at;
+    if (at == from || at == begin)
+        return at;
+    rec = (struct spool_record){.magic = DEAD, .next = at};
+    if (pwrite(s->fd, &rec, sizeof(rec), (off_t)begin) == sizeof(rec))
+        make_hole(s, begin + sizeof(rec), at);
+    return at;
+}
+
+/* --- the limit ---------------------------------------------------------------------------------- */
+
+/* Nothing from BEGIN to END, where records are, is needed. */
+static void drop_range(struct spool *s, uint64_t begin, uint64_t end)
+{
+    const struct spool_record rec = {.magic = DEAD, .next = end};
+    if (end > begin && pwrite(s->fd, &rec, sizeof(rec), (off_t)begin) == sizeof(rec))
+        make_hole(s, begin + sizeof(rec), end);
+}
+
+/* From the beginning on, until there is an eighth of the limit left: then it is not for each record. */
+static void shed(struct spool *s)
+{
+    struct spool_record rec;
+    uint64_t at = MAX(s->trimmed, sizeof(file_header)), begin = at;
+    while (s->held > s->limit - s->limit / 8 && read_header(s, at, &rec)) {
+        bool skips = rec.magic == DEAD && rec.stream == 0;
+        uint64_t next = skips ? rec.next : at + sizeof(rec) + rec.len;
+        if ((rec.magic != DEAD && rec.magic != MAGIC) || next <= at || next > s->base)
+            break;
+        if (rec.magic == MAGIC && s->in_use(s->arg, rec.id)) {
+            drop_range(s, begin, at);
+            begin = next;
+        } else if (rec.magic == MAGIC) {
+            s->held -= MIN(s->held, next - at);
+        }
+        at = next;
+    }
+    drop_range(s, begin, at);
+    s->shed = MAX(s->shed, at);
+    s->shed_at = MAX(s->limit, s->held + s->limit / 8);
+    spool_trim(s);
+}
+
+void spool_set_limit(struct spool *s, uint64_t limit,
+                     bool (*in_use)(void *arg, uint64_t id))
+{
+    s->limit = s->shed_at = limit;
+    s->in_use = in_use;
+}
+
+bool spool_was_shed(const struct spool *s, uint64_t pos)
+{
+    return pos < s->shed;
 }

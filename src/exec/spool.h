@@ -12,7 +12,8 @@
  * instance's store may be there.
  *
  * Layout, native byte order: an 8 byte file header "HBSPOOL1", then records: struct
- * spool_record, then LEN bytes. */
+ * spool_record, then LEN bytes.  Of a dead record (another magic) nothing but LEN means something; one of
+ * stream 0 goes on to NEXT instead, and what is between is a hole in the file. */
 #ifndef HBATCH_EXEC_SPOOL_H
 #define HBATCH_EXEC_SPOOL_H
 
@@ -43,7 +44,7 @@ struct spool_job {        /* zeroed at the start of a job */
 struct spool *spool_open(const char *path,
                          void (*lost)(void *arg, uint64_t id, int error), void *arg,
                          struct error *err);
-/* Open PATH, which must be there, to read records that others wrote. */
+/* Open PATH, which must be there, to read records that others wrote, or to forget them. */
 struct spool *spool_open_former(const char *path, struct error *err);
 const char *spool_path(const struct spool *s);
 bool spool_is_empty(const struct spool *s);
@@ -63,5 +64,18 @@ void spool_forget_lost(const struct spool *s, struct spool_job *job);
  * next call. NULL with err set when there is no such record. */
 const char *spool_read(struct spool *s, uint64_t id, uint64_t pos,
                        struct spool_record *rec, struct error *err);
+
+/* Nobody will read job ID's output, whose first record is at POS, any more.  Its records are dead: large
+ * ones give back their room at once, the others with spool_trim. */
+void spool_forget(struct spool *s, uint64_t id, uint64_t pos);
+/* With more than LIMIT bytes (0: there is no limit) in it, output of jobs that are over is forgotten, the oldest first.
+ * IN_USE, with the argument of spool_open's LOST: whether a job is not over, or its output is being read; such a
+ * job's stays, so that there may be more than LIMIT. */
+void spool_set_limit(struct spool *s, uint64_t limit,
+                     bool (*in_use)(void *arg, uint64_t id));
+/* Whether what was at POS was forgotten because of that. */
+bool spool_was_shed(const struct spool *s, uint64_t pos);
+/* Give back the room of all that is before the first record that is not dead.  Return the position of that. */
+uint64_t spool_trim(struct spool *s);
 
 #endif

@@ -16,6 +16,7 @@
 #include "src/exec/lane.h"
 #include "src/exec/launch.h"
 #include "src/exec/memcg.h"
+#include "src/exec/shares.h"
 
 #define PART_MAX (64u << 10) /* a longer line is passed on in parts */
 
@@ -242,8 +243,12 @@ static int make_env(struct task *task, const struct app *app, struct envbuf *b,
         cleanup_free char *sub = sub_describe(job);
         envbuf_add(b, SUB_VARIABLE "=%s", sub);
     }
-    bind_gpus(node, job->spec->options.gpus, job->spec->options.gpu_map, job->cores,
-              job->gpus, task->index, job->nlocal, add_gpu, b);
+    const struct launch_options *options = &job->spec->options;
+    struct task_share share = shares_of(task);
+    bool mapped = options->gpus == AFFINITY_MAP;
+    bind_gpus(node, options->gpus, options->gpu_map, share.cores, share.gpus,
+              mapped ? task->index : share.index, mapped ? job->nlocal : share.n, add_gpu,
+              b);
     if (job->pmi && pmi_task_prepare(job->pmi, task->rank, add_pmi, b, &f->pass, err) < 0)
         return -1;
     envbuf_end(b);
@@ -319,8 +324,9 @@ hwloc_bitmap_t task_mask(const struct task *task)
 {
     const struct job *job = task->job;
     const struct launch_options *o = &job->spec->options;
-    return bind_cpus(job->x->node, o->cpus, o->cpu_map, job->cores, task->index,
-                     job->nlocal);
+    struct task_share share = shares_of(task);
+    return bind_cpus(job->x->node, o->cpus, o->cpu_map, share.cores,
+                     o->cpus == AFFINITY_MAP ? task->index : share.index, share.n);
 }
 
 static struct launch describe(const struct task *task, const struct app *app, char **argv,
@@ -441,6 +447,11 @@ bool task_make_ready(struct task *task, struct ready *r)
     return true;
 }
 
+void ready_close(struct ready *r)
+{
+    close_fds(&r->fds);
+}
+
 void ready_clear(struct ready *r)
 {
     close_fds(&r->fds);
@@ -455,7 +466,7 @@ void ready_clear(struct ready *r)
 
 void task_started(struct task *task, struct ready *r, pid_t pid)
 {
-    close_fds(&r->fds);
+    ready_close(r);
     task->pid = pid;
     task->in_lane = true;
     idmap_put(&task->job->x->tasks, (uint64_t)pid, task);

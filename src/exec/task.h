@@ -61,6 +61,8 @@ void task_started(struct task *task, struct ready *r, pid_t pid);
 /* It was not, for what R->l tells: as task_start, which is tried once more if the program may have moved. */
 int task_start_failed(struct task *task, struct ready *r, int *exit_code,
                       struct error *err);
+/* Close what the task has now: the next process of any thread would have copies until its program runs. */
+void ready_close(struct ready *r);
 void ready_clear(struct ready *r);
 void task_signal(struct task *task, int signum);
 /* Reap all children that have ended. */

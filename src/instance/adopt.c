@@ -150,7 +150,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
         job->told = job->sub->count == 1 || job->logged;
         if (job->sub->count == 1)
             job_log(job);
-        if (job->sub->parent && jobspec_option(job->sub->spec, "instance"))
+        if (job->sub->parent && jobspec_is_instance(job->sub->spec))
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)
             lease_adopt(ld, job, (unsigned)job->ahead);

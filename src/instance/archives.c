@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/base64.h"
+#include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
@@ -207,6 +209,45 @@ static int apply_put(struct archives *a, json_object *o, struct error *err)
         base64_decode(json_object_get_string(data),
                       (size_t)json_object_get_string_len(data), &len, err);
     return bytes ? archives_put(a, key, (uint64_t)at, bytes, len, err) : -1;
+}
+
+#define PUT "{\"c\":\"archive\",\"op\":\"put\",\"key\":\""
+#define AT "\",\"at\":"
+#define DATA ",\"data\":\""
+
+/* Key and data need no quoting: they were checked when they were put here. */
+void archives_write_put(struct strbuf *line, json_object *o)
+{
+    json_object *data = jsonutil_get(o, "data");
+    strbuf_add(line, PUT);
+    strbuf_add(line, json_object_get_string(jsonutil_get(o, "key")));
+    strbuf_add(line, AT);
+    strbuf_addu(line, json_object_get_uint64(jsonutil_get(o, "at")));
+    strbuf_add(line, DATA);
+    strbuf_addn(line, json_object_get_string(data),
+                (size_t)json_object_get_string_len(data));
+    strbuf_add(line, "\"");
+}
+
+int archives_apply_put(struct archives *a, const char *line, size_t len,
+                       struct error *err)
+{
+    char key[40], *end;
+    size_t n;
+    if (strncmp(line, PUT, strlen(PUT)) != 0)
+        return 0;
+    const char *p = line + strlen(PUT);
+    size_t keylen = strcspn(p, "\"");
+    if (keylen >= sizeof(key) || strncmp(p + keylen, AT, strlen(AT)) != 0)
+        return 0;
+    memcpy(key, p, keylen);
+    key[keylen] = '\0';
+    uint64_t at = strtoull(p + keylen + strlen(AT), &end, 10);
+    if (strncmp(end, DATA, strlen(DATA)) != 0 || strcmp(line + len - 2, "\"}") != 0)
+        return 0;
+    p = end + strlen(DATA);
+    cleanup_free void *bytes = base64_decode(p, (size_t)(line + len - 2 - p), &n, err);
+    return bytes && archives_put(a, key, at, bytes, n, err) == 0 ? 1 : -1;
 }
 
 int archives_apply(struct archives *a, json_object *o, struct error *err)

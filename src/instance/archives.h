@@ -37,6 +37,13 @@ int64_t archives_read(const struct archives *a, const char *name, uint64_t at, v
 /* [{"name","bytes","t"},...], t: when it was made. */
 json_object *archives_list(const struct archives *a);
 
+/* A line of the state stream for "put", with what O has, and as it comes: most of it is data, in which a parser would look
+ * at each character, on each rank. */
+struct strbuf;
+void archives_write_put(struct strbuf *line, json_object *o);
+/* 1: LINE was one, and is done; 0: it is another one. -1 with err set. */
+int archives_apply_put(struct archives *a, const char *line, size_t len,
+                       struct error *err);
 /* A line of the state stream (or a request's parameters) with "op": put {key, at, data}, end {key, name?, append?},
  * remove {name}. */
 int archives_apply(struct archives *a, json_object *o, struct error *err);

@@ -4,9 +4,11 @@
 #include <string.h>
 #include "src/common/idset.h"
 #include "src/common/util.h"
+#include "src/instance/archives.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/record.h"
 #include "src/instance/site.h"
+#include "src/job/jsonutil.h"
 
 static void publish(struct leader *ld, struct strbuf *b)
 {
@@ -137,6 +139,7 @@ void change_placed(struct leader *ld, const struct job *job)
         strbuf_addc(&b, ']');
     }
     strbuf_addc(&b, ']');
+    add_json(&b, "scheduling", job->pl->rset->scheduling);
     publish(ld, &b);
 }
 
@@ -307,9 +310,25 @@ void change_archive(struct leader *ld, json_object *line)
     size_t len;
     if (!ld->config.publish)
         return;
-    const char *text =
-        json_object_to_json_string_length(line, JSON_C_TO_STRING_PLAIN, &len);
-    strbuf_addn(&b, text, len - 1); /* its brace is publish's */
+    if (strcmp(jsonutil_string(jsonutil_get(line, "op")), "put") == 0) {
+        archives_write_put(&b, line);
+    } else {
+        const char *text =
+            json_object_to_json_string_length(line, JSON_C_TO_STRING_PLAIN, &len);
+        strbuf_addn(&b, text, len - 1); /* its brace is publish's */
+    }
+    publish(ld, &b);
+}
+
+void change_purged(struct leader *ld, json_object *ranges, bool sweep)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    if (!ld->config.publish)
+        return;
+    strbuf_add(&b, "{\"c\":\"purge\"");
+    add_json(&b, "ranges", ranges);
+    if (sweep)
+        strbuf_add(&b, ",\"sweep\":true");
     publish(ld, &b);
 }
 

@@ -39,6 +39,8 @@ void change_elements_urgency(struct leader *ld, const struct submission *sub,
                              struct array_run run, const struct job *rest);
 /* LINE as it is. */
 void change_archive(struct leader *ld, json_object *line);
+/* RANGES: [[FIRST,LAST,1?],...] were purged; SWEEP: and the texts that nobody needs. */
+void change_purged(struct leader *ld, json_object *ranges, bool sweep);
 /* JOB's duration, or end, is another one; SPEC: its jobspec, too. */
 void change_update(struct leader *ld, const struct job *job, bool spec);
 void change_requeued(struct leader *ld, const struct job *job);

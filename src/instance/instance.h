@@ -14,7 +14,9 @@
 
 struct instance {
     struct options options;
-    struct sub sub;          /* it is a job of another instance */
+    struct sub sub; /* it is a job of another instance */
+    bool
+        own_node; /* the node is described by options, for tests: it is not what the parent's job has */
     struct parent *parent;   /* leader of a sub-instance */
     struct spawner *spawner; /* leader of one that a program spawned */
     uv_loop_t loop;

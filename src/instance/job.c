@@ -314,6 +314,13 @@ void job_except(struct job *job, const char *type, int severity, const char *not
     job->exception->note = xstrdup(note ? note : "");
 }
 
+static void drop_nodes(struct job *job)
+{
+    if (job->nodes != &job->one_node)
+        free(job->nodes);
+    job->nodes = NULL;
+}
+
 static void drop_placement(struct job *job)
 {
     if (!job->site) {
@@ -324,7 +331,7 @@ static void drop_placement(struct job *job)
     job->pl = NULL;
     job->map = NULL;
     rset_destroy(take(job->held));
-    free(take(job->nodes));
+    drop_nodes(job);
     free(take(job->input_taken));
 }
 
@@ -370,8 +377,11 @@ bool job_check(struct job *job, struct pool *pool)
 void job_await_nodes(struct job *job)
 {
     job->nodes_starting = job->nodes_running = (unsigned)job->pl->rset->nnodes;
-    free(job->nodes);
-    job->nodes = xcalloc(job->nodes_running, sizeof(*job->nodes));
+    drop_nodes(job);
+    job->one_node = (struct job_node){0};
+    job->nodes = job->nodes_running == 1
+                     ? &job->one_node
+                     : xcalloc(job->nodes_running, sizeof(*job->nodes));
 }
 
 void job_node_done(struct job *job, unsigned index, int status, json_object *report)

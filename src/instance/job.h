@@ -100,7 +100,7 @@ struct job {
     struct job_node {
         bool started, done; /* was reported */
         bool released;      /* done, and others may have what the job had there */
-    } * nodes;              /* [nnodes] */
+    } one_node, *nodes;     /* [nnodes], or one_node */
     struct job_exception *exception; /* the worst one */
     json_object
         *output; /* [[rank, report], ...] what finish reports said of captured output */

@@ -8,6 +8,7 @@
 #include "src/common/util.h"
 #include "src/instance/site.h"
 #include "src/job/jsonutil.h"
+#include "src/job/rset_parts.h"
 
 static void send_json(struct leader *ld, unsigned rank, json_object *o)
 {
@@ -156,6 +157,9 @@ static void launch_on(struct leader *ld, const struct job *job, size_t i, json_o
         (job_shape_of(job)->mem_per_slot || job_shape_of(job)->mem_per_node))
         json_object_object_add(o, "limit", json_object_new_boolean(true));
     json_object_object_add(o, "slots", json_object_new_int64(job->pl->nslots[i]));
+    json_object *parts = rset_parts_on(job->pl->rset, at->rank);
+    if (parts)
+        json_object_object_add(o, "parts", parts);
     if (!node->starts)
         node->starts = json_object_new_array();
     json_object_array_add(node->starts, o);

@@ -259,6 +259,7 @@ static void on_check(uv_check_t *h)
     }
     if (ld->queue_waiters)
         queues_turn(ld);
+    waitable_turn(ld);
     gate_release(ld);
     replies_flush(ld);
     stream_flush(ld);
@@ -382,6 +383,7 @@ void leader_destroy(struct leader *ld)
     orders_free_all(ld);
     grow_client_gone(ld, NULL);
     queues_client_gone(ld, NULL);
+    waitable_free(ld);
     sched_destroy(ld->sched);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         specs_put(ld->specs, take(job->sub->jobspec_text));
@@ -574,6 +576,7 @@ void leader_client_gone(struct leader *ld, struct client *c, bool may_return)
     orders_client_gone(ld, c);
     grow_client_gone(ld, c);
     queues_client_gone(ld, c);
+    waitable_client_gone(ld, c);
     news_client_gone(ld, c);
     replies_forget(ld, c, may_return);
     if (may_return)

@@ -51,6 +51,7 @@ struct leader {
     struct depends *depends;
     struct queues *queues;
     struct queue_waiter *queue_waiters;
+    struct waitables *waitables;  /* or NULL: none yet */
     struct account *user_account; /* or NULL: not looked for yet */
     bool accounts_changed;        /* since they were told */
     double accounts_told, fair_at;
@@ -154,8 +155,9 @@ struct rpc {
 /* Answer the request O of C now. */
 void leader_answer(struct leader *ld, struct client *c, json_object *o);
 extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
-    rpc_instance_table[], rpc_grant_table[], rpc_queue_table[], rpc_archive_table[],
-    rpc_account_table[]; /* ended by a NULL method */
+    rpc_instance_table[], rpc_grant_table[], rpc_share_table[], rpc_queue_table[],
+    rpc_archive_table[], rpc_account_table[],
+    rpc_purge_table[]; /* ended by a NULL method */
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -456,6 +458,8 @@ void grow_client_gone(struct leader *ld, const struct client *c); /* NULL: all *
 
 /* --- orders.c: what sub-instances are told to do */
 bool job_is_instance(const struct job *job);
+/* One of a plain job, too, which its tasks have started. */
+bool job_has_instance(const struct job *job);
 /* {"id","order":NAME}, to be completed and sent. */
 json_object *order_create(const struct job *job, const char *name);
 /* PARAMS is taken over, and sent as soon as the instance JOB listens; then RQ is answered (NULL:
@@ -475,6 +479,19 @@ void orders_free_all(struct leader *ld);
 void stream_hold(struct leader *ld, const struct request *rq, jobid_t id);
 /* There is such a stream. */
 bool stream_holds(const struct job *job);
+
+/* --- waitable.c: jobs with the flag waitable */
+/* N jobs of SUB from FIRST on are over. */
+void waitable_over(struct leader *ld, const struct submission *sub, jobid_t first,
+                   uint64_t n);
+/* Somebody was told by its id. */
+void waitable_told(struct leader *ld, jobid_t id);
+/* Reply to RQ with the end of the next one, in the order of their ends; ECHILD: no more will come.  Each is told
+ * once, and nobody knows after the loss of this leader which were not. */
+void waitable_wait(struct leader *ld, const struct request *rq);
+void waitable_turn(struct leader *ld);
+void waitable_client_gone(struct leader *ld, const struct client *c);
+void waitable_free(struct leader *ld);
 
 /* --- watch.c */
 void watch_add(struct leader *ld, const struct request *rq);

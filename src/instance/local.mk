@@ -24,7 +24,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
-	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c \
+	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c src/instance/rpc_purge.c src/instance/waitable.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
 	src/instance/fold.c src/instance/fold.h \
@@ -38,6 +38,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/grow.c src/instance/grow.h \
 	src/instance/shrink.c src/instance/shrink.h \
 	src/instance/join.c src/instance/join.h \
+	src/instance/enclosed.c src/instance/enclosed.h \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
 	src/instance/job.c src/instance/job.h \
@@ -60,7 +61,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/stream.c src/instance/stream_output.c src/instance/stream_end.c src/instance/stream_impl.h \
 	src/instance/spawner.c src/instance/spawner.h \
 	src/instance/spawn_info.c src/instance/spawn_info.h \
-	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/orders.c \
+	src/instance/spawn.c src/instance/grant.c src/instance/rpc_grant.c src/instance/rpc_share.c src/instance/orders.c \
 	src/instance/tie.c src/instance/watch.c \
 	src/instance/outputs.c \
 	src/instance/params.c src/instance/params.h \

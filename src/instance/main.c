@@ -35,7 +35,7 @@
 static void find_rank(struct instance *in)
 {
     struct launched l = surroundings_launcher();
-    if (in->sub.told)
+    if (in->sub.told && !in->sub.plain)
         l = (struct launched){.rank = in->sub.rank, .size = in->sub.size};
     in->rank = in->world = l.rank;
     in->size = in->world_size = l.size;
@@ -76,6 +76,9 @@ json_object *instance_describe(const struct instance *in)
             statedir_spool(in->options.statedir, in->life, in->rank);
         add_str(o, "spool", spool);
     }
+    if (in->options.output_limit)
+        json_object_object_add(o, "output_limit",
+                               json_object_new_uint64(in->options.output_limit));
     json_object_object_add(o, "bind",
                            json_object_get(json_object_object_get(node, "bind")));
     json_object_object_add(o, "virtual",
@@ -133,6 +136,9 @@ static void on_signal(uv_signal_t *h, int signum)
             front_reap(in);
         orphans_reap(json_object_get_string(json_object_object_get(in->info, "instance")),
                      execlink_pid(in->exec), in->program);
+    } else if (in->sub.plain && signum == SIGALRM) {
+        if (in->leader) /* the job's time is over */
+            lead_end(in, SIGTERM, false);
     } else if (in->sub.told && lead_is_warning(signum)) {
         if (in->leader) /* the program is in the same process group, and has it from the parent */
             leader_warn(in->leader, signum);
@@ -227,15 +233,17 @@ static void end_early(void *arg)
 
 static int bring_up(struct instance *in, struct error *err)
 {
-    if (sub_read(&in->sub, err) < 0)
+    bool alone = in->options.foreign && strcmp(in->options.foreign, "none") == 0;
+    if (sub_read(&in->sub, !alone && !in->options.join, err) < 0)
         return -1;
     /* Open MPI's mpirun has started it for a program that would wait for its MPI_Init */
-    if (!in->sub.told && getenv("OMPI_PARENT_PORT"))
+    if ((!in->sub.told || in->sub.plain) && getenv("OMPI_PARENT_PORT"))
         return error_set(
             err, ENOTSUP,
             "the program that spawned this by MPI_Comm_spawn is no job of an "
             "instance: start it by 'hbatch run', in 'hbatch start'");
-    in->options.isvirtual |= in->sub.isvirtual;
+    in->own_node = in->options.topology || in->options.isvirtual;
+    in->options.isvirtual |= in->sub.isvirtual && !in->own_node;
     /* who spawned it has no use for a shell */
     in->options.no_program |= in->sub.spawned && !in->options.program;
     find_rank(in);
@@ -351,7 +359,8 @@ static void tear_down(struct instance *in)
         spawner_farewell(in->transport, "the instance has ended");
     if (in->own_rundir || in->options.supervised)
         path_remove_tree(in->rundir);
-    transport_destroy(in->transport, in->status, in->sub.told && !in->sub.spawned);
+    transport_destroy(in->transport, in->status,
+                      in->sub.told && !in->sub.spawned && !in->sub.plain);
     for (unsigned i = 0; in->nodes && i < in->size; i++)
         json_object_put(in->nodes[i]);
     free(in->nodes);

@@ -18,7 +18,6 @@
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 #include "src/sched/setup.h"
-#include "src/job/launch_options.h"
 
 enum { RETRY_MAX = 1000 };
 
@@ -101,7 +100,6 @@ static int check_submission(struct leader *ld, struct submission *sub,
     if (preempt_check(sub->spec, err) < 0 ||
         queues_check_size(ld->queues, queue, shape, err) < 0 ||
         queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
-        launch_options_check(sub->spec, err) < 0 ||
         manager_check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
     if (bypass_is(sub->spec))
@@ -156,6 +154,7 @@ static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
     job_event(ld, job, now, "submit", context);
     if (!depend_wait(ld, job))
         queue_for_resources(ld, job, now);
+    strbuf_fit(&job->log); /* it may wait for long, with many others */
 }
 
 void manager_release(struct leader *ld, struct job *job)

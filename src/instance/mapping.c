@@ -6,6 +6,7 @@
 #include "src/common/util.h"
 #include "src/instance/site.h"
 #include "src/job/jsonutil.h"
+#include "src/job/rset_parts.h"
 
 bool mapping_one_per_node(const struct jobspec *spec)
 {
@@ -56,6 +57,26 @@ static struct taskmap *map_tasks(const struct job *job, const unsigned *ntasks,
     return map;
 }
 
+/* The ranks of one program after the other, of each where its slots are. */
+static struct taskmap *map_parts(const struct job *job, unsigned n, struct error *err)
+{
+    const struct job_shape *shape = job_shape_of(job);
+    cleanup_free unsigned *ntasks = xcalloc(n, sizeof(*ntasks));
+    struct taskmap *all = taskmap_block(ntasks, n);
+    for (unsigned i = 0; i < shape->nparts; i++) {
+        rset_parts_slots(job->pl->rset, i, ntasks);
+        for (unsigned k = 0; k < n; k++)
+            ntasks[k] *= shape->parts[i].tasks_per_slot;
+        struct taskmap *part = map_tasks(job, ntasks, n, err), *before = all;
+        all = part ? taskmap_join(before, part) : NULL;
+        taskmap_destroy(before);
+        taskmap_destroy(part);
+        if (!all)
+            return NULL;
+    }
+    return all;
+}
+
 int mapping_make(struct job *job, struct error *err)
 {
     if (job->site) { /* one before it ran there, which asked for the same */
@@ -65,6 +86,11 @@ int mapping_make(struct job *job, struct error *err)
     }
     unsigned n = (unsigned)job->pl->rset->nnodes;
     cleanup_free unsigned *ntasks = xcalloc(n, sizeof(*ntasks));
+    if (job_shape_of(job)->nparts > 0) {
+        job->ntasks = job_shape_of(job)->ntasks;
+        job->map = map_parts(job, n, err);
+        return job->map ? 0 : -1;
+    }
     job->ntasks = spread_tasks(job, ntasks);
     job->map = map_tasks(job, ntasks, n, err);
     return job->map ? 0 : -1;

@@ -38,10 +38,13 @@ enum {
     O_IDLE_RETURN,
     O_STATEDIR,
     O_DURABILITY,
+    O_OUTPUT_LIMIT,
     O_SALVAGE,
     O_TAKE_LOCK,
     O_FOREIGN
 };
+
+#define OUTPUT_LIMIT_LEAST (UINT64_C(1) << 20)
 
 /* One table gives the parser its options and --help its text. */
 static const struct {
@@ -102,6 +105,10 @@ static const struct {
      "what is accepted survives, with --statedir: normal (default): the\n"
      "death of all processes; full: of the machine; off: no more than\nnormal, and a "
      "dead machine may damage the store"},
+    {{"output-limit", required_argument, NULL, O_OUTPUT_LIMIT},
+     "SIZE",
+     "each node keeps so much captured output; the oldest of jobs that\n"
+     "are over goes first (default: all is kept)"},
     {{"salvage", no_argument, NULL, O_SALVAGE},
      NULL,
      "the store in --statedir is damaged: go on with what can be read"},
@@ -276,6 +283,13 @@ void options_parse(struct options *o, int argc, char **argv)
         case O_MEMORY:
             if (bytes_decode(optarg, 1 << 20, &o->memory, &err) < 0 || !o->memory)
                 log_exit(1, "--memory=%s: must be an amount of memory, as in 64G",
+                         optarg);
+            break;
+        case O_OUTPUT_LIMIT:
+            if (bytes_decode(optarg, 1 << 20, &o->output_limit, &err) < 0 ||
+                o->output_limit < OUTPUT_LIMIT_LEAST)
+                log_exit(1,
+                         "--output-limit=%s: must be an amount of at least 1M, as in 10G",
                          optarg);
             break;
         case O_URI_FILE:

@@ -26,6 +26,7 @@ struct options {
     const char *policy;      /* scheduling policy (src/sched/setup.h) */
     unsigned gpus;           /* GPUs of a virtual node */
     uint64_t memory;         /* bytes of the node; 0: as it says itself */
+    uint64_t output_limit;   /* bytes of captured output that a node keeps; 0: all */
     bool isvirtual;          /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;        /* say the exit code on stderr */

@@ -24,7 +24,12 @@ struct order {
 
 bool job_is_instance(const struct job *job)
 {
-    return json_object_get_boolean(jobspec_option(job->sub->spec, "instance"));
+    return jobspec_is_instance(job->sub->spec);
+}
+
+bool job_has_instance(const struct job *job)
+{
+    return job_is_instance(job) || jsonutil_get(job->memo, "uri");
 }
 
 static struct listener **find(struct leader *ld, jobid_t id)
@@ -103,7 +108,7 @@ void orders_drain(struct leader *ld, hwloc_const_bitmap_t ranks, bool drained,
                   const char *reason)
 {
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
-        if (job->state != JOB_RUN || job->sub->grant || !job_is_instance(job))
+        if (job->state != JOB_RUN || job->sub->grant || !job_has_instance(job))
             continue;
         cleanup_bitmap hwloc_bitmap_t nodes = grant_nodes(ld, job);
         hwloc_bitmap_and(nodes, nodes, ranks);

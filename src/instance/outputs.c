@@ -95,7 +95,8 @@ json_object *outputs_describe(struct leader *ld, jobid_t id)
         f.cc = array_index(rest->sub->array, position);
     if (rest)
         job = rest;
-    struct jobspec *spec = job ? jobspec_ref(job->sub->spec) : NULL;
+    const struct text *said = job ? job->sub->jobspec_text : NULL; /* all of it */
+    struct jobspec *spec = said ? submission_decode(said->data, said->len, NULL) : NULL;
     json_object *o = json_object_new_object();
     if (!job) {
         look_up(ld, id, &f);

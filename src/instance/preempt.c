@@ -98,7 +98,7 @@ static void give(const struct leader *ld, struct pool_view *v, const struct job 
             continue;
         struct pool_amount amount = pool_view_get(v, at);
         unsigned cores = (unsigned)hwloc_bitmap_weight(n->cores),
-                 gpus = (unsigned)hwloc_bitmap_weight(n->gpus);
+                 gpus = rset_node_ngpus(n);
         amount.cores = sign > 0 ? amount.cores + cores : amount.cores - cores;
         amount.gpus = sign > 0 ? amount.gpus + gpus : amount.gpus - gpus;
         amount.memory = sign > 0 ? amount.memory + n->memory : amount.memory - n->memory;

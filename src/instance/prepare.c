@@ -237,8 +237,9 @@ json_object *gather_prepare(struct instance *in, struct error *err)
     if (in->options.recover && rank >= 0)
         end_former(in, (unsigned)rank);
     cleanup_json json_object *node =
-        in->sub.told ? node_told(sub_node(&in->sub))
-                     : node_discover(&in->options, in->world, in->by_mpirun, err);
+        in->sub.told && !in->own_node
+            ? node_told(sub_node(&in->sub))
+            : node_discover(&in->options, in->world, in->by_mpirun, err);
     if (!node || (rank >= 0 && gather_be_rank(in, (unsigned)rank, err) < 0))
         return NULL;
     if (in->sub.told) {

@@ -14,6 +14,7 @@
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/job/constraint.h"
+#include "src/job/default_memory.h"
 #include "src/job/jsonutil.h"
 
 /* --- the configuration ------------------------------------------------------------------------ */
@@ -442,6 +443,8 @@ int queues_admit(const struct queues *q, json_object *jobspec, struct error *err
     jsonutil_number(jsonutil_get(system, "duration"), &duration);
     if (duration <= 0 && limit > 0)
         json_object_object_add(system, "duration", json_object_new_double(limit));
+    if (d->mem_per_core > 0 && !jsonutil_get(system, "alloc-bypass"))
+        default_memory_add(jsonutil_get(jobspec, "resources"), d->mem_per_core);
     if (d->bank && !jsonutil_get(system, "bank"))
         json_object_object_add(system, "bank", json_object_new_string(d->bank));
     const char *bank = jsonutil_string(jsonutil_get(system, "bank"));
@@ -596,6 +599,10 @@ json_object *queues_describe(const struct queues *q, const struct pool *pool)
         add_status(o, q, s);
         json_object_object_add(defaults, "timelimit",
                                json_object_new_double(standard_duration(q, s)));
+        uint64_t memory = defaults_of(q, s)->mem_per_core;
+        if (memory)
+            json_object_object_add(defaults, "mem_per_core",
+                                   json_object_new_int64((int64_t)memory));
         json_object_object_add(o, "defaults", defaults);
         json_object_object_add(o, "limits", describe_limits(queues_limits(q, s)));
         json_object_object_add(o, "active", json_object_new_int64((int64_t)s->active));

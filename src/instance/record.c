@@ -71,7 +71,8 @@ static const char *describe_output(const struct job *job)
 /* Everything about JOB's run that is known by now. */
 static void put_run(struct store *store, struct job *job, bool over)
 {
-    struct site *site = job->held ? NULL : job_site(job);
+    /* what runs keeps no texts, unless those before it in its place left them: it may be one of many */
+    struct site *site = job->held ? NULL : over ? job_site(job) : job->site;
     struct site_texts part = {0};
     if (!site && job->pl)
         part = describe_part(job, over);

@@ -363,6 +363,8 @@ static int on_run(struct replica *rp, json_object *o, struct error *err)
             placement_destroy(pl);
             return -1;
         }
+    if (json_object_is_type(jsonutil_get(o, "scheduling"), json_type_object))
+        pl->rset->scheduling = json_object_get(jsonutil_get(o, "scheduling"));
     if (pool_take(rp->pool, pl->rset, err) < 0) {
         placement_destroy(pl);
         return -1;
@@ -551,6 +553,29 @@ static int on_archive(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_purge(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *ranges = jsonutil_get(o, "ranges");
+    size_t n = count_ids(ranges);
+    for (size_t i = 0; i < n; i++) {
+        json_object *range = json_object_array_get_idx(ranges, i);
+        int64_t first, last;
+        if (!json_object_is_type(range, json_type_array) ||
+            !jsonutil_int(json_object_array_get_idx(range, 0), 1, INT64_MAX, &first) ||
+            !jsonutil_int(json_object_array_get_idx(range, 1), first, INT64_MAX, &last))
+            return error_set(err, EINVAL, "a range of it is not [first, last]");
+        const struct store_purge_range r = {
+            .first = (jobid_t)first,
+            .last = (jobid_t)last,
+            .alike = json_object_array_length(range) > 2,
+        };
+        store_purge(rp->store, &r);
+    }
+    if (json_object_get_boolean(jsonutil_get(o, "sweep")))
+        store_sweep(rp->store);
+    return 0;
+}
+
 static int on_requeue(struct replica *rp, json_object *o, struct error *err)
 {
     struct job *job = find(rp, o, err);
@@ -735,19 +760,26 @@ static const struct {
     const char *kind;
     int (*apply)(struct replica *rp, json_object *o, struct error *err);
 } kinds[] = {
-    {"text", on_text},           {"submit", on_submit},   {"run", on_run},
-    {"lease", on_lease},         {"unlease", on_unlease}, {"start", on_start},
-    {"exception", on_exception}, {"urgency", on_urgency}, {"urgencies", on_urgencies},
-    {"requeue", on_requeue},     {"end", on_end},         {"ends", on_ends},
-    {"node", on_node},           {"depend", on_depend},   {"untext", on_untext},
-    {"event", on_event},         {"done", on_done},       {"release", on_release},
-    {"exec", on_exec},           {"memo", on_memo},       {"archive", on_archive},
-    {"shutdown", on_shutdown},   {"config", on_config},   {"update", on_update},
-    {"next", on_next},           {"account", on_account}, {"gone", on_gone},
+    {"text", on_text},           {"submit", on_submit},     {"run", on_run},
+    {"lease", on_lease},         {"unlease", on_unlease},   {"start", on_start},
+    {"exception", on_exception}, {"urgency", on_urgency},   {"urgencies", on_urgencies},
+    {"requeue", on_requeue},     {"end", on_end},           {"ends", on_ends},
+    {"node", on_node},           {"depend", on_depend},     {"untext", on_untext},
+    {"event", on_event},         {"done", on_done},         {"release", on_release},
+    {"exec", on_exec},           {"memo", on_memo},         {"archive", on_archive},
+    {"purge", on_purge},         {"shutdown", on_shutdown}, {"config", on_config},
+    {"update", on_update},       {"next", on_next},         {"account", on_account},
+    {"gone", on_gone},
 };
 
 int replica_apply(struct replica *rp, const char *line, size_t len, struct error *err)
 {
+    struct error why;
+    int piece = rp->archives ? archives_apply_put(rp->archives, line, len, &why) : 0;
+    if (piece < 0)
+        log_warning("archive: %s", why.text);
+    if (piece != 0)
+        return 0;
     cleanup_json json_object *o = jsonutil_decode(line, len, err);
     const char *kind = jsonutil_string(jsonutil_get(o, "c"));
     for (size_t i = 0; kind && i < ARRAY_SIZE(kinds); i++) {

@@ -12,6 +12,7 @@
 #include "src/instance/mapping.h"
 #include "src/instance/record.h"
 #include "src/job/jsonutil.h"
+#include "src/job/rset_parts.h"
 
 struct restore {
     struct replica *rp;
@@ -68,7 +69,13 @@ static void count_slots(struct job *job)
 {
     const struct job_shape *shape = job_shape_of(job);
     const struct rset *r = job->pl->rset;
-    for (unsigned i = 0; i < r->nnodes; i++) {
+    cleanup_free unsigned *nslots = xcalloc(r->nnodes, sizeof(*nslots));
+    for (unsigned part = 0; part < shape->nparts; part++) {
+        rset_parts_slots(r, part, nslots);
+        for (unsigned i = 0; i < r->nnodes; i++)
+            job->pl->nslots[i] += nslots[i];
+    }
+    for (unsigned i = 0; i < r->nnodes && shape->nparts == 0; i++) {
         unsigned cores = (unsigned)hwloc_bitmap_weight(r->nodes[i].cores);
         unsigned tasks = (unsigned)hwloc_bitmap_weight(taskmap_tasks(job->map, i));
         job->pl->nslots[i] = shape->nnodes_min  ? shape->nslots

@@ -20,7 +20,8 @@ struct reply { /* one that waits for the next commit, or for the second rank */
 
 static const struct rpc *const tables[] = {
     rpc_job_table,     rpc_list_table,  rpc_resource_table, rpc_instance_table,
-    rpc_archive_table, rpc_grant_table, rpc_queue_table,    rpc_account_table};
+    rpc_archive_table, rpc_grant_table, rpc_share_table,    rpc_queue_table,
+    rpc_account_table, rpc_purge_table};
 
 static json_object *envelope(const struct request *rq)
 {

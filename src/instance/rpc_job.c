@@ -244,8 +244,13 @@ static int rpc_wait(struct leader *ld, const struct request *rq, json_object *pa
                     struct error *err)
 {
     jobid_t id;
+    if (!jsonutil_get(params, "id")) {
+        waitable_wait(ld, rq);
+        return 0;
+    }
     if (param_id(params, "id", &id, err) < 0)
         return -1;
+    waitable_told(ld, id);
     return stream_wait(ld, rq, id, err);
 }
 

@@ -127,6 +127,20 @@ static void put_int(json_object *o, const char *key, int64_t v)
     json_object_object_add(o, key, json_object_new_int64(v));
 }
 
+static json_object *describe_stats(int64_t pending, int64_t running,
+                                   const struct store_stats *st)
+{
+    json_object *o = json_object_new_object();
+    put_int(o, "pending", pending);
+    put_int(o, "running", running);
+    put_int(o, "inactive", (int64_t)st->inactive);
+    put_int(o, "completed", (int64_t)st->completed);
+    put_int(o, "failed", (int64_t)st->failed);
+    put_int(o, "canceled", (int64_t)st->canceled);
+    put_int(o, "timeout", (int64_t)st->timeout);
+    return o;
+}
+
 json_object *leader_stats(struct leader *ld)
 {
     struct store_stats st;
@@ -134,15 +148,33 @@ json_object *leader_stats(struct leader *ld)
     store_stats(ld->store, &st);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
         *(job->state & JOB_PENDING ? &pending : &running) += 1;
-    json_object *o = json_object_new_object();
-    put_int(o, "pending", pending);
-    put_int(o, "running", running);
-    put_int(o, "inactive", (int64_t)st.inactive);
-    put_int(o, "completed", (int64_t)st.completed);
-    put_int(o, "failed", (int64_t)st.failed);
-    put_int(o, "canceled", (int64_t)st.canceled);
-    put_int(o, "timeout", (int64_t)st.timeout);
-    return o;
+    return describe_stats(pending, running, &st);
+}
+
+static bool is_meant(const struct submission *sub, const char *name, const char *queue)
+{
+    const char *of = jobspec_queue(sub->spec);
+    return (!name || strcmp(name, jobspec_name(sub->spec)) == 0) &&
+           (!queue || (of && strcmp(queue, of) == 0));
+}
+
+/* Of jobs of this name and queue, NULL: of any. NULL with err set. */
+static json_object *stats_of(struct leader *ld, const char *name, const char *queue,
+                             struct error *err)
+{
+    struct store_stats st = {0};
+    int64_t pending = 0, running = 0;
+    if (store_count(ld->store, name, queue, &st, err) < 0)
+        return NULL;
+    for (struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+        if (is_meant(job->sub, name, queue))
+            *(job->state & JOB_PENDING ? &pending : &running) += 1;
+    for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+        const struct submission *sub = jobtable_array(ld->jobs, i);
+        if (is_meant(sub, name, queue))
+            pending += (int64_t)array_number(sub->array, ARRAY_REST);
+    }
+    return describe_stats(pending, running, &st);
 }
 
 json_object *leader_summary(struct leader *ld)
@@ -155,8 +187,12 @@ json_object *leader_summary(struct leader *ld)
 static int rpc_stats(struct leader *ld, const struct request *rq, json_object *params,
                      struct error *err)
 {
-    (void)params, (void)err;
-    reply_result(ld, rq, leader_stats(ld));
+    const char *name = jsonutil_string(jsonutil_get(params, "name")),
+               *queue = jsonutil_string(jsonutil_get(params, "queue"));
+    json_object *o = name || queue ? stats_of(ld, name, queue, err) : leader_stats(ld);
+    if (!o)
+        return -1;
+    reply_result(ld, rq, o);
     return 0;
 }
 

@@ -99,8 +99,7 @@ static json_object *merge_env(json_object *base, json_object *more)
 static bool names_instance(json_object *argv)
 {
     const char *word = jsonutil_string(json_object_array_get_idx(argv, 0));
-    const char *slash = word ? strrchr(word, '/') : NULL;
-    return word && strcmp(slash ? slash + 1 : word, INSTANCE) == 0;
+    return word && jobspec_names_instance(word);
 }
 
 static int read_app(struct spawn *s, json_object *o, struct error *err)

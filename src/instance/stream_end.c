@@ -146,10 +146,12 @@ static void add_job_end(struct leader *ld, struct stream *st, const struct job *
 
 void stream_job_over(struct leader *ld, struct job *job)
 {
+    bool told = false;
     while (job->streams) {
         struct stream *st = job->streams;
         stream_unlink_from_job(st);
         if (st->kind == WAIT) {
+            told = true;
             reply_when_safe(ld, &st->rq, describe_job(job));
             stream_destroy(ld, st);
             continue;
@@ -166,6 +168,8 @@ void stream_job_over(struct leader *ld, struct job *job)
     for (struct stream *st = ld->follows; st; st = st->next)
         if (jobid_position(st->first, st->count, job->sj.id) >= 0)
             add_job_end(ld, st, job);
+    if (!told)
+        waitable_over(ld, job->sub, job->sj.id, 1);
 }
 
 /* The part of RUN, of SUB, that ST follows. */
@@ -201,6 +205,7 @@ void stream_elements_over(struct leader *ld, struct submission *sub, struct arra
     for (struct stream *st = sub->watchers; st; st = st->job_next)
         if (st->kind == WHOLE)
             tell_elements(ld, st, sub, run, end);
+    waitable_over(ld, sub, jobid_nth(sub->first, run.first), run.n);
 }
 
 static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)

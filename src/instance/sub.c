@@ -11,6 +11,7 @@
 #include "src/common/idset.h"
 #include "src/common/log.h"
 #include "src/common/util.h"
+#include "src/instance/enclosed.h"
 #include "src/job/jsonutil.h"
 
 #define VARIABLE "HBATCH_SUB_INSTANCE"
@@ -22,17 +23,21 @@ enum {
     TMPDIR_MAX = 56    /* a socket's path has at most 107 bytes, and deeper levels come */
 };
 
-int sub_read(struct sub *sub, struct error *err)
+int sub_read(struct sub *sub, bool ask, struct error *err)
 {
     const char *text = getenv(VARIABLE);
     const char *rank = getenv("HBATCH_TASK_RANK"), *size = getenv("HBATCH_JOB_SIZE");
     int64_t level = 1, node = 0;
     *sub = (struct sub){.size = 1};
-    if (!text)
+    if (!text && !(ask && (sub->told = enclosed_ask())))
         return 0;
-    sub->told = jsonutil_decode(text, strlen(text), err);
+    if (text)
+        sub->told = jsonutil_decode(text, strlen(text), err);
     if (!sub->told)
         return error_prefix(err, VARIABLE);
+    sub->plain = json_object_get_boolean(jsonutil_get(sub->told, "plain"));
+    if (sub->plain)
+        rank = size = "0"; /* of its launcher, if there is one */
     sub->name = jsonutil_string(jsonutil_get(sub->told, "name"));
     jsonutil_int(jsonutil_get(sub->told, "id"), 1, INT64_MAX, &sub->id);
     sub->uri = jsonutil_string(jsonutil_get(sub->told, "uri"));
@@ -55,6 +60,8 @@ int sub_read(struct sub *sub, struct error *err)
     const char *dir = jsonutil_string(jsonutil_get(sub->told, "tmpdir"));
     sub->tmpdir = dir;
     sub->rundir = dir && strlen(dir) <= TMPDIR_MAX ? dir : NULL;
+    if (sub->plain)
+        enclosed_bind(sub->told);
     unsetenv(VARIABLE);
     return 0;
 }
@@ -78,6 +85,7 @@ struct parent {
     struct lines *lines; /* NULL: not connected */
     char *path;
     int64_t id;
+    bool plain; /* the job goes on without this instance */
     json_object
         *notes; /* what a new connection tells: uri, and what parent_note was given */
     hwloc_bitmap_t
@@ -255,6 +263,7 @@ struct parent *parent_create(uv_loop_t *loop, const struct sub *sub, const char 
     p->loop = loop;
     p->path = xstrdup(local ? sub->uri + sizeof(scheme) - 1 : sub->uri);
     p->id = sub->id;
+    p->plain = sub->plain;
     p->notes = json_object_new_object();
     json_object_object_add(p->notes, "uri", json_object_new_string(uri));
     p->returned = hwloc_bitmap_alloc();
@@ -303,7 +312,10 @@ void parent_farewell(struct parent *p)
     json_object_put(p->last);
     p->last = p->ops->stats(p->arg);
     json_object_object_del(p->last, "resources"); /* which nobody can have any more */
-    tell(p, wrap_stats(p->last), NULL);
+    json_object *memo = wrap_stats(p->last);
+    if (p->plain)
+        json_object_object_add(memo, "uri", NULL);
+    tell(p, memo, NULL);
     lines_flush(p->lines);
 }
 

@@ -23,14 +23,15 @@ struct sub {
     unsigned node; /* the parent's rank here */
     bool isvirtual;
     bool spawned; /* by a task of the parent's (MPI_Comm_spawn) */
+    bool plain;   /* the job is a plain one, whose tasks have started this: enclosed.h */
     double expiration;
     double
         grace; /* s, from the limit to SIGKILL for what is in it; INFINITY: there is none */
 };
 
-/* Read it, and take it and the outer job's variables out of the environment.  -1 with err set:
- * the variable is there and makes no sense. */
-int sub_read(struct sub *sub, struct error *err);
+/* Read it, and take it and the outer job's variables out of the environment; where there is none and ASK, ask for it
+ * (enclosed.h).  -1 with err set: the variable is there and makes no sense. */
+int sub_read(struct sub *sub, bool ask, struct error *err);
 /* The part of a node (node_discover) that was told: host, cores, gpus, memory, bind, virtual. */
 json_object *sub_node(const struct sub *sub);
 

@@ -8,6 +8,7 @@
 #include "src/common/util.h"
 #include "src/job/bulk.h"
 #include "src/job/jsonutil.h"
+#include "src/job/launch_options.h"
 
 /* O as a text.  json-c keeps what it has written in the object that it was asked for, which lives as long as the job:
  * so that is another one. */
@@ -78,6 +79,24 @@ static json_object *task_of(json_object *spec)
                : NULL;
 }
 
+/* What jobs differ in, and what only their executors read (of this instance): it is in the text.  Return the job's
+ * name, or NULL: it has none of its own. */
+static char *take_words(struct leader *ld, json_object *o)
+{
+    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
+    json_object *options = jsonutil_get(jsonutil_get(system, "shell"), "options");
+    json_object *job = jsonutil_get(system, "job");
+    if (options)
+        json_object_object_del(options, "output");
+    const char *name = jsonutil_string(jsonutil_get(job, "name"));
+    json_object *like =
+        ld->latest_spec ? jobspec_attr(ld->latest_spec, "system.job.name") : NULL;
+    char *own = name ? xstrdup(name) : NULL;
+    if (own && like)
+        json_object_object_add(job, "name", json_object_get(like));
+    return own;
+}
+
 static void share_parts(struct leader *ld, json_object *o)
 {
     json_object *like = ld->latest_spec ? jobspec_json(ld->latest_spec) : NULL;
@@ -94,44 +113,60 @@ static void share_parts(struct leader *ld, json_object *o)
         json_object_array_shrink(command, 0);
 }
 
-/* All that a command has in common with others: its program names the job. */
+/* All but what is said of the job in words: the command, and its name. */
 static bool equal_but_for_words(const struct jobspec *a, const struct jobspec *b)
 {
     static const char *const parts[] = {"attributes", "resources"}, *const keys[] = {
                                                                         "slot", "count"};
     json_object *x = jobspec_json(a), *y = jobspec_json(b);
+    if (jobspec_programs(a) || jobspec_programs(b))
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (jsonutil_get(x, parts[i]) != jsonutil_get(y, parts[i])) /* see share */
             return false;
+    if (json_object_array_length(jsonutil_get(x, "tasks")) != 1 ||
+        json_object_array_length(jsonutil_get(y, "tasks")) != 1)
+        return false;
     x = task_of(x);
     y = task_of(y);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (!json_object_equal(jsonutil_get(x, keys[i]), jsonutil_get(y, keys[i])))
             return false;
-    return json_object_equal(json_object_array_get_idx(jobspec_command(a), 0),
-                             json_object_array_get_idx(jobspec_command(b), 0));
+    return true;
 }
 
-/* Nobody here asks for a command's words: the executors have them from the text. */
-static struct jobspec *share_spec(struct leader *ld, struct jobspec *spec)
+/* Nobody here asks for a command's words: the executors have them from the text.  NAME: the job's, or NULL: as its
+ * program. */
+static struct jobspec *share_spec(struct leader *ld, struct jobspec *spec,
+                                  const char *name)
 {
     if (!spec)
         return NULL;
-    if (ld->latest_spec && equal_but_for_words(ld->latest_spec, spec)) {
+    if (name && strcmp(name, jobspec_name(spec)) != 0) {
+        struct jobspec *named = jobspec_named(spec, name);
         jobspec_destroy(spec);
-        return jobspec_ref(ld->latest_spec);
+        spec = named;
     }
-    jobspec_destroy(ld->latest_spec);
+    struct jobspec *latest = ld->latest_spec;
+    if (latest && equal_but_for_words(latest, spec)) {
+        bool same = strcmp(jobspec_name(latest), jobspec_name(spec)) == 0;
+        struct jobspec *shared =
+            same ? jobspec_ref(latest) : jobspec_named(latest, jobspec_name(spec));
+        jobspec_destroy(spec);
+        spec = shared;
+    }
+    jobspec_destroy(latest);
     ld->latest_spec = jobspec_ref(spec);
     return spec;
 }
 
-/* Validated with its environment and rows in place, so that a mistake in them is found. */
+/* Validated with its environment, rows and words in place, so that a mistake in them is found. */
 static int validate(json_object *o, struct error *err)
 {
     struct jobspec *whole = jobspec_from_json(o, err);
+    int rc = whole ? launch_options_check(whole, err) : -1;
     jobspec_destroy(whole);
-    return whole ? 0 : -1;
+    return rc;
 }
 
 /* The array that O, of many jobs, is. */
@@ -165,8 +200,9 @@ struct submission *submission_make(struct leader *ld, json_object *o, const char
         queues_admit(ld->queues, o, err) == 0) {
         sub->jobspec_text = intern(ld, TEXT_JOBSPEC, o);
         bulk_apply(o, -1);
+        cleanup_free char *name = take_words(ld, o);
         share_parts(ld, o);
-        sub->spec = share_spec(ld, jobspec_from_json(o, err));
+        sub->spec = share_spec(ld, jobspec_from_json(o, err), name);
     }
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)

@@ -104,7 +104,7 @@ static void set_expiration(struct leader *ld, struct job *job, double when)
     if (job->slot) /* who comes after it has no time limit */
         lease_recall(ld, job->pl->rset->nodes[0].rank);
     update_tell_executors(ld, job);
-    if (job_is_instance(job)) {
+    if (job_has_instance(job)) {
         json_object *order = order_create(job, "expiration");
         json_object_object_add(order, "expiration", json_object_new_double(when));
         orders_send(ld, job, order, NULL);

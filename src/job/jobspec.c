@@ -128,9 +128,13 @@ static int decode_task_count(struct jobspec *js, json_object *count, struct erro
 static int decode_tasks(struct jobspec *js, json_object *tasks, struct error *err)
 {
     static const char *const keys[] = {"command", "slot", "count", NULL};
-    if (!json_object_is_type(tasks, json_type_array) ||
-        json_object_array_length(tasks) != 1)
-        return jobspec_bad(err, "tasks", "an array of one task", tasks);
+    size_t n =
+        json_object_is_type(tasks, json_type_array) ? json_object_array_length(tasks) : 0;
+    if (n > 0 && (js->nslots > 0 || n > 1))
+        return jobspec_decode_programs(js, tasks, err);
+    if (n != 1)
+        return jobspec_bad(err, "tasks", "an array of one task, or one for each slot",
+                           tasks);
     json_object *task = json_object_array_get_idx(tasks, 0);
     if (jobspec_check_keys(err, "tasks[0]", task, keys) < 0)
         return -1;
@@ -168,6 +172,7 @@ static int decode(struct jobspec *js, struct error *err)
         decode_tasks(js, jsonutil_get(o, "tasks"), err) < 0 ||
         jobspec_decode_attributes(js, jsonutil_get(o, "attributes"), err) < 0)
         return -1;
+    free(take(js->slots));
     json_object *name = jobspec_attr(js, "system.job.name");
     js->name = name ? json_object_get_string(name)
                     : basename_of(json_object_get_string(
@@ -208,8 +213,27 @@ void jobspec_destroy(struct jobspec *js)
 {
     if (!js || --js->refs > 0)
         return;
+    if (js->like) {
+        jobspec_destroy(js->like);
+        free(js->own_name);
+        free(js);
+        return;
+    }
     json_object_put(js->json);
+    json_object_put(js->programs);
+    free(js->slots);
+    free(js->parts);
     free(js);
+}
+
+struct jobspec *jobspec_named(struct jobspec *js, const char *name)
+{
+    struct jobspec *other = xmalloc(sizeof(*other));
+    *other = *js;
+    other->refs = 1;
+    other->like = jobspec_ref(js->like ? js->like : js);
+    other->name = other->own_name = xstrdup(name);
+    return other;
 }
 
 json_object *jobspec_json(const struct jobspec *js)
@@ -260,6 +284,11 @@ json_object *jobspec_command(const struct jobspec *js)
     return js->command;
 }
 
+json_object *jobspec_programs(const struct jobspec *js)
+{
+    return js->programs ? js->programs : jobspec_option(js, "apps");
+}
+
 json_object *jobspec_environment(const struct jobspec *js)
 {
     json_object *env = jsonutil_get(js->system, "environment");
@@ -289,6 +318,43 @@ json_object *jobspec_files(const struct jobspec *js)
 json_object *jobspec_attr(const struct jobspec *js, const char *path)
 {
     return jsonutil_at(jsonutil_get(js->json, "attributes"), path);
+}
+
+static const char *base_of(const char *word)
+{
+    const char *slash = strrchr(word, '/');
+    return slash ? slash + 1 : word;
+}
+
+bool jobspec_names_instance(const char *word)
+{
+    return strcmp(base_of(word), "hbatch-instance") == 0;
+}
+
+bool jobspec_json_is_instance(json_object *jobspec)
+{
+    json_object *said = jsonutil_at(jobspec, "attributes.system.shell.options.instance");
+    json_object *bulk = jsonutil_at(jobspec, "attributes.system.bulk"),
+                *apps = jsonutil_at(jobspec, "attributes.system.shell.options.apps");
+    if (said)
+        return json_object_get_boolean(said);
+    json_object *tasks = jsonutil_get(jobspec, "tasks");
+    if (bulk || apps || !json_object_is_type(tasks, json_type_array) ||
+        json_object_array_length(tasks) != 1)
+        return false;
+    json_object *command = jsonutil_get(json_object_array_get_idx(tasks, 0), "command");
+    if (!json_object_is_type(command, json_type_array))
+        return false;
+    const char *word = jsonutil_string(json_object_array_get_idx(command, 0)),
+               *verb = jsonutil_string(json_object_array_get_idx(command, 1));
+    return word &&
+           (jobspec_names_instance(word) ||
+            (verb && strcmp(base_of(word), "hbatch") == 0 && strcmp(verb, "start") == 0));
+}
+
+bool jobspec_is_instance(const struct jobspec *js)
+{
+    return jobspec_json_is_instance(js->json);
 }
 
 json_object *jobspec_option(const struct jobspec *js, const char *name)

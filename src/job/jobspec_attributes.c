@@ -167,7 +167,48 @@ static int check_job(const struct jobspec *js, const char *path, json_object *va
     return 0;
 }
 
-/* Several programs in one job: an extension, see jobspec.h. */
+int jobspec_check_overlay(struct error *err, const char *path, json_object *o)
+{
+    json_object *v;
+    if (json_object_object_get_ex(o, "environment", &v) &&
+        check_variables(NULL, jobspec_at("%s.environment", path).text, v, err) < 0)
+        return -1;
+    if (json_object_object_get_ex(o, "cwd", &v) &&
+        check_cwd(NULL, jobspec_at("%s.cwd", path).text, v, err) < 0)
+        return -1;
+    if (json_object_object_get_ex(o, "path", &v) &&
+        check_string(NULL, jobspec_at("%s.path", path).text, v, err) < 0)
+        return -1;
+    return 0;
+}
+
+/* What is for one program only. */
+static int check_alone(const struct jobspec *js, struct error *err)
+{
+    static const char *const options[] = {"instance", "per-resource"};
+    if (jsonutil_get(js->system, "bulk") && jobspec_programs(js))
+        return error_set(err, EINVAL,
+                         "jobspec: attributes.system.bulk: a job of several programs "
+                         "cannot be one of many in one");
+    for (size_t i = 0; js->programs && i < ARRAY_SIZE(options); i++)
+        if (jobspec_option(js, options[i]))
+            return error_set(
+                err, EINVAL,
+                "jobspec: attributes.system.shell.options.%s: a job of several "
+                "programs (tasks) cannot have it",
+                options[i]);
+    json_object *map = js->programs ? jobspec_option(js, "taskmap") : NULL;
+    const char *scheme = jsonutil_string(jsonutil_get(map, "scheme"));
+    if (scheme && strcmp(scheme, "manual") == 0)
+        return error_set(err, EINVAL,
+                         "jobspec: attributes.system.shell.options.taskmap: where the "
+                         "tasks of several "
+                         "programs go follows from their slots: it can be block or "
+                         "cyclic, not manual");
+    return 0;
+}
+
+/* Several programs in slots of one kind: an extension, see jobspec.h. */
 static int check_apps(const struct jobspec *js, const char *path, json_object *value,
                       struct error *err)
 {
@@ -178,6 +219,15 @@ static int check_apps(const struct jobspec *js, const char *path, json_object *v
     if (!json_object_is_type(value, json_type_array) ||
         json_object_array_length(value) == 0)
         return jobspec_bad(err, path, "an array of one or more programs", value);
+    if (json_object_array_length(value) > JOBSPEC_PROGRAMS_MAX)
+        return error_set(
+            err, EINVAL,
+            "jobspec: %s: %zu programs are too many for one job, which has at most %d: "
+            "hbatch multi-prog takes any number of them from a file",
+            path, json_object_array_length(value), JOBSPEC_PROGRAMS_MAX);
+    if (js->programs)
+        return error_set(err, EINVAL, "jobspec: %s: the programs are in tasks already",
+                         path);
     if (!ntasks)
         return error_set(
             err, EINVAL,
@@ -185,7 +235,7 @@ static int check_apps(const struct jobspec *js, const char *path, json_object *v
             "give tasks[0].count.total",
             path);
     for (size_t i = 0; i < json_object_array_length(value); i++) {
-        json_object *app = json_object_array_get_idx(value, i), *v;
+        json_object *app = json_object_array_get_idx(value, i);
         struct jobspec_path at = jobspec_at("%s[%zu]", path, i);
         unsigned n;
         if (jobspec_check_keys(err, at.text, app, keys) < 0 ||
@@ -194,14 +244,7 @@ static int check_apps(const struct jobspec *js, const char *path, json_object *v
             jobspec_check_positive(err, jobspec_at("%s.ntasks", at.text).text,
                                    jsonutil_get(app, "ntasks"), &n) < 0)
             return -1;
-        if (json_object_object_get_ex(app, "environment", &v) &&
-            check_variables(js, jobspec_at("%s.environment", at.text).text, v, err) < 0)
-            return -1;
-        if (json_object_object_get_ex(app, "cwd", &v) &&
-            check_cwd(js, jobspec_at("%s.cwd", at.text).text, v, err) < 0)
-            return -1;
-        if (json_object_object_get_ex(app, "path", &v) &&
-            check_string(js, jobspec_at("%s.path", at.text).text, v, err) < 0)
+        if (jobspec_check_overlay(err, at.text, app) < 0)
             return -1;
         sum += n;
     }
@@ -282,9 +325,5 @@ int jobspec_decode_attributes(struct jobspec *js, json_object *attributes,
     js->system = jsonutil_get(attributes, "system");
     js->placement = jsonutil_string(jsonutil_get(js->system, "placement"));
     jsonutil_number(jsonutil_get(js->system, "duration"), &js->shape.duration);
-    if (jsonutil_get(js->system, "bulk") && jobspec_option(js, "apps"))
-        return error_set(err, EINVAL,
-                         "jobspec: attributes.system.bulk: a job of several programs "
-                         "(shell.options.apps) cannot be one of many in one");
-    return 0;
+    return check_alone(js, err);
 }

@@ -5,12 +5,24 @@
 
 #include "src/job/jobspec.h"
 
+struct jobspec_slot {
+    const char *label;
+    struct job_part part;
+};
+
 struct jobspec {
     unsigned refs;
     json_object *json; /* a reference of its own; all below points into it */
     struct job_shape shape;
     const char *name;
-    const char *label; /* of the slot; tasks name it */
+    char *
+        own_name; /* of one that is called otherwise than LIKE, which has all else; else NULL */
+    struct jobspec *like;
+    const char *label;          /* of the slot; tasks name it */
+    struct jobspec_slot *slots; /* of several; while it is decoded */
+    unsigned nslots;
+    struct job_part *parts; /* the shape's */
+    json_object *programs;  /* of several entries in tasks, or NULL */
     json_object *command;
     json_object *system; /* attributes.system, or NULL */
     const char *placement;
@@ -41,6 +53,11 @@ int jobspec_decode_resources(struct jobspec *js, json_object *resources,
                              struct error *err);
 int jobspec_decode_attributes(struct jobspec *js, json_object *attributes,
                               struct error *err);
+
+/* tasks, where resources has several slots. */
+int jobspec_decode_programs(struct jobspec *js, json_object *tasks, struct error *err);
+/* What a program may have of its own: the members environment, cwd and path of the object O. */
+int jobspec_check_overlay(struct error *err, const char *path, json_object *o);
 
 /* The number of tasks in all, or 0 when it depends on how many nodes the job gets. */
 unsigned jobspec_fixed_ntasks(const struct job_shape *shape);

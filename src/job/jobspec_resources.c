@@ -9,11 +9,32 @@
 #include "src/job/jobspec_impl.h"
 #include "src/job/jsonutil.h"
 
-/* The labels met so far: RFC 14 wants each to be unique. There are six vertices at most. */
+/* The labels met so far: RFC 14 wants each to be unique. */
 struct labels {
-    const char *at[6];
-    size_t n;
+    const char *few[8], **more; /* more: in place of few */
+    size_t n, room;
 };
+
+static void add_label(struct labels *l, const char *label)
+{
+    if (l->n == MAX(l->room, ARRAY_SIZE(l->few))) {
+        l->room = 2 * l->n;
+        const char **more = xrealloc(l->more, l->room * sizeof(*more));
+        if (!l->more)
+            memcpy(more, l->few, sizeof(l->few));
+        l->more = more;
+    }
+    (l->more ? l->more : l->few)[l->n++] = label;
+}
+
+static bool has_label(const struct labels *l, const char *label)
+{
+    const char *const *at = l->more ? l->more : l->few;
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(at[i], label) == 0)
+            return true;
+    return false;
+}
 
 /* What all vertices have in common. */
 static int check_vertex(json_object *o, const char *path, const char *const *keys,
@@ -33,11 +54,10 @@ static int check_vertex(json_object *o, const char *path, const char *const *key
     const char *label = jsonutil_string(v);
     if (!label)
         return jobspec_bad(err, jobspec_at("%s.label", path).text, "a string", v);
-    for (size_t i = 0; i < labels->n; i++)
-        if (strcmp(labels->at[i], label) == 0)
-            return jobspec_bad(err, jobspec_at("%s.label", path).text,
-                               "a label that no other resource has", v);
-    labels->at[labels->n++] = label;
+    if (has_label(labels, label))
+        return jobspec_bad(err, jobspec_at("%s.label", path).text,
+                           "a label that no other resource has", v);
+    add_label(labels, label);
     return 0;
 }
 
@@ -163,6 +183,56 @@ static int decode_node_count(struct jobspec *js, json_object *o, const char *pat
     return 0;
 }
 
+/* One of several slots: aside with it. */
+static void keep_slot(struct jobspec *js)
+{
+    struct job_shape *s = &js->shape;
+    js->slots[js->nslots++] = (struct jobspec_slot){js->label,
+                                                    {.nslots = s->nslots,
+                                                     .cores = s->cores_per_slot,
+                                                     .gpus = s->gpus_per_slot,
+                                                     .tasks_per_slot = 1,
+                                                     .memory = s->mem_per_slot}};
+    s->nslots = s->cores_per_slot = s->gpus_per_slot = 0;
+    s->mem_per_slot = 0;
+}
+
+/* One slot, or several, and memory for each node, which may come last. */
+static int decode_slots(struct jobspec *js, json_object *list, const char *path,
+                        const char *must, struct labels *labels, struct error *err)
+{
+    size_t n =
+        json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    json_object *last = n > 1 ? json_object_array_get_idx(list, n - 1) : NULL;
+    size_t nslots = last && is_type(last, "memory") ? n - 1 : n;
+    if (nslots < 1)
+        return jobspec_bad(err, path, must, list);
+    if (nslots > JOBSPEC_PROGRAMS_MAX)
+        return error_set(
+            err, EINVAL,
+            "jobspec: %s: %zu slots are more than the %d that a job may have", path,
+            nslots, JOBSPEC_PROGRAMS_MAX);
+    if (nslots > 1)
+        js->slots = xcalloc(nslots, sizeof(*js->slots));
+    for (size_t i = 0; i < nslots; i++) {
+        json_object *o = json_object_array_get_idx(list, i);
+        struct jobspec_path at = jobspec_at("%s[%zu]", path, i);
+        if (!json_object_is_type(o, json_type_object))
+            return jobspec_bad(err, at.text, "an object", o);
+        if (!is_type(o, "slot"))
+            return jobspec_bad(err, jobspec_at("%s.type", at.text).text, "\"slot\"",
+                               jsonutil_get(o, "type"));
+        if (decode_slot(js, o, at.text, labels, err) < 0)
+            return -1;
+        if (nslots > 1)
+            keep_slot(js);
+    }
+    return nslots == n
+               ? 0
+               : decode_node_memory(js, last, jobspec_at("%s[%zu]", path, nslots).text,
+                                    labels, err);
+}
+
 static int decode_node(struct jobspec *js, json_object *o, const char *path,
                        struct labels *labels, struct error *err)
 {
@@ -172,23 +242,9 @@ static int decode_node(struct jobspec *js, json_object *o, const char *path,
         return -1;
     if (json_object_get_boolean(jsonutil_get(o, "exclusive")))
         js->shape.exclusive = true;
-    json_object *with = jsonutil_get(o, "with");
-    size_t n =
-        json_object_is_type(with, json_type_array) ? json_object_array_length(with) : 0;
-    if (n < 1 || n > 2 ||
-        (n == 2 && !is_type(json_object_array_get_idx(with, 1), "memory")))
-        return jobspec_bad(err, jobspec_at("%s.with", path).text,
-                           "an array of one slot and, if wanted, memory", with);
-    json_object *slot = json_object_array_get_idx(with, 0);
-    struct jobspec_path slot_path = jobspec_at("%s.with[0]", path);
-    if (!is_type(slot, "slot"))
-        return jobspec_bad(err, jobspec_at("%s.type", slot_path.text).text,
-                           "\"slot\" within a node", jsonutil_get(slot, "type"));
-    if (decode_slot(js, slot, slot_path.text, labels, err) < 0)
-        return -1;
-    return n < 2 ? 0
-                 : decode_node_memory(js, json_object_array_get_idx(with, 1),
-                                      jobspec_at("%s.with[1]", path).text, labels, err);
+    return decode_slots(js, jsonutil_get(o, "with"), jobspec_at("%s.with", path).text,
+                        "an array of one or more slots and, if wanted, memory", labels,
+                        err);
 }
 
 /* Whoever multiplies these numbers need not think of overflow. */
@@ -211,34 +267,41 @@ static int check_totals(const struct job_shape *shape, struct error *err)
     return 0;
 }
 
+static int decode_top(struct jobspec *js, json_object *resources, struct labels *labels,
+                      struct error *err)
+{
+    static const char must[] =
+        "an array of one node, or of slots, with memory beside a single slot";
+    size_t n = json_object_is_type(resources, json_type_array)
+                   ? json_object_array_length(resources)
+                   : 0;
+    json_object *o = n ? json_object_array_get_idx(resources, 0) : NULL;
+    if (n < 1)
+        return jobspec_bad(err, "resources", must, resources);
+    if (!json_object_is_type(o, json_type_object))
+        return jobspec_bad(err, "resources[0]", "an object", o);
+    if (!is_type(o, "node") && !is_type(o, "slot"))
+        return jobspec_bad(err, "resources[0].type", "\"node\" or \"slot\"",
+                           jsonutil_get(o, "type"));
+    if (is_type(o, "node") && n > 1)
+        return jobspec_bad(err, "resources", must, resources);
+    if (is_type(o, "node"))
+        return decode_node(js, o, "resources[0]", labels, err);
+    if (decode_slots(js, resources, "resources", must, labels, err) < 0)
+        return -1;
+    if (js->nslots && (js->shape.mem_per_node || js->shape.exclusive))
+        return error_set(err, EINVAL,
+                         "jobspec: resources: %s goes with several slots only where they "
+                         "are in a node",
+                         js->shape.exclusive ? "\"exclusive\"" : "memory for each node");
+    return 0;
+}
+
 int jobspec_decode_resources(struct jobspec *js, json_object *resources,
                              struct error *err)
 {
     struct labels labels = {.n = 0};
-    size_t n = json_object_is_type(resources, json_type_array)
-                   ? json_object_array_length(resources)
-                   : 0;
-    json_object *memory = n == 2 ? json_object_array_get_idx(resources, 1) : NULL;
-    if (n < 1 || n > 2 || (n == 2 && !is_type(memory, "memory")))
-        return jobspec_bad(err, "resources",
-                           "an array of one node or slot, with memory beside a slot",
-                           resources);
-    json_object *o = json_object_array_get_idx(resources, 0);
-    if (!json_object_is_type(o, json_type_object))
-        return jobspec_bad(err, "resources[0]", "an object", o);
-    int rc;
-    if (is_type(o, "node"))
-        rc = decode_node(js, o, "resources[0]", &labels, err);
-    else if (is_type(o, "slot"))
-        rc = decode_slot(js, o, "resources[0]", &labels, err);
-    else
-        rc = jobspec_bad(err, "resources[0].type", "\"node\" or \"slot\"",
-                         jsonutil_get(o, "type"));
-    if (rc == 0 && memory && is_type(o, "node"))
-        rc = jobspec_bad(err, "resources",
-                         "an array of one node or slot, with memory beside a slot",
-                         resources);
-    else if (rc == 0 && memory)
-        rc = decode_node_memory(js, memory, "resources[1]", &labels, err);
-    return rc < 0 ? -1 : check_totals(&js->shape, err);
+    int rc = decode_top(js, resources, &labels, err);
+    free(labels.more);
+    return rc < 0 || js->nslots ? rc : check_totals(&js->shape, err);
 }

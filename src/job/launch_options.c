@@ -327,8 +327,7 @@ int launch_options_decode(const struct jobspec *js, struct launch_options *o,
     json_object *rlimit = jobspec_option(js, "rlimit");
     o->exit_timeout_set = timeout != NULL;
     o->exit_on_error = on_error && truth(on_error);
-    json_object *instance = jobspec_option(js, "instance");
-    o->instance = instance && truth(instance);
+    o->instance = jobspec_is_instance(js);
     o->env_expand = jobspec_option(js, "env-expand");
     if (!json_object_is_type(o->env_expand, json_type_object))
         o->env_expand = NULL;

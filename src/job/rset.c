@@ -25,7 +25,8 @@ void rset_destroy(struct rset *r)
         hwloc_bitmap_free(r->nodes[i].gpus);
         domains_destroy(r->nodes[i].domains);
     }
-    free(r->nodes);
+    if (r->nodes != &r->one)
+        free(r->nodes);
     json_object_put(r->properties);
     json_object_put(r->scheduling);
     free(r);
@@ -77,6 +78,24 @@ struct rset_node *rset_find(const struct rset *r, unsigned rank)
     return i < r->nnodes && r->nodes[i].rank == rank ? &r->nodes[i] : NULL;
 }
 
+static void grow(struct rset *r)
+{
+    if (r->nnodes == 0) { /* most sets have one node */
+        r->nodes = &r->one;
+        return;
+    }
+    struct rset_node *old = r->nodes == &r->one ? NULL : r->nodes;
+    r->nodes = xrealloc(old, r->nnodes * 2 * sizeof(*r->nodes));
+    if (!old)
+        r->nodes[0] = r->one;
+}
+
+/* There is a node for each job that runs, and few have GPUs: an empty set takes no memory. */
+static hwloc_bitmap_t some(hwloc_const_bitmap_t set)
+{
+    return set && !hwloc_bitmap_iszero(set) ? hwloc_bitmap_dup(set) : NULL;
+}
+
 struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
                            hwloc_const_bitmap_t cores, hwloc_const_bitmap_t gpus)
 {
@@ -86,22 +105,29 @@ struct rset_node *rset_add(struct rset *r, unsigned rank, const char *host,
     if (!last && r->nodes[i].rank == rank) {
         node = &r->nodes[i];
         hwloc_bitmap_or(node->cores, node->cores, cores);
-        if (gpus)
+        if (gpus && node->gpus)
             hwloc_bitmap_or(node->gpus, node->gpus, gpus);
+        else if (gpus)
+            node->gpus = some(gpus);
         return node;
     }
     if ((r->nnodes & (r->nnodes - 1)) == 0) /* a full array has 0 or a power of two */
-        r->nodes = xrealloc(r->nodes, MAX(r->nnodes * 2, 1) * sizeof(*r->nodes));
+        grow(r);
     node = &r->nodes[i];
     memmove(node + 1, node, (r->nnodes - i) * sizeof(*node));
     r->nnodes++;
     node->rank = rank;
     node->host = xstrdup(host);
     node->cores = hwloc_bitmap_dup(cores);
-    node->gpus = gpus ? hwloc_bitmap_dup(gpus) : hwloc_bitmap_alloc();
+    node->gpus = some(gpus);
     node->memory = 0;
     node->domains = NULL;
     return node;
+}
+
+unsigned rset_node_ngpus(const struct rset_node *node)
+{
+    return node->gpus ? (unsigned)hwloc_bitmap_weight(node->gpus) : 0;
 }
 
 size_t rset_ncores(const struct rset *r)
@@ -116,7 +142,7 @@ size_t rset_ngpus(const struct rset *r)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->nnodes; i++)
-        n += (size_t)hwloc_bitmap_weight(r->nodes[i].gpus);
+        n += rset_node_ngpus(&r->nodes[i]);
     return n;
 }
 

@@ -18,13 +18,14 @@ struct rset_node {
     unsigned rank;           /* rank in the instance that owns this R */
     char *host;              /* name, from R's nodelist */
     hwloc_bitmap_t cores;    /* logical core ids of the node */
-    hwloc_bitmap_t gpus;     /* logical GPU ids */
+    hwloc_bitmap_t gpus;     /* logical GPU ids; NULL: none */
     uint64_t memory;         /* bytes; 0: none is counted */
     struct domains *domains; /* what of it is near what, or NULL */
 };
 
 struct rset {
-    struct rset_node *nodes; /* ascending rank */
+    struct rset_node *nodes; /* ascending rank; a single one may be ONE */
+    struct rset_node one;
     size_t nnodes;
     unsigned nslots;         /* of an allocation, in all; 0: unset */
     double starttime;        /* seconds since the epoch; 0: unset */
@@ -49,6 +50,8 @@ struct rset_node *rset_find(const struct rset *r, unsigned rank); /* or NULL */
 struct rset *rset_from_json(json_object *o, struct error *err);
 json_object *rset_to_json(const struct rset *r);
 
+/* How many GPUs NODE has. */
+unsigned rset_node_ngpus(const struct rset_node *node);
 size_t rset_ncores(const struct rset *r);
 size_t rset_ngpus(const struct rset *r);
 uint64_t rset_memory(const struct rset *r);

@@ -3,13 +3,19 @@
 
 #include "src/common/util.h"
 
+/* Sets that may be NULL, which is no id. */
+static int compare_sets(hwloc_const_bitmap_t a, hwloc_const_bitmap_t b)
+{
+    return a && b ? hwloc_bitmap_compare(a, b) : (a != NULL) - (b != NULL);
+}
+
 static int by_children(const void *pa, const void *pb)
 {
     const struct rset_node *a = *(const struct rset_node *const *)pa;
     const struct rset_node *b = *(const struct rset_node *const *)pb;
     int order = hwloc_bitmap_compare(a->cores, b->cores);
     if (order == 0)
-        order = hwloc_bitmap_compare(a->gpus, b->gpus);
+        order = compare_sets(a->gpus, b->gpus);
     if (order == 0)
         order = (a->memory > b->memory) - (a->memory < b->memory);
     return order ? order : (a->rank > b->rank) - (a->rank < b->rank);
@@ -32,8 +38,7 @@ struct rset_groups rset_groups_create(const struct rset *r)
         const struct rset_node *node = sorted[i];
         const struct rset_node *first = g.n ? g.at[g.n - 1].node : NULL;
         if (!first || !hwloc_bitmap_isequal(first->cores, node->cores) ||
-            !hwloc_bitmap_isequal(first->gpus, node->gpus) ||
-            first->memory != node->memory)
+            compare_sets(first->gpus, node->gpus) != 0 || first->memory != node->memory)
             g.at[g.n++] = (struct rset_group){node, hwloc_bitmap_alloc()};
         hwloc_bitmap_set(g.at[g.n - 1].ranks, node->rank);
     }

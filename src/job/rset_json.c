@@ -282,7 +282,7 @@ json_object *rset_to_json(const struct rset *r)
         json_object *children = json_object_new_object();
         add_text(entry, "rank", idset_encode(g.at[i].ranks, 0));
         add_text(children, "core", idset_encode(node->cores, 0));
-        if (!hwloc_bitmap_iszero(node->gpus))
+        if (node->gpus)
             add_text(children, "gpu", idset_encode(node->gpus, 0));
         json_object_object_add(entry, "children", children);
         if (node->memory)

@@ -2,29 +2,32 @@
 #include "src/job/taskmap.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 #include "src/job/taskmap_impl.h"
 
+/* In one piece of memory: there is one for each job that runs. */
 struct taskmap {
     unsigned ntasks, nnodes;
-    unsigned *node;       /* of each rank */
+    hwloc_bitmap_t *sets; /* for taskmap_tasks: each is made when it is first asked for */
     unsigned *first;      /* nnodes + 1: where a node's ranks start in ranks[] */
     unsigned *ranks;      /* all ranks, node by node, ascending within each */
-    hwloc_bitmap_t *sets; /* for taskmap_tasks: each is made when it is first asked for */
+    unsigned node[];      /* of each rank; then FIRST, then RANKS */
 };
 
 struct taskmap *taskmap_from_nodes(unsigned *node, unsigned ntasks, unsigned nnodes)
 {
-    struct taskmap *map = xcalloc(1, sizeof(*map));
+    size_t n = 2 * (size_t)ntasks + nnodes + 1;
+    struct taskmap *map = xcalloc(1, sizeof(*map) + n * sizeof(unsigned));
     map->ntasks = ntasks;
     map->nnodes = nnodes;
-    map->node = node;
-    map->first = xcalloc((size_t)nnodes + 1, sizeof(*map->first));
-    map->ranks = xcalloc(ntasks, sizeof(*map->ranks));
-    map->sets = xcalloc(nnodes, sizeof(*map->sets));
+    map->first = map->node + ntasks;
+    map->ranks = map->first + nnodes + 1;
+    if (ntasks)
+        memcpy(map->node, node, ntasks * sizeof(*node));
     /* A counting sort of the ranks by node: first[] runs ahead as it is filled. */
     for (unsigned i = 0; i < ntasks; i++)
         map->first[node[i] + 1]++;
@@ -34,6 +37,7 @@ struct taskmap *taskmap_from_nodes(unsigned *node, unsigned ntasks, unsigned nno
         map->ranks[map->first[node[i]]++] = i;
     memmove(map->first + 1, map->first, nnodes * sizeof(*map->first));
     map->first[0] = 0;
+    free(node);
     return map;
 }
 
@@ -70,16 +74,24 @@ struct taskmap *taskmap_cyclic(const unsigned *ntasks, unsigned nnodes, unsigned
     return taskmap_from_nodes(node, total, nnodes);
 }
 
+struct taskmap *taskmap_join(const struct taskmap *a, const struct taskmap *b)
+{
+    unsigned total = a->ntasks + b->ntasks,
+             *node = xcalloc(MAX(total, 1u), sizeof(*node));
+    if (a->ntasks)
+        memcpy(node, a->node, a->ntasks * sizeof(*node));
+    if (b->ntasks)
+        memcpy(node + a->ntasks, b->node, b->ntasks * sizeof(*node));
+    return taskmap_from_nodes(node, total, MAX(a->nnodes, b->nnodes));
+}
+
 void taskmap_destroy(struct taskmap *map)
 {
     if (!map)
         return;
-    for (unsigned i = 0; i < map->nnodes; i++)
+    for (unsigned i = 0; map->sets && i < map->nnodes; i++)
         hwloc_bitmap_free(map->sets[i]);
     free(map->sets);
-    free(map->node);
-    free(map->first);
-    free(map->ranks);
     free(map);
 }
 
@@ -102,6 +114,10 @@ hwloc_const_bitmap_t taskmap_tasks(const struct taskmap *map, unsigned index)
 {
     if (index >= map->nnodes)
         return NULL;
+    if (!map->sets) { /* no map is a constant */
+        struct taskmap *own = (struct taskmap *)(uintptr_t)map;
+        own->sets = xcalloc(map->nnodes, sizeof(*own->sets));
+    }
     if (!map->sets[index]) {
         map->sets[index] = hwloc_bitmap_alloc();
         /* From the greatest down: the bitmap is grown once. */

@@ -20,6 +20,8 @@ struct taskmap;
 struct taskmap *taskmap_block(const unsigned *ntasks, unsigned nnodes);
 /* Cyclic: one task a node in turn, STRIDE at a time (>= 1), until each has its number. */
 struct taskmap *taskmap_cyclic(const unsigned *ntasks, unsigned nnodes, unsigned stride);
+/* The tasks of A, and after them those of B, whose nodes are the same. */
+struct taskmap *taskmap_join(const struct taskmap *a, const struct taskmap *b);
 void taskmap_destroy(struct taskmap *map); /* NULL is allowed */
 
 /* Decode any RFC 34 form: JSON (bare array or {"version":1,"map":[...]}), PMI-1

@@ -179,6 +179,13 @@ int hbatch_jobspec_add_program(struct hbatch_jobspec *js, int argc,
     return rc < 0 ? fail(err, &e) : 0;
 }
 
+int hbatch_jobspec_set_program(struct hbatch_jobspec *js, const char *option,
+                               const char *value, struct hbatch_error *err)
+{
+    struct error e;
+    return build_set_program(js, option, value, &e) < 0 ? fail(err, &e) : 0;
+}
+
 int hbatch_jobspec_set_instance(struct hbatch_jobspec *js, int noptions,
                                 const char *const *options, const char *script,
                                 struct hbatch_error *err)

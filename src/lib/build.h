@@ -11,6 +11,16 @@
 #include "src/job/count.h"
 #include "src/lib/hbatch.h"
 
+/* A program after the first one.  What it does not say of its slots is as the job has it. */
+struct build_program {
+    json_object *command;
+    unsigned ntasks, cores, gpus;
+    uint64_t mem_per_core;
+    bool have_cores, have_gpus, have_mem;
+    char *cwd;              /* or NULL: the job's */
+    json_object *env_rules; /* on top of the job's, or NULL */
+};
+
 struct hbatch_jobspec {
     json_object *command;
     struct count nodes;
@@ -28,7 +38,8 @@ struct hbatch_jobspec {
     json_object *requires;                     /* array of RFC 31 constraints, or NULL */
     json_object *rlimits;                      /* NULL: the default ones */
     json_object *env_rules, *setopt, *setattr; /* arrays of texts, or NULL */
-    json_object *programs;                     /* of an MPMD job but the first, or NULL */
+    struct build_program *programs;            /* of an MPMD job but the first */
+    size_t nprograms;
     json_object *instance; /* hbatch-instance and its options, or NULL: no sub-instance */
     json_object *
         script; /* its program, an RFC 37 file in place of the command's first word, or NULL */
@@ -41,6 +52,8 @@ int build_set(struct hbatch_jobspec *b, const char *option, const char *value,
               struct error *err);
 int build_add_program(struct hbatch_jobspec *b, int argc, const char *const *argv,
                       unsigned ntasks, const char *const *env_rules, const char *cwd,
+                      struct error *err);
+int build_set_program(struct hbatch_jobspec *b, const char *option, const char *value,
                       struct error *err);
 int build_set_instance(struct hbatch_jobspec *b, int noptions, const char *const *options,
                        const char *script, struct error *err);
@@ -55,6 +68,26 @@ int build_check_script(const char *text, size_t len, struct error *err);
 json_object *build_instance_command(const struct hbatch_jobspec *b);
 void build_instance_attributes(const struct hbatch_jobspec *b, json_object *system,
                                json_object *shell);
+
+/* For jobspec_encode.c (jobspec_programs.c): whether the programs ask for different things, and so need slots of their
+ * own; and if so, the resources (an array), and the entries of tasks. */
+bool build_programs_differ(const struct hbatch_jobspec *b);
+json_object *build_programs_resources(const struct hbatch_jobspec *b, struct error *err);
+json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env,
+                                  struct error *err);
+/* Else: the option apps, and how many tasks there are in all. */
+json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env,
+                                 unsigned *ntasks, struct error *err);
+/* Resource vertices: OF a type, with children (an array, or NULL), which is taken over; memory. */
+json_object *build_vertex(const char *type, json_object *count, json_object *with);
+json_object *build_memory(uint64_t bytes);
+json_object *build_slot(const char *label, unsigned count, unsigned cores, unsigned gpus,
+                        uint64_t memory);
+/* The job's nodes, with what is on each, an array that is taken over: slots, and memory if it was asked for. */
+json_object *build_nodes(const struct hbatch_jobspec *b, bool exclusive,
+                         json_object *list);
+struct envrules;
+int build_apply_rules(struct envrules *e, json_object *rules, struct error *err);
 
 /* --add-file: [NAME[:PERMS]=]FILE, or NAME[:PERMS]=TEXT if that has a newline (jobspec_files.c). */
 int build_add_file(struct hbatch_jobspec *b, const char *text, struct error *err);

@@ -129,11 +129,16 @@ int hbatch_jobspec_set(struct hbatch_jobspec *js, const char *option, const char
                        struct hbatch_error *err);
 /* Add a program to a job of several (MPMD): NTASKS more tasks, which run ARGV; task ranks go
  * on from the programs before.  ENV_RULES: NULL, or rules on top of the job's environment,
- * NULL terminated.  CWD: NULL, the job's. */
+ * NULL terminated.  CWD: NULL, the job's.  Its tasks have what the job's have, until hbatch_jobspec_set_program
+ * says otherwise. */
 int hbatch_jobspec_add_program(struct hbatch_jobspec *js, int argc,
                                const char *const *argv, unsigned ntasks,
                                const char *const *env_rules, const char *cwd,
                                struct hbatch_error *err);
+/* Set an option of the program that was added last: ntasks, cores-per-task, gpus-per-task, mem-per-core ("0": none),
+ * cwd, env, env-remove, env-file. */
+int hbatch_jobspec_set_program(struct hbatch_jobspec *js, const char *option,
+                               const char *value, struct hbatch_error *err);
 /* Make the job an instance of its own, with the job's resources, whose program is the command that JS was
  * made with; as hbatch-batch(1) and hbatch-alloc(1) do.  SCRIPT: NULL, or the text of a script, which goes
  * along in the job and runs in place of the command's first word, with the rest as its arguments; that

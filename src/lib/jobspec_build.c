@@ -13,6 +13,7 @@
 #include "src/common/utf8.h"
 #include "src/common/util.h"
 #include "src/job/constraint.h"
+#include "src/job/jobspec.h"
 #include "src/lib/build.h"
 #include "src/lib/envrules.h"
 #include "src/lib/rlimits.h"
@@ -73,16 +74,22 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *b)
 {
     if (!b)
         return;
-    json_object *const all[] = {b->command,   b->shell,     b->dependencies, b->requires,
-                                b->env_rules, b->rlimits,   b->setopt,       b->setattr,
-                                b->programs,  b->resources, b->unfit,        b->instance,
-                                b->script,    b->files};
+    json_object *const all[] = {b->command,   b->shell,   b->dependencies, b->requires,
+                                b->env_rules, b->rlimits, b->setopt,       b->setattr,
+                                b->resources, b->unfit,   b->instance,     b->script,
+                                b->files};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         json_object_put(all[i]);
     char *const texts[] = {b->name, b->queue, b->bank,   b->placement,
                            b->cwd,  b->input, b->output, b->error};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free(texts[i]);
+    for (size_t i = 0; i < b->nprograms; i++) {
+        json_object_put(b->programs[i].command);
+        json_object_put(b->programs[i].env_rules);
+        free(b->programs[i].cwd);
+    }
+    free(b->programs);
     count_clear(&b->nodes);
     free(b);
 }
@@ -431,22 +438,117 @@ int build_set(struct hbatch_jobspec *b, const char *option, const char *value,
     return error_set(err, EINVAL, "there is no job option named '%s'", option);
 }
 
+/* --- one program of several ---------------------------------------------------------------- */
+
 int build_add_program(struct hbatch_jobspec *b, int argc, const char *const *argv,
                       unsigned ntasks, const char *const *env_rules, const char *cwd,
                       struct error *err)
 {
     if (argc < 1 || ntasks < 1)
         return error_set(err, EINVAL, "a program needs a command and at least one task");
-    json_object *o = json_object_new_object();
-    json_object_object_add(o, "command", strings(argc, argv));
-    json_object_object_add(o, "ntasks", json_object_new_int64(ntasks));
-    json_object *rules = NULL;
+    if (b->nprograms + 1 >= JOBSPEC_PROGRAMS_MAX)
+        return error_set(
+            err, EINVAL,
+            "a job has at most %d programs: hbatch multi-prog takes any number of them "
+            "from a file",
+            JOBSPEC_PROGRAMS_MAX);
+    b->programs = xrealloc(b->programs, (b->nprograms + 1) * sizeof(*b->programs));
+    struct build_program *p = &b->programs[b->nprograms++];
+    *p = (struct build_program){.command = strings(argc, argv),
+                                .ntasks = ntasks,
+                                .cwd = cwd ? xstrdup(cwd) : NULL};
     for (; env_rules && *env_rules; env_rules++)
-        append(&rules, json_object_new_string(*env_rules));
-    if (rules)
-        json_object_object_add(o, "environment", rules); /* resolved when encoded */
-    if (cwd)
-        json_object_object_add(o, "cwd", json_object_new_string(cwd));
-    append(&b->programs, o);
+        append(&p->env_rules, json_object_new_string(*env_rules));
     return 0;
+}
+
+static int program_ntasks(struct build_program *p, const char *value, struct error *err)
+{
+    return parse_uint(value, 1, &p->ntasks, err);
+}
+
+static int program_cores(struct build_program *p, const char *value, struct error *err)
+{
+    p->have_cores = true;
+    return parse_uint(value, 1, &p->cores, err);
+}
+
+static int program_gpus(struct build_program *p, const char *value, struct error *err)
+{
+    p->have_gpus = true;
+    return parse_uint(value, 0, &p->gpus, err);
+}
+
+static int program_mem(struct build_program *p, const char *value, struct error *err)
+{
+    p->have_mem = true;
+    if (strcmp(value, "0") == 0) { /* none, though the job has some */
+        p->mem_per_core = 0;
+        return 0;
+    }
+    return parse_memory(value, &p->mem_per_core, err);
+}
+
+static int program_cwd(struct build_program *p, const char *value, struct error *err)
+{
+    if (!*value)
+        return error_set(err, EINVAL, "must name a directory");
+    return set_text(&p->cwd, value);
+}
+
+static int program_env(struct build_program *p, const char *value, struct error *err)
+{
+    (void)err;
+    return add_rule(&p->env_rules, "", value);
+}
+
+static int program_env_remove(struct build_program *p, const char *value,
+                              struct error *err)
+{
+    (void)err;
+    return add_rule(&p->env_rules, "-", value);
+}
+
+static int program_env_file(struct build_program *p, const char *value, struct error *err)
+{
+    (void)err;
+    return add_rule(&p->env_rules, "^", value);
+}
+
+int build_set_program(struct hbatch_jobspec *b, const char *option, const char *value,
+                      struct error *err)
+{
+    static const struct {
+        const char *name;
+        int (*set)(struct build_program *p, const char *value, struct error *err);
+    } own[] = {
+        {"ntasks", program_ntasks},
+        {"cores-per-task", program_cores},
+        {"gpus-per-task", program_gpus},
+        {"mem-per-core", program_mem},
+        {"cwd", program_cwd},
+        {"env", program_env},
+        {"env-remove", program_env_remove},
+        {"env-file", program_env_file},
+    };
+    if (b->nprograms == 0)
+        return error_set(err, EINVAL, "%s: there is no program that was added", option);
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        if (strcmp(own[i].name, option) != 0)
+            continue;
+        if (!value || !utf8_valid(value, strlen(value)))
+            return error_set(err, EINVAL, "%s: %s", option,
+                             value ? "the value is not UTF-8" : "needs a value");
+        if (own[i].set(&b->programs[b->nprograms - 1], value, err) < 0)
+            return error_prefix(err, "%s=%s", option, value);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        if (strcmp(options[i].name, option) == 0)
+            return error_set(
+                err, EINVAL,
+                "%s is of the whole job and cannot differ between its programs: give it "
+                "before the first one",
+                option);
+    return error_set(err, EINVAL, "there is no job option named '%s'", option);
 }

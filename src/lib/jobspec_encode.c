@@ -28,7 +28,7 @@ static json_object *single(const char *key, json_object *value)
 
 /* --- resources --------------------------------------------------------------------------- */
 
-static json_object *vertex(const char *type, json_object *count, json_object *with)
+json_object *build_vertex(const char *type, json_object *count, json_object *with)
 {
     json_object *o = json_object_new_object();
     add_string(o, "type", type);
@@ -45,44 +45,54 @@ static json_object *array_of(json_object *o)
     return array;
 }
 
-/* In the largest unit that tells it exactly, or nearly. */
-static json_object *memory(uint64_t bytes)
+json_object *build_memory(uint64_t bytes)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t u = 0;
-    for (; bytes % 1024 == 0 || bytes > COUNT_MAX; u++)
-        bytes = bytes / 1024 + (bytes % 1024 != 0);
-    json_object *o = vertex("memory", json_object_new_int64((int64_t)bytes), NULL);
-    add_string(o, "unit", units[u]);
+    unsigned count;
+    const char *unit = bytes_split(bytes, &count);
+    json_object *o = build_vertex("memory", json_object_new_int64(count), NULL);
+    add_string(o, "unit", unit);
+    return o;
+}
+
+json_object *build_slot(const char *label, unsigned count, unsigned cores, unsigned gpus,
+                        uint64_t memory)
+{
+    json_object *with =
+        array_of(build_vertex("core", json_object_new_int64(cores), NULL));
+    if (gpus)
+        json_object_array_add(with,
+                              build_vertex("gpu", json_object_new_int64(gpus), NULL));
+    if (memory)
+        json_object_array_add(with, build_memory(memory));
+    json_object *o = build_vertex("slot", json_object_new_int64(count), with);
+    add_string(o, "label", label);
     return o;
 }
 
 static json_object *slot(const struct hbatch_jobspec *b, unsigned count, unsigned cores,
                          unsigned gpus)
 {
-    json_object *with = array_of(vertex("core", json_object_new_int64(cores), NULL));
-    if (gpus)
-        json_object_array_add(with, vertex("gpu", json_object_new_int64(gpus), NULL));
-    if (b->mem_per_core)
-        json_object_array_add(with, memory(b->mem_per_core * cores));
-    json_object *o = vertex("slot", json_object_new_int64(count), with);
-    add_string(o, "label", "task");
-    return o;
+    return build_slot("task", count, cores, gpus, b->mem_per_core * cores);
+}
+
+json_object *build_nodes(const struct hbatch_jobspec *b, bool exclusive,
+                         json_object *list)
+{
+    json_object *count = b->nodes.min == b->nodes.max
+                             ? json_object_new_int64(b->nodes.min)
+                             : count_to_json(&b->nodes);
+    if (b->mem)
+        json_object_array_add(list, build_memory(b->mem));
+    json_object *o = build_vertex("node", count, list);
+    if (exclusive)
+        json_object_object_add(o, "exclusive", json_object_new_boolean(true));
+    return array_of(o);
 }
 
 static json_object *nodes(const struct hbatch_jobspec *b, bool exclusive,
                           json_object *with)
 {
-    json_object *count = b->nodes.min == b->nodes.max
-                             ? json_object_new_int64(b->nodes.min)
-                             : count_to_json(&b->nodes);
-    json_object *list = array_of(with);
-    if (b->mem)
-        json_object_array_add(list, memory(b->mem));
-    json_object *o = vertex("node", count, list);
-    if (exclusive)
-        json_object_object_add(o, "exclusive", json_object_new_boolean(true));
-    return array_of(o);
+    return build_nodes(b, exclusive, array_of(with));
 }
 
 /* Slots alone, and what is for each node that they come to be on. */
@@ -90,7 +100,7 @@ static json_object *slots(const struct hbatch_jobspec *b, json_object *slot)
 {
     json_object *list = array_of(slot);
     if (b->mem)
-        json_object_array_add(list, memory(b->mem));
+        json_object_array_add(list, build_memory(b->mem));
     return list;
 }
 
@@ -211,7 +221,7 @@ static int make_shape(const struct hbatch_jobspec *b, struct shape_request *r,
 
 /* --- environment, I/O -------------------------------------------------------------------- */
 
-static int apply_rules(struct envrules *e, json_object *rules, struct error *err)
+int build_apply_rules(struct envrules *e, json_object *rules, struct error *err)
 {
     size_t n = rules ? json_object_array_length(rules) : 0;
     for (size_t i = 0; i < n; i++) {
@@ -227,7 +237,7 @@ static int add_environment(struct hbatch_jobspec *b, json_object *system,
 {
     struct envrules e;
     envrules_init(&e, environ);
-    int rc = apply_rules(&e, b->env_rules, err);
+    int rc = build_apply_rules(&e, b->env_rules, err);
     if (rc == 0) {
         json_object_object_add(system, "environment", json_object_get(e.env));
         if (json_object_object_length(e.expand))
@@ -311,48 +321,6 @@ static int add_keyvals(json_object *list, json_object *root, const char *what,
     return 0;
 }
 
-static int add_programs(struct hbatch_jobspec *b, json_object *system, json_object *shell,
-                        unsigned *first_ntasks, struct error *err)
-{
-    size_t n = json_object_array_length(b->programs);
-    json_object *env, *o, *apps = json_object_new_array();
-    unsigned first = b->have_ntasks ? b->ntasks : 1, all = first;
-    json_object_object_add(shell, "apps", apps);
-    json_object_object_get_ex(system, "environment", &env);
-    json_object *app = single("command", json_object_get(b->command));
-    json_object_object_add(app, "ntasks", json_object_new_int64(first));
-    json_object_array_add(apps, app);
-    for (size_t i = 0; i < n; i++) {
-        json_object *program = json_object_array_get_idx(b->programs, i);
-        app = json_object_new_object();
-        json_object_array_add(apps, app);
-        json_object_object_get_ex(program, "command", &o);
-        json_object_object_add(app, "command", json_object_get(o));
-        json_object_object_get_ex(program, "ntasks", &o);
-        json_object_object_add(app, "ntasks", json_object_get(o));
-        all += (unsigned)json_object_get_int64(o);
-        if (json_object_object_get_ex(program, "cwd", &o))
-            json_object_object_add(app, "cwd", json_object_get(o));
-        if (!json_object_object_get_ex(program, "environment", &o))
-            continue;
-        struct envrules e;
-        envrules_init_json(&e, env);
-        int rc = apply_rules(&e, o, err);
-        if (rc == 0 && json_object_object_length(e.expand))
-            rc = error_set(
-                err, EINVAL,
-                "env: templates ({{...}}) can only be set for the first program");
-        json_object_object_add(app, "environment", json_object_get(e.env));
-        envrules_fini(&e);
-        if (rc < 0)
-            return -1;
-    }
-    *first_ntasks = first;
-    b->ntasks = all;
-    b->have_ntasks = true;
-    return 0;
-}
-
 /* --- all of it --------------------------------------------------------------------------- */
 
 static int check_command(json_object *command, bool may_be_empty, struct error *err)
@@ -371,11 +339,60 @@ static int check_command(json_object *command, bool may_be_empty, struct error *
     return 0;
 }
 
+/* Programs that have slots of their own. */
+static int add_different(struct hbatch_jobspec *b, json_object *spec, json_object *system,
+                         struct error *err)
+{
+    json_object *env, *resources = build_programs_resources(b, err);
+    if (!resources)
+        return -1;
+    json_object_object_add(spec, "resources", resources);
+    json_object_object_get_ex(system, "environment", &env);
+    json_object *tasks = build_programs_tasks(b, env, err);
+    if (!tasks)
+        return -1;
+    json_object_object_add(spec, "tasks", tasks);
+    return 0;
+}
+
+/* One program, or several, in slots that are all alike. */
+static int add_alike(struct hbatch_jobspec *b, json_object *spec, json_object *system,
+                     json_object *shell, struct error *err)
+{
+    bool had_ntasks = b->have_ntasks;
+    unsigned ntasks = b->ntasks;
+    if (b->nprograms > 0) {
+        json_object *env;
+        json_object_object_get_ex(system, "environment", &env);
+        json_object *apps = build_programs_apps(b, env, &b->ntasks, err);
+        if (!apps)
+            return -1;
+        json_object_object_add(shell, "apps", apps);
+        b->have_ntasks = true;
+    }
+    struct shape_request shape = {0};
+    int rc = make_shape(b, &shape, err);
+    b->ntasks = ntasks;
+    b->have_ntasks = had_ntasks;
+    if (rc < 0)
+        return -1;
+    json_object_object_add(spec, "resources", shape.resources);
+    json_object *task = json_object_new_object();
+    json_object_object_add(task, "command",
+                           b->instance ? build_instance_command(b)
+                                       : json_object_get(b->command));
+    const char *label = build_slot_label(shape.resources);
+    add_string(task, "slot", label ? label : "task");
+    json_object_object_add(task, "count", shape.count);
+    json_object_object_add(spec, "tasks", array_of(task));
+    return 0;
+}
+
 static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
 {
     json_object *attributes = json_object_new_object(),
                 *system = json_object_new_object();
-    json_object *shell = json_object_new_object(), *tasks, *task;
+    json_object *shell = json_object_new_object();
     json_object_object_add(spec, "attributes", attributes);
     json_object_object_add(attributes, "system", system);
     json_object_object_add(system, "duration", json_object_new_double(b->duration));
@@ -391,26 +408,12 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
 
     if (add_environment(b, system, shell, err) < 0)
         return -1;
-    bool had_ntasks = b->have_ntasks;
-    unsigned ntasks = b->ntasks;
-    if (b->programs && add_programs(b, system, shell, &ntasks, err) < 0)
+    if (build_programs_differ(b)) {
+        if (add_different(b, spec, system, err) < 0)
+            return -1;
+    } else if (add_alike(b, spec, system, shell, err) < 0) {
         return -1;
-    struct shape_request shape = {0};
-    int rc = make_shape(b, &shape, err);
-    b->ntasks = ntasks;
-    b->have_ntasks = had_ntasks;
-    if (rc < 0)
-        return -1;
-    json_object_object_add(spec, "resources", shape.resources);
-    task = json_object_new_object();
-    json_object_object_add(task, "command",
-                           b->instance ? build_instance_command(b)
-                                       : json_object_get(b->command));
-    const char *label = build_slot_label(shape.resources);
-    add_string(task, "slot", label ? label : "task");
-    json_object_object_add(task, "count", shape.count);
-    tasks = array_of(task);
-    json_object_object_add(spec, "tasks", tasks);
+    }
     json_object_object_add(spec, "version", json_object_new_int(1));
 
     cleanup_free char *here = b->cwd ? xstrdup(b->cwd) : getcwd(NULL, 0);
@@ -450,18 +453,13 @@ json_object *build_encode(struct hbatch_jobspec *b, struct error *err)
     if (check_command(b->command, b->instance != NULL, err) < 0 ||
         (b->instance && check_command(b->instance, false, err) < 0))
         return NULL;
-    if (b->instance && b->programs)
+    if (b->instance && b->nprograms > 0)
         return error_null(err, EINVAL,
                           "a job that is an instance has one program: it can run the "
                           "others");
-    size_t n = b->programs ? json_object_array_length(b->programs) : 0;
-    for (size_t i = 0; i < n; i++) {
-        json_object *command;
-        json_object_object_get_ex(json_object_array_get_idx(b->programs, i), "command",
-                                  &command);
-        if (check_command(command, false, err) < 0)
+    for (size_t i = 0; i < b->nprograms; i++)
+        if (check_command(b->programs[i].command, false, err) < 0)
             return NULL;
-    }
     json_object *spec = json_object_new_object();
     if (fill(b, spec, err) == 0)
         return spec;

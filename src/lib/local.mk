@@ -6,7 +6,7 @@ include_HEADERS += src/lib/hbatch.h
 CLIENT_SOURCES = \
 	src/lib/api.c src/lib/hbatch.h \
 	src/lib/build.h src/lib/build_parse.c src/lib/jobspec_build.c src/lib/jobspec_encode.c \
-	src/lib/jobspec_instance.c src/lib/jobspec_files.c \
+	src/lib/jobspec_instance.c src/lib/jobspec_files.c src/lib/jobspec_programs.c \
 	src/lib/client.c src/lib/client.h \
 	src/lib/envrules.c src/lib/envrules.h \
 	src/lib/input.c src/lib/input.h \

@@ -116,8 +116,8 @@ bool spectext_init(struct spectext *s, const char *text)
     const char *head =
         command && *command == '[' ? string_end(blanks(command + 1)) : NULL;
     const char *end = head ? words_end(head) : NULL;
-    if (!end || *blanks(end) != ']')
-        return false;
+    if (!end || *blanks(end) != ']' || strstr(end, "\"command\":"))
+        return false; /* or there are several, each with words of its own */
     s->text = xstrdup(text);
     s->len = strlen(text);
     s->head = (size_t)(head - text);

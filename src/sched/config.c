@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "src/common/bytes.h"
 #include "src/common/duration.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
@@ -100,6 +101,22 @@ static int get_duration(const struct reading *r, const char *path, json_object *
     return 0;
 }
 
+/* An amount as "2G", or a number of MiB; 0: none. */
+static int get_memory(const struct reading *r, const char *path, json_object *o,
+                      uint64_t *bytes)
+{
+    struct error err;
+    if (!o)
+        return 0;
+    if (!json_object_is_type(o, json_type_string) &&
+        !json_object_is_type(o, json_type_int))
+        return bad(r, path, "must be an amount of memory as \"2G\", not %s",
+                   jsonutil_show(o).text);
+    if (bytes_decode(json_object_get_string(o), 1 << 20, bytes, &err) < 0)
+        return bad(r, path, "%s", err.text);
+    return 0;
+}
+
 static int get_limit(const struct reading *r, const char *path, json_object *o,
                      int64_t *n)
 {
@@ -188,7 +205,7 @@ static int get_limits(const struct reading *r, const char *path, json_object *po
 static int get_defaults(const struct reading *r, const char *path, json_object *policy,
                         struct config_defaults *d)
 {
-    static const char *const keys[] = {"duration", "queue", "bank", NULL},
+    static const char *const keys[] = {"duration", "queue", "bank", "mem-per-core", NULL},
                              *const system_key[] = {"system", NULL},
                              *const defaults_key[] = {"defaults", NULL};
     json_object *spec = jsonutil_get(policy, "jobspec"),
@@ -201,7 +218,10 @@ static int get_defaults(const struct reading *r, const char *path, json_object *
         check_table(r, s.text, o, keys) < 0 ||
         get_duration(r, below(s.text, "duration").text, jsonutil_get(o, "duration"),
                      &d->duration) < 0 ||
-        get_text(r, below(s.text, "queue").text, jsonutil_get(o, "queue"), &d->queue) < 0)
+        get_text(r, below(s.text, "queue").text, jsonutil_get(o, "queue"), &d->queue) <
+            0 ||
+        get_memory(r, below(s.text, "mem-per-core").text, jsonutil_get(o, "mem-per-core"),
+                   &d->mem_per_core) < 0)
         return -1;
     return get_text(r, below(s.text, "bank").text, jsonutil_get(o, "bank"), &d->bank);
 }

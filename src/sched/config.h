@@ -3,7 +3,7 @@
  * the priority's factors, banks, preemption.  Pure: a text in, a struct that is not changed any more out.
  *
  * policy.scheduler   policy, queue-depth, and other settings of setup.h; "policy" alone may be the name
- * policy.jobspec.defaults.system   duration, queue, bank: of jobs that do not say
+ * policy.jobspec.defaults.system   duration, queue, bank, mem-per-core: of jobs that do not say
  * policy.limits      duration, job-size.{max,min}.{nnodes,ncores,ngpus}, max-jobs, max-running
  * policy.access      allow-user, allow-group
  * queues.NAME        requires (properties) or hosts; policy (as above, goes over that one); parent
@@ -35,6 +35,7 @@ struct config_limits {
 struct config_defaults {
     double duration;          /* s; 0: none */
     const char *queue, *bank; /* or NULL */
+    uint64_t mem_per_core;    /* bytes; 0: none */
 };
 
 struct config_queue {

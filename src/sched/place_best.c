@@ -21,7 +21,12 @@ static bool is_tighter(struct pool_amount a, struct pool_amount b)
     return a.gpus != b.gpus ? a.gpus < b.gpus : a.cores < b.cores;
 }
 
-/* Of a view that a policy has made, of which no order is kept. */
+/* Of a view that a policy has made no order is kept, nor of what parts of a request leave. */
+static bool keeps_order(const struct query *q)
+{
+    return !q->own && !q->taken && q->view != VIEW_ALL;
+}
+
 static size_t tightest_of_all(const struct query *q, unsigned nslots)
 {
     size_t best = POOL_INDEX_NONE;
@@ -66,8 +71,8 @@ static size_t next_tightest(const struct query *q, size_t after, unsigned nslots
 
 static size_t tightest(const struct query *q, unsigned nslots)
 {
-    return q->own || q->view == VIEW_ALL ? tightest_of_all(q, nslots)
-                                         : next_tightest(q, POOL_ORDER_NONE, nslots);
+    return keeps_order(q) ? next_tightest(q, POOL_ORDER_NONE, nslots)
+                          : tightest_of_all(q, nslots);
 }
 
 /* --- runs of adjacent ranks ----------------------------------------------------------------- */
@@ -233,7 +238,7 @@ static bool is_found(const struct pool_work *w, size_t node)
 static size_t tightest_beside(const struct query *q, unsigned left)
 {
     const struct pool_work *w = q->p->work;
-    if (!q->own && q->view != VIEW_ALL) {
+    if (keeps_order(q)) {
         size_t i = tightest(q, left);
         while (i != POOL_ORDER_NONE && is_found(w, i))
             i = next_tightest(q, i, left);

@@ -88,7 +88,7 @@ static unsigned *count_offers(const struct query *q, unsigned most)
 static bool spread_slots(const struct query *q)
 {
     struct pool_work *w = q->p->work;
-    if (q->slots == 1 && q->gpus < q->index->width) { /* the usual case */
+    if (q->slots == 1 && q->gpus < q->index->width && !q->taken) { /* the usual case */
         unsigned most = pool_index_most(q->index, q->gpus);
         size_t i = POOL_INDEX_NONE;
         if (most >= q->cores)
@@ -131,7 +131,7 @@ static bool spread_slots(const struct query *q)
             left -= !all;
         }
         if (take > 0)
-            w->found[w->nfound++] = (struct pool_spot){s.node, take};
+            w->found[w->nfound++] = (struct pool_spot){s.node, take, 0};
     }
     return true;
 }

@@ -93,8 +93,7 @@ static void use_plan(struct sched *s, struct conservative *c, const struct plan 
 {
     for (size_t i = 0; i < p->nspots; i++) {
         const struct pool_spot *spot = &p->spots[i];
-        struct pool_amount a =
-            pool_need(sched_pool(s), &p->req, spot->node, spot->nslots);
+        struct pool_amount a = pool_spot_need(sched_pool(s), &p->req, spot);
         timeline_use(c->timeline, spot->node, a, p->start, p->end, sign);
     }
 }
@@ -243,10 +242,14 @@ static bool compress(struct sched *s, struct conservative *c)
 
 static bool is_free(const struct pool *pool, const struct plan *p)
 {
+    struct pool_amount a = {0};
     for (size_t i = 0; i < p->nspots; i++) {
         struct pool_counts c = pool_counts(pool, p->spots[i].node);
-        struct pool_amount a =
-            pool_need(pool, &p->req, p->spots[i].node, p->spots[i].nslots);
+        struct pool_amount more = pool_spot_need(pool, &p->req, &p->spots[i]);
+        bool same = i > 0 && p->spots[i - 1].node == p->spots[i].node;
+        a = (struct pool_amount){more.cores + (same ? a.cores : 0),
+                                 more.gpus + (same ? a.gpus : 0),
+                                 more.memory + (same ? a.memory : 0)};
         if (!c.up || c.free.cores < a.cores || c.free.gpus < a.gpus ||
             c.free.memory < a.memory)
             return false;

@@ -239,7 +239,7 @@ static size_t choose(struct sched *s, struct easy *e, const struct pool_request 
         qsort(e->choice, n, sizeof(*e->choice), by_cost);
         *spots = xmalloc(want * sizeof(**spots));
         for (size_t i = 0; i < want; i++)
-            (*spots)[i] = (struct pool_spot){e->choice[i].node, nslots};
+            (*spots)[i] = (struct pool_spot){e->choice[i].node, nslots, 0};
         return want;
     }
     const struct pool_spot *found =
@@ -263,8 +263,9 @@ static bool reserve(struct sched *s, struct easy *e, const struct pool_request *
     e->spots = spots;
     e->nspots = n;
     for (size_t i = 0; i < n; i++) {
-        e->reserved[spots[i].node] =
-            pool_need(sched_pool(s), req, spots[i].node, spots[i].nslots);
+        struct pool_amount *kept = &e->reserved[spots[i].node]; /* of other spots there */
+        *kept = plus(*kept, pool_spot_need(sched_pool(s), req, &spots[i]),
+                     pool_counts(sched_pool(s), spots[i].node).all);
         update_node(s, e, spots[i].node);
     }
     return true;

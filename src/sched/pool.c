@@ -8,6 +8,7 @@
 #include "src/common/bytes.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
+#include "src/job/rset_parts.h"
 
 /* --- nodes ---------------------------------------------------------------------------------- */
 
@@ -151,6 +152,8 @@ void pool_destroy(struct pool *p)
     free(p->work->found);
     free(p->work->some);
     free(p->work->levels);
+    free(p->work->taken);
+    free(p->work->part_spots);
     free(p->work->changed);
     free(p->work->is_changed);
     free(p->work);
@@ -246,27 +249,80 @@ struct placement *pool_alloc(struct pool *p, const struct pool_request *req)
     return spots ? pool_alloc_at(p, req, spots, n) : NULL;
 }
 
+/* Pick what NSLOTS slots of REQ take of the node of SPOT, and take it. */
+static void take_slots(struct pool *p, struct placement *pl,
+                       const struct pool_request *req, const struct pool_spot *spot)
+{
+    const struct pnode *n = &p->nodes[spot->node];
+    struct pool_work *w = p->work;
+    bool tight = (req->place ? req->place : p->strategy)->tight;
+    uint64_t memory = pool_need(p, req, spot->node, spot->nslots).memory;
+    pool_pick(w, n, req, spot->nslots, tight);
+    rset_add(pl->rset, n->rank, n->host, w->cores, w->gpus)->memory += memory;
+    change(p, spot->node, w->cores, w->gpus, memory, false);
+}
+
+/* What is left of the node. */
+static void take_rest(struct pool *p, struct placement *pl, size_t node)
+{
+    const struct pnode *n = &p->nodes[node];
+    cleanup_bitmap hwloc_bitmap_t cores = dup_set(n->free_cores),
+                                  gpus = dup_set(n->free_gpus);
+    uint64_t memory = n->free.memory;
+    rset_add(pl->rset, n->rank, n->host, cores, gpus)->memory += memory;
+    change(p, node, cores, gpus, memory, false);
+}
+
+/* Slots of one part, or of each. Return how many. */
+static unsigned take_parts(struct pool *p, struct placement *pl,
+                           const struct pool_request *req, const struct pool_spot *spot)
+{
+    const struct job_shape *s = &req->shape;
+    unsigned nslots = 0;
+    for (unsigned k = 0; k < s->nparts; k++) {
+        unsigned part = spot->part ? spot->part - 1 : s->parts[k].hardest;
+        struct pool_request sub = pool_part_request(req, part);
+        struct pool_spot some = {spot->node,
+                                 spot->part ? spot->nslots : s->parts[part].nslots, 0};
+        sub.shape.exclusive = false;
+        take_slots(p, pl, &sub, &some);
+        rset_parts_add(pl->rset, part, s->nparts, p->nodes[spot->node].rank, some.nslots,
+                       p->work->cores, p->work->gpus);
+        nslots += some.nslots;
+        if (spot->part)
+            break;
+    }
+    return nslots;
+}
+
+/* Memory that is for the node, and not for slots of it. */
+static void take_node_memory(struct pool *p, struct placement *pl,
+                             const struct pool_request *req, size_t node)
+{
+    cleanup_bitmap hwloc_bitmap_t none = dup_set(NULL);
+    const struct pnode *n = &p->nodes[node];
+    rset_add(pl->rset, n->rank, n->host, none, none)->memory += req->shape.mem_per_node;
+    change(p, node, none, none, req->shape.mem_per_node, false);
+}
+
 struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
                                 const struct pool_spot *spots, size_t nspots)
 {
-    bool tight = (req->place ? req->place : p->strategy)->tight;
-    struct pool_work *w = p->work;
-    struct placement *pl = xmalloc(sizeof(*pl));
-    pl->rset = rset_create();
-    pl->nslots = xmalloc(nspots * sizeof(*pl->nslots));
+    struct placement *pl = placement_create(nspots);
     for (size_t i = 0; i < nspots; i++) {
-        const struct pnode *n = &p->nodes[spots[i].node];
-        hwloc_const_bitmap_t cores = n->cores, gpus = n->gpus;
-        uint64_t memory = pool_need(p, req, spots[i].node, spots[i].nslots).memory;
-        pl->nslots[i] = spots[i].nslots;
-        if (!req->shape.exclusive) {
-            pool_pick(w, n, req, pl->nslots[i], tight);
-            cores = w->cores;
-            gpus = w->gpus;
+        size_t node = spots[i].node;
+        unsigned nslots = spots[i].nslots;
+        if (req->shape.nparts > 0) {
+            nslots = take_parts(p, pl, req, &spots[i]);
+            if (req->shape.mem_per_node && !req->shape.exclusive)
+                take_node_memory(p, pl, req, node);
+        } else if (!req->shape.exclusive) {
+            take_slots(p, pl, req, &spots[i]);
         }
-        rset_add(pl->rset, n->rank, n->host, cores, gpus)->memory = memory;
-        pl->rset->nslots += pl->nslots[i];
-        change(p, spots[i].node, cores, gpus, memory, false);
+        if (req->shape.exclusive)
+            take_rest(p, pl, node);
+        pl->nslots[pl->rset->nnodes - 1] += nslots; /* spots ascend */
+        pl->rset->nslots += nslots;
     }
     return pl;
 }
@@ -338,9 +394,8 @@ void pool_undo(struct pool *p, struct placement *pl)
 
 struct placement *placement_create(size_t nnodes)
 {
-    struct placement *pl = xcalloc(1, sizeof(*pl));
+    struct placement *pl = xcalloc(1, sizeof(*pl) + nnodes * sizeof(pl->nslots[0]));
     pl->rset = rset_create();
-    pl->nslots = xcalloc(nnodes, sizeof(*pl->nslots));
     return pl;
 }
 
@@ -349,7 +404,6 @@ void placement_destroy(struct placement *pl)
     if (!pl)
         return;
     rset_destroy(pl->rset);
-    free(pl->nslots);
     free(pl);
 }
 

@@ -41,8 +41,10 @@ struct pool_request {
 
 /* Where a job's slots go: part i uses nslots[i] slots on the node of rset->nodes[i]. */
 struct placement {
-    struct rset *rset; /* what the job gets; whole nodes when exclusive; nslots is set */
-    unsigned *nslots;  /* rset->nnodes entries */
+    /* What the job gets; whole nodes when exclusive; nslots is set; and what is for which of its parts, if it has some
+     * (rset_parts.h), whose slots are counted then. */
+    struct rset *rset;
+    unsigned nslots[]; /* [rset->nnodes] */
 };
 
 /* Build from R (copied); all nodes up and free. */
@@ -79,6 +81,8 @@ int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req
  * On a node: the first (with a tight strategy, the smallest) run of adjacent cores that holds all its slots,
  * else a run for each slot, else the lowest cores; the lowest GPUs.  Where the node's domains are known,
  * GPUs and cores of one domain are taken together, and who asks for no GPU keeps away from cores near free ones.
+ * A request of several parts goes on one node that holds all of it, or else its parts go one after the other, those
+ * first that are the hardest to place (pool_parts.c).
  * Return a new placement, its nodes in rank order, or NULL: not now. */
 struct placement *pool_alloc(struct pool *p, const struct pool_request *req);
 /* Take exactly R (a restart re-attaches running jobs), whatever the state of its nodes: -1,
@@ -123,10 +127,12 @@ void pool_view_set(struct pool_view *v, size_t i, struct pool_amount amount);
 struct pool_amount pool_view_get(const struct pool_view *v, size_t i);
 void pool_view_totals(const struct pool_view *v, uint64_t *cores, uint64_t *gpus);
 
-/* A node, by its position, and the slots to be had there. */
+/* A node, by its position, and the slots to be had there.  Of a request of several parts: all of them (one slot), or
+ * slots of one; then a node may have several spots, one after the other. */
 struct pool_spot {
     size_t node;
     unsigned nslots;
+    unsigned part; /* 0: whole slots; else the part's number from 1 on */
 };
 
 /* Where REQ would go by what V shows (NULL: what is free now), as pool_alloc says; NULL: nowhere, and *N is
@@ -140,6 +146,9 @@ bool pool_fits(const struct pool *p, const struct pool_view *v,
 /* What NSLOTS slots of REQ take of node I. */
 struct pool_amount pool_need(const struct pool *p, const struct pool_request *req,
                              size_t i, unsigned nslots);
+/* What SPOT takes of its node. */
+struct pool_amount pool_spot_need(const struct pool *p, const struct pool_request *req,
+                                  const struct pool_spot *spot);
 /* The first node at or after FROM that has by V what REQ needs on a node, or for all its slots if
  * it does not ask for nodes; nnodes: there is none. */
 size_t pool_next_node(const struct pool *p, const struct pool_view *v,

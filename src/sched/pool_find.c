@@ -15,18 +15,18 @@ struct query query_make(const struct pool *p, const struct pool_request *req,
                         const struct rset *held)
 {
     const struct job_shape *s = &req->shape;
-    return (struct query){p,
-                          req,
-                          view,
-                          own,
-                          own ? &own->index : &p->work->index[view],
-                          held,
-                          s->nnodes_min,
-                          MAX(s->nslots, 1U),
-                          MAX(s->cores_per_slot, 1U),
-                          s->gpus_per_slot,
-                          s->mem_per_slot,
-                          s->mem_per_node};
+    return (struct query){.p = p,
+                          .req = req,
+                          .view = view,
+                          .own = own,
+                          .index = own ? &own->index : &p->work->index[view],
+                          .held = held,
+                          .nodes = s->nnodes_min,
+                          .slots = MAX(s->nslots, 1U),
+                          .cores = MAX(s->cores_per_slot, 1U),
+                          .gpus = s->gpus_per_slot,
+                          .memory = s->mem_per_slot,
+                          .node_memory = s->mem_per_node};
 }
 
 static const struct pool_amount nothing;
@@ -44,7 +44,7 @@ static struct pool_amount node_amount(const struct pnode *n, enum view view)
     return view == VIEW_FREE && up ? n->free : nothing;
 }
 
-struct pool_amount query_amount(const struct query *q, size_t i)
+static struct pool_amount shown(const struct query *q, size_t i)
 {
     const struct pnode *n = &q->p->nodes[i];
     if (q->own) {
@@ -61,6 +61,17 @@ struct pool_amount query_amount(const struct query *q, size_t i)
         a.memory -= MIN(a.memory, h->memory);
     }
     return a;
+}
+
+struct pool_amount query_amount(const struct query *q, size_t i)
+{
+    struct pool_amount a = shown(q, i);
+    if (!q->taken)
+        return a;
+    struct pool_amount t = q->taken[i];
+    return (struct pool_amount){a.cores - MIN(a.cores, t.cores),
+                                a.gpus - MIN(a.gpus, t.gpus),
+                                a.memory - MIN(a.memory, t.memory)};
 }
 
 unsigned query_slots(const struct query *q, struct pool_amount a)
@@ -152,12 +163,12 @@ void found_add(struct pool_work *w, size_t node, unsigned nslots)
         w->found_room = MAX(2 * w->found_room, (size_t)8);
         w->found = xrealloc(w->found, w->found_room * sizeof(*w->found));
     }
-    w->found[w->nfound++] = (struct pool_spot){node, nslots};
+    w->found[w->nfound++] = (struct pool_spot){node, nslots, 0};
 }
 
 bool query_is_plain(const struct query *q, unsigned gpus)
 {
-    return !q->req->constraint && !q->held && gpus <= POOL_INDEX_GPUS &&
+    return !q->req->constraint && !q->held && !q->taken && gpus <= POOL_INDEX_GPUS &&
            !(q->own && q->req->shape.exclusive);
 }
 
@@ -270,6 +281,8 @@ static bool search(const struct query *q, const struct place_strategy *strategy)
     if (q->nodes > q->p->nnodes || too_many(q, all))
         return false;
     pool_index_refresh(q->p);
+    if (q->nodes == 0 && q->req->shape.nparts > 0)
+        return pool_parts_find(q, strategy);
     return q->nodes > 0 ? strategy->nodes(q) : strategy->slots(q);
 }
 
@@ -364,6 +377,15 @@ struct pool_amount pool_need(const struct pool *p, const struct pool_request *re
         return p->nodes[i].all;
     query_need(&q, nslots, &need);
     return need;
+}
+
+struct pool_amount pool_spot_need(const struct pool *p, const struct pool_request *req,
+                                  const struct pool_spot *spot)
+{
+    if (spot->part == 0)
+        return pool_need(p, req, spot->node, spot->nslots);
+    struct pool_request part = pool_part_request(req, spot->part - 1);
+    return pool_need(p, &part, spot->node, spot->nslots);
 }
 
 struct pool_counts pool_counts(const struct pool *p, size_t i)

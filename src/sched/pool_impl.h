@@ -49,6 +49,11 @@ struct pool_work {
     size_t levels_room;
     struct pool_spot *some; /* room for nodes to choose from */
     size_t some_room;
+    struct pool_amount
+        *taken; /* of each node, while a request's parts are placed: by those before */
+    size_t taken_room;
+    struct pool_spot *part_spots; /* of these */
+    size_t npart_spots, part_room;
     hwloc_bitmap_t cores, gpus, part; /* picked on one node */
     size_t *changed;                  /* nodes, since pool_changes was asked */
     bool *is_changed;                 /* [nnodes] */
@@ -88,9 +93,11 @@ struct query {
     enum view view;
     const struct pool_view *own; /* in place of view, or NULL */
     const struct pool_index *index;
-    const struct rset *held;      /* regarded as gone, or NULL; only with VIEW_ALL */
-    unsigned nodes;               /* asked for, 0: slots alone */
-    unsigned slots;               /* per node, or in all */
+    const struct rset *held; /* regarded as gone, or NULL; only with VIEW_ALL */
+    const struct pool_amount
+        *taken;     /* regarded as gone of each node, or NULL; no index knows of it */
+    unsigned nodes; /* asked for, 0: slots alone */
+    unsigned slots; /* per node, or in all */
     unsigned cores, gpus;         /* per slot */
     uint64_t memory, node_memory; /* per slot, and per node */
 };
@@ -125,6 +132,13 @@ struct pool_spot *work_some(struct pool_work *w, size_t n);
  * roomiest nodes first, until the rest fits one.  Counts in work->levels how many nodes of each number of slots are
  * taken whole; return what is left for the last node, 0: nothing. */
 unsigned place_levels(const struct query *q);
+
+/* --- several parts -------------------------------------------------------------------------- */
+
+/* As place_strategy's slots, for requests with parts.  Whether there is a place does not depend on STRATEGY. */
+bool pool_parts_find(const struct query *q, const struct place_strategy *strategy);
+/* The request for part PART (from 0 on) alone. */
+struct pool_request pool_part_request(const struct pool_request *req, unsigned part);
 
 /* --- what of a node ------------------------------------------------------------------------- */
 

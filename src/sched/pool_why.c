@@ -107,6 +107,27 @@ static int too_few(const struct sum *have, const struct sum *want, const char *w
     return 0;
 }
 
+static int explain(const struct query *q, struct error *err);
+
+/* One of the programs cannot run here even alone, or they do not go together. */
+static int explain_parts(const struct query *q, size_t nnodes, struct error *err)
+{
+    const struct job_shape *s = &q->req->shape;
+    for (unsigned i = 0; i < s->nparts; i++) {
+        struct pool_request part = pool_part_request(q->req, i);
+        if (pool_search(q->p, &part, q->view, q->own, q->held))
+            continue;
+        struct query sub = query_make(q->p, &part, q->view, q->own, q->held);
+        explain(&sub, err);
+        return error_prefix(err, "program %u", i + 1);
+    }
+    return error_set(err, ENOSPC,
+                     "the slots of %u programs together find no place on %s: there is "
+                     "room enough, but in "
+                     "pieces that are too small",
+                     s->nparts, amount(nnodes, "node").s);
+}
+
 /* Only called for what has no place, so it may take its time.  The first reason that holds is
  * told: the order goes from the whole to the parts. */
 static int explain(const struct query *q, struct error *err)
@@ -139,7 +160,10 @@ static int explain(const struct query *q, struct error *err)
             return -1;
     }
     struct text slots = amount(per_node, "slot"), text = resources(need, &need);
-    const char *unit = per_node == 1 ? "one slot" : slots.s;
+    unsigned nparts = q->req->shape.nparts;
+    if (nparts > 0 && q->nodes == 0)
+        return explain_parts(q, s.nodes, err);
+    const char *unit = nparts > 0 ? "its programs" : per_node == 1 ? "one slot" : slots.s;
     if (s.fitting == 0)
         return error_set(err, ENOSPC, "no node%s has %s%s for %s: the largest has %s",
                          which, text.s, where, unit, resources(sum_of(s.best), &need).s);

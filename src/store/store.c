@@ -47,6 +47,11 @@
 #define LONG_TEXTS                                                                       \
     "(SELECT text FROM text WHERE n = r.r), (SELECT text FROM text WHERE n = r.taskmap)"
 
+/* Of a row of run: nothing of what was submitted with it is active, so it is not needed for a restart. */
+#define OVER                                                                             \
+    "t_inactive IS NOT NULL AND"                                                         \
+    " NOT EXISTS (SELECT 1 FROM job WHERE job.id = run.job AND job.active = 1)"
+
 static const char *const sql[ST_COUNT] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
     [ST_COMMIT] = "COMMIT",
@@ -108,6 +113,50 @@ static const char *const sql[ST_COUNT] = {
                   " j.active FROM job j WHERE j.id <= ?1 ORDER BY j.id DESC LIMIT 1",
     [ST_RUN_BY_ID] = "SELECT " RUN_COLUMNS ", " LONG_TEXTS " FROM run r WHERE r.id = ?1",
     [ST_LOG_GET] = "SELECT lines FROM log WHERE id = ?1",
+    [ST_NEWEST_ENDS] = "SELECT t_inactive, id, id, 1 FROM run WHERE t_inactive IS NOT"
+                       " NULL UNION ALL SELECT t_inactive, first, job, count FROM span"
+                       " ORDER BY 1 DESC, 2 DESC LIMIT ?1",
+    [ST_PURGEABLE] = "SELECT r.id, r.t_run, r.t_inactive, r.output, j.active IS NULL"
+                     " FROM run r LEFT JOIN job j ON j.id = r.job"
+                     " WHERE r.id BETWEEN ?1 AND ?2 AND r.t_inactive IS NOT NULL"
+                     " ORDER BY r.id",
+    [ST_PURGEABLE_SPANS] = "SELECT s.first, s.job, s.count, s.t_inactive FROM span s"
+                           " LEFT JOIN job j ON j.id = s.job WHERE s.last >= ?1 AND"
+                           " s.first <= ?2 AND j.active IS NULL ORDER BY s.last",
+    [ST_PURGE_COUNT] =
+        "SELECT result, count(*) FROM run WHERE id BETWEEN ?1 AND ?2 AND " OVER
+        " GROUP BY result",
+    [ST_PURGE_LOGS] = "DELETE FROM log WHERE id BETWEEN ?1 AND ?2 AND EXISTS"
+                      " (SELECT 1 FROM run WHERE run.id = log.id AND " OVER ")",
+    [ST_PURGE_RUNS] = "DELETE FROM run WHERE id BETWEEN ?1 AND ?2 AND " OVER,
+    [ST_PURGE_JOBS] = "DELETE FROM job WHERE id BETWEEN ?1 AND ?2 AND count = 1 AND"
+                      " active IS NULL AND"
+                      " NOT EXISTS (SELECT 1 FROM run WHERE run.id = job.id)",
+    [ST_ARRAYS_OVER] =
+        "SELECT id, count FROM job WHERE count > 1 AND active IS NULL AND id"
+        " BETWEEN (SELECT ifnull(max(id), ?1) FROM job WHERE id <= ?1) AND ?2",
+    [ST_RUNS_LEFT] = "SELECT 1 FROM run WHERE id BETWEEN ?1 AND ?2 AND job = ?1 UNION ALL"
+                     " SELECT 1 FROM span WHERE last BETWEEN ?1 AND ?2 AND job = ?1"
+                     " LIMIT 1",
+    [ST_JOB_REMOVE] = "DELETE FROM job WHERE id = ?1",
+    [ST_URGENCIES_REMOVE] = "DELETE FROM urgencies WHERE first BETWEEN ?1 AND ?2",
+    [ST_SPAN_AT] = "SELECT last, first, job, count, result FROM span WHERE last >= ?1"
+                   " ORDER BY last LIMIT 1",
+    [ST_SPAN_COPY] = "INSERT OR REPLACE INTO span SELECT ?2, first, ?3, job, cc,"
+                     " t_depend, t_inactive, result, extype, exseverity, exnote"
+                     " FROM span WHERE last = ?1",
+    [ST_SPAN_CUT] = "UPDATE span SET first = ?2, count = ?3 WHERE last = ?1",
+    [ST_SPAN_REMOVE] = "DELETE FROM span WHERE last = ?1",
+    [ST_COUNT_RESULTS] =
+        "SELECT r.result, sum(r.n) FROM (SELECT job, result, 1 AS n FROM run WHERE"
+        " t_inactive IS NOT NULL UNION ALL SELECT job, result, count FROM span) r"
+        " JOIN job j ON j.id = r.job WHERE (?1 IS NULL OR j.name = ?1) AND"
+        " (?2 IS NULL OR j.queue = ?2) GROUP BY r.result",
+    [ST_TEXT_SWEEP] = "DELETE FROM text WHERE n NOT IN (SELECT jobspec FROM job WHERE"
+                      " jobspec IS NOT NULL UNION ALL SELECT r FROM run WHERE r IS NOT"
+                      " NULL UNION ALL SELECT nodelist FROM run WHERE nodelist IS NOT"
+                      " NULL UNION ALL SELECT ranks FROM run WHERE ranks IS NOT NULL"
+                      " UNION ALL SELECT taskmap FROM run WHERE taskmap IS NOT NULL)",
 };
 
 /* --- the batch's memory: freed as a whole after its commit -------------------------------- */
@@ -499,6 +548,18 @@ void store_job_requeue(struct store *store, jobid_t id)
     struct op *op = op_create(store, OP_REQUEUE);
     op->id = id;
     add(store, op);
+}
+
+void store_purge(struct store *store, const struct store_purge_range *range)
+{
+    struct op *op = op_create(store, OP_PURGE);
+    op->range = *range;
+    add(store, op);
+}
+
+void store_sweep(struct store *store)
+{
+    add(store, op_create(store, OP_SWEEP));
 }
 
 void store_event(struct store *store, jobid_t id, const char *line)

@@ -141,6 +141,27 @@ void store_event(struct store *store, jobid_t id, const char *line);
 /* A small durable value of the instance (id generator, instance id...), by name. */
 void store_attr_set(struct store *store, const char *name, const char *value);
 
+/* The newest of those that are over, and are to be forgotten: what ended before T, and what ended at T
+ * with an id up to ID. */
+struct store_cut {
+    double t;
+    jobid_t id;
+};
+
+/* Jobs that are over, whose ids are neighbors among those of all that are over. */
+struct store_purge_range {
+    jobid_t first, last;
+    uint64_t n;
+    bool alike; /* elements of one array that ended alike; else jobs with a row each */
+};
+
+/* Forget the jobs of RANGE (of store_purge_find): their ids are as if there had been no such jobs, and
+ * are not counted any more.  What they share with others stays.  What has an active job in it is
+ * left alone. */
+void store_purge(struct store *store, const struct store_purge_range *range);
+/* After some were purged: texts that nobody refers to any more are dropped.  Slow if much is left. */
+void store_sweep(struct store *store);
+
 /* Commit what was written since the last flush. Does nothing, fast, when that is nothing. */
 int store_flush(struct store *store, struct error *err);
 /* Calls that wait for a flush. */
@@ -191,6 +212,22 @@ struct store_stats {
     size_t unflushed;
 };
 void store_stats(struct store *store, struct store_stats *stats);
+/* The same counts (inactive to timeout) of jobs of this name and queue, NULL: any.  Slow if there are many. */
+int store_count(struct store *store, const char *name, const char *queue,
+                struct store_stats *stats, struct error *err);
+
+/* The cut that leaves the newest N of those that are over: all others are taken. */
+int store_cut_after(struct store *store, uint64_t n, struct store_cut *cut,
+                    struct error *err);
+/* RANGE: jobs that are to go, after each of them was told as RUN (id, t_run, t_inactive, output); those that
+ * are alike are not told.  One of the two is NULL. */
+typedef void (*store_purge_f)(void *arg, const struct store_purge_range *range,
+                              const struct store_run *run);
+/* Tell what CUT takes of the ids from FIRST to LAST, elements of arrays that are not over left out; of at
+ * most MAX rows.  *NEXT: the id to go on with, 0: that was all.  FN must not write to the store. */
+int store_purge_find(struct store *store, const struct store_cut *cut, jobid_t first,
+                     jobid_t last, size_t max, store_purge_f fn, void *arg, jobid_t *next,
+                     struct error *err);
 
 /* What is not over yet, oldest first, for a restart.  JOB has its jobspec.  ENDED: indices of an
  * array's elements that have ended.  RUNS, by id: what is known of its jobs that have not ended

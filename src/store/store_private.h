@@ -46,6 +46,23 @@ enum store_statement {
     ST_JOB_OF,
     ST_RUN_BY_ID,
     ST_LOG_GET,
+    ST_NEWEST_ENDS,
+    ST_PURGEABLE,
+    ST_PURGEABLE_SPANS,
+    ST_PURGE_COUNT,
+    ST_PURGE_LOGS,
+    ST_PURGE_RUNS,
+    ST_PURGE_JOBS,
+    ST_ARRAYS_OVER,
+    ST_RUNS_LEFT,
+    ST_JOB_REMOVE,
+    ST_URGENCIES_REMOVE,
+    ST_SPAN_AT,
+    ST_SPAN_COPY,
+    ST_SPAN_CUT,
+    ST_SPAN_REMOVE,
+    ST_TEXT_SWEEP,
+    ST_COUNT_RESULTS,
     ST_COUNT,
 };
 
@@ -58,7 +75,9 @@ enum op_type {
     OP_RUN,
     OP_END,
     OP_SPAN,
-    OP_REQUEUE
+    OP_REQUEUE,
+    OP_PURGE,
+    OP_SWEEP
 };
 
 struct op {
@@ -74,6 +93,7 @@ struct op {
             const char *name, *value;
         } pair;
         struct store_urgency urgency;
+        struct store_purge_range range;
     };
 };
 
@@ -154,5 +174,10 @@ int store_apply(struct store *store, const struct op *op, struct error *err);
 int store_apply_events(struct store *store, struct error *err);
 int store_apply_tally(struct store *store, struct error *err);
 void store_forget_texts(struct store *store);
+
+/* store_purge.c: the same, of what is purged. */
+int store_apply_purge(struct store *store, const struct store_purge_range *range,
+                      struct error *err);
+int store_apply_sweep(struct store *store, struct error *err);
 
 #endif

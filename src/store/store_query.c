@@ -426,11 +426,18 @@ static sqlite3_stmt *span_of(struct store *store, const struct store_job *job, j
     return NULL;
 }
 
+static char *no_such_job(jobid_t id, struct error *err)
+{
+    char buf[JOBID_BUFSIZE];
+    return error_null(err, ENOENT, "job %s: no such job",
+                      jobid_encode(id, JOBID_F58, buf, sizeof(buf)));
+}
+
 char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err)
 {
     enum info_key k = 0;
     struct store_job job;
-    bool active;
+    bool active, purged = false;
     while (k < KEY_COUNT && strcmp(key, info_keys[k]) != 0)
         k++;
     if (k == KEY_COUNT)
@@ -441,11 +448,8 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
     int known = job_of(store, id, &job, &active, err);
     if (known < 0)
         return NULL;
-    if (known == 0) {
-        char buf[JOBID_BUFSIZE];
-        return error_null(err, ENOENT, "job %s: no such job",
-                          jobid_encode(id, JOBID_F58, buf, sizeof(buf)));
-    }
+    if (known == 0)
+        return no_such_job(id, err);
     if (k == KEY_EVENTLOG) {
         struct error failed = {0};
         char *log = stored_log(store, id, &failed);
@@ -469,10 +473,14 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
             rs = span_of(store, &job, id, err);
             has_run = rs != NULL;
         }
-        text = info_text(k, id, js, has_run ? rs : NULL);
+        purged = !has_run && job.count > 1 && !active;
+        if (!purged)
+            text = info_text(k, id, js, has_run ? rs : NULL);
     }
     sqlite3_reset(js);
     sqlite3_reset(rs);
+    if (purged)
+        return no_such_job(id, err);
     if (text == NULL) {
         char buf[JOBID_BUFSIZE];
         return error_null(err, ENODATA, "job %s has no %s",
@@ -525,6 +533,34 @@ jobid_t store_find_key(struct store *store, const char *key, struct error *err)
     return id;
 }
 
+static void sum_up(const uint64_t *n, struct store_stats *stats)
+{
+    stats->completed = n[JOB_COMPLETED];
+    stats->failed = n[JOB_FAILED];
+    stats->canceled = n[JOB_CANCELED];
+    stats->timeout = n[JOB_TIMEOUT];
+    stats->inactive = stats->completed + stats->failed + stats->canceled + stats->timeout;
+}
+
+int store_count(struct store *store, const char *name, const char *queue,
+                struct store_stats *stats, struct error *err)
+{
+    uint64_t n[TALLY_MAX + 1] = {0};
+    int rc;
+    sqlite3_stmt *st = store_statement(store, ST_COUNT_RESULTS, err);
+    if (st == NULL)
+        return -1;
+    store_bind_text(st, 1, name);
+    store_bind_text(st, 2, queue);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        int64_t result = sqlite3_column_int64(st, 0);
+        if (result > 0 && result <= TALLY_MAX)
+            n[result] = (uint64_t)sqlite3_column_int64(st, 1);
+    }
+    sum_up(n, stats);
+    return store_rows_end(store, st, rc, err);
+}
+
 void store_stats(struct store *store, struct store_stats *stats)
 {
     int64_t pages = 0;
@@ -538,12 +574,8 @@ void store_stats(struct store *store, struct store_stats *stats)
     const uint64_t *n = store->tally;
     *stats = (struct store_stats){
         .submitted = n[TALLY_SUBMITTED],
-        .completed = n[JOB_COMPLETED],
-        .failed = n[JOB_FAILED],
-        .canceled = n[JOB_CANCELED],
-        .timeout = n[JOB_TIMEOUT],
-        .inactive = n[JOB_COMPLETED] + n[JOB_FAILED] + n[JOB_CANCELED] + n[JOB_TIMEOUT],
         .bytes = (uint64_t)pages,
         .unflushed = store_unflushed(store),
     };
+    sum_up(n, stats);
 }

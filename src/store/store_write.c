@@ -293,6 +293,10 @@ int store_apply(struct store *store, const struct op *op, struct error *err)
         return op->over ? by_id(store, ST_JOB_OVER, op->run.job, err) : 0;
     case OP_REQUEUE:
         return by_id(store, ST_RUN_REMOVE, op->id, err);
+    case OP_PURGE:
+        return store_apply_purge(store, &op->range, err);
+    case OP_SWEEP:
+        return store_apply_sweep(store, err);
     }
     return 0;
 }

@@ -7,7 +7,7 @@ cluster_need
 left_files="/tmp/hbatch-?????? /dev/shm/*"
 instance=$builddir/bin/hbatch-instance
 
-for name in hello ring allreduce spawn abort; do
+for name in hello ring allreduce spawn abort programs; do
     program openmpi $name && declare "$name=$program"
 done
 
@@ -79,6 +79,8 @@ is "$out" "allreduce over 3 ranks: sum 3, nodes 3" "its results"
 after=$(sent node2)
 [ $((after - before)) -gt 1000000 ]
 is $? 0 "its data went through the network ($((after - before)) bytes from node2)"
+ok "several programs over the hosts" at hbatch run -N 3 -n 3 "$programs" a : -n 3 --mem-per-core=1M "$programs" b
+is "$(sed -n 's/^\(rank [0-9] of 6 app [01], .*in it\),.*/\1/p' <<<"$out" | sort | tr '\n' ';')" "rank 0 of 6 app 0, 0 of 3 in it;rank 1 of 6 app 0, 1 of 3 in it;rank 2 of 6 app 0, 2 of 3 in it;rank 3 of 6 app 1, 0 of 3 in it;rank 4 of 6 app 1, 1 of 3 in it;rank 5 of 6 app 1, 2 of 3 in it;" "... one MPI_COMM_WORLD"
 ok "MPI_Comm_spawn from two hosts onto all" at hbatch run -N 2 -n 2 "$spawn" 4
 is "$out" "spawn: 2 parents, 4 children, 2 rounds : good" "what parents and children computed"
 nok "MPI_Abort" at hbatch run -N 3 "$abort" 37

@@ -91,5 +91,8 @@ like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"../
 like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"ab","at":0,"data":"?"}}')" '"error"' "no base64"
 like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.end","params":{"key":"cd","name":"x"}}')" "cannot make" "a transfer that never began"
 like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.read","params":{"name":"../store.sqlite"}}')" "is not an archive's name" "no other file can be read"
+like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"ab","at":0,"data":"QUJD"}}')" "result" "a piece"
+like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.end","params":{"key":"ab","name":"odd","at":3,"data":"QUJD"}}')" "result" "an end that looks like a piece"
+ok "... is an end, for all ranks" wait_until 20 sh -c "cmp $dir/archive-0-odd $dir/archive-1-odd && cmp $dir/archive-0-odd $dir/archive-2-odd"
 ok "the instance goes on" hbatch run true
 done_testing

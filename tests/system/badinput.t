@@ -18,7 +18,7 @@ refused() {
     local part=$1
     shift
     capture "$@"
-    if [ $rc = 1 ] && [ -z "$out" ] && [[ $err == *"$part"* && $err != *$'\n'* ]]; then
+    if [ $rc = "${code:-1}" ] && [ -z "$out" ] && [[ $err == *"$part"* && $err != *$'\n'* ]]; then
         pass "refused: ${*:0:80}"
     else
         fail "refused: ${*:0:80}" "wanted: $part"
@@ -103,11 +103,14 @@ for verb in "job attach" "job wait" "job info" "job eventlog" "job kill" "job ra
     more=
     [ "$verb" = "job info" ] && more=R
     [ "$verb" = "job wait-event" ] && more=finish
+    code=1
+    [ "$verb" = "job wait" ] && code=2 # as Flux has it
     # shellcheck disable=SC2086
     refused "no such job: f2345" hbatch $verb f2345 $more
     # shellcheck disable=SC2086
     refused "xx##" hbatch $verb 'xx##' $more
 done
+code=1
 refused "no such job: f2345" hbatch job urgency f2345 7
 refused "" hbatch cancel f99999999999999999999
 refused "" hbatch cancel -5

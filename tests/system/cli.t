@@ -183,7 +183,7 @@ capture env BAD_ONE=$'x\xff' hbatch submit --dry-run --env=-BAD_ONE a
 is "$rc|$err" "0|" "... unless it was not wanted"
 refuses "input to some tasks is for hbatch run" submit --input=0 a
 refuses "--cc: " submit --cc=x a
-refuses "--output cannot differ between the programs" submit --dry-run a : --output=x b
+refuses "--output is of the whole job and cannot differ between its programs" submit --dry-run a : --output=x b
 
 # --- run -----------------------------------------------------------------------------------------
 event() { printf '["job.event",{"id":5,"event":{"timestamp":%s,"name":"%s"%s}}]' "$1" "$2" "${3:+,\"context\":$3}"; }

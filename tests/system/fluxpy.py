@@ -39,10 +39,46 @@ def handle():
     expect((f.attr_get("size"), f.attr_get("rank"), f.get_rank()), ("1", "0", 0))
     expect(f.attr_get("local-uri"), os.environ["HBATCH_URI"])
     fails(FileNotFoundError, f.attr_get, "no.such")
-    expect(fails(OSError, f.rpc, "kvs.lookup").errno, 38)
+    expect((f.attr_get("version"), f.conf_get("a.b", 7), f.conf_get()), ("0.88.0", 7, {}))
     fails(OSError, flux.Flux, "local:///nonexistent")
     expect(flux.resource.list(f).up.ncores, 4)
     expect(flux.resource.resource_list(f).get().all.nnodes, 1)
+
+
+def messages():
+    f = flux.Flux()
+    expect(str(fails(OSError, f.rpc("kvs.lookup", {"key": "x"}).get)), "[Errno 38] No service matching kvs.lookup is registered")
+    expect(f.rpc("config.get").get_str(), "{}")
+    jobid = flux.job.submit(f, spec("sleep", "100"), urgency=0)
+    expect(f.rpc("job-manager.urgency", {"id": jobid, "urgency": 16}).get(), {"old_urgency": 0})
+    flux.job.event_wait(f, jobid, "start")
+    expect('"sleep"' in f.rpc("job-info.lookup", {"id": jobid, "keys": ["jobspec"], "flags": 0}).get()["jobspec"], True)
+    drained = f.rpc("job-manager.drain")
+    expect(drained.is_ready(), False)
+    fails(OSError, f.rpc("job-manager.kill", {"id": 1, "signum": 15}).get)
+    expect(fails(OSError, f.rpc("job-manager.kill", {"signum": 15}).get).errno, 71)
+    told = []
+    drained.then(lambda future: told.append(future.get()))
+    expect(f.rpc("job-manager.kill", {"id": jobid, "signum": 15}).get(), {})
+    f.rpc("nonesuch.service").then(lambda future: told.append(fails(OSError, future.get).errno))
+    f.reactor_run()
+    expect(sorted(told, key=str), [38, {}])
+
+
+def names():
+    """Where programs find what."""
+    import flux.job.list  # pylint: disable=import-outside-toplevel
+    from flux.job.event import EventLogEvent  # pylint: disable=import-outside-toplevel
+    from flux.job.executor import FluxExecutor as again  # pylint: disable=import-outside-toplevel
+    from flux.job.info import JobInfo  # pylint: disable=import-outside-toplevel
+    from flux.job.JobID import JobID  # pylint: disable=import-outside-toplevel
+    from flux.job.Jobspec import JobspecV1 as v1  # pylint: disable=import-outside-toplevel
+    from flux.job.stats import JobStats  # pylint: disable=import-outside-toplevel
+
+    expect((EventLogEvent, again, JobInfo), (flux.job.EventLogEvent, FluxExecutor, flux.job.JobInfo))
+    expect((JobID, v1, JobStats), (flux.job.JobID, JobspecV1, flux.job.JobStats))
+    expect(flux.job.list.JobList, flux.job.JobList)
+    expect(callable(flux.job.submit) and callable(flux.job.wait) and callable(flux.job.kill), True)
 
 
 def submit_and_wait():
@@ -190,7 +226,7 @@ def executor():
 
 
 failed = False
-for test in (handle, submit_and_wait, asynchronous, watching, lists, specifications, executor):
+for test in (handle, messages, names, submit_and_wait, asynchronous, watching, lists, specifications, executor):
     try:
         test()
         print("ok", test.__name__.replace("_", " "), flush=True)

@@ -50,7 +50,7 @@ ok "all but the leader's node are given back" shrink -N3
 is "$(inner jobs -no '{result}' "$busy")" COMPLETED "after what ran there"
 is "$(hosts)" vnode0 "one is left"
 capture inner attach "$printed"
-like "$err" "9 bytes of its output are lost with the node" "what was captured there is gone: it is said"
+like "$err" "9 bytes of its output are gone: lost with the node" "what was captured there is gone: it is said"
 is "$(parent_free)" 3 "the parent has them"
 nok "its leader's node" shrink -N1
 like "$err" "leader" "stays"

@@ -62,6 +62,47 @@ is "$(free)" 8G "nothing is lost"
 instance_stop counted
 unset HBATCH_URI
 
+# Of jobs that ask for none.
+cat >default.toml <<'END'
+[policy.jobspec.defaults.system]
+queue = "batch"
+mem-per-core = "1G"
+[queues.batch]
+[queues.big]
+policy.jobspec.defaults.system.mem-per-core = 1536
+[queues.none]
+policy.jobspec.defaults.system.mem-per-core = 0
+END
+instance_start default --test-topology="core:8 pu:1" --memory=8G --config=default.toml
+taken() { # OPTIONS: what a job has, by hbatch jobs
+    local id
+    id=$(hbatch submit "$@" sleep 300) && event "$id" start && hbatch jobs -no '{memory}' "$id" && over "$id"
+}
+is "$(taken -n2 -c2)" 4G "a job that asks for none: so much for each core"
+is "$(taken -n2 -c2 --mem-per-core=512M)" 2G "... one that does"
+is "$(taken --mem=100M)" 100M "... or does so for a node"
+is "$(taken -n2 -q big)" 3G "a queue of another default"
+is "$(taken -n2 -q none)" "" "a queue of none"
+is "$(taken -N1 -x)" 8G "a whole node has all of it"
+a=$(hbatch submit -n1 sleep 300 : -n2 -c2 sleep 300 : -n1 --mem-per-core=10M sleep 300)
+is "$(hbatch jobs -no '{memory}' "$a")" 5G "several programs: those that ask for none"
+over "$a"
+is "$(hbatch queue list -no '{queue}={defaults.mem_per_core}.' | sort | tr '\n' ' ')" "batch=1G. big=1.5G. none=. " "hbatch queue list"
+a=$(hbatch submit -n6 sleep 300)
+event "$a" start
+is "$(free)" 2G "hbatch resource list: what is left"
+b=$(hbatch submit -n2 -q big true)
+is "$(hbatch jobs -no '{state} {memory}' "$b")" "SCHED 3G" "a job waits for it"
+is "$(hbatch run -n2 echo x)" $'x\nx' "another one has enough"
+over "$a"
+ok "it runs when there is room" timeout 20 hbatch job wait "$b"
+is "$(hbatch alloc -n2 hbatch resource list -n -s free -o '{memory}')" 2G "a sub-instance has some, too"
+is "$(hbatch exec -r0 echo out)" out "hbatch exec takes none"
+capture hbatch run -n6 -q big true
+like "$err" "this instance has 8G of memory; 9G was asked for" "more than there is"
+instance_stop default
+unset HBATCH_URI
+
 # Enforced.
 grow='x = bytearray(); n = 0
 while n < 400: x += b"x" * (1 << 20); n += 1
@@ -80,6 +121,9 @@ else
     like "$err" "oom" "... of a process that is not a task as well"
     is "$(hbatch run --mem=1G python3 -c "$grow")" grown "one that asks for enough lives"
     is "$(hbatch run python3 -c "$grow")" grown "so does one that asks for none"
+    echo 'policy.jobspec.defaults.system.mem-per-core = "100M"' | hbatch config load -
+    capture timeout 60 hbatch run python3 -c "$grow"
+    like "$err" "the job used all of the 100M" "... unless there is a default, to which it is kept"
 fi
 instance_stop real
 done_testing

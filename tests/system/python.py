@@ -158,6 +158,35 @@ class Specs:
             with raises(ValueError):
                 Jobspec.per_resource(["a"], **bad)
 
+    def test_programs(self):
+        js = Jobspec.from_programs(
+            [
+                {"command": ["sh", "-c", "echo $0 $HBATCH_TASK_RANK $V", "a"]},
+                {"command": ["sh", "-c", "echo $0 $HBATCH_TASK_RANK $V", "b"], "num_tasks": 1, "cores_per_task": 3,
+                 "environment": {"V": "v"}},
+            ],
+            output="programs.out",
+        )
+        is_(js.resource_counts(), {"slot": 2, "core": 4})
+        with hbatch.Instance() as h:
+            is_(h.wait(h.submit(js)).exit_code, 0)
+        with open("programs.out", encoding="utf-8") as f:
+            is_(sorted(f.read().split("\n")[:-1]), ["a 0", "b 1 v"])
+        js = Jobspec.from_programs([{"command": ["a"], "environment": {"V": "v"}, "cwd": "/"}], environment={"X": "x"})
+        is_((js.environment, js.cwd), ({"V": "v", "X": "x"}, "/"))
+        js = Jobspec.from_programs([{"command": ["a"], "num_tasks": 2}, {"command": ["b"], "num_tasks": 4}], num_nodes=2)
+        is_(js.resource_counts(), {"node": 2, "slot": 6, "core": 6})
+        for kind, text, bad in (
+            (ValueError, "must not be empty", []),
+            (TypeError, "a mapping with a command", [["a"]]),
+            (ValueError, "there is no 'ntasks'", [{"command": ["a"], "ntasks": 1}]),
+            (ValueError, "num_tasks must be at least 1", [{"command": ["a"], "num_tasks": 0}]),
+        ):
+            with says(kind, text):
+                Jobspec.from_programs(bad)
+        with says(ValueError, "program 1: 3 tasks cannot be divided evenly among 2 nodes"):
+            Jobspec.from_programs([{"command": ["a"], "num_tasks": 3}], num_nodes=2)
+
     def test_bad(self):
         table = (
             (TypeError, "list of strings", lambda: Jobspec.from_command("sleep 1")),

@@ -128,7 +128,7 @@ wait_until 20 sh -c '[ $(wc -l <pids) = 4 ]'
 is "$(tr ',' '\n' <<<"$hostpids" | sed 's/.*://' | tr '\n' ' ')" "$(sort -n pids | sed 's/.*://' | tr '\n' ' ')" "hostpids, by task"
 like "$hostpids" "^$(hostname):[0-9]+,$(hostname):[0-9]+," "... with their hosts"
 is "$(hbatch job hostpids -r 1,3 -d' ' "$three" | sed 's/[^ ]*://g')" "$(sort -n pids | sed -n 's/^[13]://p' | tr '\n' ' ' | sed 's/ $//')" "... of some"
-is "$(hbatch job timeleft "$three")" 2147483647 "timeleft without a limit"
+is "$(hbatch job timeleft "$three")" 4294967295 "timeleft without a limit"
 hbatch cancel "$three"
 hbatch job wait "$three" 2>/dev/null
 refused "the job is over" hbatch job hostpids "$three"

@@ -99,7 +99,7 @@ static const struct {
      "attributes.system.bulk[0][0]: must be a string without NUL"},
     {"\"bulk\":[[\"a\"]],\"shell\":{\"options\":{\"apps\":[{\"command\":[\"a\"],"
      "\"ntasks\":1}]}}",
-     "apps"},
+     "a job of several programs cannot be one of many"},
 };
 
 START_TEST(rejects_what_are_no_rows)

@@ -180,7 +180,7 @@ static void start(struct sched_job *sj, struct placement *pl, void *arg)
         int cores = 0, gpus = 0;
         if (k < pl->rset->nnodes && pl->rset->nodes[k].rank == i) {
             cores = hwloc_bitmap_weight(pl->rset->nodes[k].cores);
-            gpus = hwloc_bitmap_weight(pl->rset->nodes[k].gpus);
+            gpus = (int)rset_node_ngpus(&pl->rset->nodes[k]);
             k++;
         }
         ck_assert_int_eq(cores, j->plan.cores[i]);

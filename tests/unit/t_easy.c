@@ -315,7 +315,7 @@ static void start(struct sched_job *sj, struct placement *pl, void *arg)
         int cores = 0, gpus = 0;
         if (k < pl->rset->nnodes && pl->rset->nodes[k].rank == i) {
             cores = hwloc_bitmap_weight(pl->rset->nodes[k].cores);
-            gpus = hwloc_bitmap_weight(pl->rset->nodes[k].gpus);
+            gpus = (int)rset_node_ngpus(&pl->rset->nodes[k]);
             k++;
         }
         ck_assert_int_eq(cores, j->has.cores[i]);
@@ -326,7 +326,8 @@ static void start(struct sched_job *sj, struct placement *pl, void *arg)
             const struct rset_node *a = &o->pl->rset->nodes[i],
                                    *b = rset_find(pl->rset, a->rank);
             ck_assert(!b || (!hwloc_bitmap_intersects(a->cores, b->cores) &&
-                             !hwloc_bitmap_intersects(a->gpus, b->gpus)));
+                             !(a->gpus && b->gpus &&
+                               hwloc_bitmap_intersects(a->gpus, b->gpus))));
         }
     if (j->promised > 0 && m->quiet)
         ck_assert(m->now <= j->promised);

@@ -28,103 +28,103 @@ static const struct {
 } good[] = {
     /* example 1 (also of RFC 14): 4 nodes, 1 slot of 2 cores each */
     {SPEC(NODE("4", SLOT("1", "")), "['app']", PER, SYSTEM),
-     {4, 4, 1, 2, 0, 1, 0, false, 3600, 0, 0},
+     {4, 4, 1, 2, 0, 1, 0, false, 3600, 0, 0, NULL, 0},
      4,
      "app"},
     /* use case 1.1 */
     {SPEC(NODE("4", "{'type':'slot','count':1,'label':'default'," CORE1 "}"),
           "['flux','start']", PER, SYSTEM),
-     {4, 4, 1, 1, 0, 1, 0, false, 3600, 0, 0},
+     {4, 4, 1, 1, 0, 1, 0, false, 3600, 0, 0, NULL, 0},
      4,
      "flux"},
     /* use case 2.1: 5 tasks on 4 nodes */
     {SPEC(NODE("4", "{'type':'slot','count':1,'label':'default'," CORE1 "}"),
           "['hostname']", "'total':5", SYSTEM),
-     {4, 4, 1, 1, 0, 1, 5, false, 3600, 0, 0},
+     {4, 4, 1, 1, 0, 1, 5, false, 3600, 0, 0, NULL, 0},
      5,
      "hostname"},
     /* use case 2.2 */
     {SPEC(SLOT("10", ""), "['myapp']", PER, SYSTEM),
-     {0, 0, 10, 2, 0, 1, 0, false, 3600, 0, 0},
+     {0, 0, 10, 2, 0, 1, 0, false, 3600, 0, 0, NULL, 0},
      10,
      "myapp"},
     /* use case 2.3 */
     {SPEC(SLOT("10", ",{'type':'gpu','count':1}"), "['myapp']", PER, SYSTEM),
-     {0, 0, 10, 2, 1, 1, 0, false, 3600, 0, 0},
+     {0, 0, 10, 2, 1, 1, 0, false, 3600, 0, 0, NULL, 0},
      10,
      "myapp"},
     /* use case 2.4 */
     {SPEC(NODE("4", "{'type':'slot','count':4,'label':'default','with':["
                     "{'type':'core','count':1},{'type':'gpu','count':1}]}"),
           "['myapp']", PER, SYSTEM),
-     {4, 4, 4, 1, 1, 1, 0, false, 3600, 0, 0},
+     {4, 4, 4, 1, 1, 1, 0, false, 3600, 0, 0, NULL, 0},
      16,
      "myapp"},
     /* several tasks a slot (RFC 14 use case 2.1's count), gpu first */
     {SPEC("{'type':'slot','count':3,'label':'default','with':["
           "{'type':'gpu','count':2},{'type':'core','count':7}]}",
           "['/usr/bin/app','-x']", "'per_slot':5", ""),
-     {0, 0, 3, 7, 2, 5, 0, false, 0, 0, 0},
+     {0, 0, 3, 7, 2, 5, 0, false, 0, 0, 0, NULL, 0},
      15,
      "app"},
     /* memory: for each slot, for each node, with nodes and without */
     {SPEC(SLOT("2", ",{'type':'memory','count':4,'unit':'GiB'}"), "['a']", PER, ""),
-     {0, 0, 2, 2, 0, 1, 0, false, 0, UINT64_C(4) << 30, 0},
+     {0, 0, 2, 2, 0, 1, 0, false, 0, UINT64_C(4) << 30, 0, NULL, 0},
      2,
      "a"},
     {SPEC(NODE("2", SLOT("1", "") ",{'type':'memory','count':100,'unit':'MB'}"), "['a']",
           PER, ""),
-     {2, 2, 1, 2, 0, 1, 0, false, 0, 0, 100 << 20},
+     {2, 2, 1, 2, 0, 1, 0, false, 0, 0, 100 << 20, NULL, 0},
      2,
      "a"},
     {SPEC(SLOT("2", ",{'type':'memory','count':1,'unit':'B'}") ",{'type':'memory','count'"
                                                                ":3,'unit':'k'}",
           "['a']", PER, ""),
-     {0, 0, 2, 2, 0, 1, 0, false, 0, 1, 3072},
+     {0, 0, 2, 2, 0, 1, 0, false, 0, 1, 3072, NULL, 0},
      2,
      "a"},
     /* ranges of nodes */
     {SPEC(NODE("'3-30'", SLOT("1", "")), "['a']", PER, ""),
-     {3, 30, 1, 2, 0, 1, 0, false, 0, 0, 0},
+     {3, 30, 1, 2, 0, 1, 0, false, 0, 0, 0, NULL, 0},
      3,
      "a"},
     {SPEC(NODE("'2+'", SLOT("1", "")), "['a']", PER, ""),
-     {2, UINT_MAX, 1, 2, 0, 1, 0, false, 0, 0, 0},
+     {2, UINT_MAX, 1, 2, 0, 1, 0, false, 0, 0, 0, NULL, 0},
      2,
      "a"},
     {SPEC(NODE("{'min':3,'max':30,'operator':'+','operand':1}", SLOT("1", "")), "['a']",
           PER, ""),
-     {3, 30, 1, 2, 0, 1, 0, false, 0, 0, 0},
+     {3, 30, 1, 2, 0, 1, 0, false, 0, 0, 0, NULL, 0},
      3,
      "a"},
     {SPEC(NODE("{'min':2}", SLOT("1", "")), "['a']", "'total':6", ""),
-     {2, 6, 1, 2, 0, 1, 6, false, 0, 0, 0},
+     {2, 6, 1, 2, 0, 1, 6, false, 0, 0, 0, NULL, 0},
      6,
      "a"},
     /* whole nodes, asked for at the node or the slot */
     {SPEC("{'type':'node','count':2,'exclusive':true,'unit':'n','with':[" SLOT("1",
                                                                                "") "]}",
           "['a']", PER, ""),
-     {2, 2, 1, 2, 0, 1, 0, true, 0, 0, 0},
+     {2, 2, 1, 2, 0, 1, 0, true, 0, 0, 0, NULL, 0},
      2,
      "a"},
     {SPEC("{'type':'slot','count':2,'exclusive':true,'label':'default'," CORE1 "}",
           "['a']", PER, ""),
-     {0, 0, 2, 1, 0, 1, 0, true, 0, 0, 0},
+     {0, 0, 2, 1, 0, 1, 0, true, 0, 0, 0, NULL, 0},
      2,
      "a"},
     /* a name, and values that only need to be carried */
     {SPEC(SLOT("1", ""), "['./a']", PER,
           "'duration':0,'job':{'name':'my job'},'queue':'debug','bank':'b','x':[1],"
           "'environment':'3f9a','files':{},'preemptible-after':1.5,'cwd':'{{tmpdir}}/x'"),
-     {0, 0, 1, 2, 0, 1, 0, false, 0, 0, 0},
+     {0, 0, 1, 2, 0, 1, 0, false, 0, 0, 0, NULL, 0},
      1,
      "my job"},
     /* two programs */
     {SPEC(SLOT("4", ""), "['a']", PER,
           "'shell':{'options':{'apps':[{'command':['a'],'ntasks':3},{'command':['b','c'],"
           "'ntasks':1,'environment':{'X':null},'cwd':'/'}]}}"),
-     {0, 0, 4, 2, 0, 1, 0, false, 0, 0, 0},
+     {0, 0, 4, 2, 0, 1, 0, false, 0, 0, 0, NULL, 0},
      4,
      "a"},
     /* RFC 26's examples and RFC 14's use cases 2.8, 2.9 */
@@ -139,7 +139,7 @@ static const struct {
          "{'scheme':'begin-time','value':'1552594348.5'},{'scheme':'other','value':'1'},{"
          "'scheme':'singleton','value':''}"
          "]"),
-     {0, 0, 1, 2, 0, 1, 0, false, 0, 0, 0},
+     {0, 0, 1, 2, 0, 1, 0, false, 0, 0, 0, NULL, 0},
      1,
      "a"},
 };
@@ -171,6 +171,99 @@ START_TEST(decodes_what_the_rfcs_show)
         ck_assert_uint_eq(jobspec_ntasks(js, got->nnodes_min), good[i].ntasks);
         ck_assert_str_eq(jobspec_name(js), good[i].name);
         jobspec_destroy(js);
+    }
+}
+END_TEST
+
+#define PART(n, label, with)                                                             \
+    "{'type':'slot','count':" n ",'label':'" label "','with':[" with "]}"
+#define C(n) "{'type':'core','count':" n "}"
+#define G(n) "{'type':'gpu','count':" n "}"
+#define TASK_OF(label, command, count, more)                                             \
+    "{'command':[" command "],'slot':'" label "','count':{" count "}" more "}"
+#define SEVERAL(resources, tasks, system)                                                \
+    "{'version':1,'resources':[" resources "],'tasks':[" tasks                           \
+    "],'attributes':{'system':{" system "}}}"
+
+START_TEST(takes_several_programs)
+{
+    struct error err = {0};
+    struct jobspec *js =
+        decode(SEVERAL(PART("8", "w", C("2") "," G("1")) "," PART(
+                           "1", "m", C("4") ",{'type':'memory','count':1,'unit':'KiB'}"),
+                       TASK_OF("m", "'/bin/m','x'", "'per_slot':1", "") "," TASK_OF(
+                           "w", "'w'", "'per_slot':2",
+                           ",'attributes':{'cwd':'/w','environment':{'A':'1'},'x':3}"),
+                       ""),
+               &err);
+    ck_assert_msg(js != NULL, "%s", err.text);
+    const struct job_shape *s = jobspec_shape(js);
+    ck_assert_uint_eq(s->nparts, 2); /* in the order of the tasks */
+    ck_assert(s->parts[0].nslots == 1 && s->parts[0].cores == 4 &&
+              s->parts[0].gpus == 0 && s->parts[0].memory == 1024 &&
+              s->parts[0].tasks_per_slot == 1);
+    ck_assert(s->parts[1].nslots == 8 && s->parts[1].cores == 2 &&
+              s->parts[1].gpus == 1 && s->parts[1].memory == 0 &&
+              s->parts[1].tasks_per_slot == 2);
+    ck_assert(s->parts[0].hardest == 1 && s->parts[1].hardest == 0);
+    ck_assert(s->nslots == 1 && s->cores_per_slot == 20 && s->gpus_per_slot == 8 &&
+              s->mem_per_slot == 1024 && s->ntasks == 17);
+    ck_assert_str_eq(jobspec_name(js), "m");
+    ck_assert_uint_eq(jobspec_ntasks(js, 0), 17);
+    json_object *programs = jobspec_programs(js);
+    ck_assert_str_eq(
+        json_object_to_json_string_ext(programs, JSON_C_TO_STRING_PLAIN |
+                                                     JSON_C_TO_STRING_NOSLASHESCAPE),
+        "[{\"command\":[\"/bin/"
+        "m\",\"x\"],\"ntasks\":1},{\"command\":[\"w\"],\"ntasks\":16,"
+        "\"environment\":{\"A\":\"1\"},\"cwd\":\"/w\"}]");
+    jobspec_destroy(js);
+
+    js =
+        decode(SEVERAL(NODE("3", PART("2", "a", C("1")) "," PART(
+                                     "1", "b",
+                                     C("2")) ",{'type':'memory','count':5,'unit':'B'}"),
+                       TASK_OF("a", "'a'", PER, "") "," TASK_OF("b", "'b'", PER, ""), ""),
+               &err);
+    ck_assert_msg(js != NULL, "%s", err.text);
+    s = jobspec_shape(js);
+    ck_assert(s->nnodes_min == 3 && s->nnodes_max == 3 && s->nslots == 1 &&
+              s->cores_per_slot == 4 && s->mem_per_node == 5 && s->ntasks == 9 &&
+              s->nparts == 2);
+    ck_assert_uint_eq(jobspec_ntasks(js, 3), 9);
+    jobspec_destroy(js);
+}
+END_TEST
+
+/* Of each of many programs one task, and one too many. */
+START_TEST(takes_many_programs)
+{
+    for (int n = JOBSPEC_PROGRAMS_MAX; n <= JOBSPEC_PROGRAMS_MAX + 1; n++) {
+        struct error err = {0};
+        json_object *slots = json_object_new_array(), *tasks = json_object_new_array();
+        for (int i = 0; i < n; i++) {
+            cleanup_free char *slot =
+                xasprintf(PART("1", "s%d", "{'type':'core','count':%d,'label':'c%d'}"), i,
+                          i + 1, i);
+            cleanup_free char *task = xasprintf(TASK_OF("s%d", "'p%d'", PER, ""), i, i);
+            json_object_array_add(slots, json_quoted(slot));
+            json_object_array_add(tasks, json_quoted(task));
+        }
+        cleanup_json json_object *o =
+            json_quoted("{'version':1,'attributes':{'system':{}}}");
+        json_object_object_add(o, "resources", slots);
+        json_object_object_add(o, "tasks", tasks);
+        struct jobspec *js = jobspec_from_json(o, &err);
+        ck_assert_msg((js != NULL) == (n == JOBSPEC_PROGRAMS_MAX), "%s", err.text);
+        if (js) {
+            ck_assert_uint_eq(jobspec_shape(js)->cores_per_slot,
+                              (unsigned)(n * (n + 1) / 2));
+            ck_assert_uint_eq(jobspec_shape(js)->parts[0].hardest, (unsigned)n - 1);
+            jobspec_destroy(js);
+        } else {
+            ck_assert_msg(strstr(err.text, "1025 slots are more than the 1024"), "%s",
+                          err.text);
+        }
     }
 }
 END_TEST
@@ -282,10 +375,71 @@ static const struct {
      "],'tasks':[{'command':['a'],'slot':'default','count':{"
      "'per_slot':1}}]}",
      "attributes: is missing"},
+/* several programs */
+#define A PART("1", "a", C("1"))
+#define B PART("2", "b", C("2"))
+#define TA TASK_OF("a", "'a'", PER, "")
+#define TB TASK_OF("b", "'b'", PER, "")
+    {SEVERAL(A "," B, TA, ""),
+     "tasks: there must be one for each slot: 1, and resources has 2 slots"},
+    {SEVERAL(A, TA "," TB, ""),
+     "tasks: several programs need a slot each, and resources has one"},
+    {SEVERAL(A "," B, TA "," TA, ""),
+     "tasks[1].slot: must be the label of a slot that no other task has, not 'a'"},
+    {SEVERAL(A "," B, TA "," TASK_OF("c", "'b'", PER, ""), ""),
+     "tasks[1].slot: must be the label of a slot"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "", PER, ""), ""),
+     "tasks[1].command: must be an array of one or more"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "'b'", "'total':2", ""), ""),
+     "tasks[1].count: must be per_slot"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "'b'", "'per_slot':0", ""), ""),
+     "tasks[1].count.per_slot: must be a positive"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "'b'", "'per_slot':2000000000", ""), ""),
+     "tasks[1].count: 2000000000 tasks"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "'b'", PER, ",'attributes':3"), ""),
+     "tasks[1].attributes: must be an object"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "'b'", PER, ",'attributes':{'cwd':'x'}"), ""),
+     "tasks[1].attributes.cwd: must be an absolute"},
+    {SEVERAL(A "," B,
+             TA "," TASK_OF("b", "'b'", PER, ",'attributes':{'environment':{'X':1}}"),
+             ""),
+     "tasks[1].attributes.environment.X"},
+    {SEVERAL(A "," B, TA "," TASK_OF("b", "'b'", PER, ",'x':1"), ""),
+     "tasks[1].x: unknown key"},
+    {SEVERAL(A "," B, TA ",7", ""), "tasks[1]: must be an object, not 7"},
+    {SEVERAL(NODE("'2-3'", A "," B), TA "," TB, ""),
+     "resources[0].count: must be a number, not a range"},
+    {SEVERAL(A "," B ",{'type':'memory','count':1,'unit':'GiB'}", TA "," TB, ""),
+     "memory for each node goes with several slots only"},
+    {SEVERAL(
+         A ",{'type':'slot','exclusive':true,'count':1,'label':'b','with':[" C("1") "]}",
+         TA "," TB, ""),
+     "'exclusive' goes with several slots only"},
+    {SEVERAL(PART("2000000000", "a", C("1")) "," PART("2000000000", "b", C("1")),
+             TA "," TB, ""),
+     "more than 2147483647 cores"},
+    {SEVERAL(A "," PART("2000000000", "b",
+                        C("1") ",{'type':'memory','count':1,'unit':'EiB'}"),
+             TA "," TB, ""),
+     "2000000000 slots with 1E of memory"},
+    {SEVERAL(A "," B, TA "," TB,
+             "'shell':{'options':{'apps':[{'command':['a'],'ntasks':3}]}}"),
+     "apps: the programs are in tasks already"},
+    {SEVERAL(A "," B, TA "," TB, "'shell':{'options':{'instance':true}}"),
+     "options.instance: a job of several programs"},
+    {SEVERAL(A "," B, TA "," TB, "'shell':{'options':{'per-resource':{'type':'node'}}}"),
+     "options.per-resource: a job of several"},
+    {SEVERAL(A "," B, TA "," TB,
+             "'shell':{'options':{'taskmap':{'scheme':'manual','value':'[[0,1,3,1]]'}}}"),
+     "it can be block or cyclic, not manual"},
+    {SEVERAL(A "," B, TA "," TB, "'bulk':[['x']]"),
+     "attributes.system.bulk: a job of several programs"},
+#undef A
+#undef B
     /* resources */
     {"{'version':1,'resources':{'type':'node'}}", "resources: must be an array"},
-    {RES(""), "resources: must be an array of one node or slot, with memory"},
-    {RES(S1 "," S1), "resources: must be an array of one node or slot"},
+    {RES(""), "resources: must be an array of one node, or of slots, with memory"},
+    {RES(S1 "," S1), "resources[1].label: must be a label that no other resource has"},
     {RES("3"), "resources[0]: must be an object, not 3"},
     {RES("{'count':1}"), "resources[0].type: is missing"},
     {RES("{'type':'core','count':1}"),
@@ -307,11 +461,12 @@ static const struct {
     {RES(NODE("{'max':8}", S1)), "resources[0].count"},
     {RES(NODE("null", S1)), "resources[0].count: is missing"},
     {RES("{'type':'node','count':1}"), "resources[0].with: is missing"},
-    {RES(NODE("1", "")), "resources[0].with: must be an array of one slot"},
-    {RES(NODE("1", S1 "," S1)), "resources[0].with: must be an array of one slot"},
+    {RES(NODE("1", "")), "resources[0].with: must be an array of one or more slots"},
+    {RES(NODE("1", S1 "," S1)),
+     "resources[0].with[1].label: must be a label that no other"},
     {RES(NODE("1", "{'type':'core','count':1}")),
      "resources[0].with[0].type: must be 'slot'"},
-    {RES(NODE("1", "7")), "resources[0].with[0].type"},
+    {RES(NODE("1", "7")), "resources[0].with[0]: must be an object, not 7"},
     {RES(NODE("1", SLOT("'x'", ""))),
      "resources[0].with[0].count: must be a positive integer, not 'x'"},
     {RES("{'type':'slot','count':1," CORE1 "}"), "resources[0].label: is missing"},
@@ -337,9 +492,9 @@ static const struct {
                    "'unit':'B'}")),
      "resources[0].with[2].type: must be a type that the slot does not have yet"},
     {RES(SLOT("1", "") ",{'type':'gpu','count':1}"),
-     "resources: must be an array of one node or slot, with memory beside a slot"},
+     "resources[1].type: must be 'slot', not 'gpu'"},
     {RES(NODE("1", SLOT("1", "")) ",{'type':'memory','count':1,'unit':'B'}"),
-     "resources: must be an array of one node or slot"},
+     "resources: must be an array of one node, or of slots"},
     {RES(SLOT("1", ",{'type':'core','count':1}")), "resources[0].with[1].type"},
     {RES(SLOT("1", ",{'type':'gpu','count':0}")), "resources[0].with[1].count"},
     {RES(SLOT("1", ",{'type':'gpu','count':1,'with':[]}")),
@@ -352,8 +507,8 @@ static const struct {
     {RES("{'type':'node','count':1,'id':'x','with':[" S1 "]}"),
      "resources[0].id: unknown key"},
     /* tasks */
-    {TASK(""), "tasks: must be an array of one task, not []"},
-    {TASK("{},{}"), "tasks: must be"},
+    {TASK(""), "tasks: must be an array of one task, or one for each slot, not []"},
+    {TASK("{},{}"), "tasks: several programs need a slot each"},
     {TASK("'x'"), "tasks[0]: must be an object"},
     {TASK("{'slot':'default','count':{'per_slot':1}}"), "tasks[0].command: is missing"},
     {TASK("{'command':'a','slot':'default'}"), "tasks[0].command"},
@@ -434,5 +589,6 @@ START_TEST(rejects_bad_jobspecs)
 }
 END_TEST
 
-UNIT_MAIN("jobspec", decodes_what_the_rfcs_show, gives_its_parts,
-          survives_spoiled_jobspecs, rejects_bad_jobspecs)
+UNIT_MAIN("jobspec", takes_several_programs, takes_many_programs,
+          decodes_what_the_rfcs_show, gives_its_parts, survives_spoiled_jobspecs,
+          rejects_bad_jobspecs)

@@ -458,6 +458,46 @@ START_TEST(an_array_that_depends)
 }
 END_TEST
 
-UNIT_MAIN("leader", events_of_an_earlier_run, a_run_that_was_not_started,
-          ends_are_told_when_they_are_safe, a_spawn_outlives_the_leader,
-          an_array_is_the_same_everywhere, an_array_that_depends)
+/* Of jobs that differ in their words, their names and where their output goes, the rest is in memory once. */
+START_TEST(words_alone_are_kept)
+{
+    static const char *const names[] = {"one", "two", "two"};
+    const struct job *jobs[ARRAY_SIZE(names)];
+    struct kit k;
+    kit_open(&k);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        cleanup_free char *line = xasprintf(
+            "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"job.submit\",\"params\":{"
+            "\"urgency\":0,\"jobspec\":{\"version\":1,\"resources\":[{\"type\":\"slot\","
+            "\"count\":1,\"label\":\"t\",\"with\":[{\"type\":\"core\",\"count\":1}]}],"
+            "\"tasks\":[{\"command\":[\"./p%zu\",\"%zu\"],\"slot\":\"t\",\"count\":"
+            "{\"per_slot\":1}}],\"attributes\":{\"system\":{\"duration\":0,\"job\":{"
+            "\"name\":\"%s\"},\"shell\":{\"options\":{\"output\":{\"stdout\":{"
+            "\"type\":\"file\",\"path\":\"o.%zu\"}}}}}}}}}",
+            i + 1, i, i, names[i], i);
+        kit_ask(&k, "%s", line);
+        kit_run(&k, false);
+        json_object *result = jsonutil_get(kit_reply(&k, (int64_t)i + 1), "result");
+        ck_assert_ptr_nonnull(result);
+        jobs[i] = jobtable_find(
+            k.ld->jobs, (jobid_t)json_object_get_int64(jsonutil_get(result, "id")));
+        ck_assert_ptr_nonnull(jobs[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct submission *sub = jobs[i]->sub;
+        char path[16];
+        snprintf(path, sizeof(path), "\"o.%zu\"", i);
+        ck_assert_str_eq(jobspec_name(sub->spec), names[i]);
+        ck_assert_ptr_eq(jobspec_json(sub->spec), jobspec_json(jobs[0]->sub->spec));
+        ck_assert_ptr_nonnull(strstr(sub->jobspec_text->data, path));
+        ck_assert_ptr_nonnull(strstr(sub->jobspec_text->data, names[i]));
+    }
+    ck_assert_ptr_eq(jobs[1]->sub->spec, jobs[2]->sub->spec);
+    kit_close(&k);
+}
+END_TEST
+
+UNIT_MAIN("leader", words_alone_are_kept, events_of_an_earlier_run,
+          a_run_that_was_not_started, ends_are_told_when_they_are_safe,
+          a_spawn_outlives_the_leader, an_array_is_the_same_everywhere,
+          an_array_that_depends)

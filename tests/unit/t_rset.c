@@ -116,7 +116,7 @@ START_TEST(adds_and_finds)
         struct rset_node *node = rset_add(r, order[i], host, a, NULL);
         ck_assert_uint_eq(node->rank, order[i]);
         ck_assert_ptr_ne(node->cores, a);
-        ck_assert_ptr_nonnull(node->gpus);
+        ck_assert_uint_eq(rset_node_ngpus(node), 0);
     }
     for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
         ck_assert_uint_eq(r->nodes[i].rank, 2 * i + 1);

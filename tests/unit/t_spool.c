@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
@@ -199,5 +200,119 @@ START_TEST(rejects)
 }
 END_TEST
 
-UNIT_MAIN("spool", chains_records_of_jobs, mixes_small_and_large, tells_of_a_full_disk,
-          rejects)
+/* Bytes that the file takes on the disk. */
+static int64_t room_of_file(void)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    return (int64_t)st.st_blocks * 512;
+}
+
+START_TEST(gives_room_back)
+{
+    enum { JOBS = 40, EACH = 20000 };
+    static char data[EACH];
+    struct spool *s = open_new();
+    struct spool_job jobs[JOBS] = {{0}};
+    struct spool_record rec;
+    struct error err;
+    memset(data, 'x', sizeof(data));
+    for (uint64_t round = 0; round < 2; round++)
+        for (uint64_t i = 0; i < JOBS; i++) {
+            spool_append(s, &jobs[i], i + 1, 0, 1, data, i % 2 ? 100 : EACH);
+            spool_append(s, &jobs[i], i + 1, 0, 2, "end", 3);
+        }
+    ck_assert_uint_eq(spool_trim(s), 8); /* nothing is dead */
+    spool_flush(s);
+    int64_t before = room_of_file();
+    spool_forget(s, 4, jobs[4].first); /* another job's: nothing happens */
+    spool_forget(s, 5, jobs[4].first + 1);
+    ck_assert_ptr_nonnull(spool_read(s, 5, jobs[4].first, &rec, &err));
+    spool_forget(s, 5, jobs[4].first); /* in the midst of the others */
+    ck_assert_ptr_null(spool_read(s, 5, jobs[4].first, &rec, &err));
+    ck_error_names(err, path);
+    ck_assert_uint_eq(spool_trim(s), 8);
+    for (uint64_t i = 0; i < JOBS - 1; i++)
+        spool_forget(s, i + 1, jobs[i].first);
+    ck_assert_uint_eq(spool_trim(s), jobs[JOBS - 1].first);
+    if (room_of_file() >= before / 2) /* else the file system makes no holes */
+        printf("# %s: no holes\n", path);
+    cleanup_free char *left = collect(s, JOBS, jobs[JOBS - 1].first);
+    ck_assert_uint_eq(strlen(left), 2 * (4 + 100 + 4 + 3));
+    spool_close(s);
+    s = spool_open(path, on_lost, path, &err); /* another executor goes on */
+    ck_assert_msg(s != NULL, "%s", err.text);
+    ck_assert_uint_eq(spool_trim(s), jobs[JOBS - 1].first);
+    spool_forget(s, JOBS, jobs[JOBS - 1].first);
+    uint64_t end = spool_trim(s);
+    struct spool_job one = {0};
+    ck_assert_uint_eq(spool_append(s, &one, 99, 0, 1, "new", 3), end);
+    check(s, 99, one.first, "0.1:new");
+    close_and_remove(s);
+}
+END_TEST
+
+static bool is_seventh(void *arg, uint64_t id)
+{
+    ck_assert_ptr_eq(arg, path);
+    return id % 7 == 0 || id == 1000;
+}
+
+START_TEST(keeps_to_a_limit)
+{
+    enum { JOBS = 999, LIMIT = 200000 };
+    struct spool *s = open_new();
+    struct spool_job jobs[JOBS + 1] = {{0}}, now = {0};
+    struct spool_record rec;
+    struct error err;
+    static char data[20000];
+    memset(data, 'x', sizeof(data));
+    spool_set_limit(s, LIMIT, is_seventh);
+    for (uint64_t i = 1; i <= JOBS; i++) {
+        spool_append(s, &jobs[i], i, 0, 1, data, i % 10 ? 600 : sizeof(data));
+        spool_append(s, &jobs[i], i, 0, 1, "end", 3);
+        spool_append(s, &now, 1000, 3, 2, "+", 1); /* it runs all the time */
+        if (i % 3 == 0)
+            spool_flush(s);
+    }
+    spool_flush(s);
+    unsigned there = 0, kept = 0;
+    for (uint64_t i = 1; i <= JOBS; i++) {
+        bool is = spool_read(s, i, jobs[i].first, &rec, &err) != NULL;
+        ck_assert(is || spool_was_shed(s, jobs[i].first));
+        if (i % 7 == 0) {
+            ck_assert_msg(is, "%s", err.text);
+            kept++;
+        } else {
+            there += is;
+            ck_assert_msg(there == 0 || is, "not the oldest first");
+        }
+    }
+    ck_assert_uint_eq(kept, JOBS / 7);
+    ck_assert_uint_lt(there, JOBS / 2);
+    cleanup_free char *own = collect(s, 1000, now.first);
+    ck_assert_uint_eq(strlen(own), JOBS * 5);
+    printf("# %u of %u, and %lld KB on the disk\n", there, JOBS,
+           (long long)room_of_file() / 1000);
+    spool_set_limit(s, 1, is_seventh); /* less than there is of those that run */
+    spool_append(s, &now, 1000, 3, 2, "+", 1);
+    spool_flush(s);
+    spool_append(s, &now, 1000, 3, 2, "+", 1);
+    spool_flush(s);
+    ck_assert_ptr_nonnull(spool_read(s, 700, jobs[700].first, &rec, &err));
+    ck_assert_ptr_null(spool_read(s, 998, jobs[998].first, &rec, &err));
+    spool_close(s);
+    s = spool_open(path, on_lost, path, &err); /* another executor goes on */
+    ck_assert_msg(s != NULL, "%s", err.text);
+    ck_assert_ptr_nonnull(spool_read(s, 700, jobs[700].first, &rec, &err));
+    spool_forget(s, 7, jobs[7].first);
+    spool_trim(s);
+    ck_assert_ptr_null(spool_read(s, 7, jobs[7].first, &rec, &err));
+    cleanup_free char *again = collect(s, 1000, now.first);
+    ck_assert_uint_eq(strlen(again), (JOBS + 2) * 5);
+    close_and_remove(s);
+}
+END_TEST
+
+UNIT_MAIN("spool", keeps_to_a_limit, chains_records_of_jobs, mixes_small_and_large,
+          tells_of_a_full_disk, gives_room_back, rejects)

@@ -325,6 +325,57 @@ class Jobspec:
         return js
 
     @classmethod
+    def from_programs(
+        cls,
+        programs: Iterable[Mapping[str, Any]],
+        num_nodes: Optional[int] = None,
+        exclusive: bool = False,
+        **options: Any,
+    ) -> "Jobspec":
+        """A job of several programs with one MPI_COMM_WORLD, whose task ranks go on from one to the next.
+
+        programs: of each a mapping with its command, and if wanted num_tasks (1), cores_per_task (1), gpus_per_task (0),
+        environment (variables over the job's) and cwd.  With num_nodes, the tasks of each are divided evenly among
+        these.
+        """
+        known = {"command", "num_tasks", "cores_per_task", "gpus_per_task", "environment", "cwd"}
+        nodes = 1 if num_nodes is None else _count(num_nodes, "num_nodes")
+        slots, tasks = [], []
+        for i, p in enumerate(programs):
+            if not isinstance(p, abc.Mapping) or "command" not in p:
+                raise TypeError(f"programs: each must be a mapping with a command, not {p!r}")
+            if set(p) - known:
+                raise ValueError(f"programs: there is no '{min(set(p) - known)}'; there are {', '.join(sorted(known))}")
+            count = _count(p.get("num_tasks", 1), "num_tasks")
+            if count % nodes:
+                raise ValueError(f"program {i + 1}: {count} tasks cannot be divided evenly among {nodes} nodes")
+            children = [_resource("core", _count(p.get("cores_per_task", 1), "cores_per_task"))]
+            if _count(p.get("gpus_per_task") or 0, "gpus_per_task", 0):
+                children.append(_resource("gpu", p["gpus_per_task"]))
+            slots.append(_resource("slot", count // nodes, children, label=f"task{i}"))
+            task = {"command": _command(p["command"]), "slot": f"task{i}", "count": {"per_slot": 1}}
+            own = {key: p[key] for key in ("environment", "cwd") if p.get(key) is not None}
+            if own:
+                if "cwd" in own:
+                    own["cwd"] = os.path.abspath(own["cwd"])
+                task["attributes"] = own
+            tasks.append(task)
+        if not tasks:
+            raise ValueError("programs must not be empty")
+        if num_nodes is None and exclusive:
+            raise ValueError("exclusive can only be set together with num_nodes")
+        if len(tasks) == 1:  # what is its own is the job's
+            own = tasks[0].pop("attributes", {})
+            if "environment" in own:
+                own["environment"] = {**(options.get("environment") or _environments.default()), **own["environment"]}
+            options.update(own)
+        top = slots
+        if num_nodes is not None:
+            top = [_resource("node", num_nodes, slots, **({"exclusive": True} if exclusive else {}))]
+        js = cls._of(top, tasks)
+        return js._options(**options) if options else js
+
+    @classmethod
     def from_options(cls, command: Iterable[str], **options: Any) -> "Jobspec":
         """A job as of hbatch-submit(1), whose options are given by name: ``nodes=2``, ``time_limit="30m"``,
         ``env=["-LD_*", "X=1"]``, ``exclusive=True``.  A list gives an option several times."""

@@ -2,7 +2,8 @@
 """The Python interface of Flux, over hbatch: for programs that were written for Flux, in an instance of hbatch.
 
 What there is of it: flux.Flux, flux.job (Jobspec, submit, wait, events, lists, FluxExecutor), flux.constants,
-flux.future, flux.uri, flux.resource.  Messages of Flux's own (rpc, modules, KVS) are not there: OSError, ENOSYS."""
+flux.future, flux.uri, flux.resource.  Of Flux's own messages (Flux.rpc) there are those about jobs that programs send
+themselves; what its modules and its KVS are asked for gives OSError, ENOSYS."""
 import errno
 import heapq
 import sys
@@ -11,6 +12,7 @@ import time
 import hbatch
 
 from . import constants
+from ._rpc import RPC
 from .future import Future, oserror, oserrors
 
 __version__ = hbatch.__version__
@@ -86,7 +88,6 @@ class Flux:
             "instance-level": "level",
             "local-uri": "uri",
             "rundir": "rundir",
-            "version": "version",
             "parent-uri": "parent_uri",
             "broker.pid": "pid",
             "broker.starttime": "starttime",
@@ -95,6 +96,8 @@ class Flux:
         }
         if attr_name == "rank":
             return "0"
+        if attr_name == "version":
+            return constants.FLUX_VERSION
         if attr_name == "hostlist":
             return ",".join(n["host"] for n in self.instance.resources())
         value = known.get(names.get(attr_name, ""), known.get("attrs", {}).get(attr_name))
@@ -103,9 +106,14 @@ class Flux:
         return str(value)
 
     def conf_get(self, key=None, default=None, update=False):
-        """An instance of hbatch has no configuration: DEFAULT."""
-        del key, update
-        return default
+        """What the instance's configuration has at KEY ("a.b"), or DEFAULT; without KEY, all of it."""
+        del update
+        found = self.rpc("config.get").get()
+        for part in key.split(".") if key else ():
+            if not isinstance(found, dict) or part not in found:
+                return default
+            found = found[part]
+        return found
 
     def get_rank(self):
         return 0
@@ -116,9 +124,9 @@ class Flux:
         print(fstring, file=sys.stderr)
 
     def rpc(self, topic, payload=None, nodeid=constants.FLUX_NODEID_ANY, flags=0):
-        """Not of hbatch's: OSError, ENOSYS."""
-        del payload, nodeid, flags
-        raise OSError(errno.ENOSYS, f"{topic}: an instance of hbatch does not take the messages of Flux")
+        """A future of the answer; of a service that hbatch has not, OSError, ENOSYS, comes in its place."""
+        del nodeid, flags
+        return RPC(self, topic, payload)
 
     def timer_watcher_create(self, after, callback, repeat=0.0, args=None):
         return TimerWatcher(self, after, callback, repeat, args)

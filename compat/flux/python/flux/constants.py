@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Numbers of Flux's interface."""
+"""Numbers of Flux's interface, and its version that hbatch stands for."""
+FLUX_VERSION = "0.88.0"
 FLUX_JOB_STATE_NEW = 1
 FLUX_JOB_STATE_DEPEND = 2
 FLUX_JOB_STATE_PRIORITY = 4

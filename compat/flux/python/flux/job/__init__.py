@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Jobs, as in Flux's module of this name."""
+import sys
+
+from . import _act, _events, _executor, _list, _spec
 from ._act import (
     JobResultFuture,
     JobWaitFuture,
@@ -46,5 +49,13 @@ from ._list import (
     job_list_inactive,
 )
 from ._spec import JobID, Jobspec, JobspecV1, id_encode, id_parse, validate_jobspec
+
+# Programs import Flux's own files, too, or find them here; where a file and what is in it have one name, that is here.
+for _name, _module in {
+    "JobID": _spec, "Jobspec": _spec, "event": _events, "executor": _executor, "info": _list, "kill": _act,
+    "kvslookup": _list, "list": _list, "output": _events, "stats": _list, "submit": _act, "timeleft": _act, "wait": _act,
+}.items():  # fmt: skip
+    sys.modules[f"{__name__}.{_name}"] = _module
+    globals().setdefault(_name, _module)
 
 __all__ = [name for name in dir() if not name.startswith("_")]

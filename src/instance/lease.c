@@ -264,7 +264,9 @@ static bool fits(const struct leader *ld, const struct lease *lease,
                  const struct job *job)
 {
     if (!job || job->run > 0 || !same_class(&lease->req, &job->sj.req) ||
-        !is_eligible(job))
+        !is_eligible(job) ||
+        queues_limits(ld->queues, queues_of(ld->queues, job->sub->spec))->max_running >=
+            0)
         return false;
     /* of the others, a store that outlives the instance has to know when they begin */
     return manager_may_requeue(job) ||

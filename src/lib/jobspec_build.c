@@ -232,7 +232,9 @@ static int set_cwd(struct hbatch_jobspec *b, const char *value, struct error *er
 {
     if (!*value)
         return error_set(err, EINVAL, "must name a directory");
-    return set_text(&b->cwd, value);
+    cleanup_free char *here = *value == '/' || *value == '{' ? NULL : getcwd(NULL, 0);
+    cleanup_free char *path = here ? xasprintf("%s/%s", here, value) : NULL;
+    return set_text(&b->cwd, path ? path : value);
 }
 
 static int set_dependency(struct hbatch_jobspec *b, const char *value, struct error *err)

@@ -157,6 +157,13 @@ static int set_exclusive(struct hbatch_jobspec *b, const char *value, struct err
     return 0;
 }
 
+static int set_contiguous(struct hbatch_jobspec *b, const char *value, struct error *err)
+{
+    (void)value, (void)err;
+    b->contiguous = true;
+    return 0;
+}
+
 static int set_resources(struct hbatch_jobspec *b, const char *value, struct error *err)
 {
     json_object *o = build_shape(value, err);
@@ -395,6 +402,7 @@ static const struct {
     {"mem", false, set_mem},
     {"mem-per-core", false, set_mem_per_core},
     {"exclusive", true, set_exclusive},
+    {"contiguous", true, set_contiguous},
     {"resources", false, set_resources},
     {"job-name", false, set_name},
     {"time-limit", false, set_time_limit},

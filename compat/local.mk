@@ -37,11 +37,12 @@ compat_flux_bin_flux_CPPFLAGS = $(COMPAT_CPPFLAGS)
 compat_flux_bin_flux_LDADD = src/common/libcommon.la
 
 # Slurm's commands are one program, which goes by the name it was called by.
-SLURM_COMMANDS = sbatch srun salloc squeue scancel sacct scontrol sinfo
+SLURM_COMMANDS = sbatch srun salloc squeue scancel sacct scontrol sinfo sacctmgr sstat
 compatslurmbindir = $(compatdir)/slurm/bin
 compatslurmbin_PROGRAMS = compat/slurm/bin/hbatch-slurm
 compat_slurm_bin_hbatch_slurm_SOURCES = \
 	compat/slurm/main.c compat/slurm/slurm.c compat/slurm/slurm.h \
+	compat/slurm/columns.c compat/slurm/columns.h \
 	compat/slurm/fields.c compat/slurm/fields.h \
 	compat/slurm/forms.c compat/slurm/forms.h \
 	compat/slurm/inside.c \
@@ -50,6 +51,7 @@ compat_slurm_bin_hbatch_slurm_SOURCES = \
 	compat/slurm/options.c compat/slurm/options.h \
 	compat/slurm/request.c compat/slurm/request.h \
 	compat/slurm/sacct.c \
+	compat/slurm/sacctmgr.c \
 	compat/slurm/sbatch.c \
 	compat/slurm/scancel.c \
 	compat/slurm/scontrol.c \

@@ -351,6 +351,13 @@ tests_unit_t_array_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_array_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_netlock
+endif
+tests_unit_t_netlock_SOURCES = tests/unit/t_netlock.c
+tests_unit_t_netlock_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_netlock_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_keys
 endif
 tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c
@@ -541,7 +548,7 @@ tests_unit_t_launch_options_LDADD = src/job/libjob.la $(UNIT_LIBS)
 EXTRA_DIST += tests/system/python.t tests/system/python.py tests/system/fluxpy.t tests/system/fluxpy.py tests/system/snakemake.t
 EXTRA_DIST += tests/system/flux.t tests/system/slurm.t tests/system/snakeslurm.t tests/system/toil.t
 
-EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t tests/system/purge.t
+EXTRA_DIST += tests/system/queues.t tests/system/update.t tests/system/account.t tests/system/preempt.t tests/system/purge.t tests/system/waiters.t tests/system/fluxverbs.t
 
 if HAVE_CHECK
 UNIT += tests/unit/t_singles tests/unit/t_depend

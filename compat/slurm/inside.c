@@ -250,7 +250,7 @@ int slurm_inside(struct slurm *s, int argc, char **argv)
     if (strcmp(argv[3], "salloc") == 0)
         fprintf(stderr, "salloc: Granted job allocation %s\n",
                 getenv("SLURM_JOB_ID") ? getenv("SLURM_JOB_ID") : "?");
-    else if (open_files(&in, argv) < 0)
+    else if (strcmp(argv[3], "quiet") != 0 && open_files(&in, argv) < 0)
         return 1;
     execvp(command[0], command);
     int code = errno;

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/wait.h>
 #include "compat/slurm/forms.h"
+#include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/job/state.h"
 
@@ -331,6 +332,17 @@ const char *job_reason(const struct sjob *j)
     if (strncmp(reason, "priority", 8) == 0)
         return "Priority";
     return strstr(reason, "time limit") ? "TimeLimit" : "Resources";
+}
+
+bool job_is_on(const struct sjob *j, const struct hostlist *nodes)
+{
+    struct error ignored;
+    bool is_there = false;
+    struct hostlist *has = hostlist_decode(slurm_text(j->o, "nodelist", ""), &ignored);
+    for (size_t i = 0; has && i < hostlist_count(has); i++)
+        is_there = is_there || hostlist_find(nodes, hostlist_nth(has, i)) >= 0;
+    hostlist_destroy(has);
+    return is_there;
 }
 
 void job_exit(const struct sjob *j, int *code, int *signum)

@@ -68,6 +68,9 @@ int sstate_decode(const char *name, size_t len);
 unsigned sstate_mask(const struct slurm *s, const char *names);
 /* Why a job waits, as one of Slurm's reasons; of another one, "None". */
 const char *job_reason(const struct sjob *j);
+/* Whether J has one of NODES. */
+struct hostlist;
+bool job_is_on(const struct sjob *j, const struct hostlist *nodes);
 /* Exit code and signal. */
 void job_exit(const struct sjob *j, int *code, int *signum);
 

@@ -11,7 +11,8 @@ static const struct {
 } commands[] = {
     {"sbatch", cmd_sbatch},     {"srun", cmd_srun},       {"salloc", cmd_salloc},
     {"squeue", cmd_squeue},     {"scancel", cmd_scancel}, {"sacct", cmd_sacct},
-    {"scontrol", cmd_scontrol}, {"sinfo", cmd_sinfo},
+    {"scontrol", cmd_scontrol}, {"sinfo", cmd_sinfo},     {"sacctmgr", cmd_sacctmgr},
+    {"sstat", cmd_sstat},
 };
 
 int main(int argc, char **argv)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "compat/slurm/fields.h"
+#include "compat/slurm/columns.h"
 #include "compat/slurm/forms.h"
 #include "compat/slurm/options.h"
 

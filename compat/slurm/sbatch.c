@@ -20,8 +20,9 @@ struct sbatch {
     const char *source;
     int argc; /* the script's own words */
     char **argv;
-    char *cc;   /* of an array, or NULL */
-    long limit; /* of its elements at once, 0: none */
+    char *cc;                             /* of an array, or NULL */
+    long limit;                           /* of its elements at once, 0: none */
+    long elements, least, greatest, step; /* of the array */
 };
 
 /* --- the script ---------------------------------------------------------------------------- */
@@ -105,12 +106,14 @@ static void decode_array(struct sbatch *b)
         b->limit = slurm_parse(b->s, "--array, behind %", percent + 1, 1);
     }
     cleanup_bitmap hwloc_bitmap_t all = hwloc_bitmap_alloc();
+    b->step = 1;
     for (char *save, *word = strtok_r(text, ",", &save); word;
          word = strtok_r(NULL, ",", &save)) {
         char *colon = strchr(word, ':');
         long step = colon ? slurm_parse(b->s, "--array, behind ':'", colon + 1, 1) : 1;
         if (colon)
             *colon = '\0';
+        b->step = MAX(b->step, step);
         cleanup_bitmap hwloc_bitmap_t some = idset_decode(word, &err);
         if (!some)
             slurm_die(b->s, "Invalid job array specification: %s", b->r.array);
@@ -122,6 +125,9 @@ static void decode_array(struct sbatch *b)
     if (hwloc_bitmap_iszero(all))
         slurm_die(b->s, "Invalid job array specification: %s", b->r.array);
     b->cc = idset_encode(all, 0);
+    b->least = hwloc_bitmap_first(all);
+    b->greatest = hwloc_bitmap_last(all);
+    b->elements = hwloc_bitmap_weight(all);
 }
 
 /* What the script is to find besides what inside.c knows; nothing of an outer job. */
@@ -154,11 +160,17 @@ static void set_environment(struct sbatch *b)
         {"SLURM_NTASKS_PER_NODE", b->r.tasks_per_node},
         {"SLURM_GPUS_PER_TASK", b->r.gpus_per_task},
         {"SLURM_GPUS", b->r.gpus},
+        {"SLURM_ARRAY_TASK_COUNT", b->elements},
+        {"SLURM_ARRAY_TASK_STEP", b->step},
     };
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         snprintf(text, sizeof(text), "%ld", numbers[i].value);
         if (numbers[i].value)
             setenv(numbers[i].name, text, 1);
+    }
+    for (int i = 0; b->cc && i < 2; i++) {
+        snprintf(text, sizeof(text), "%ld", i ? b->greatest : b->least);
+        setenv(i ? "SLURM_ARRAY_TASK_MAX" : "SLURM_ARRAY_TASK_MIN", text, 1);
     }
     setenv("SLURM_JOB_PARTITION", b->r.partition ? b->r.partition : SLURM_PARTITION, 1);
 }

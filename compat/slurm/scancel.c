@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,10 +8,11 @@
 #include <unistd.h>
 #include "compat/slurm/jobs.h"
 #include "compat/slurm/options.h"
+#include "src/common/hostlist.h"
 #include "src/job/state.h"
 #include "src/lib/build.h"
 
-enum { NAME = 1, PARTITION, QUIET, SIGNAL, STATE, USER, ME, VERBOSE };
+enum { NAME = 1, PARTITION, SIGNAL, STATE, USER, ME, VERBOSE, NODELIST };
 
 static const struct sopt opts[] = {
     {"account", 'A', 'r', OPT_REFUSE,
@@ -25,11 +27,10 @@ static const struct sopt opts[] = {
     {"jobname", 0, 'r', NAME, NULL},
     {"me", 0, 0, ME, NULL},
     {"name", 'n', 'r', NAME, NULL},
-    {"nodelist", 'w', 'r', OPT_REFUSE,
-     "jobs are chosen by id, name, partition, state or user"},
+    {"nodelist", 'w', 'r', NODELIST, NULL},
     {"partition", 'p', 'r', PARTITION, NULL},
     {"qos", 'q', 'r', OPT_REFUSE, "hbatch has no qualities of service"},
-    {"quiet", 'Q', 0, QUIET, NULL},
+    {"quiet", 'Q', 0, OPT_IGNORE, NULL},
     {"reservation", 'R', 'r', OPT_REFUSE, "hbatch has no reservations"},
     {"signal", 's', 'r', SIGNAL, NULL},
     {"state", 't', 'r', STATE, NULL},
@@ -43,7 +44,8 @@ struct scancel {
     const char *name, *partition, *user;
     unsigned states;
     int signum;
-    bool quiet;
+    bool verbose;
+    struct hostlist *nodes; /* NULL: any */
     struct sjobs jobs;
 };
 
@@ -56,7 +58,8 @@ static bool selects(const struct scancel *c, const struct sjob *j)
            (!c->partition ||
             slurm_listed(c->partition, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
            (!c->user || strcmp(c->user, slurm_text(j->o, "username", "")) == 0 ||
-            strcmp(c->user, uid) == 0);
+            strcmp(c->user, uid) == 0) &&
+           (!c->nodes || job_is_on(j, c->nodes));
 }
 
 static int fetch(struct scancel *c, int n, char **ids)
@@ -71,10 +74,13 @@ static int fetch(struct scancel *c, int n, char **ids)
                       "%s: a step is a job of the job's own instance, and is canceled "
                       "there: hbatch --uri=JOB cancel",
                       ids[i]);
-        if (jobs_fetch_id(c->s, &c->jobs, ids[i], &err) < 0) {
-            if (!c->quiet)
-                slurm_error(c->s, "Kill job error on job id %s: %s", ids[i], err.text);
+        if (jobs_fetch_id(c->s, &c->jobs, ids[i], &err) == 0)
+            continue;
+        if (!isdigit((unsigned char)*ids[i])) {
+            slurm_error(c->s, "Invalid job id %s", ids[i]);
             rc = 1;
+        } else if (c->verbose) { /* as Slurm: what is not there needs no cancel */
+            slurm_error(c->s, "Kill job error on job id %s: %s", ids[i], err.text);
         }
     }
     return rc;
@@ -153,17 +159,23 @@ int cmd_scancel(struct slurm *s, int argc, char **argv)
         case ME:
             c.user = pw ? pw->pw_name : "";
             break;
-        case QUIET:
-            c.quiet = true;
+        case VERBOSE:
+            c.verbose = true;
+            break;
+        case NODELIST:
+            c.nodes = hostlist_decode(p.value, &err);
+            if (!c.nodes)
+                slurm_die(s, "Invalid node name specification: %s", err.text);
             break;
         default:
             break;
         }
     }
-    if (p.first == argc && !c.name && !c.partition && !c.user && !c.states)
+    if (p.first == argc && !c.name && !c.partition && !c.user && !c.states && !c.nodes)
         slurm_die(s, "No job identification provided");
     int rc = fetch(&c, argc - p.first, argv + p.first);
     rc |= c.signum && c.signum != SIGKILL ? send_signal(&c) : cancel(&c);
     jobs_fini(&c.jobs);
+    hostlist_destroy(c.nodes);
     return rc;
 }

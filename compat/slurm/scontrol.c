@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "compat/slurm/options.h"
 #include "config.h"
 #include "src/common/hostlist.h"
+#include "src/job/jsonutil.h"
 #include "src/job/state.h"
 
 enum { ONELINER = 1 };
@@ -63,7 +65,7 @@ static const struct shown job_words[] = {
     {"Partition", F_PARTITION, NULL, true},
     {"ReqNodeList", F_NULL, NULL, false},
     {"ExcNodeList", F_NULL, NULL, true},
-    {"NodeList", F_NODELIST, NULL, true},
+    {"NodeList", F_NODELIST, "(null)", true},
     {"BatchHost", F_FIRST_NODE, NULL, true},
     {"NumNodes", F_NODES, NULL, false},
     {"NumCPUs", F_CPUS, NULL, false},
@@ -101,6 +103,8 @@ static void show_job(const struct scontrol *c, const struct sjob *j)
             field_add(&text, j, w->field, false);
         if (w->text && strcmp(w->text, "()") == 0)
             strbuf_addf(&text, "(%.0f)", slurm_number(j->o, "userid", 0));
+        if (w->text && text.len == 0)
+            strbuf_add(&text, w->text);
         printf("%s=%s", w->key, text.s ? text.s : "");
         if (w->ends)
             end_line(c, i + 1 == ARRAY_SIZE(job_words));
@@ -349,6 +353,62 @@ static int for_jobs(struct scontrol *c, int argc, char **argv, const char *metho
     return rc;
 }
 
+/* name=NAME,...: the ids of active jobs of these names, as words; else the words themselves. */
+static int for_named_jobs(struct scontrol *c, int argc, char **argv, const char *method,
+                          const char *key, int value)
+{
+    cleanup_strbuf struct strbuf ids = {0};
+    struct sjobs jobs = {0};
+    const char *eq = argc == 1 ? strchr(argv[0], '=') : NULL;
+    if (!eq || (strncasecmp(argv[0], "name=", 5) != 0 &&
+                strncasecmp(argv[0], "jobname=", 8) != 0))
+        return for_jobs(c, argc, argv, method, key, value);
+    jobs_fetch(c->s, &jobs, &(struct jobs_query){.states = JOB_ACTIVE});
+    for (size_t i = 0; i < jobs.n; i++)
+        if (slurm_listed(eq + 1, slurm_text(jobs.v[i].o, "name", "")))
+            strbuf_addf(&ids, "%s%llu", ids.len ? "," : "",
+                        (unsigned long long)jobs.v[i].id);
+    jobs_fini(&jobs);
+    return ids.len ? for_jobs(c, 1, &ids.s, method, key, value) : 0;
+}
+
+/* write batch_script ID [FILE|-] */
+static int write_script(struct scontrol *c, int argc, char **argv)
+{
+    struct error err;
+    struct sjobs jobs = {0};
+    if (argc < 2 || strcasecmp(argv[0], "batch_script") != 0)
+        slurm_die(c->s, "write: there is batch_script JOB [FILE]");
+    if (jobs_fetch_id(c->s, &jobs, argv[1], &err) < 0)
+        slurm_die(c->s, "%s", err.text);
+    json_object *params = slurm_params("id", jobs.v[0].id),
+                *keys = json_object_new_array();
+    json_object_array_add(keys, json_object_new_string("jobspec"));
+    json_object_object_add(params, "keys", keys);
+    cleanup_json json_object *info = slurm_call(c->s, "job.info", params);
+    json_object *data =
+        jsonutil_at(info, "jobspec.attributes.system.files.slurm_script.data");
+    jobs_fini(&jobs);
+    if (!json_object_is_type(data, json_type_string))
+        slurm_die(c->s, "job %s has no batch script", argv[1]);
+    const char *text = json_object_get_string(data);
+    size_t len = (size_t)json_object_get_string_len(data);
+    if (argc > 2 && strcmp(argv[2], "-") == 0) {
+        fwrite(text, 1, len, stdout);
+        return 0;
+    }
+    cleanup_free char *path =
+        argc > 2 ? xstrdup(argv[2]) : xasprintf("slurm-%s.sh", argv[1]);
+    FILE *f = fopen(path, "we");
+    if (!f)
+        slurm_die(c->s, "cannot write %s: %s", path, strerror(errno));
+    fwrite(text, 1, len, f);
+    if (fclose(f) != 0)
+        slurm_die(c->s, "cannot write %s: %s", path, strerror(errno));
+    printf("batch script for job %s written to %s\n", argv[1], path);
+    return 0;
+}
+
 /* The value of KEY among "KEY=VALUE" words, or NULL. */
 static const char *word_of(int argc, char **argv, const char *key)
 {
@@ -393,6 +453,18 @@ static void update_node(struct scontrol *c, int argc, char **argv)
     nodes_fini(&nodes);
 }
 
+/* The job's id, and what hbatch has nothing for and sbatch ignores, too. */
+static bool is_ignored(const char *word, size_t len)
+{
+    static const char *const names[] = {"JobId", "Comment",  "AdminComment",
+                                        "Nice",  "MailType", "MailUser",
+                                        "QOS",   "WCKey",    "Deadline"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strlen(names[i]) == len && strncasecmp(names[i], word, len) == 0)
+            return true;
+    return false;
+}
+
 /* TimeLimit=[+-]TIME and names: hbatch's attributes. */
 static json_object *job_updates(const struct scontrol *c, int argc, char **argv)
 {
@@ -423,7 +495,7 @@ static json_object *job_updates(const struct scontrol *c, int argc, char **argv)
             cleanup_free char *text = xasprintf("%.*s%.0fs", relative, value, t);
             json_object_object_add(updates, "attributes.system.duration",
                                    json_object_new_string(text));
-        } else if (n != 5 || strncasecmp(argv[i], "JobId", n) != 0) {
+        } else if (!is_ignored(argv[i], n)) {
             slurm_die(c->s,
                       "update JobId: hbatch changes TimeLimit, Partition, JobName and "
                       "Account, not %s",
@@ -439,9 +511,12 @@ static int update_jobs(struct scontrol *c, int argc, char **argv)
     struct sjobs jobs = {0};
     int rc = 0;
     cleanup_json json_object *updates = job_updates(c, argc, argv);
-    if (jobs_fetch_id(c->s, &jobs, word_of(argc, argv, "JobId"), &err) < 0)
-        slurm_die(c->s, "%s", err.text);
-    for (size_t i = 0; i < jobs.n; i++) {
+    const char *id = word_of(argc, argv, "JobId");
+    if (jobs_fetch_id(c->s, &jobs, id, &err) < 0) {
+        fprintf(stderr, "%s for job %s\n", err.text, id);
+        return 1;
+    }
+    for (size_t i = 0; i < jobs.n && json_object_object_length(updates) > 0; i++) {
         json_object *params = slurm_params("id", jobs.v[i].id);
         json_object_object_add(params, "updates", json_object_get(updates));
         json_object *answer = slurm_ask(c->s, "job.update", params, &err);
@@ -461,6 +536,14 @@ static int update(struct scontrol *c, int argc, char **argv)
     if (word_of(argc, argv, "NodeName")) {
         update_node(c, argc, argv);
         return 0;
+    }
+    if (argc > 1 && !strchr(argv[0], '=') && *argv[0] && is(argv[0], "jobid")) {
+        cleanup_free char *id = xasprintf("JobId=%s", argv[1]); /* update job 12 ... */
+        char *was = argv[1];
+        argv[1] = id;
+        int rc = update_jobs(c, argc - 1, argv + 1);
+        argv[1] = was;
+        return rc;
     }
     if (word_of(argc, argv, "JobId"))
         return update_jobs(c, argc, argv);
@@ -494,9 +577,9 @@ int cmd_scontrol(struct slurm *s, int argc, char **argv)
     if (strcasecmp(verb, "show") == 0)
         return show(&c, argc, argv);
     if (strcasecmp(verb, "hold") == 0 || strcasecmp(verb, "uhold") == 0)
-        return for_jobs(&c, argc, argv, "job.urgency", "urgency", 0);
+        return for_named_jobs(&c, argc, argv, "job.urgency", "urgency", 0);
     if (strcasecmp(verb, "release") == 0)
-        return for_jobs(&c, argc, argv, "job.urgency", "urgency", 16);
+        return for_named_jobs(&c, argc, argv, "job.urgency", "urgency", 16);
     if (strcasecmp(verb, "top") == 0)
         return for_jobs(&c, argc, argv, "job.urgency", "urgency", 31);
     if (strcasecmp(verb, "suspend") == 0)
@@ -505,6 +588,8 @@ int cmd_scontrol(struct slurm *s, int argc, char **argv)
         return for_jobs(&c, argc, argv, "job.kill", "signal", SIGCONT);
     if (strcasecmp(verb, "update") == 0)
         return update(&c, argc, argv);
+    if (strcasecmp(verb, "write") == 0)
+        return write_script(&c, argc, argv);
     if (strcasecmp(verb, "ping") == 0)
         return ping(&c);
     if (strcasecmp(verb, "version") == 0) {
@@ -513,7 +598,7 @@ int cmd_scontrol(struct slurm *s, int argc, char **argv)
     }
     slurm_die(s,
               "hbatch's scontrol has no '%s': there are show, hold, release, top, "
-              "suspend, resume, update, ping and "
+              "suspend, resume, update, write, ping and "
               "version",
               verb);
 }

@@ -159,6 +159,18 @@ static bool add_field(struct strbuf *out, char letter, const struct group *g)
         else
             strbuf_add(out, "infinite");
         break;
+    case 'M':
+        strbuf_add(out, "OFF");
+        break;
+    case 'S':
+        strbuf_add(out, "all");
+        break;
+    case 'v':
+        strbuf_add(out, "22.05.8");
+        break;
+    case 'V':
+        strbuf_add(out, "N/A");
+        break;
     case 'L':
         strbuf_add(out, "n/a");
         break;
@@ -196,6 +208,7 @@ static bool add_field(struct strbuf *out, char letter, const struct group *g)
     case 'U':
         strbuf_add(out, "Unknown");
         break;
+    case 'I':
     case 'X':
     case 'Z':
         strbuf_add(out, "1");
@@ -232,9 +245,11 @@ static const struct {
     {'G', "GRES", "gres"},
     {'h', "OVERSUBSCRIBE", "oversubscribe"},
     {'H', "TIMESTAMP", "timestamp"},
+    {'I', "PRIO_JOB_FACTOR", "priorityjobfactor"},
     {'l', "TIMELIMIT", "time"},
     {'L', "DEFAULTTIME", "defaulttime"},
     {'m', "MEMORY", "memory"},
+    {'M', "PREEMPT_MODE", "preemptmode"},
     {'n', "HOSTNAMES", "nodehost"},
     {'N', "NODELIST", "nodelist"},
     {'o', "NODE_ADDR", "nodeaddr"},
@@ -244,10 +259,13 @@ static const struct {
     {'r', "ROOT", "root"},
     {'R', "PARTITION", "partitionname"},
     {'s', "JOB_SIZE", "size"},
+    {'S', "ALLOCNODES", "allocnodes"},
     {'t', "STATE", "statecompact"},
     {'T', "STATE", "statelong"},
     {'u', "USER", "user"},
     {'U', "USER", "userlong"},
+    {'v', "VERSION", "version"},
+    {'V', "CLUSTER", "cluster"},
     {'w', "WEIGHT", "weight"},
     {'X', "SOCKETS", "sockets"},
     {'Y', "CORES", "cores"},
@@ -272,8 +290,11 @@ static char *from_names(const struct slurm *s, const char *text)
         while (i < ARRAY_SIZE(titles) && (strlen(titles[i].name) != len ||
                                           strncasecmp(titles[i].name, p, len) != 0))
             i++;
-        if (i == ARRAY_SIZE(titles))
-            slurm_die(s, "Invalid node format specification: %.*s", (int)n, p);
+        if (i == ARRAY_SIZE(titles)) {
+            slurm_error(s, "Invalid job format specification: %.*s", (int)len, p);
+            p += n;
+            continue;
+        }
         const char *width = len < n ? p + len + 1 : "20";
         bool right = *width == '.';
         strbuf_addf(&out, "%%%s%d%c", right ? "." : "", form_width(width + right, NULL),
@@ -305,15 +326,31 @@ static void print_line(const struct sinfo *si, const struct group *g)
         } else {
             width = form_width(end, &end);
         }
-        if (!g && title_of(*end))
+        if (!title_of(*end)) { /* told by check_format */
+            printf("%.*s", (int)(end - p) + (*end != '\0'), p);
+            p = *end ? end : end - 1;
+            continue;
+        }
+        if (!g)
             strbuf_add(&text, title_of(*end));
-        else if (!g || !add_field(&text, *end, g))
-            slurm_die(si->s, "Invalid node format specification: %s", *end ? end : "%");
-        int precision = width > 0 && p[1] != '#' ? width : -1;
+        else
+            add_field(&text, *end, g);
+        int precision = width > 0 && p[1 + right] != '#' ? width : -1;
         printf(right ? "%*.*s" : "%-*.*s", width, precision, text.s ? text.s : "");
         p = end;
     }
     putchar('\n');
+}
+
+/* As Slurm: what is not known is told, and stands there as it is. */
+static void check_format(const struct sinfo *si)
+{
+    for (const char *p = strchr(si->format, '%'); p; p = strchr(p, '%')) {
+        p += 1 + strspn(p + 1, ".#0123456789");
+        if (!title_of(*p))
+            fprintf(stderr, "Invalid node format specification: %.1s\n", *p ? p : "%");
+        p += *p != '\0';
+    }
 }
 
 static bool alike(const struct sinfo *si, const struct snode *a, const struct snode *b)
@@ -469,12 +506,13 @@ int cmd_sinfo(struct slurm *s, int argc, char **argv)
         si.states = "drain,down";
     si.format = given     ? given
                 : reasons ? "%20E %9u %19H %N"
-                : summary ? "%#P %.5a %.10l %.16F  %N"
+                : summary ? "%#P %.5a %.10l %.16F %N"
                 : si.per_node && is_long
-                    ? "%#N %.6D %#P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E"
-                : si.per_node ? "%#N %.6D %#P %6t"
+                    ? "%#N %.6D %.#P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E"
+                : si.per_node ? "%#N %.6D %.#P %6t"
                 : is_long     ? "%#P %.5a %.10l %.10s %.4r %.8h %.10g %.6D %.11T %N"
                               : "%#P %.5a %.10l %.6D %.6t %N";
+    check_format(&si);
     nodes_fetch(s, &si.nodes);
     partitions_fetch(s, &si.partitions);
     gather(&si);

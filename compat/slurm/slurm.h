@@ -64,6 +64,8 @@ int cmd_scancel(struct slurm *s, int argc, char **argv);
 int cmd_sacct(struct slurm *s, int argc, char **argv);
 int cmd_scontrol(struct slurm *s, int argc, char **argv);
 int cmd_sinfo(struct slurm *s, int argc, char **argv);
+int cmd_sacctmgr(struct slurm *s, int argc, char **argv);
+int cmd_sstat(struct slurm *s, int argc, char **argv);
 /* In a job: make Slurm's environment, and become the program.  ARGV: output, error, input, mode of opening ("-": none),
  * the program and its words. */
 int slurm_inside(struct slurm *s, int argc, char **argv);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "compat/slurm/fields.h"
+#include "compat/slurm/columns.h"
 #include "compat/slurm/options.h"
+#include "src/common/hostlist.h"
 #include "src/job/state.h"
 
 enum {
@@ -24,12 +26,16 @@ enum {
     STATES,
     START,
     USER,
-    JSON
+    JSON,
+    ACCOUNT,
+    NODELIST,
+    QOS,
+    STEPS
 };
 
 static const struct sopt opts[] = {
     {"all", 'a', 0, OPT_IGNORE, NULL},
-    {"account", 'A', 'r', OPT_IGNORE, NULL},
+    {"account", 'A', 'r', ACCOUNT, NULL},
     {"array", 'r', 0, ARRAY, NULL},
     {"array-unique", 0, 0, ARRAY, NULL},
     {"clusters", 'M', 'r', OPT_IGNORE, NULL},
@@ -45,16 +51,15 @@ static const struct sopt opts[] = {
     {"me", 0, 0, ME, NULL},
     {"name", 'n', 'r', NAME, NULL},
     {"noconvert", 0, 0, OPT_IGNORE, NULL},
-    {"nodelist", 'w', 'r', OPT_REFUSE, "use hbatch jobs -o '{id} {nodelist}'"},
+    {"nodelist", 'w', 'r', NODELIST, NULL},
     {"noheader", 'h', 0, NOHEADER, NULL},
     {"partition", 'p', 'r', PARTITION, NULL},
     {"priority", 'P', 0, OPT_IGNORE, NULL},
-    {"qos", 'q', 'r', OPT_IGNORE, NULL},
+    {"qos", 'q', 'r', QOS, NULL},
     {"sort", 'S', 'r', SORT, NULL},
     {"start", 0, 0, START, NULL},
     {"states", 't', 'r', STATES, NULL},
-    {"steps", 's', 'o', OPT_REFUSE,
-     "steps are jobs of the job's own instance: hbatch jobs -R shows them"},
+    {"steps", 's', 'o', STEPS, NULL},
     {"user", 'u', 'r', USER, NULL},
     {"verbose", 'v', 0, OPT_IGNORE, NULL},
 };
@@ -63,9 +68,10 @@ struct squeue {
     struct slurm *s;
     struct columns columns;
     struct sjobs jobs;
-    const char *ids, *names, *partitions, *users, *sort;
+    const char *ids, *names, *partitions, *users, *sort, *accounts, *qos;
+    struct hostlist *nodes; /* NULL: any */
     unsigned states;
-    bool noheader, unfolded, json, named;
+    bool noheader, unfolded, json, named, steps;
 };
 
 static void fetch(struct squeue *q)
@@ -103,7 +109,10 @@ static bool selects(const struct squeue *q, const struct sjob *j)
            (!q->partitions ||
             slurm_listed(q->partitions, slurm_text(j->o, "queue", SLURM_PARTITION))) &&
            (!q->users || slurm_listed(q->users, slurm_text(j->o, "username", "")) ||
-            slurm_listed(q->users, uid));
+            slurm_listed(q->users, uid)) &&
+           (!q->accounts || slurm_listed(q->accounts, slurm_text(j->o, "bank", ""))) &&
+           (!q->qos || slurm_listed(q->qos, "normal")) &&
+           (!q->nodes || job_is_on(j, q->nodes)) && (!q->steps || state == S_RUNNING);
 }
 
 static void reduce(struct squeue *q)
@@ -115,36 +124,114 @@ static void reduce(struct squeue *q)
     q->jobs.n = k;
 }
 
-/* Slurm's order: by partition, then those that wait, then by priority.  Here: those that wait before those that run, each
- * in the order of their ids, unless --sort says the reverse of ids. */
+/* --- order ------------------------------------------------------------------------------------- */
+
+struct ordered {
+    struct sjob job;
+    double number; /* of the key; NAN: TEXT is it */
+    char *text;
+    size_t at; /* where it was before */
+};
+
+static double known(double t, double absent)
+{
+    return t > 0 ? t : absent;
+}
+
+static void set_key(struct ordered *o, enum field f)
+{
+    cleanup_strbuf struct strbuf text = {0};
+    const struct sjob *j = &o->job;
+    char *end;
+    switch (f) {
+    case F_ID:
+    case F_ID_RAW:
+    case F_ARRAY_JOB:
+        o->number = (double)(j->array ? j->array : j->id);
+        return;
+    case F_STATE:
+    case F_STATE_COMPACT:
+        o->number = job_sstate(j);
+        return;
+    case F_LIMIT:
+        o->number = known(slurm_number(j->o, "duration", 0), INFINITY);
+        return;
+    case F_START:
+        o->number = known(slurm_number(j->o, "t_run", 0), INFINITY);
+        return;
+    case F_TIME:
+        o->number = -known(slurm_number(j->o, "t_run", 0), INFINITY);
+        return;
+    default:;
+    }
+    field_add(&text, j, f, true);
+    o->text = strbuf_take(&text);
+    o->number = strtod(o->text, &end);
+    if (end == o->text || *end)
+        o->number = NAN;
+}
+
+static int compare_keys(const struct ordered *x, const struct ordered *y)
+{
+    if (!isnan(x->number) && !isnan(y->number))
+        return x->number < y->number ? -1 : x->number > y->number;
+    return x->text && y->text ? strcmp(x->text, y->text) : 0;
+}
+
+static int compare_up(const void *a, const void *b)
+{
+    const struct ordered *x = a, *y = b;
+    int c = compare_keys(x, y);
+    return c ? c : x->at < y->at ? -1 : 1;
+}
+
+static int compare_down(const void *a, const void *b)
+{
+    const struct ordered *x = a, *y = b;
+    int c = compare_keys(y, x);
+    return c ? c : x->at < y->at ? -1 : 1;
+}
+
+static void order_by_field(struct sjobs *jobs, enum field f, bool down)
+{
+    struct ordered *o = xcalloc(jobs->n + 1, sizeof(*o));
+    for (size_t i = 0; i < jobs->n; i++) {
+        o[i] = (struct ordered){.job = jobs->v[i], .at = i};
+        set_key(&o[i], f);
+    }
+    qsort(o, jobs->n, sizeof(*o), down ? compare_down : compare_up);
+    for (size_t i = 0; i < jobs->n; i++) {
+        jobs->v[i] = o[i].job;
+        free(o[i].text);
+    }
+    free(o);
+}
+
+/* "-p,i": by the last key first, as each sort keeps what was before where it finds no difference. */
+static void order_by(struct squeue *q, const char *keys)
+{
+    for (const char *end = keys + strlen(keys); end > keys;) {
+        const char *word = end;
+        while (word > keys && word[-1] != ',')
+            word--;
+        const char *letter = word + (*word == '-' || *word == '+');
+        if (letter + 1 != end)
+            slurm_die(q->s, "Invalid sort specification: %.*s", (int)(end - word), word);
+        order_by_field(&q->jobs, columns_letter(*letter), *word == '-');
+        end = word > keys ? word - 1 : keys;
+    }
+}
+
+/* Slurm's own order: by partition, what waits before what runs, the first ones to start first. */
 static void order(struct squeue *q)
 {
     jobs_sort(&q->jobs);
     if (!q->unfolded)
         jobs_fold(&q->jobs);
-    bool down = q->sort && (strcmp(q->sort, "-i") == 0 || strcmp(q->sort, "-A") == 0);
-    if (q->sort && !down && strcmp(q->sort, "i") != 0 && strcmp(q->sort, "+i") != 0 &&
-        strcmp(q->sort, "A") != 0)
-        slurm_error(q->s,
-                    "--sort=%s: hbatch's squeue sorts by id alone (i, -i); shown by id",
-                    q->sort);
-    if (down)
-        for (size_t a = 0, b = q->jobs.n; a + 1 < b; a++, b--) {
-            struct sjob t = q->jobs.v[a];
-            q->jobs.v[a] = q->jobs.v[b - 1];
-            q->jobs.v[b - 1] = t;
-        }
-    if (q->sort)
-        return;
-    struct sjob *v = xcalloc(q->jobs.n + 1, sizeof(*v));
-    size_t k = 0;
-    for (int pending = 1; pending >= 0; pending--)
-        for (size_t i = 0; i < q->jobs.n; i++)
-            if ((job_sstate(&q->jobs.v[i]) == S_PENDING) == pending)
-                v[k++] = q->jobs.v[i];
-    free(q->jobs.v);
-    q->jobs.v = v;
+    order_by(q, q->sort ? q->sort : "P,t,-p");
 }
+
+/* --- output ------------------------------------------------------------------------------------ */
 
 static void print_row(const struct squeue *q, const struct sjob *j)
 {
@@ -155,7 +242,9 @@ static void print_row(const struct squeue *q, const struct sjob *j)
         if (j)
             field_add(&text, j, c->field, false);
         else
-            strbuf_add(&text, c->title);
+            strbuf_add(&text, q->steps && c->field == F_ID ? "STEPID" : c->title);
+        if (j && q->steps && c->field == F_ID)
+            strbuf_add(&text, ".batch");
         column_print(c, text.s ? text.s : "");
     }
     puts(q->columns.suffix ? q->columns.suffix : "");
@@ -217,6 +306,7 @@ static void choose_columns(struct squeue *q, int id, const char *value)
 {
     static const char standard[] = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
     const char *text = id == LONG    ? "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R"
+                       : id == STEPS ? "%.15i %.8j %.9P %.8u %.9M %N"
                        : id == START ? "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R"
                                      : standard;
     columns_fini(&q->columns);
@@ -232,9 +322,19 @@ static const char *my_name(void)
     return pw ? pw->pw_name : "";
 }
 
+static void take_nodes(struct squeue *q, const char *text)
+{
+    struct error err;
+    hostlist_destroy(q->nodes);
+    q->nodes = hostlist_decode(text, &err);
+    if (!q->nodes)
+        slurm_die(q->s, "Invalid node name specification: %s", err.text);
+}
+
 static void parse(struct squeue *q, int argc, char **argv, bool *is_long)
 {
     struct sparse p;
+    bool chosen = false;
     choose_columns(q, 0, getenv("SQUEUE_FORMAT"));
     if (getenv("SQUEUE_FORMAT"))
         choose_columns(q, FORMAT, getenv("SQUEUE_FORMAT"));
@@ -251,6 +351,15 @@ static void parse(struct squeue *q, int argc, char **argv, bool *is_long)
             break;
         case PARTITION:
             q->partitions = p.value;
+            break;
+        case ACCOUNT:
+            q->accounts = p.value;
+            break;
+        case QOS:
+            q->qos = p.value;
+            break;
+        case NODELIST:
+            take_nodes(q, p.value);
             break;
         case USER:
             q->users = p.value;
@@ -275,6 +384,10 @@ static void parse(struct squeue *q, int argc, char **argv, bool *is_long)
             break;
         default:
             *is_long |= o->id == LONG;
+            q->steps |= o->id == STEPS;
+            if (o->id == STEPS && chosen) /* -o goes over it, wherever it stands */
+                break;
+            chosen |= o->id == FORMAT || o->id == FORMAT_LONG;
             choose_columns(q, o->id, p.value);
         }
     }
@@ -307,5 +420,6 @@ int cmd_squeue(struct slurm *s, int argc, char **argv)
     }
     columns_fini(&q.columns);
     jobs_fini(&q.jobs);
+    hostlist_destroy(q.nodes);
     return 0;
 }

@@ -277,7 +277,7 @@ int cmd_salloc(struct slurm *s, int argc, char **argv)
         return rc;
     }
     add_inside(&w);
-    words_add(&w, "salloc");
+    words_add(&w, r.quiet ? "quiet" : "salloc");
     for (int i = p.first; i < argc; i++)
         words_add(&w, argv[i]);
     return become(s, &r, &w);

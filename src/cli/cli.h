@@ -25,6 +25,9 @@ struct cli {
     struct hbatch *h; /* once cli_connect was called */
     bool utf8;        /* the locale's character set */
     bool ascii;       /* job ids with "f" rather than the florin sign */
+    uint64_t ids
+        [4]; /* that were asked for, the latest: the leader's sentences have them with "f" */
+    unsigned nids; /* all there were */
 };
 
 enum {
@@ -71,6 +74,8 @@ uint64_t cli_jobid(struct cli *cli, const char *text);
 const char *cli_id(const struct cli *cli, uint64_t id, char *buf);
 /* cli_error about job ID, which is named unless TEXT does so. */
 void cli_job_error(const struct cli *cli, uint64_t id, const char *text);
+/* A stream that ended because it could not go on is the end. */
+void cli_check_end(const struct cli *cli, const struct hbatch_result *result);
 /* {"id":ID} */
 json_object *cli_id_params(uint64_t id);
 /* The words of a sentence that was given without quotes, e.g. a reason; new. */

@@ -51,11 +51,28 @@ static int wait_tar(const struct cli *cli, pid_t pid)
 
 /* --- create ------------------------------------------------------------------------------------ */
 
-enum { NAME, OVERWRITE, APPEND, DIRECTORY, VERBOSE, LONG, LIST_ONLY, WAIT_CREATE, FORCE };
+enum {
+    NAME,
+    OVERWRITE,
+    APPEND,
+    DIRECTORY,
+    VERBOSE,
+    LONG,
+    LIST_ONLY,
+    WAIT_CREATE,
+    FORCE,
+    JSON,
+    IGNORED /* of Flux: about the store that it has for archives */
+};
 
 #define NAME_OPT                                                                         \
     {                                                                                    \
         NAME, 'n', "name", "NAME", "The archive's name (default: main)"                  \
+    }
+
+#define IGNORED_OPT                                                                      \
+    {                                                                                    \
+        IGNORED, 0, "no-force-primary", NULL, NULL                                       \
     }
 
 static const struct opt create_opts[] = {
@@ -64,6 +81,11 @@ static const struct opt create_opts[] = {
     {APPEND, 0, "append", NULL, "Add to the one of that name"},
     {DIRECTORY, 'C', "directory", "DIR", "PATHs are in DIR"},
     {VERBOSE, 'v', "verbose", NULL, "List the files on stderr"},
+    IGNORED_OPT,
+    {IGNORED, 0, "preserve", NULL, NULL},
+    {IGNORED, 0, "mmap", NULL, NULL},
+    {IGNORED, 0, "chunksize", "N", NULL},
+    {IGNORED, 0, "small-file-threshold", "N", NULL},
 };
 static const struct opt_group create_groups[] = {OPTS(NULL, create_opts), OPTS_END};
 
@@ -181,6 +203,8 @@ static int create_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
             dir = p.value;
         else if (o->id == VERBOSE)
             verbose = true;
+        else if (o->id == IGNORED)
+            continue;
         else if (how && how != o->id)
             cli_die(cli, "--overwrite and --append exclude each other");
         else
@@ -221,6 +245,8 @@ static const struct cmd archive_create = {
 static const struct opt list_opts[] = {
     NAME_OPT,
     {LONG, 'l', "long", NULL, "With type, mode and size"},
+    {JSON, 0, "json", NULL, "Of 'all': the archives as JSON"},
+    IGNORED_OPT,
 };
 static const struct opt_group list_groups[] = {OPTS(NULL, list_opts), OPTS_END};
 
@@ -232,6 +258,7 @@ static const struct opt extract_opts[] = {
     {WAIT_CREATE, 0, "waitcreate", "[DURATION]",
      "Wait until there is an archive of that name"},
     {VERBOSE, 'v', "verbose", NULL, "List the files on stderr"},
+    IGNORED_OPT,
 };
 static const struct opt_group extract_groups[] = {OPTS(NULL, extract_opts), OPTS_END};
 
@@ -279,8 +306,8 @@ static void fetch(struct cli *cli, const char *name, uint64_t bytes, int fd)
 }
 
 /* tar reads NAME. */
-static int read_archive(struct cli *cli, const char *const *argv, const char *name,
-                        double patience)
+static int read_archive(struct cli *cli, const char *const *argv, int out,
+                        const char *name, double patience)
 {
     static const struct timespec pause = {.tv_nsec = 20000000};
     uint64_t bytes;
@@ -296,25 +323,27 @@ static int read_archive(struct cli *cli, const char *const *argv, const char *na
     for (int i = 0; i < 50 && (fd = open_local(cli, name, bytes)) < 0; i++)
         nanosleep(&pause, NULL);
     if (fd >= 0) {
-        pid_t pid = start_tar(cli, argv, fd, -1);
+        pid_t pid = start_tar(cli, argv, fd, out);
         close(fd);
         return wait_tar(cli, pid);
     }
     if (pipe2(fds, O_CLOEXEC) < 0)
         cli_die(cli, "cannot make a pipe: %s", strerror(errno));
     signal(SIGPIPE, SIG_IGN);
-    pid_t pid = start_tar(cli, argv, fds[0], -1);
+    pid_t pid = start_tar(cli, argv, fds[0], out);
     close(fds[0]);
     fetch(cli, name, bytes, fds[1]);
     close(fds[1]);
     return wait_tar(cli, pid);
 }
 
-static void print_archives(struct cli *cli)
+static void print_archives(struct cli *cli, bool json)
 {
     cleanup_json json_object *result = cli_call(cli, "archive.list", NULL);
     json_object *list = cli_list(cli, result, "archives");
-    for (size_t i = 0; i < json_object_array_length(list); i++)
+    if (json)
+        puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN));
+    for (size_t i = 0; !json && i < json_object_array_length(list); i++)
         puts(cli_get_string(json_object_array_get_idx(list, i), "name", ""));
 }
 
@@ -329,7 +358,7 @@ static int read_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     struct reading r = {.name = "main", .list = strcmp(cmd->name, "list") == 0};
     struct optparse p;
     struct error err;
-    bool only_list = r.list, all = false;
+    bool only_list = r.list, all = false, json = false;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         if (o->id == NAME)
@@ -340,8 +369,12 @@ static int read_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
             r.list = true;
         else if (o->id == OVERWRITE)
             r.overwrite = true;
-        else if (o->id != WAIT_CREATE)
+        else if (o->id == JSON)
+            json = true;
+        else if (o->id == VERBOSE || o->id == LONG)
             r.verbose = true;
+        else if (o->id == IGNORED)
+            continue;
         else if (!p.value)
             r.patience = INFINITY;
         else if (duration_decode(p.value, &r.patience, &err) < 0)
@@ -349,9 +382,11 @@ static int read_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     }
     const char *pattern = cli_operand(cli, &p, "", true);
     all = only_list && strcmp(r.name, "all") == 0 && !pattern;
+    if (json && !all)
+        cli_die(cli, "--json is for the list of archives: hbatch archive list -n all");
     cli_connect(cli);
     if (all) {
-        print_archives(cli);
+        print_archives(cli, json);
         return 0;
     }
     const char *tar[ARGS];
@@ -361,8 +396,6 @@ static int read_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     tar[n++] = "-";
     if (!r.list)
         tar[n++] = r.overwrite ? "--overwrite" : "--keep-old-files";
-    if (!r.list && r.verbose)
-        tar[n++] = "--index-file=/dev/stderr";
     if (r.dir) {
         tar[n++] = "-C";
         tar[n++] = r.dir;
@@ -373,7 +406,8 @@ static int read_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         tar[n++] = pattern;
     }
     tar[n] = NULL;
-    return read_archive(cli, tar, r.name, r.patience);
+    /* tar names what it extracts on its standard output */
+    return read_archive(cli, tar, r.list ? -1 : STDERR_FILENO, r.name, r.patience);
 }
 
 static const struct cmd archive_list = {
@@ -397,6 +431,7 @@ static const struct cmd archive_extract = {
 static const struct opt remove_opts[] = {
     NAME_OPT,
     {FORCE, 'f', "force", NULL, "It is no error if there is none"},
+    IGNORED_OPT,
 };
 static const struct opt_group remove_groups[] = {OPTS(NULL, remove_opts), OPTS_END};
 
@@ -410,7 +445,7 @@ static int remove_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
     for (const struct opt *o; (o = optparse_next(&p));) {
         if (o->id == NAME)
             name = p.value;
-        else
+        else if (o->id == FORCE)
             force = true;
     }
     json_object *params = json_object_new_object();

@@ -6,7 +6,7 @@
 #include "src/cli/color.h"
 #include "src/cli/verbs.h"
 
-enum { CLEAR, READ_CLEAR, FOLLOW, NEW, HUMAN, DELTA, COLOR };
+enum { CLEAR, READ_CLEAR, FOLLOW, NEW, HUMAN, DELTA, COLOR, JSON };
 
 static const struct opt opts[] = {
     {CLEAR, 'C', "clear", NULL, "Forget all lines, and print nothing"},
@@ -16,12 +16,13 @@ static const struct opt opts[] = {
     {HUMAN, 'H', "human", NULL, "Times for people"},
     {DELTA, 'd', "delta", NULL, "With -H, the time since the line before"},
     {COLOR, 'L', "color", "[WHEN]", "With -H, in color: " COLOR_HELP},
+    {JSON, 0, "json", NULL, "As JSON, an object a line"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
 struct dmesg {
     struct cli *cli;
-    bool clear, silent, follow, human, delta, color;
+    bool clear, silent, follow, human, delta, color, json;
     double base; /* time that offsets are of; 0: none yet */
 };
 
@@ -58,6 +59,11 @@ static void print_line(struct dmesg *d, json_object *line)
     unsigned rank = (unsigned)cli_get_number(line, "rank", 0);
     const char *level = cli_get_string(line, "level", "info"),
                *text = cli_get_string(line, "text", "");
+    if (d->json) {
+        puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN |
+                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+        return;
+    }
     if (d->human) {
         print_human(d, t, rank, level, text);
         return;
@@ -106,6 +112,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             d.human = true;
         else if (o->id == DELTA)
             d.delta = true;
+        else if (o->id == JSON)
+            d.json = true;
         else
             when = color_parse(cli, p.value);
     }

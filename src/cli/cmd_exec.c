@@ -8,7 +8,20 @@
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
 
-enum { LABEL, NO_INPUT, DIR, RANKS, EXCLUDE, JOB, VERBOSE, QUIET, BACKGROUND };
+enum {
+    LABEL,
+    NO_INPUT,
+    DIR,
+    RANKS,
+    EXCLUDE,
+    JOB,
+    VERBOSE,
+    QUIET,
+    BACKGROUND,
+    WAITABLE,
+    ATTACH,
+    NAME
+};
 
 static const struct opt opts[] = {
     {RANKS, 'r', "rank", "IDSET", "Run on these ranks, or all (default)"},
@@ -19,6 +32,10 @@ static const struct opt opts[] = {
     {LABEL, 'l', "label-io", NULL, "Put the rank before each line of output"},
     {NO_INPUT, 'n', "noinput", NULL, "No standard input"},
     {BACKGROUND, 0, "bg", NULL, "Print the job's id, and do not wait for it"},
+    {WAITABLE, 0, "waitable", NULL, "With --bg: hbatch job wait tells how it ended"},
+    {NAME, 0, "label", "LABEL", "Name of the job, for --attach and pkill"},
+    {ATTACH, 0, "attach", NULL,
+     "Attach to a job of --bg: the operand is its id, or its label"},
     {QUIET, 'q', "quiet", NULL, "Do not tell of exit codes"},
     {VERBOSE, 'v', "verbose", NULL, "Print the job's id and events on stderr"},
 };
@@ -26,8 +43,8 @@ static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
 struct exec {
     struct cli *cli;
-    const char *ranks, *exclude, *job, *dir;
-    bool no_input, background;
+    const char *ranks, *exclude, *job, *dir, *name;
+    bool no_input, background, waitable, attach_to;
     bool no_host; /* a rank does not exist, which was told */
     struct attach_options attach;
     hwloc_bitmap_t where;
@@ -152,6 +169,7 @@ static json_object *make_spec(struct exec *e, int argc, char **argv)
     set(e, js, "setopt", "gpu-affinity=off");
     set(e, js, "setopt", "pmi=none");
     set(e, js, "cwd", e->dir);
+    set(e, js, "job-name", e->name);
     e->attach.no_stdin = e->no_input || e->background || attach_stdin_is_empty();
     if (!e->attach.no_stdin && n > 1)
         set(e, js, "input", tasks);
@@ -177,7 +195,7 @@ static int submit(struct exec *e, json_object *spec)
 {
     char buf[CLI_ID_SIZE];
     struct hbatch_error err;
-    struct hbatch_submit how = {.urgency = -1};
+    struct hbatch_submit how = {.urgency = -1, .flags = e->waitable ? "waitable" : NULL};
     hbatch_jobid id;
     if (!e->background) {
         if (!e->attach.no_stdin)
@@ -192,6 +210,23 @@ static int submit(struct exec *e, json_object *spec)
     return 0;
 }
 
+/* The job of an id, or the newest one of that name. */
+static uint64_t find_labelled(struct cli *cli, const char *text)
+{
+    jobid_t id;
+    if (strcmp(text, "last") == 0 || jobid_decode(text, &id, NULL) == 0)
+        return cli_jobid(cli, text);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "name", json_object_new_string(text));
+    json_object_object_add(params, "states", json_object_new_int(127));
+    json_object_object_add(params, "max", json_object_new_int(1));
+    cleanup_json json_object *result = cli_call(cli, "job.list", params);
+    json_object *job = json_object_array_get_idx(cli_list(cli, result, "jobs"), 0);
+    if (!job)
+        cli_die(cli, "'%s' is neither a job's id nor the label of one", text);
+    return json_object_get_uint64(cli_get(job, "id"));
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct exec e = {.cli = cli, .attach.owner = true, .attach.pass_interrupt = true};
@@ -202,17 +237,29 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                          [NO_INPUT] = &e.no_input,
                          [VERBOSE] = &e.attach.show_events,
                          [QUIET] = &e.attach.quiet,
-                         [BACKGROUND] = &e.background};
-        const char **texts[] = {
-            [DIR] = &e.dir, [RANKS] = &e.ranks, [EXCLUDE] = &e.exclude, [JOB] = &e.job};
+                         [BACKGROUND] = &e.background,
+                         [WAITABLE] = &e.waitable,
+                         [ATTACH] = &e.attach_to};
+        const char **texts[] = {[DIR] = &e.dir,
+                                [RANKS] = &e.ranks,
+                                [EXCLUDE] = &e.exclude,
+                                [JOB] = &e.job,
+                                [NAME] = &e.name};
         if ((size_t)o->id < ARRAY_SIZE(texts) && texts[o->id])
             *texts[o->id] = p.value;
         else
             *flags[o->id] = true;
     }
     e.attach.show_id = e.attach.show_events;
+    if (e.attach_to) {
+        e.attach.read_only = e.no_input;
+        return attach_job(cli, &e.attach,
+                          find_labelled(cli, cli_operand(cli, &p, "the job", false)));
+    }
     if (p.nargs == 0)
         cli_die(cli, "the COMMAND is missing; see hbatch exec --help");
+    if (e.waitable && !e.background)
+        cli_die(cli, "--waitable is for --bg");
     choose_ranks(&e);
     cleanup_free unsigned *names = make_names(&e);
     e.attach.names = names;

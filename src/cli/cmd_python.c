@@ -11,6 +11,12 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         optparse_init(&p, cli, cmd, argc, argv);
         optparse_next(&p);
     }
+    if (argc == 2 && strcmp(argv[1], "--get-path") == 0) {
+        installed_environment(cli); /* its directory is the first one now */
+        const char *path = getenv("PYTHONPATH");
+        printf("%.*s\n", (int)strcspn(path ? path : "", ":"), path ? path : "");
+        return 0;
+    }
     installed_environment(cli);
     char python3[] = "python3", *python = getenv("HBATCH_PYTHON");
     cleanup_free char **words = xcalloc((size_t)argc + 1, sizeof(*words));
@@ -24,7 +30,8 @@ const struct cmd cmd_python = {
     .args = "[ARG...]",
     .help = "Run Python with the package hbatch",
     .more = "All ARGs are Python's: hbatch python -c 'import hbatch; ...'. The Python is "
-            "that of HBATCH_PYTHON, or python3.",
+            "that of HBATCH_PYTHON, or python3. --get-path alone prints where the "
+            "package is.",
     .flags = CMD_POSIX,
     .run = run,
 };

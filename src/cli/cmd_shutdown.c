@@ -2,7 +2,7 @@
 #include "src/cli/target.h"
 #include "src/cli/verbs.h"
 
-enum { BACKGROUND, CANCEL, EXIT_CODE, NOW, REASON };
+enum { BACKGROUND, CANCEL, EXIT_CODE, NOW, REASON, IGNORED };
 
 static const struct opt opts[] = {
     {REASON, 'm', "message", "NOTE", "Say why"},
@@ -13,6 +13,13 @@ static const struct opt opts[] = {
      "The instance's exit code, and so that of the job that it is (default: its "
      "program's)"},
     {BACKGROUND, 0, "background", NULL, "Do not wait until the instance has ended"},
+    /* Flux's: nothing is asked or logged here, and there is no garbage to collect */
+    {IGNORED, 0, "quiet", NULL, NULL},
+    {IGNORED, 0, "verbose", "[LEVEL]", NULL},
+    {IGNORED, 'y', "yes", NULL, NULL},
+    {IGNORED, 'n', "no", NULL, NULL},
+    {IGNORED, 0, "gc", NULL, NULL},
+    {IGNORED, 0, "skip-gc", NULL, NULL},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
@@ -43,7 +50,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                 json_object_new_int64(cli_number(cli, "--exit-code", p.value, 0, 255)));
         else if (o->id == NOW)
             json_object_object_add(params, "now", json_object_new_boolean(true));
-        else
+        else if (o->id == REASON)
             json_object_object_add(params, "reason", json_object_new_string(p.value));
     }
     const char *target = cli_operand(cli, &p, "", true);

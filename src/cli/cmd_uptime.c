@@ -40,12 +40,36 @@ static void print_limits(json_object *info, double now)
     }
 }
 
+static const struct opt opts[] = {
+    {0, 0, "json", NULL, "Print JSON"},
+};
+static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
+
+static void print_json(json_object *info, int drained, int down, double now)
+{
+    static const char *const keys[] = {"owner",   "level",      "size",       "starttime",
+                                       "foreign", "foreign_id", "expiration", "usage"};
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "now", json_object_new_double(now));
+    json_object_object_add(
+        o, "uptime",
+        json_object_new_double(now - cli_get_number(info, "starttime", now)));
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (cli_get(info, keys[i]))
+            json_object_object_add(o, keys[i], json_object_get(cli_get(info, keys[i])));
+    json_object_object_add(o, "drained", json_object_new_int(drained));
+    json_object_object_add(o, "offline", json_object_new_int(down));
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
     char clock[16], age[64], owner[64];
+    bool json = false;
     optparse_init(&p, cli, cmd, argc, argv);
-    optparse_next(&p);
+    while (optparse_next(&p))
+        json = true;
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
     cleanup_json json_object *resources = cli_call(cli, "resource.list", NULL);
     json_object *nodes = cli_list(cli, resources, "nodes");
@@ -57,6 +81,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         down += *state == 'd' && state[1] == 'o';
     }
     double now = time_now();
+    if (json) {
+        print_json(info, drained, down, now);
+        return 0;
+    }
     time_t t = (time_t)now;
     strftime(clock, sizeof(clock), "%T", localtime(&t));
     uid_t uid = (uid_t)cli_get_number(info, "owner", 0);
@@ -82,5 +110,6 @@ const struct cmd cmd_uptime = {
     .name = "uptime",
     .args = "",
     .help = "Show how long the instance has run, its owner, size, load and end",
+    .groups = groups,
     .run = run,
 };

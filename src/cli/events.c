@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include "src/cli/events.h"
 #include "src/common/util.h"
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+void event_parse_format(struct event_style *style, const struct cli *cli,
+                        const char *text)
+{
+    if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
+        cli_die(cli, "--format: '%s' is neither text nor json", text);
+    style->format = *text == 'j' ? EVENT_JSON : EVENT_TEXT;
+}
+
+void event_parse_time(struct event_style *style, const struct cli *cli, const char *text)
+{
+    static const char *const names[] = {"raw", "iso", "offset", "human"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], text) == 0) {
+            style->time = i;
+            return;
+        }
+    }
+    cli_die(cli, "--time-format: '%s' must be raw, iso, offset or human", text);
+}
 
 static void print_time(struct event_style *s, FILE *f, double t)
 {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <json-c/json.h>
+#include "src/cli/cli.h"
 
 struct event_style {
     enum { EVENT_TEXT, EVENT_JSON } format;
@@ -15,6 +16,10 @@ struct event_style {
     double t0, last; /* of the first event and of the one before; for offset and human */
 };
 
+/* Of --format and --time-format; what is neither of them is the end. */
+void event_parse_format(struct event_style *style, const struct cli *cli,
+                        const char *text);
+void event_parse_time(struct event_style *style, const struct cli *cli, const char *text);
 /* Print one event; CONTEXT is JSON text or NULL. */
 void event_print(struct event_style *style, FILE *f, double time, const char *name,
                  const char *context);

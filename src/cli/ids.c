@@ -74,6 +74,16 @@ void ids_add(struct ids *ids, struct cli *cli, const char *word)
         add(ids, cli_jobid(cli, word)); /* or says what is wrong with it */
 }
 
+bool ids_confirm(const struct cli *cli, size_t n, bool force, const char *what)
+{
+    if (n == 0)
+        cli_error(cli, "no job matches");
+    else if (!force)
+        cli_error(cli, "this would %s %zu job%s: confirm with --force", what, n,
+                  n == 1 ? "" : "s");
+    return n > 0 && force;
+}
+
 void ids_fini(struct ids *ids)
 {
     free(ids->v);

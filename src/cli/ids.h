@@ -17,6 +17,8 @@ bool ids_range(struct cli *cli, const char *word, uint64_t *first, uint64_t *las
 void ids_add(struct ids *ids, struct cli *cli, const char *word);
 /* Append all jobs in STATES (RFC 21 mask), newest first. */
 void ids_add_states(struct ids *ids, struct cli *cli, int states);
+/* Ask for --force rather than do WHAT to N jobs. Whether to go on. */
+bool ids_confirm(const struct cli *cli, size_t n, bool force, const char *what);
 void ids_fini(struct ids *ids);
 
 #endif

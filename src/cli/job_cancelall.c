@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 #include <unistd.h>
+#include "src/cli/ids.h"
 #include "src/cli/jobquery.h"
 #include "src/cli/verbs.h"
 #include "src/job/state.h"
@@ -56,14 +57,10 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         json_object_object_add(params, "note", json_object_new_string(note));
     }
     cleanup_json json_object *result = cli_call(cli, "job.cancel", params);
-    int n = (int)cli_get_number(result, "canceled", 0);
-    if (n == 0 && !quiet)
-        cli_error(cli, "no job matches");
-    else if (n > 0 && !force)
-        cli_error(cli, "this would cancel %d job%s: confirm with --force", n,
-                  n == 1 ? "" : "s");
-    else if (n > 0 && !quiet)
-        cli_error(cli, "canceled %d job%s", n, n == 1 ? "" : "s");
+    size_t n = (size_t)cli_get_number(result, "canceled", 0);
+    bool done = (n > 0 || !quiet) && ids_confirm(cli, n, force, "cancel");
+    if (done && !quiet)
+        cli_error(cli, "canceled %zu job%s", n, n == 1 ? "" : "s");
     return n > 0 && !force ? 1 : 0;
 }
 

@@ -73,25 +73,22 @@ const struct cmd job_kill = {
 
 enum { FORCE = 100, ALL_USER };
 
-/* Ask for --force rather than do something to N jobs. Whether to go on. */
-static bool may(const struct cli *cli, size_t n, bool force, const char *what)
+/* METHOD with PARAMS, which are given up, for all jobs in STATES, if that is what is meant; WHAT is done to them. */
+static int call_all(struct cli *cli, int states, const char *user, bool force,
+                    const char *what, const char *method, json_object *params)
 {
-    if (n == 0)
-        cli_error(cli, "no job matches");
-    else if (!force)
-        cli_error(cli, "this would %s %zu job%s: confirm with --force", what, n,
-                  n == 1 ? "" : "s");
-    return n > 0 && force;
-}
-
-/* What is over by now is not missed. */
-static void drop_other_users(struct ids *ids, const char *user, struct cli *cli)
-{
+    struct ids ids = {0};
     struct jobquery q = {0};
     if (user)
         jobquery_user(&q, cli, user);
-    if (q.one_user && q.userid != (unsigned)geteuid())
-        ids->n = 0; /* an instance has one */
+    if (!q.one_user || q.userid == (unsigned)geteuid()) /* an instance has one */
+        ids_add_states(&ids, cli, states);
+    int rc = ids.n > 0;
+    if (ids_confirm(cli, ids.n, force, what))
+        rc = call_each(cli, &ids, method, params);
+    json_object_put(params);
+    ids_fini(&ids);
+    return rc;
 }
 
 static const struct opt killall_opts[] = {
@@ -103,11 +100,10 @@ static const struct opt_group killall_groups[] = {OPTS(NULL, killall_opts), OPTS
 
 static int killall_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct ids ids = {0};
     struct optparse p;
     struct error err;
     bool force = false;
-    int sig = 15, rc = 0;
+    int sig = 15;
     const char *user = NULL;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
@@ -118,16 +114,9 @@ static int killall_run(struct cli *cli, const struct cmd *cmd, int argc, char **
         else if ((sig = build_signal_number(p.value, &err)) < 0)
             cli_die(cli, "--signal: %s", err.text);
     }
-    ids_add_states(&ids, cli, JOB_RUN);
-    drop_other_users(&ids, user, cli);
-    cleanup_json json_object *params = json_object_new_object();
+    json_object *params = json_object_new_object();
     json_object_object_add(params, "signal", json_object_new_int(sig));
-    if (may(cli, ids.n, force, "signal"))
-        rc = call_each(cli, &ids, "job.kill", params);
-    else
-        rc = ids.n > 0;
-    ids_fini(&ids);
-    return rc;
+    return call_all(cli, JOB_RUN, user, force, "signal", "job.kill", params);
 }
 
 const struct cmd job_killall = {
@@ -206,11 +195,10 @@ static const struct opt_group raiseall_groups[] = {OPTS(NULL, raiseall_opts), OP
 
 static int raiseall_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct ids ids = {0};
     struct jobquery q = {0};
     struct optparse p;
     bool force = false;
-    int severity = 7, rc;
+    int severity = 7;
     const char *user = NULL;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
@@ -227,16 +215,10 @@ static int raiseall_run(struct cli *cli, const struct cmd *cmd, int argc, char *
         cli_die(cli, "which type of exception? As in hbatch job raiseall cancel");
     if (q.results || (q.states & JOB_INACTIVE))
         cli_die(cli, "--states: jobs that are over get no exceptions");
-    ids_add_states(&ids, cli, q.states ? q.states : JOB_ACTIVE);
-    drop_other_users(&ids, user, cli);
     cleanup_free char *note = cli_join(p.args + 1, p.nargs - 1);
-    cleanup_json json_object *params = exception_params(p.args[0], severity, note);
-    if (may(cli, ids.n, force, "raise an exception in"))
-        rc = call_each(cli, &ids, "job.raise", params);
-    else
-        rc = ids.n > 0;
-    ids_fini(&ids);
-    return rc;
+    return call_all(cli, q.states ? q.states : JOB_ACTIVE, user, force,
+                    "raise an exception in", "job.raise",
+                    exception_params(p.args[0], severity, note));
 }
 
 const struct cmd job_raiseall = {

@@ -86,13 +86,14 @@ const struct cmd cmd_taskpids = {
 
 /* --- all of them ----------------------------------------------------------------------------- */
 
-enum { DELIMITER, RANKS, TIMEOUT };
+enum { DELIMITER, RANKS, TIMEOUT, JSON };
 
 static const struct opt opts[] = {
     {DELIMITER, 'd', "delimiter", "STRING",
      "What is between two of them (default: a comma)"},
     {RANKS, 'r', "ranks", "IDSET", "Only these tasks"},
     {TIMEOUT, 't', "timeout", "DURATION", "Wait at most so long for the job to run"},
+    {JSON, 0, "json", NULL, "Print JSON"},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
@@ -124,7 +125,8 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
 static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
 {
     struct pids *p = arg;
-    (void)result, (void)left;
+    (void)left;
+    cli_check_end(p->cli, result);
     p->over = true;
 }
 
@@ -189,6 +191,18 @@ static void sort_lines(struct pids *p, unsigned ntasks)
     }
 }
 
+/* TEXT: "HOST:PID". */
+static void print_task(size_t rank, const char *text, const char *before, bool json)
+{
+    const char *colon = strrchr(text, ':');
+    if (!json || !colon) {
+        printf("%s%s", before, text);
+        return;
+    }
+    printf("%s{\"rank\":%zu,\"host\":\"%.*s\",\"pid\":%s}", *before ? "," : "[", rank,
+           (int)(colon - text), text, colon + 1);
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     static const struct hbatch_stream_ops ops = {
@@ -198,6 +212,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     struct hbatch_error err;
     struct error e;
     const char *delimiter = ",";
+    bool json = false;
     double timeout = INFINITY;
     hbatch_jobid helper;
     cleanup_bitmap hwloc_bitmap_t only = NULL;
@@ -208,6 +223,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         } else if (opt->id == TIMEOUT) {
             if (duration_decode(o.value, &timeout, &e) < 0)
                 cli_die(cli, "--timeout: %s", e.text);
+        } else if (opt->id == JSON) {
+            json = true;
         } else if (!(only = idset_decode(o.value, &e))) {
             cli_die(cli, "--ranks: %s", e.text);
         }
@@ -235,17 +252,15 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "%s", e.text);
     sort_lines(&p, taskmap_ntasks(tasks));
     taskmap_destroy(tasks);
-    bool any = false;
+    size_t n = 0;
     for (size_t i = 0; i < p.n; i++) {
-        if (!p.of[i] || (only && !hwloc_bitmap_isset(only, (unsigned)i)))
-            continue;
-        printf("%s%s", any ? delimiter : "", p.of[i]);
-        any = true;
+        if (p.of[i] && (!only || hwloc_bitmap_isset(only, (unsigned)i)))
+            print_task(i, p.of[i], n++ == 0 ? "" : json ? "," : delimiter, json);
     }
-    putchar('\n');
+    puts(json ? n ? "]" : "[]" : "");
     free(p.of);
     strbuf_cleanup(&p.text);
-    return any ? 0 : 1;
+    return n > 0 ? 0 : 1;
 }
 
 const struct cmd job_hostpids = {

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job info, eventlog, id, last, stats, taskmap, timeleft. */
+/* job id, last, stats, taskmap, timeleft. */
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-#include "src/cli/color.h"
-#include "src/cli/events.h"
 #include "src/cli/format.h"
 #include "src/cli/verbs.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
-#include "src/job/eventlog.h"
 #include "src/job/taskmap.h"
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -22,163 +19,6 @@ static char *info(struct cli *cli, uint64_t id, const char *key, struct hbatch_e
 {
     return hbatch_info(cli_connect(cli), id, key, err);
 }
-
-/* --- info -------------------------------------------------------------------------------- */
-
-static int info_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    struct optparse p;
-    struct hbatch_error err;
-    optparse_init(&p, cli, cmd, argc, argv);
-    optparse_next(&p);
-    if (p.nargs < 2)
-        cli_die(cli, "needs a JOBID and a key: jobspec, R, eventlog or taskmap");
-    uint64_t id = cli_jobid(cli, p.args[0]);
-    for (int i = 1; i < p.nargs; i++) {
-        cleanup_free char *text = info(cli, id, p.args[i], &err);
-        if (!text)
-            cli_die(cli, "%s", err.text);
-        size_t len = strlen(text);
-        printf("%s%s", text, len && text[len - 1] == '\n' ? "" : "\n");
-    }
-    return 0;
-}
-
-const struct cmd job_info = {
-    .name = "info",
-    .args = "JOBID KEY...",
-    .help = "Print what is known of a job: jobspec, R, eventlog, taskmap",
-    .run = info_run,
-};
-
-/* --- eventlog ---------------------------------------------------------------------------- */
-
-enum { FOLLOW, FORMAT, TIME_FORMAT, HUMAN, COLOR };
-
-static const struct opt eventlog_opts[] = {
-    {FOLLOW, 'F', "follow", NULL, "Go on until the job is over"},
-    {FORMAT, 'f', "format", "text|json", "How to print events"},
-    {TIME_FORMAT, 'T', "time-format", "raw|iso|offset|human", "How to print times"},
-    {HUMAN, 'H', "human", NULL, "The same as -T human"},
-    {COLOR, 'L', "color", "[WHEN]", "In color: " COLOR_HELP},
-};
-static const struct opt_group eventlog_groups[] = {OPTS(NULL, eventlog_opts), OPTS_END};
-
-struct following {
-    struct event_style *style;
-    bool over;
-};
-
-static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
-                     void *arg)
-{
-    struct following *f = arg;
-    (void)id;
-    event_print(f->style, stdout, time, name, context);
-    fflush(stdout);
-}
-
-static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
-{
-    struct following *f = arg;
-    (void)result, (void)left;
-    f->over = true;
-}
-
-static void follow(struct cli *cli, uint64_t id, struct event_style *style)
-{
-    static const struct hbatch_stream_ops ops = {.event = on_event, .end = on_end};
-    struct following f = {.style = style};
-    struct hbatch_error err;
-    struct error e;
-    if (hbatch_attach(cli_connect(cli), id, &ops, &f, &err) < 0)
-        cli_die(cli, "%s", err.text);
-    while (!f.over) {
-        if (client_process(cli->h, -1, &e) < 0 && !f.over)
-            cli_die(cli, "%s", e.text);
-    }
-}
-
-static void print_log(struct cli *cli, const char *text, struct event_style *style)
-{
-    struct error err;
-    cleanup_json json_object *log = eventlog_decode(text, strlen(text), &err);
-    if (!log)
-        cli_die(cli, "%s", err.text);
-    size_t n = json_object_array_length(log);
-    for (size_t i = 0; i < n; i++) {
-        double t;
-        const char *name;
-        json_object *context = NULL;
-        if (event_parse(json_object_array_get_idx(log, i), &t, &name, &context, &err) < 0)
-            cli_die(cli, "%s", err.text);
-        event_print(style, stdout, t, name,
-                    context ? json_object_to_json_string_ext(context, PLAIN) : NULL);
-    }
-}
-
-static void parse_time_format(struct cli *cli, const char *text,
-                              struct event_style *style)
-{
-    static const char *const names[] = {"raw", "iso", "offset", "human"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (strcmp(names[i], text) == 0) {
-            style->time = i;
-            return;
-        }
-    }
-    cli_die(cli, "--time-format: '%s' must be raw, iso, offset or human", text);
-}
-
-static int eventlog_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    struct event_style style = {0};
-    struct optparse p;
-    struct hbatch_error err;
-    bool following = false;
-    enum color_when when = COLOR_AUTO;
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));) {
-        switch (o->id) {
-        case FOLLOW:
-            following = true;
-            break;
-        case FORMAT:
-            if (strcmp(p.value, "text") != 0 && strcmp(p.value, "json") != 0)
-                cli_die(cli, "--format: '%s' is neither text nor json", p.value);
-            style.format = *p.value == 'j' ? EVENT_JSON : EVENT_TEXT;
-            break;
-        case TIME_FORMAT:
-            parse_time_format(cli, p.value, &style);
-            break;
-        case HUMAN:
-            style.time = TIME_HUMAN;
-            break;
-        case COLOR:
-            when = color_parse(cli, p.value);
-            break;
-        }
-    }
-    uint64_t id = cli_jobid(cli, cli_operand(cli, &p, "the JOBID", false));
-    style.color = style.format == EVENT_TEXT && color_wanted(when);
-    if (following) {
-        follow(cli, id, &style);
-        return 0;
-    }
-    cleanup_free char *text = info(cli, id, "eventlog", &err);
-    if (!text)
-        cli_die(cli, "%s", err.text);
-    print_log(cli, text, &style);
-    return 0;
-}
-
-const struct cmd job_eventlog = {
-    .name = "eventlog",
-    .args = "JOBID",
-    .help = "Print the events of a job",
-    .groups = eventlog_groups,
-    .run = eventlog_run,
-};
 
 /* --- id ---------------------------------------------------------------------------------- */
 
@@ -309,7 +149,10 @@ static int stats_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
     struct optparse p;
     optparse_init(&p, cli, cmd, argc, argv);
     optparse_next(&p);
-    cleanup_json json_object *o = cli_call(cli, "job.stats", NULL);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "states", json_object_new_boolean(true));
+    cleanup_json json_object *o = cli_call(cli, "job.stats", params);
+    json_object_object_add(o, "successful", json_object_get(cli_get(o, "completed")));
     puts(json_object_to_json_string_ext(o, PLAIN));
     return 0;
 }

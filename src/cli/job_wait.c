@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include "src/cli/color.h"
 #include "src/cli/events.h"
+#include "src/cli/guest.h"
 #include "src/cli/ids.h"
 #include "src/cli/verbs.h"
 #include "src/common/duration.h"
@@ -171,42 +173,114 @@ const struct cmd job_status = {
 
 /* --- wait-event -------------------------------------------------------------------------- */
 
-enum { EV_TIMEOUT, EV_QUIET, EV_VERBOSE, EV_COUNT, EV_FORMAT };
+enum {
+    EV_TIMEOUT,
+    EV_QUIET,
+    EV_VERBOSE,
+    EV_COUNT,
+    EV_FORMAT,
+    EV_TIME,
+    EV_HUMAN,
+    EV_COLOR,
+    EV_PATH,
+    EV_MATCH,
+    EV_IGNORED
+};
 
 static const struct opt event_opts[] = {
     {EV_TIMEOUT, 't', "timeout", "DURATION", "Wait at most so long"},
     {EV_COUNT, 'c', "count", "N", "Wait for the Nth such event"},
+    {EV_MATCH, 'm', "match-context", "KEY=VALUE",
+     "Only events with this in their context (may be repeated)"},
+    {EV_PATH, 'p', "path", "LOG", "Of another log: exec (or guest.exec.eventlog)"},
     {EV_FORMAT, 'f', "format", "text|json", "How to print the event"},
+    {EV_TIME, 'T', "time-format", "raw|iso|offset|human", "How to print times"},
+    {EV_HUMAN, 'H', "human", NULL, "The same as -T human"},
+    {EV_COLOR, 'L', "color", "[WHEN]", "In color: " COLOR_HELP},
     {EV_QUIET, 'q', "quiet", NULL, "Do not print the event"},
     {EV_VERBOSE, 'v', "verbose", NULL, "Print all events on the way"},
+    {EV_IGNORED, 'W', "waitcreate", NULL, NULL}, /* a log is there with its job */
 };
 static const struct opt_group event_groups[] = {OPTS(NULL, event_opts), OPTS_END};
 
 struct event_wait {
+    struct cli *cli;
+    uint64_t id;
     const char *name;
+    json_object *match; /* members that its context must have */
     struct event_style style;
+    enum color_when when;
+    enum guest_log log;
     bool quiet, verbose;
     long count;
     bool found, over;
+    struct guest_queue aside;
 };
+
+/* A value as it would be typed. */
+static bool is_same(json_object *wanted, json_object *value)
+{
+    double a = json_object_get_double(wanted), b = json_object_get_double(value);
+    if (json_object_is_type(value, json_type_double))
+        return fabs(a - b) < 1e-5;
+    return value &&
+           strcmp(json_object_get_string(wanted), json_object_get_string(value)) == 0;
+}
+
+static bool matches(const struct event_wait *w, const char *name, const char *context)
+{
+    if (strcmp(name, w->name) != 0)
+        return false;
+    if (!w->match)
+        return true;
+    cleanup_json json_object *o = context ? json_tokener_parse(context) : NULL;
+    json_object_object_foreach(w->match, key, wanted)
+    {
+        if (!is_same(wanted, cli_get(o, key)))
+            return false;
+    }
+    return true;
+}
+
+static void look_at(void *arg, double time, const char *name, const char *context)
+{
+    struct event_wait *w = arg;
+    if (w->found)
+        return;
+    w->found = matches(w, name, context) && --w->count <= 0;
+    if ((w->found && !w->quiet) || w->verbose)
+        event_print(&w->style, stdout, time, name, context);
+}
 
 static void on_event(hbatch_jobid id, double time, const char *name, const char *context,
                      void *arg)
 {
     struct event_wait *w = arg;
     (void)id;
-    if (w->found)
-        return;
-    w->found = strcmp(name, w->name) == 0 && --w->count <= 0;
-    if ((w->found && !w->quiet) || w->verbose)
-        event_print(&w->style, stdout, time, name, context);
+    if (w->log == GUEST_EXEC)
+        guest_put_aside(&w->aside, time, name, context);
+    else
+        look_at(w, time, name, context);
 }
 
 static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
 {
     struct event_wait *w = arg;
-    (void)result, (void)left;
+    (void)left;
+    if (!w->found)
+        cli_check_end(w->cli, result);
     w->over = true;
+}
+
+static void add_match(struct event_wait *w, const char *text)
+{
+    const char *is = strchr(text, '=');
+    if (!is || is == text)
+        cli_die(w->cli, "--match-context: '%s' must be KEY=VALUE", text);
+    cleanup_free char *key = xstrndup(text, (size_t)(is - text));
+    if (!w->match)
+        w->match = json_object_new_object();
+    json_object_object_add(w->match, key, json_object_new_string(is + 1));
 }
 
 static void parse_event(struct event_wait *w, struct optparse *p, double *timeout)
@@ -229,18 +303,34 @@ static void parse_event(struct event_wait *w, struct optparse *p, double *timeou
             w->count = cli_number(cli, "--count", p->value, 1, 1000000);
             break;
         case EV_FORMAT:
-            if (strcmp(p->value, "json") != 0 && strcmp(p->value, "text") != 0)
-                cli_die(cli, "--format: '%s' is neither text nor json", p->value);
-            w->style.format = *p->value == 'j' ? EVENT_JSON : EVENT_TEXT;
+            event_parse_format(&w->style, cli, p->value);
+            break;
+        case EV_TIME:
+            event_parse_time(&w->style, cli, p->value);
+            break;
+        case EV_HUMAN:
+            w->style.time = TIME_HUMAN;
+            break;
+        case EV_COLOR:
+            w->when = color_parse(cli, p->value);
+            break;
+        case EV_PATH:
+            w->log = guest_parse(cli, "--path", p->value);
+            if (w->log == GUEST_OUTPUT)
+                cli_die(cli, "--path: the log of output has no events to wait for");
+            break;
+        case EV_MATCH:
+            add_match(w, p->value);
             break;
         }
     }
+    w->style.color = w->style.format == EVENT_TEXT && color_wanted(w->when);
 }
 
 static int event_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     static const struct hbatch_stream_ops ops = {.event = on_event, .end = on_end};
-    struct event_wait w = {.count = 1};
+    struct event_wait w = {.cli = cli, .count = 1, .when = COLOR_AUTO};
     struct optparse p;
     struct hbatch_error err;
     struct error e;
@@ -250,11 +340,12 @@ static int event_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
     if (p.nargs != 2)
         cli_die(cli, "needs a JOBID and an event's name; see hbatch %s --help",
                 cli->verb);
-    uint64_t id = cli_jobid(cli, p.args[0]);
+    uint64_t id = w.id = cli_jobid(cli, p.args[0]);
     w.name = p.args[1];
     double until = time_mono() + timeout;
     if (hbatch_attach(cli_connect(cli), id, &ops, &w, &err) < 0)
         cli_die(cli, "%s", err.text);
+    guest_tell(&w.aside, cli, w.id, look_at, &w);
     while (!w.found && !w.over) {
         double left = until - time_mono();
         if (left <= 0)
@@ -262,9 +353,11 @@ static int event_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
         if (client_process(cli->h, isinf(left) ? -1 : (int)(left * 1000) + 1, &e) < 0 &&
             !w.found && !w.over)
             cli_die(cli, "%s", e.text);
+        guest_tell(&w.aside, cli, w.id, look_at, &w);
     }
     if (!w.found)
         cli_die(cli, "the job is over and event '%s' never came", w.name);
+    json_object_put(w.match);
     return 0;
 }
 

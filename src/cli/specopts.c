@@ -71,12 +71,13 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[15] = {
+const struct opt specopts_job[17] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
     {J, 0, "placement", "NAME",
      "How its nodes are chosen: first, best (few and full ones) or spread"},
+    {J, 0, "contiguous", NULL, "Only on nodes of adjacent ranks"},
     {J, 0, "cwd", "DIRECTORY", "Working directory (default: this one)"},
     {J, 0, "signal", "[SIG][@TIME]",
      "Send SIG (default USR1) TIME (default 60s) before the time limit"},
@@ -91,6 +92,7 @@ const struct opt specopts_job[15] = {
      "Make room for more urgent jobs: end within FSD of a SIGTERM, and be queued again"},
     {SPECOPT_URGENCY, 0, "urgency", "N", "0 (hold) to 31 (expedite); default 16"},
     {SPECOPT_FLAGS, 0, "flags", "FLAGS", "Comma separated: debug, waitable, novalidate"},
+    {SPECOPT_DEBUG, 0, "debug", NULL, NULL},
     {J, 0, "require", "CONSTRAINT", NULL},
 };
 
@@ -251,6 +253,9 @@ bool specopts_take(struct specopts *s, const struct cli *cli, const struct opt *
         return true;
     case SPECOPT_FLAGS:
         add_flags(s, cli, value);
+        return true;
+    case SPECOPT_DEBUG:
+        add_flags(s, cli, "debug");
         return true;
     case SPECOPT_INSTANCE_OPT:
         add_instance_opt(s, value);

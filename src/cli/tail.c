@@ -20,6 +20,7 @@ struct line {
 };
 
 struct tail {
+    struct cli *cli;
     struct source *sources;
     size_t nsources;
     struct line *lines; /* [most] a ring */
@@ -77,7 +78,8 @@ static void on_output(hbatch_jobid id, const char *stream, unsigned task,
 static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
 {
     struct tail *t = arg;
-    (void)result, (void)left;
+    (void)left;
+    cli_check_end(t->cli, result);
     t->over = true;
 }
 
@@ -86,6 +88,7 @@ struct tail *tail_read(struct cli *cli, uint64_t id, size_t lines)
     static const struct hbatch_stream_ops ops = {.output = on_output, .end = on_end};
     struct tail *t = xcalloc(1, sizeof(*t));
     struct error err;
+    t->cli = cli;
     t->most = lines;
     t->lines = xcalloc(lines, sizeof(*t->lines));
     json_object *params = cli_id_params(id);

@@ -63,9 +63,9 @@ int manager_check_duration(const struct leader *ld, const struct job_shape *shap
         return 0;
     return error_set(
         err, EINVAL,
-        "a job of %s can never run: this instance lives for %s in all; ask for "
-        "a shorter --time-limit",
-        duration_encode(shape->duration, want), duration_encode(floor(life), have));
+        "a job of %s can never run: this instance lives for %s, from its start "
+        "on; ask for a shorter --time-limit",
+        duration_encode(shape->duration, want), duration_encode(round(life), have));
 }
 
 /* The most tasks that a job of this shape can come to have here. */
@@ -97,12 +97,13 @@ static int check_submission(struct leader *ld, struct submission *sub,
                          "option retry: must be a number from 0 to %d, not %s", RETRY_MAX,
                          jsonutil_show(tries).text);
     const struct queue_state *queue = queues_of(ld->queues, sub->spec);
+    bool queued = !bypass_is(sub->spec);
     if (preempt_check(sub->spec, err) < 0 ||
-        queues_check_size(ld->queues, queue, shape, err) < 0 ||
-        queues_check_room(ld->queues, queue, sub->count, err) < 0 ||
+        (queued && queues_check_size(ld->queues, queue, shape, err) < 0) ||
+        (queued && queues_check_room(ld->queues, queue, sub->count, err) < 0) ||
         manager_check_duration(ld, shape, err) < 0 || depend_lookup(ld, sub, err) < 0)
         return -1;
-    if (bypass_is(sub->spec))
+    if (!queued)
         return bypass_check(ld, sub, err);
     if (opts->parent) {
         struct job *parent = jobtable_find(ld->jobs, opts->parent);

@@ -425,6 +425,8 @@ int queues_admit(const struct queues *q, json_object *jobspec, struct error *err
     json_object *system = system_of(jobspec);
     const char *name = jsonutil_string(jsonutil_get(system, "queue"));
     const struct queue_state *s = &q->v[0];
+    if (jsonutil_get(system, "alloc-bypass")) /* it waits in no queue */
+        return 0;
     if (c->nqueues > 0) {
         name = name                ? name
                : c->defaults.queue ? c->defaults.queue

@@ -147,6 +147,11 @@ static const char *const sql[ST_COUNT] = {
                      " FROM span WHERE last = ?1",
     [ST_SPAN_CUT] = "UPDATE span SET first = ?2, count = ?3 WHERE last = ?1",
     [ST_SPAN_REMOVE] = "DELETE FROM span WHERE last = ?1",
+    [ST_KEEP_BASE] = "INSERT OR IGNORE INTO attr SELECT '" STORE_BASE "' || j.id, t.text"
+                     " FROM job j JOIN text t ON t.n = j.jobspec"
+                     " WHERE j.id = ?1 AND j.jobspec <> ?2",
+    [ST_PURGE_BASES] = "DELETE FROM attr WHERE name IN (SELECT '" STORE_BASE "' || id"
+                       " FROM job WHERE id BETWEEN ?1 AND ?2 AND active IS NULL)",
     [ST_COUNT_RESULTS] =
         "SELECT r.result, sum(r.n) FROM (SELECT job, result, 1 AS n FROM run WHERE"
         " t_inactive IS NOT NULL UNION ALL SELECT job, result, count FROM span) r"

@@ -196,7 +196,8 @@ struct store_filter {
 int64_t store_list(struct store *store, const struct store_filter *filter,
                    store_entry_f fn, void *arg, struct error *err);
 
-/* One text of job or element ID: "jobspec", "R", "eventlog", "taskmap", "output".  NULL with
+/* One text of job or element ID: "jobspec", "jobspec-base" (the first one it had), "R", "eventlog", "taskmap",
+ * "output".  NULL with
  * code ENOENT: no such job, ENODATA: it has none, EINVAL: no such key.  The caller frees. */
 char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err);
 /* Environment by hash, attribute by name, NULL with ENOENT. The caller frees. */

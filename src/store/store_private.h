@@ -63,6 +63,8 @@ enum store_statement {
     ST_SPAN_REMOVE,
     ST_TEXT_SWEEP,
     ST_COUNT_RESULTS,
+    ST_KEEP_BASE,
+    ST_PURGE_BASES,
     ST_COUNT,
 };
 
@@ -102,6 +104,9 @@ struct event_line {
     size_t seq;
     const char *line; /* with its newline */
 };
+
+/* With a job's id after it: the attribute that has its first jobspec, if that was replaced by another one. */
+#define STORE_BASE "jobspec-"
 
 /* Keys of the tally table. Results are enum job_result. */
 #define TALLY_SUBMITTED 0

@@ -276,6 +276,7 @@ int store_apply_purge(struct store *store, const struct store_purge_range *range
     if (uncount(store, ST_PURGE_COUNT, first, last, err) < 0 ||
         between(store, ST_PURGE_LOGS, first, last, err) < 0 ||
         between(store, ST_PURGE_RUNS, first, last, err) < 0 ||
+        between(store, ST_PURGE_BASES, first, last, err) < 0 ||
         between(store, ST_PURGE_JOBS, first, last, err) < 0)
         return -1;
     return purge_arrays(store, first, last, err);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "src/common/idranges.h"
 #include "src/common/util.h"
@@ -382,8 +383,17 @@ static char *stored_log(struct store *store, jobid_t id, struct error *err)
     return text;
 }
 
-static const char *const info_keys[] = {"jobspec", "R", "eventlog", "taskmap", "output"};
-enum info_key { KEY_JOBSPEC, KEY_R, KEY_EVENTLOG, KEY_TASKMAP, KEY_OUTPUT, KEY_COUNT };
+static const char *const info_keys[] = {"jobspec", "R",      "eventlog",
+                                        "taskmap", "output", "jobspec-base"};
+enum info_key {
+    KEY_JOBSPEC,
+    KEY_R,
+    KEY_EVENTLOG,
+    KEY_TASKMAP,
+    KEY_OUTPUT,
+    KEY_BASE,
+    KEY_COUNT
+};
 
 /* The text of KEY of job ID, NULL if there is none. JOB is a row of ST_JOB_OF, RUN one of ST_RUN_BY_ID. */
 static char *info_text(enum info_key key, jobid_t id, sqlite3_stmt *job,
@@ -450,6 +460,14 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
         return NULL;
     if (known == 0)
         return no_such_job(id, err);
+    if (k == KEY_BASE) { /* if it never had another one, there is none of its own */
+        char name[40];
+        snprintf(name, sizeof(name), STORE_BASE "%" PRIu64, id);
+        char *base = store_attr_get(store, name, NULL);
+        if (base != NULL)
+            return base;
+        k = KEY_JOBSPEC;
+    }
     if (k == KEY_EVENTLOG) {
         struct error failed = {0};
         char *log = stored_log(store, id, &failed);

@@ -129,6 +129,17 @@ static int put_job_by(struct store *store, enum store_statement which,
     return store_step(store, st, err);
 }
 
+/* The jobspec that the one of number JOBSPEC is about to replace, if it was the first. */
+static int keep_base(struct store *store, jobid_t id, int64_t jobspec, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, ST_KEEP_BASE, err);
+    if (st == NULL)
+        return -1;
+    sqlite3_bind_int64(st, 1, (int64_t)id);
+    sqlite3_bind_int64(st, 2, jobspec);
+    return store_step(store, st, err);
+}
+
 /* One that is told again counts once, and stays over if it was. */
 static int put_job(struct store *store, const struct store_job *job, struct error *err)
 {
@@ -137,7 +148,9 @@ static int put_job(struct store *store, const struct store_job *job, struct erro
         put_job_by(store, ST_JOB_ADD, job, jobspec, err) < 0)
         return -1;
     if (sqlite3_changes(store->db) == 0)
-        return put_job_by(store, ST_JOB_AGAIN, job, jobspec, err);
+        return keep_base(store, job->id, jobspec, err) < 0
+                   ? -1
+                   : put_job_by(store, ST_JOB_AGAIN, job, jobspec, err);
     store->tally[TALLY_SUBMITTED]++;
     return 0;
 }

@@ -167,7 +167,8 @@ alone = {("start",), ("simulate",), ("python",), ("env",), ("version",), ("help"
          ("job", "id"), ("job", "taskmap"), ("config", "check"), ("resource", "grow"), ("resource", "shrink"), ("bulksubmit",), ("uri",), ("proxy",), ("alloc",), ("batch",), ("top",)}
 operands = {"JOBID": ["f23"], "COMMAND": ["true"], "RANKS|HOSTS": ["0"], "NAME": ["x"], "PATH": ["."], "EVENT": ["start"],
             "TYPE": ["cancel"], "JOBID EVENT": ["f23", "start"], "JOBID KEY...": ["f23", "R"], "[NAME] [FIRST..LAST]": ["x"],
-            "JOBID KEY=VALUE...": ["f23", "duration=+1m"], "JOBID N|hold|default|expedite": ["f23", "3"], "FILE": ["/dev/null"]}
+            "JOBID KEY=VALUE...": ["f23", "duration=+1m"], "JOBID N|hold|default|expedite": ["f23", "3"], "FILE": ["/dev/null"],
+            "KEY VALUE": ["policy", "easy"], "KEY": ["policy"]}
 problems = []
 asked = 0
 for v in verbs:

@@ -112,15 +112,15 @@ No command given @ srun -n1
 pmix, pmi2 and none @ srun --mpi=foo true
 no option --bogus @ srun --bogus true
 --het-group: @ srun --het-group=0 true
-Invalid job format specification: J @ squeue -o %J
-Invalid job format specification: Nonesuch @ squeue -O Nonesuch
+Invalid sort specification: ij @ squeue -S ij
+Invalid node name specification @ squeue -w 'n['
 Invalid job state specified: FOO @ squeue -t FOO
 Invalid job id specified @ squeue -j 12
 Invalid job id x @ squeue -j x
 Bad job/step specified: x @ sacct -j x
 Invalid field requested: "nonesuch" @ sacct -o nonesuch
 No job identification @ scancel
-job id 12: Invalid job id @ scancel 12
+Invalid node name specification @ scancel -w 'n['
 Invalid job id x1 @ scancel x1
 Unknown job signal: FOO @ scancel -s FOO 12
 there are job, node @ scontrol show nonesuch
@@ -132,7 +132,13 @@ Invalid job id specified @ scontrol update JobId=12 TimeLimit=1
 TimeLimit: 'x' is no @ scontrol update JobId=12 TimeLimit=x
 State=DRAIN with a Reason @ scontrol update NodeName=x State=POWER_UP
 Invalid node name specified: x @ scontrol update NodeName=x State=DRAIN Reason=y
-Invalid node format specification: q @ sinfo -o %q
+has show and list, not 'add' @ sacctmgr add user x
+show 'x': there are @ sacctmgr show x
+Unknown field 'x' @ sacctmgr show qos format=x
+give me any jobs @ sstat
+Invalid field requested @ sstat -j 12 -o nonesuch
+there is batch_script @ scontrol write x
+Invalid job id specified @ scontrol write batch_script 12
 to get a connection|socket|instance @ env -u HBATCH_URI HBATCH_URI=local:///nonexistent squeue
 END
 
@@ -155,11 +161,25 @@ END
 is "$(squeue -h -r -o %i -n arr | xargs)" "${array}_0 ${array}_2 ${array}_4 ${array}_6 ${array}_9" "-r: each element"
 is "$(squeue -h -o %K -j "${array}_4")" 4 "an element by its number"
 is "$(squeue -h -t R -o %i --me)" "$full" "-t, --me"
-is "$(squeue -h -u nobody,"$me" -t pd -n held,later -O jobid:30,name:6,statecompact | xargs)" "$held held PD $later later PD" "-O, -u, -n"
+is "$(squeue -h -u nobody,"$me" -t pd -n held,later -O jobid:30,name:6,statecompact | xargs)" "$later later PD $held held PD" "-O, -u, -n; what is held comes last"
 is "$(squeue --json | python3 -c 'import json,sys; print(sum(j["job_state"]=="PENDING" for j in json.load(sys.stdin)["jobs"]))' 2>&1)" 4 "--json"
 like "$(sinfo)" "PARTITION AVAIL  TIMELIMIT  NODES  STATE NODELIST.hbatch\* +up +infinite +2 +alloc " "sinfo"
 is "$(sinfo -h -o '%P %D %t %C %F')" "hbatch* 2 alloc 8/0/0/8 2/0/0/2" "sinfo -o"
 is "$(sinfo -h -N -o '%c' | xargs)" "4 4" "sinfo -N"
+like "$(sinfo -N | head -n 2)" "^NODELIST +NODES PARTITION STATE *.[^ ]+ +1 +hbatch\* alloc" "... as a table"
+capture sinfo -h -o '%i %v'
+like "$rc $err|$out" "^0 Invalid node format specification: i.%i 22" "a letter that is not there"
+is "$(squeue -h -S -j -o %j | xargs) $(squeue -h -S t,j -o %j | xargs)" "next later held full arr arr held later next full" "-S"
+is "$(squeue -h -S i -O 'state:3,jobid:5,name:,partition:#' | head -n 1)" "RUN$full fullhbatch#" "-O with widths and what follows; ids are not cut"
+capture squeue -h -j "$full" -o '%j%_%C' 
+like "$rc $err|$out" "^0 squeue: error: Invalid job format specification: _.full%_8$" "a letter that is not there is shown as it is"
+capture squeue -h -j "$full" -O name:,nonesuch,numcpus:
+like "$rc $err|$out" "^0 squeue: error: Invalid job format specification: nonesuch.full8$" "... and a name has no column"
+is "$(squeue -h -j "$full" -o %all | tr -cd "|" | wc -c)" 51 "%all"
+is "$(squeue -h -A none) $(squeue -h -q other) $(squeue -h -w nosuchnode)" "  " "-A, -q, -w"
+like "$(squeue -s)" "STEPID +NAME PARTITION +USER +TIME NODELIST.* *$full.batch +full" "-s"
+like "$(sstat -n -P -j "$full" -o jobid,maxrss,ntasks)" "^$full.batch\|\|[0-9]+$" "sstat"
+is "$(scontrol write batch_script "$held" - | tail -n 1)" true "scontrol write batch_script"
 node=$(scontrol show hostnames "$(sinfo -h -o %N)" | head -n 1)
 like "$(scontrol show node "$node")" "^NodeName=$node .*CPUAlloc=4 .*State=ALLOCATED" "scontrol show node"
 ok "a node is drained" scontrol update NodeName="$node" State=DRAIN Reason="a test"
@@ -172,13 +192,24 @@ ended "$full"
 is "$(state "$full") $(squeue -h -j "$full")" "CANCELLED " "it was, and is in the queue no more"
 ok "a job is changed" scontrol update JobId="$held" TimeLimit=20 JobName=other
 is "$(squeue -h -o '%l %j' -j "$held")" "20:00 other" "... its time limit and name"
-ok "a job is released" scontrol release "$held"
+ok "... in other words, with what means nothing here" scontrol update job "$held" comment=x nice=5
+ok "jobs by their name" scontrol hold name=other
+ok "a job is released" scontrol release name=other
 ended "$held"
 ended "$next"
 is "$(sacct -XPno jobid,state -j "$array,$next,$held" | xargs)" \
     "${array}_0|COMPLETED ${array}_2|COMPLETED ${array}_4|COMPLETED ${array}_6|COMPLETED ${array}_9|COMPLETED $next|COMPLETED $held|COMPLETED" "then the others ran"
 is "$(cat "a.${array}_6")" "task 6 of $array" "an element knows what it is of, and its file is named so"
 ok "by name" scancel -n later
+ok "what is not there need not be canceled" scancel 12
+is "$out$err" "" "... and nothing is said"
+capture scancel -v 12
+like "$err" "Kill job error on job id 12: Invalid job id specified" "... unless it is asked for"
+capture scancel x
+like "$rc $err" "^1 scancel: error: Invalid job id x" "no id at all"
+ok "an array knows its size" sbatch -W -o 'size.%a' --array=2-8:3 --wrap='echo $SLURM_ARRAY_TASK_COUNT $SLURM_ARRAY_TASK_MIN $SLURM_ARRAY_TASK_MAX $SLURM_ARRAY_TASK_STEP'
+is "$(cat size.5)" "3 2 8 3" "... in each element"
+is "$(sacctmgr -n -P show cluster format=cluster) $(sacctmgr -nP list qos format=name) $(sacctmgr -nP show user format=user,adminlevel)" "hbatch normal $me|None" "sacctmgr"
 fails=$(sbatch --parsable -o /dev/null --wrap=false)
 never=$(sbatch --parsable -o /dev/null -d afterok:"$fails" --wrap=true)
 short=$(sbatch --parsable -o /dev/null -t 0:1 --wrap='sleep 30')
@@ -219,6 +250,8 @@ is "$rc $out" "4 1 2 mine
 ${BASH_REMATCH[1]:-}
 s0
 s1" "... runs a command here, in which srun starts steps"
+capture salloc -Q -n1 echo hi
+is "$out$err" hi "salloc --quiet"
 capture salloc --no-shell -n1
 id=${err##* }
 is "$(srun --jobid="$id" hostname | wc -l)" 1 "salloc --no-shell, srun --jobid"

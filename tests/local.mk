@@ -351,6 +351,13 @@ tests_unit_t_array_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_array_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_netlock
+endif
+tests_unit_t_netlock_SOURCES = tests/unit/t_netlock.c
+tests_unit_t_netlock_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_netlock_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_keys
 endif
 tests_unit_t_keys_SOURCES = tests/unit/t_keys.c src/instance/keys.c

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,6 +11,27 @@
 #include "src/common/idset.h"
 #include "src/common/jobid.h"
 
+/* The leader does not know how ids are shown here, and has a plain f: those that were asked for are made as the others. */
+static void style_ids(const struct cli *cli, char *text, size_t size)
+{
+    unsigned n = MIN(cli->nids, (unsigned)ARRAY_SIZE(cli->ids));
+    for (unsigned i = 0; i < n && !cli->ascii; i++) {
+        char plain[CLI_ID_SIZE], styled[CLI_ID_SIZE];
+        jobid_encode(cli->ids[i], JOBID_F58_PLAIN, plain, sizeof(plain));
+        jobid_encode(cli->ids[i], JOBID_F58, styled, sizeof(styled));
+        size_t len = strlen(plain), more = strlen(styled) - len;
+        for (char *at = text; (at = strstr(at, plain)); at += len) {
+            bool word = (at == text || !isalnum((unsigned char)at[-1])) &&
+                        !isalnum((unsigned char)at[len]);
+            if (!word || strlen(text) + more >= size)
+                continue;
+            memmove(at + len + more, at + len, strlen(at + len) + 1);
+            memcpy(at, styled, len + more);
+            at += more;
+        }
+    }
+}
+
 static void print_error(const struct cli *cli, const char *fmt, va_list ap)
 {
     fflush(stdout);
@@ -18,6 +40,7 @@ static void print_error(const struct cli *cli, const char *fmt, va_list ap)
                      cli->verb, cli->where ? cli->where : "", cli->where ? ": " : "");
     n = MIN(n, (int)sizeof(text) - 256);
     vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);
+    style_ids(cli, text, sizeof(text) - 1);
     size_t len = strlen(text);
     text[len++] = '\n';
     fwrite(text, 1, len, stderr);
@@ -86,6 +109,7 @@ uint64_t cli_jobid(struct cli *cli, const char *text)
         cli_die(cli, "%s", err.text);
     if (id == 0 || id > INT64_MAX)
         cli_die(cli, "no such job: %s", text);
+    cli->ids[cli->nids++ % ARRAY_SIZE(cli->ids)] = id;
     return id;
 }
 

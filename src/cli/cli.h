@@ -25,6 +25,9 @@ struct cli {
     struct hbatch *h; /* once cli_connect was called */
     bool utf8;        /* the locale's character set */
     bool ascii;       /* job ids with "f" rather than the florin sign */
+    uint64_t ids
+        [4]; /* that were asked for, the latest: the leader's sentences have them with "f" */
+    unsigned nids; /* all there were */
 };
 
 enum {

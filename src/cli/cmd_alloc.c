@@ -12,6 +12,7 @@
 #include "src/cli/launcher.h"
 #include "src/cli/output.h"
 #include "src/cli/place.h"
+#include "src/cli/precheck.h"
 #include "src/cli/specopts.h"
 #include "src/cli/verbs.h"
 #include "src/lib/submit.h"
@@ -458,6 +459,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         s.argc = 0;
     json_object *spec = specopts_encode(&s, cli, cmd, NULL);
     int rc;
+    if (!s.dry_run)
+        precheck_instance(cli, &s);
     if (s.dry_run) {
         puts(json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN |
                                                       JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "src/cli/jobset.h"
+#include "src/cli/precheck.h"
 #include "src/cli/specopts.h"
 #include "src/cli/verbs.h"
 #include "src/common/compatenv.h"
@@ -280,6 +281,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(spec);
     } else {
+        precheck_instance(cli, &b.spec);
         rc = submit(&b, spec);
     }
     specopts_fini(&b.spec);

@@ -172,6 +172,7 @@ static const struct format_field fields[] = {
     {"defaults.mem_per_core", "MEM/CORE", get_memory, NULL},
     {"limits.timelimit", "TLIMIT", get_time, NULL},
     {"limits.max_jobs", "MAXJOBS", get_limit, NULL},
+    {"limits.max_running", "MAXRUN", get_limit, NULL},
     {"limits.range.nnodes", "NNODES", get_range, NULL},
     {"limits.range.ncores", "NCORES", get_range, NULL},
     {"limits.range.ngpus", "NGPUS", get_range, NULL},
@@ -205,7 +206,7 @@ static const struct listing_format formats[] = {
               "{resources.down.nnodes:>10} {resources.allocated.nnodes:>11} "
               "{resources.free.nnodes:>10}"},
     {"jobs", "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} {active:>9} "
-             "{running:>9} {limits.max_jobs:>9}"},
+             "{running:>9} {limits.max_jobs:>9} {limits.max_running:>9}"},
 };
 
 static const struct listing_kind listing = LISTING_KIND(fields, formats);

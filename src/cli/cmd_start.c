@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "src/cli/format.h"
+#include "src/cli/installed.h"
 #include "src/cli/instconf.h"
 #include "src/cli/launcher.h"
 #include "src/cli/verbs.h"
@@ -124,27 +125,7 @@ char *words_quote(const struct words *w)
     return strbuf_take(&out);
 }
 
-/* --- where hbatch-instance is ------------------------------------------------------------ */
-
-static char *find_instance(struct cli *cli)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    const char *const dirs[] = {self, PKGLIBEXECDIR, BINDIR};
-    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-        char *path = xasprintf("%s/hbatch-instance", dirs[i]);
-        if (*dirs[i] && access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    cli_die(cli,
-            "cannot find hbatch-instance in %s, %s or %s: is hbatch installed whole?",
-            self, PKGLIBEXECDIR, BINDIR);
-}
+/* --- the rank's command line ------------------------------------------------------------- */
 
 void start_instance(const struct start *s, struct words *w)
 {
@@ -426,7 +407,12 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     struct error err;
     int rc = 0;
     parse(&s, cmd, argc, argv, &c);
-    s.instance = find_instance(cli);
+    s.instance = installed_instance();
+    if (!s.instance)
+        cli_die(cli,
+                "cannot find hbatch-instance beside hbatch, in %s or %s: is hbatch "
+                "installed whole?",
+                PKGLIBEXECDIR, BINDIR);
     find_allocation(&s, &c.foreign);
     const struct launcher *l = choose(&s, c.launcher);
     l->command(&s, &w);

@@ -31,6 +31,19 @@ char *installed_dir(const char *name, const char *file, const char *installed)
     return NULL;
 }
 
+char *installed_instance(void)
+{
+    cleanup_free char *self = own_dir();
+    const char *const dirs[] = {self, PKGLIBEXECDIR, BINDIR};
+    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+        char *path = xasprintf("%s/hbatch-instance", dirs[i]);
+        if (*dirs[i] && access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
 void installed_prepend(const char *name, const char *dir)
 {
     const char *old = getenv(name);

@@ -8,6 +8,8 @@
 /* The directory NAME beside bin/ in the build tree if it has FILE, else INSTALLED if that has it.  The caller frees;
  * NULL: neither has it. */
 char *installed_dir(const char *name, const char *file, const char *installed);
+/* The path of hbatch-instance, new, or NULL. */
+char *installed_instance(void);
 /* DIR, and what the environment variable NAME has. */
 void installed_prepend(const char *name, const char *dir);
 /* PATH and PYTHONPATH with this hbatch and its package first. */

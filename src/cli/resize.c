@@ -54,7 +54,7 @@ static uint64_t own_job(struct cli *cli)
 static void find_job(struct resize *r, const struct optparse *p)
 {
     const char *text = cli_operand(r->cli, p, "ID", true);
-    r->id = text ? cli_jobid(r->cli, text) : own_job(r->cli);
+    r->id = text ? target_job(r->cli, text) : own_job(r->cli);
 }
 
 /* --- what a stream tells ------------------------------------------------------------------ */
@@ -255,9 +255,15 @@ static int wait_grown(struct resize *r)
     }
     if (!r->over)
         return 0;
-    cli_error(r->cli, "grant %s ended before its nodes were taken in%s%s%s",
-              cli_id(r->cli, r->grant, buf), r->why ? " (" : "", r->why ? r->why : "",
-              r->why ? ")" : "");
+    cli_id(r->cli, r->grant, buf);
+    if (r->why)
+        cli_error(r->cli, "grant %s ended before its nodes were taken in (%s)", buf,
+                  r->why);
+    else
+        cli_error(r->cli,
+                  "grant %s ended before its nodes were taken in; 'hbatch output %s' "
+                  "shows why",
+                  buf, buf);
     return 1;
 }
 

@@ -71,12 +71,13 @@ const struct opt specopts_per_resource[4] = {
     {J, 0, "gpus-per-node", "N", "With -N, GPUs on each node"},
 };
 
-const struct opt specopts_job[16] = {
+const struct opt specopts_job[17] = {
     {J, 0, "job-name", "NAME", "Name of the job (default: of the program)"},
     {J, 0, "dependency", "URI", "Dependency, as in afterok:JOBID (may be repeated)"},
     {J, 0, "begin-time", "+FSD|TIME", "Not before: +1h, 14:30, 2026-01-31 08:00"},
     {J, 0, "placement", "NAME",
      "How its nodes are chosen: first, best (few and full ones) or spread"},
+    {J, 0, "contiguous", NULL, "Only on nodes of adjacent ranks"},
     {J, 0, "cwd", "DIRECTORY", "Working directory (default: this one)"},
     {J, 0, "signal", "[SIG][@TIME]",
      "Send SIG (default USR1) TIME (default 60s) before the time limit"},

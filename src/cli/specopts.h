@@ -25,7 +25,7 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
 
 /* For a verb's .groups. */
 extern const struct opt specopts_common[9], specopts_per_task[4],
-    specopts_per_resource[4], specopts_job[16], specopts_env[4], specopts_io[5],
+    specopts_per_resource[4], specopts_job[17], specopts_env[4], specopts_io[5],
     specopts_other[4];
 extern const char specopts_more[];
 /* Of jobs that are instances, in place of those per task and per resource. */

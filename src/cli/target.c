@@ -382,3 +382,19 @@ int target_enter(struct cli *cli, struct place *p, struct error *err)
         target_use(cli, uri);
     return found ? 0 : -1;
 }
+
+uint64_t target_job(struct cli *cli, const char *text)
+{
+    struct place at;
+    struct error err;
+    const char *slash = strrchr(text, '/');
+    if (!slash)
+        return cli_jobid(cli, text);
+    cleanup_free char *above = xstrndup(text, MAX((size_t)(slash - text), (size_t)1));
+    struct target t = {.text = above};
+    if (!slash[1])
+        cli_die(cli, "'%s' names no job: its id is to come after the '/'", text);
+    if (target_find(cli, &t, &at, &err) < 0 || target_enter(cli, &at, &err) < 0)
+        cli_die(cli, "%s", err.text);
+    return cli_jobid(cli, slash + 1);
+}

@@ -29,6 +29,9 @@ int target_find(struct cli *cli, struct target *t, struct place *p, struct error
  * set. */
 struct hbatch *target_open(const struct place *p, struct error *err);
 
+/* The job that TEXT names: its id, or a path to it as above, and then from now on the instance is talked to that it is a job
+ * of.  Dies with a sentence. */
+uint64_t target_job(struct cli *cli, const char *text);
 /* From now on talk to the instance at P, which is taken over; -1 with err set as for target_open. */
 int target_enter(struct cli *cli, struct place *p, struct error *err);
 /* From now on talk to the instance at URI: HBATCH_URI and what belongs to it are set. */

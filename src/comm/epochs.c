@@ -45,12 +45,47 @@ void epochs_came(unsigned long long epoch, char *data, size_t len, void *arg)
         transport_apply(t, epoch, data, len);
 }
 
+/* What the next epoch is made of. */
+static struct batch take_batch(struct transport *t)
+{
+    struct batch b = t->full ? t->full->batch : t->next;
+    struct full *f = t->full;
+    if (!f) {
+        memset(&t->next, 0, sizeof(t->next));
+        return b;
+    }
+    t->full = f->next;
+    if (!t->full)
+        t->full_end = &t->full;
+    t->nfull--;
+    free(f);
+    return b;
+}
+
+/* What is published after this is for an epoch after that. */
+static void close_batch(struct transport *t)
+{
+    struct full *f = xmalloc(sizeof(*f));
+    *f = (struct full){NULL, t->next};
+    memset(&t->next, 0, sizeof(t->next));
+    *t->full_end = f;
+    t->full_end = &f->next;
+    t->nfull++;
+}
+
+void epochs_drop(struct transport *t)
+{
+    while (t->full)
+        free(take_batch(t).data);
+    free(t->next.data);
+}
+
 /* Start the next epoch when there is something to tell and the last one is through. */
 void epochs_next(struct transport *t, bool last)
 {
     if (!t->streaming || t->rank != t->leader || t->turn.due || t->mpi->stream_busy())
         return;
-    cleanup_free char *close = t->resend ? NULL : turn_line(t);
+    cleanup_free char *close = t->resend || t->full ? NULL : turn_line(t);
     if (close)
         transport_append(&t->next, close, strlen(close));
     if (t->resend) {
@@ -59,11 +94,12 @@ void epochs_next(struct transport *t, bool last)
         memcpy(copy, e->data, e->len);
         t->resend = e->next;
         send_epoch(t, e->number, copy, e->len, false);
-    } else if (t->next.len > 0 || last) {
+    } else if (t->full || t->next.len > 0 || last) {
+        bool end = (last || close) && !t->full;
+        struct batch b = take_batch(t);
         t->applied++;
-        keep(t, t->applied, t->next.data, t->next.len);
-        send_epoch(t, t->applied, t->next.data, t->next.len, last || close);
-        memset(&t->next, 0, sizeof(t->next));
+        keep(t, t->applied, b.data, b.len);
+        send_epoch(t, t->applied, b.data, b.len, end);
         if (transport_next_living(t, t->leader) ==
             t->size) /* nobody will ever confirm it */
             transport_release(t, t->applied);
@@ -79,6 +115,8 @@ void transport_stream(struct transport *t, transport_epoch_f epoch)
 
 void transport_publish(struct transport *t, const char *text, size_t len)
 {
+    if (t->next.len > 0 && t->next.len + len > EPOCH_MAX)
+        close_batch(t);
     transport_append(&t->next, text, len);
     transport_wake_others(t);
     transport_flush_soon(t);
@@ -146,5 +184,5 @@ void transport_begin_at(struct transport *t, uint64_t epoch)
 
 uint64_t transport_published(const struct transport *t)
 {
-    return t->applied + (t->next.len > 0);
+    return t->applied + t->nfull + (t->next.len > 0);
 }

@@ -128,6 +128,7 @@ struct transport *transport_create(struct error *err)
     t->rank = (unsigned)mpi->rank();
     t->size = (unsigned)mpi->size();
     t->kept_end = &t->kept;
+    t->full_end = &t->full;
     return t;
 }
 
@@ -454,8 +455,8 @@ void transport_destroy(struct transport *t, int status, bool brief)
            time_mono() < until) {
         test(t);
         if (!last_sent && !t->mpi->stream_busy()) {
-            epochs_next(t, true);
-            last_sent = true;
+            last_sent = !t->full;
+            epochs_next(t, last_sent);
         }
         sched_yield();
     }
@@ -468,7 +469,7 @@ void transport_destroy(struct transport *t, int status, bool brief)
     free(t->mpi_of);
     free(t->ids);
     free(t->confirmed);
-    free(t->next.data);
+    epochs_drop(t);
     free(t->batches);
     free(t->dirty);
     free(t);

@@ -12,6 +12,13 @@ struct batch { /* lines to one rank, queued in this turn */
     size_t len, size;
 };
 
+/* As much as is published in one epoch: whoever takes it has time for its heartbeats in between. */
+enum { EPOCH_MAX = 512 * 1024 };
+struct full {
+    struct full *next;
+    struct batch batch;
+};
+
 /* An epoch that some rank may not have applied yet. */
 struct epoch {
     struct epoch *next;
@@ -41,7 +48,9 @@ struct transport {
     void *hear_arg;
     void (*wake)(void *arg); /* NULL: nobody is to be woken */
     void *wake_arg;
-    struct batch next;              /* leader: what the next epoch will carry */
+    struct full *full, **full_end; /* leader: what the next epochs will carry, ... */
+    uint64_t nfull;
+    struct batch next;              /* ... and the one after those */
     uint64_t applied;               /* the last epoch; leader: that was started */
     struct epoch *kept, **kept_end; /* that some rank may not have */
     struct epoch *resend;           /* leader: the next of them to repeat, or NULL */
@@ -77,6 +86,8 @@ char *transport_next_line(char **p, const char *end, size_t *len);
 /* --- epochs.c */
 /* Start the next epoch when there is something to tell and the last one is through. */
 void epochs_next(struct transport *t, bool last);
+/* What was published and not sent. */
+void epochs_drop(struct transport *t);
 void epochs_came(unsigned long long epoch, char *data, size_t len, void *arg);
 
 /* --- spawners.c */

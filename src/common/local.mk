@@ -6,6 +6,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/util.c src/common/util.h \
 	src/common/log.c src/common/log.h \
+	src/common/netlock.c src/common/netlock.h \
 	src/common/path.c src/common/path.h src/common/room.c src/common/room.h \
 	src/common/procid.c src/common/procid.h \
 	src/common/program.c src/common/program.h \

@@ -11,9 +11,9 @@ struct io {
     int epfd;
     uv_poll_t poll;
     struct epoll_event batch[64];
-    int at, count; /* the batch being worked off */
-    uv_timer_t timer;
-    struct io_watch *later;
+    int at, count;                 /* the batch being worked off */
+    uv_timer_t timer;              /* ticks while there are any of these */
+    struct io_watch *fresh, *aged; /* for later; aged: for a tick or more */
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -93,23 +93,35 @@ void io_now(struct io *io, struct io_watch *w)
         log_error("output of a task: %s", err.text); /* is read when the task has ended */
 }
 
-static void on_later(uv_timer_t *timer)
+static void tick(struct io *io);
+
+static void on_tick(uv_timer_t *timer)
 {
     struct io *io = timer->data;
-    while (io->later)
-        io_now(io, io->later);
+    while (io->aged)
+        io_now(io, io->aged);
+    io->aged = take(io->fresh);
+    if (!io->aged)
+        return;
+    io->aged->link = &io->aged;
+    tick(io);
+}
+
+static void tick(struct io *io)
+{
+    uv_timer_start(&io->timer, on_tick, IO_LATER_MS / 2, 0);
 }
 
 void io_later(struct io *io, struct io_watch *w, uint32_t events)
 {
     w->later = events;
-    w->next = io->later;
-    w->link = &io->later;
+    w->next = io->fresh;
+    w->link = &io->fresh;
     if (w->next)
         w->next->link = &w->next;
-    io->later = w;
+    io->fresh = w;
     if (!uv_is_active((uv_handle_t *)&io->timer))
-        uv_timer_start(&io->timer, on_later, IO_LATER_MS, 0);
+        tick(io);
 }
 
 void io_change(struct io *io, struct io_watch *w, uint32_t events)

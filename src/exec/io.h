@@ -27,7 +27,7 @@ void io_destroy(struct io *io); /* NULL is allowed */
 
 /* Watch W->fd for EVENTS (EPOLLIN, EPOLLOUT), level triggered. */
 int io_add(struct io *io, struct io_watch *w, uint32_t events, struct error *err);
-/* The same in IO_LATER_MS, unless it was closed or io_now was called before: most tasks are over by then,
+/* The same after half of IO_LATER_MS, and at the latest when all of it is over, unless it was closed or io_now was called before: most tasks are over by then,
  * what they wrote is in their pipes, and no system call was needed to begin or to end the watch. */
 void io_later(struct io *io, struct io_watch *w, uint32_t events);
 void io_now(struct io *io,

@@ -11,6 +11,9 @@
 #include "src/instance/singles.h"
 #include "src/job/jsonutil.h"
 
+/* So many jobs are released, or ended, in one turn of the loop: a job may have 100,000 dependents. */
+enum { TURN_MAX = 1000 };
+
 enum kind { AFTER, AFTERANY, AFTEROK, AFTERNOTOK, AFTEREXCEPT, BEGIN_TIME, SINGLETON };
 
 static const struct {
@@ -43,12 +46,13 @@ struct dependency {
     const char *why;                 /* it can never be met */
     jobid_t culprit;                 /* because of that job */
     uint64_t left;                   /* jobs of a range that are not over */
-    bool met;
+    bool met, due;                   /* due: it is in that list, to be met */
 };
 
 struct depends {
     struct dependency **heap; /* by time, the first to come at 1 */
     size_t n, size;
+    struct dependency *due;   /* those that are to be met */
     struct dependency *never; /* those that can never be met */
     struct singles *singles;  /* from the first singleton on; NULL: there was none */
 };
@@ -424,6 +428,14 @@ static void doom(struct leader *ld, struct dependency *d, const char *why)
     leader_wake(ld);
 }
 
+/* The job is released at the end of the turn. */
+static void make_due(struct leader *ld, struct dependency *d)
+{
+    d->due = true;
+    list_add(&ld->depends->due, d);
+    leader_wake(ld);
+}
+
 /* WHY: it can never be met.  LEFT: of a range. */
 static void enlist(struct leader *ld, struct dependency *d, const char *why,
                    uint64_t left)
@@ -454,7 +466,10 @@ void depend_inherit(struct leader *ld, const struct job *like, struct job *job)
         struct dependency *d = &job->deps[job->ndeps++];
         d->wish = theirs->wish;
         d->job = job;
-        enlist(ld, d, theirs->why, theirs->left);
+        if (theirs->due)
+            make_due(ld, d);
+        else
+            enlist(ld, d, theirs->why, theirs->left);
         d->culprit = theirs->culprit;
     }
     job->ndeps_left = job->ndeps;
@@ -506,7 +521,7 @@ void depend_started(struct leader *ld, struct job *job)
         if (d->wish->kind != AFTER)
             continue;
         list_remove(d);
-        met(ld, d);
+        make_due(ld, d);
     }
 }
 
@@ -529,7 +544,7 @@ static void range_over(struct leader *ld, struct submission *sub, struct array_r
         if (why)
             doom(ld, d, why);
         else
-            met(ld, d);
+            make_due(ld, d);
     }
 }
 
@@ -547,7 +562,7 @@ static void single_over(struct leader *ld, const char *name, jobid_t id)
     if (!ld->depends->singles || !singles_over(ld->depends->singles, name, id, &list, &n))
         return;
     for (size_t i = 0; i < n; i++)
-        met(ld, list[i]);
+        make_due(ld, list[i]);
     free(list);
 }
 
@@ -568,7 +583,7 @@ void depend_array_over(struct leader *ld, struct submission *sub)
     single_over(ld, jobspec_name(sub->spec), sub->first);
     for (struct dependency *d; (d = sub->dependents);) {
         list_remove(d);
-        met(ld, d);
+        make_due(ld, d);
     }
 }
 
@@ -585,7 +600,7 @@ void depend_over(struct leader *ld, struct job *job)
         if (why)
             doom(ld, d, why);
         else
-            met(ld, d);
+            make_due(ld, d);
     }
 }
 
@@ -595,7 +610,7 @@ void depend_forget(struct leader *ld, struct job *job)
         struct dependency *d = &job->deps[i];
         list_remove(d);
         heap_remove(ld->depends, d);
-        if (d->wish->kind == SINGLETON && !d->met)
+        if (d->wish->kind == SINGLETON && !d->met && !d->due)
             singles_remove(ld->depends->singles, jobspec_name(job->sub->spec),
                            job->sub->first, d);
     }
@@ -604,18 +619,25 @@ void depend_forget(struct leader *ld, struct job *job)
 void depend_run(struct leader *ld, double now)
 {
     struct depends *ds = ld->depends;
-    while (ds->n > 0 && ds->heap[1]->wish->when <= now) {
+    unsigned n = 0;
+    for (; n < TURN_MAX && ds->n > 0 && ds->heap[1]->wish->when <= now; n++) {
         struct dependency *d = ds->heap[1];
         heap_remove(ds, d);
         met(ld, d);
     }
-    for (struct dependency *d; (d = ds->never);) { /* the job's end takes it out */
-        char text[JOBID_BUFSIZE];
+    for (struct dependency *d; n < TURN_MAX && (d = ds->due); n++) {
+        list_remove(d);
+        met(ld, d);
+    }
+    for (struct dependency *d; n < TURN_MAX && (d = ds->never); n++) {
+        char text[JOBID_BUFSIZE]; /* the job's end takes it out */
         jobid_encode(d->culprit, JOBID_F58_PLAIN, text, sizeof(text));
         cleanup_free char *note = xasprintf("dependency %s can never be met: job %s %s",
                                             d->wish->text, text, d->why);
         manager_exception(ld, d->job, "dependency", 0, note);
     }
+    if (n == TURN_MAX)
+        leader_wake(ld);
 }
 
 double depend_next(const struct leader *ld)

@@ -15,7 +15,8 @@
  * job that it waits for, or of those that can never be met, or in a heap by time; so what
  * happens to a job costs as much as it has dependents.  A job whose dependency can never be met
  * ends with an exception; it does so from depend_run, not from the end of the other job, or a
- * chain of jobs would be as deep in the stack. */
+ * chain of jobs would be as deep in the stack.  Those that are met are released there as well, a thousand in a turn of
+ * the loop, so that the instance does other things beside. */
 #ifndef HBATCH_INSTANCE_DEPEND_H
 #define HBATCH_INSTANCE_DEPEND_H
 

@@ -23,7 +23,9 @@ enum {
     JOINERS_MAX = 8192, /* connections */
     SILENT_MS = 5000,   /* for one that does not say who it is */
     AGAIN_MS = 20,      /* while a turn is not possible */
-    MERGE_PORT = 4096   /* bytes of the name of an MPI port */
+    STALE_S =
+        15, /* for a rank to be missed whose node the parent has given to another one */
+    MERGE_PORT = 4096 /* bytes of the name of an MPI port */
 };
 
 struct joiner {
@@ -133,6 +135,21 @@ static int check(const struct instance *in, const struct grow *g, int64_t grant,
     for (unsigned i = 0; i < more; i++)
         all[n++] = find(g, grant, i)->node;
     return checks_nodes(all, n, false, err);
+}
+
+/* A rank that has not been missed yet is on a node that a joiner has: the parent, which gives a node once, has seen its
+ * end. */
+static bool is_too_early(const struct instance *in, const struct grow *g, int64_t grant)
+{
+    for (const struct joiner *j = g->joiners; j; j = j->next) {
+        json_object *node = j->grant == grant ? jsonutil_get(j->node, "node") : NULL;
+        for (unsigned i = 0; node && i < in->size; i++)
+            if (!jsonutil_get(in->nodes[i], "left") &&
+                !transport_is_lost(in->transport, i) &&
+                json_object_equal(jsonutil_get(in->nodes[i], "node"), node))
+                return time_mono() - j->since < STALE_S;
+    }
+    return false;
 }
 
 static json_object *list_nodes(const struct grow *g)
@@ -293,11 +310,11 @@ static void look(struct grow *g)
         return;
     if (leader_is_ending(in->leader)) {
         refuse_all(g, j->grant, "the instance that it was to join is shutting down");
+    } else if (g->current || !turn_possible(in) || is_too_early(in, g, j->grant)) {
+        again(g);
     } else if (check(in, g, j->grant, &err) < 0) {
         log_error("ranks that want to join cannot: %s", err.text);
         refuse_all(g, j->grant, err.text);
-    } else if (g->current || !turn_possible(in)) {
-        again(g);
     } else {
         g->current = j->grant;
         g->begun = time_mono();

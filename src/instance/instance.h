@@ -76,6 +76,8 @@ void instance_quit(void *arg);
 /* What this rank brings along: its run directory, node, executor and (where there are others) store.
  * NULL with err set: it cannot take part. */
 json_object *gather_prepare(struct instance *in, struct error *err);
+/* The configurations of the command line, as one: in->config, NULL: there are none. */
+int gather_read_config(struct instance *in, struct error *err);
 /* Collective: all nodes to all; who is who, and what there was before, where the instance is
  * started again; the leader's description to all.  NODE is taken over.  -1 with err set;
  * in->agreed tells whether all ranks know that. */

@@ -127,6 +127,8 @@ static const char *why_pending(const struct job *job, double left,
     stopped = queues_why_stopped(queues, queues_of(queues, job->sub->spec), text, size);
     if (stopped)
         return stopped;
+    if (sched && queues_is_full(queues, queues_of(queues, job->sub->spec), text, size))
+        return text;
     double start = sched ? sched_estimate(sched, &job->sj) : INFINITY;
     if (isinf(start))
         return "waiting for resources";

@@ -44,6 +44,17 @@ static void set_lanes(struct leader *ld)
                        queues_why_stopped(q, &q->v[i], why, sizeof(why)) != NULL);
 }
 
+/* How many more jobs of S may run. */
+static void set_room(struct leader *ld, const struct queue_state *s)
+{
+    int64_t most = queues_limits(ld->queues, s)->max_running;
+    uint64_t room = most < 0                       ? UINT64_MAX
+                    : s->running >= (uint64_t)most ? 0
+                                                   : (uint64_t)most - s->running;
+    if (ld->sched)
+        sched_set_room(ld->sched, (unsigned)(s - ld->queues->v), room);
+}
+
 int queues_make_sched(struct leader *ld, struct error *err)
 {
     struct sched_setup setup = ld->queues->config->setup;
@@ -119,7 +130,9 @@ void queues_count(struct leader *ld, struct submission *sub, int64_t n)
 void queues_count_running(struct leader *ld, struct job *job, int n)
 {
     const struct rset *r = job_held(job);
-    queues_of(ld->queues, job->sub->spec)->running += (uint64_t)(int64_t)n;
+    struct queue_state *s = queues_of(ld->queues, job->sub->spec);
+    s->running += (uint64_t)(int64_t)n;
+    set_room(ld, s);
     if (!job->former)
         account_running(ld, job->sub, n, r ? n * (double)rset_ncores(r) : 0);
 }
@@ -138,6 +151,8 @@ void queues_recount(struct leader *ld)
         queues_of(ld->queues, sub->spec)->active += array_number(sub->array, ARRAY_REST);
     }
     account_recount(ld);
+    for (size_t i = 0; i < ld->queues->n; i++)
+        set_room(ld, &ld->queues->v[i]);
 }
 
 /* --- who waits -------------------------------------------------------------------------------- */

@@ -34,7 +34,8 @@ static bool find_eligible(const struct submission *sub)
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
         shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||
-        shape->nparts > 0 || bypass_is(sub->spec) || jobspec_is_instance(sub->spec))
+        shape->nparts > 0 || shape->contiguous || bypass_is(sub->spec) ||
+        jobspec_is_instance(sub->spec))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (jobspec_option(sub->spec, options[i]))
@@ -263,7 +264,9 @@ static bool fits(const struct leader *ld, const struct lease *lease,
                  const struct job *job)
 {
     if (!job || job->run > 0 || !same_class(&lease->req, &job->sj.req) ||
-        !is_eligible(job))
+        !is_eligible(job) ||
+        queues_limits(ld->queues, queues_of(ld->queues, job->sub->spec))->max_running >=
+            0)
         return false;
     /* of the others, a store that outlives the instance has to know when they begin */
     return manager_may_requeue(job) ||

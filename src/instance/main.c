@@ -425,6 +425,11 @@ int main(int argc, char **argv)
     options_parse(&in.options, argc, argv);
     if (in.options.verbose)
         log_init("hbatch-instance", LOG_L_DEBUG);
+    if (in.options.check) {
+        if (gather_read_config(&in, &err) < 0)
+            log_exit(1, "%s", err.text);
+        return 0;
+    }
     uv_loop_init(&in.loop);
     if (bring_up(&in, &err) < 0)
         give_up(&in, &err);

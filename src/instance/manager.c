@@ -63,9 +63,9 @@ int manager_check_duration(const struct leader *ld, const struct job_shape *shap
         return 0;
     return error_set(
         err, EINVAL,
-        "a job of %s can never run: this instance lives for %s in all; ask for "
-        "a shorter --time-limit",
-        duration_encode(shape->duration, want), duration_encode(floor(life), have));
+        "a job of %s can never run: this instance lives for %s, from its start "
+        "on; ask for a shorter --time-limit",
+        duration_encode(shape->duration, want), duration_encode(round(life), have));
 }
 
 /* The most tasks that a job of this shape can come to have here. */

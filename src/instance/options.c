@@ -33,6 +33,7 @@ enum {
     O_SUPERVISED,
     O_RECOVER,
     O_NO_PROGRAM,
+    O_CHECK,
     O_DUMP,
     O_JOIN,
     O_IDLE_RETURN,
@@ -139,6 +140,9 @@ static const struct {
     {{"idle-return", required_argument, NULL, O_IDLE_RETURN},
      "DURATION",
      "a sub-instance gives nodes back that had no work for so long"},
+    {{"check", no_argument, NULL, O_CHECK},
+     NULL,
+     "read these options and the configuration, and do nothing"},
     {{"verbose", no_argument, NULL, 'v'}, NULL, "say more on stderr"},
     {{"version", no_argument, NULL, 'V'}, NULL, "print the version"},
     {{"help", no_argument, NULL, 'h'}, NULL, "print this"},
@@ -312,6 +316,9 @@ void options_parse(struct options *o, int argc, char **argv)
             break;
         case O_DUMP:
             o->dump = optarg;
+            break;
+        case O_CHECK:
+            o->check = true;
             break;
         case O_NO_PROGRAM:
             o->no_program = true;

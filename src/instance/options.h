@@ -32,6 +32,7 @@ struct options {
     bool tell_status;        /* say the exit code on stderr */
     double time_limit;       /* seconds, 0: none */
     double expiration;       /* seconds since the epoch, 0: none */
+    bool check;              /* read options and configuration, and do nothing */
     const char *foreign;     /* "NAME[:ID]": the allocation it lives in; NULL: find out */
     json_object *attrs;      /* --setattr, an object */
     json_object *configs;    /* --config, an array of files and JSON texts */

@@ -202,8 +202,7 @@ int gather_be_rank(struct instance *in, unsigned rank, struct error *err)
     return in->exec ? 0 : -1;
 }
 
-/* The configurations of the command line, as one: in->config, NULL: there are none. */
-static int read_config(struct instance *in, struct error *err)
+int gather_read_config(struct instance *in, struct error *err)
 {
     size_t n = json_object_array_length(in->options.configs);
     cleanup_json json_object *all = json_object_new_object();
@@ -231,7 +230,7 @@ static int read_config(struct instance *in, struct error *err)
 
 json_object *gather_prepare(struct instance *in, struct error *err)
 {
-    if (make_rundir(in, err) < 0 || (in->world == 0 && read_config(in, err) < 0))
+    if (make_rundir(in, err) < 0 || (in->world == 0 && gather_read_config(in, err) < 0))
         return NULL;
     int rank = former_rank(in);
     if (in->options.recover && rank >= 0)

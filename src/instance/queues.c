@@ -359,6 +359,17 @@ int queues_check_room(const struct queues *q, const struct queue_state *s, uint6
                      (uintmax_t)count);
 }
 
+bool queues_is_full(const struct queues *q, const struct queue_state *s, char *text,
+                    size_t size)
+{
+    int64_t most = queues_limits(q, s)->max_running;
+    if (most < 0 || s->running < (uint64_t)most)
+        return false;
+    snprintf(text, size, "%s has %ju running jobs, of at most %jd", show(s).text,
+             (uintmax_t)s->running, (intmax_t)most);
+    return true;
+}
+
 static json_object *system_of(json_object *jobspec)
 {
     json_object *attributes = jsonutil_get(jobspec, "attributes");
@@ -549,6 +560,7 @@ static json_object *describe_limits(const struct config_limits *l)
     add_counts(o, "min", l->min);
     add_counts(o, "max", l->max);
     json_object_object_add(o, "max_jobs", json_object_new_int64(l->max_jobs));
+    json_object_object_add(o, "max_running", json_object_new_int64(l->max_running));
     return o;
 }
 

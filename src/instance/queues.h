@@ -65,6 +65,9 @@ int queues_check_size(const struct queues *q, const struct queue_state *s,
 /* COUNT more of them: whether there is room. */
 int queues_check_room(const struct queues *q, const struct queue_state *s, uint64_t count,
                       struct error *err);
+/* Whether as many of its jobs run as may, and why no other one starts in TEXT; the leader knows. */
+bool queues_is_full(const struct queues *q, const struct queue_state *s, char *text,
+                    size_t size);
 /* A new jobspec: JOBSPEC in queue NAME. NULL with err set. */
 json_object *queues_move(const struct queues *q, json_object *jobspec, const char *name,
                          struct error *err);

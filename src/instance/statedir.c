@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/common/log.h"
+#include "src/common/netlock.h"
 #include "src/common/procid.h"
 #include "src/common/util.h"
 
@@ -193,6 +194,11 @@ struct statedir *statedir_take(const struct statedir_options *o, struct error *e
         statedir_drop(sd);
         return NULL;
     }
+    cleanup_free char *doubt = netlock_doubt_of(sd->dir);
+    if (doubt)
+        log_warning("state directory %s: %s, so its lock is not seen on other hosts: see "
+                    "that no instance there uses it",
+                    sd->dir, doubt);
     sd->was_left = !begun || !read_holder(sd->lock_path, &h);
     return sd;
 }

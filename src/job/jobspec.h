@@ -21,6 +21,8 @@
  * the apps in order, and the sum of ntasks equals the number of tasks.  An app may have a "path", where its
  * program is looked for before the PATH of its environment.
  *
+ * attributes.system.contiguous, true or false: the job's nodes have adjacent ranks.
+ *
  * Another one is attributes.system.bulk, which stands for many jobs: bulk.h. */
 #ifndef HBATCH_JOB_JOBSPEC_H
 #define HBATCH_JOB_JOBSPEC_H
@@ -58,6 +60,7 @@ struct job_shape {
     unsigned tasks_per_slot; /* >= 1; 1 when ntasks is given */
     unsigned ntasks;         /* total, when the tasks' count is "total"; else 0 */
     bool exclusive;          /* whole nodes */
+    bool contiguous;         /* of adjacent ranks */
     double duration;         /* seconds; 0: no limit of its own */
     uint64_t mem_per_slot, mem_per_node; /* bytes; both are added up */
     const struct job_part

@@ -43,6 +43,15 @@ static int check_seconds(const struct jobspec *js, const char *path, json_object
     return 0;
 }
 
+static int check_flag(const struct jobspec *js, const char *path, json_object *value,
+                      struct error *err)
+{
+    (void)js;
+    return json_object_is_type(value, json_type_boolean)
+               ? 0
+               : jobspec_bad(err, path, "true or false", value);
+}
+
 /* RFC 14: an absolute path; one that starts with a template is made absolute later. */
 static int check_cwd(const struct jobspec *js, const char *path, json_object *value,
                      struct error *err)
@@ -197,6 +206,11 @@ static int check_alone(const struct jobspec *js, struct error *err)
                 "jobspec: attributes.system.shell.options.%s: a job of several "
                 "programs (tasks) cannot have it",
                 options[i]);
+    if (js->programs && js->shape.contiguous && !js->shape.nnodes_min)
+        return error_set(
+            err, EINVAL,
+            "jobspec: attributes.system.contiguous: several programs (tasks) can have it "
+            "only where their slots are in a node");
     json_object *map = js->programs ? jobspec_option(js, "taskmap") : NULL;
     const char *scheme = jsonutil_string(jsonutil_get(map, "scheme"));
     if (scheme && strcmp(scheme, "manual") == 0)
@@ -303,6 +317,7 @@ static int check_system(const struct jobspec *js, const char *path, json_object 
         {"queue", check_string},
         {"bank", check_string},
         {"placement", check_string},
+        {"contiguous", check_flag},
         {"project", check_string},
         {"dependencies", check_dependencies},
         {"constraints", check_constraints},
@@ -325,5 +340,7 @@ int jobspec_decode_attributes(struct jobspec *js, json_object *attributes,
     js->system = jsonutil_get(attributes, "system");
     js->placement = jsonutil_string(jsonutil_get(js->system, "placement"));
     jsonutil_number(jsonutil_get(js->system, "duration"), &js->shape.duration);
+    js->shape.contiguous =
+        json_object_get_boolean(jsonutil_get(js->system, "contiguous"));
     return check_alone(js, err);
 }

@@ -29,7 +29,7 @@ struct hbatch_jobspec {
     bool have_nodes, have_ntasks, have_cores_per_task, have_gpus_per_task;
     bool have_cores, have_tasks_per_node, have_tasks_per_core, have_gpus_per_node;
     uint64_t mem, mem_per_core; /* bytes; 0: not asked for */
-    bool exclusive, label_io, unbuffered;
+    bool exclusive, contiguous, label_io, unbuffered;
     double duration;
     char *name, *queue, *bank, *placement, *cwd, *input, *output, *error;
     json_object *resources;                    /* of --resources, or NULL */

@@ -117,13 +117,13 @@ void hbatch_jobspec_destroy(struct hbatch_jobspec *js); /* NULL is allowed */
 
 /* Set an option, named and with a value as on the command line of hbatch-submit(1):
  *   sizes         nodes ntasks cores-per-task gpus-per-task cores tasks-per-node
- *                 tasks-per-core gpus-per-node exclusive resources
+ *                 tasks-per-core gpus-per-node exclusive contiguous resources
  *                 (nslots, cores-per-slot and gpus-per-slot: the same as those of tasks)
  *   job           job-name time-limit queue bank dependency begin-time requires cwd
  *                 signal taskmap setopt setattr
  *   environment   env env-remove env-file rlimit
  *   I/O           input output error label-io unbuffered
- * Options without a value (exclusive, label-io, unbuffered) take NULL.  env*, rlimit,
+ * Options without a value (exclusive, contiguous, label-io, unbuffered) take NULL.  env*, rlimit,
  * dependency, requires, setopt and setattr add up; the last value of the others counts. */
 int hbatch_jobspec_set(struct hbatch_jobspec *js, const char *option, const char *value,
                        struct hbatch_error *err);

@@ -157,6 +157,13 @@ static int set_exclusive(struct hbatch_jobspec *b, const char *value, struct err
     return 0;
 }
 
+static int set_contiguous(struct hbatch_jobspec *b, const char *value, struct error *err)
+{
+    (void)value, (void)err;
+    b->contiguous = true;
+    return 0;
+}
+
 static int set_resources(struct hbatch_jobspec *b, const char *value, struct error *err)
 {
     json_object *o = build_shape(value, err);
@@ -225,7 +232,9 @@ static int set_cwd(struct hbatch_jobspec *b, const char *value, struct error *er
 {
     if (!*value)
         return error_set(err, EINVAL, "must name a directory");
-    return set_text(&b->cwd, value);
+    cleanup_free char *here = *value == '/' || *value == '{' ? NULL : getcwd(NULL, 0);
+    cleanup_free char *path = here ? xasprintf("%s/%s", here, value) : NULL;
+    return set_text(&b->cwd, path ? path : value);
 }
 
 static int set_dependency(struct hbatch_jobspec *b, const char *value, struct error *err)
@@ -393,6 +402,7 @@ static const struct {
     {"mem", false, set_mem},
     {"mem-per-core", false, set_mem_per_core},
     {"exclusive", true, set_exclusive},
+    {"contiguous", true, set_contiguous},
     {"resources", false, set_resources},
     {"job-name", false, set_name},
     {"time-limit", false, set_time_limit},

@@ -428,6 +428,8 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
     add_string(system, "queue", b->queue);
     add_string(system, "bank", b->bank);
     add_string(system, "placement", b->placement);
+    if (b->contiguous)
+        json_object_object_add(system, "contiguous", json_object_new_boolean(true));
     add_io(b, shell);
     if (b->instance)
         build_instance_attributes(b, system, shell);

@@ -120,6 +120,11 @@ static int check(const struct hbatch_jobspec *b, struct error *err)
                          "different things");
     if (b->exclusive && !b->have_nodes)
         return error_set(err, EINVAL, "exclusive can only be set together with nodes");
+    if (b->contiguous && !b->have_nodes)
+        return error_set(err, EINVAL,
+                         "contiguous can only be set together with nodes where programs "
+                         "ask for different "
+                         "things");
     if (b->mem && b->mem_per_core)
         return error_set(err, EINVAL, "mem and mem-per-core cannot be used together");
     if (b->mem && !b->have_nodes)

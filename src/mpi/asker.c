@@ -71,3 +71,30 @@ bool asker_is_over(struct asker *a, char *why, size_t size)
     hbatch_close(h);
     return over;
 }
+
+static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
+{
+    bool *over = arg;
+    (void)result, (void)left;
+    *over = true;
+}
+
+bool asker_await(struct asker *a, double seconds, void (*turn)(void))
+{
+    enum { TURN_MS = 5 };
+    static const struct hbatch_stream_ops ops = {.end = on_end};
+    bool over = false;
+    struct hbatch *h = hbatch_open(NULL, NULL);
+    /* Nobody there, or no such job: then there is nothing to wait for. */
+    if (!h || hbatch_follow(h, a->id, 1, &ops, &over, NULL) < 0) {
+        hbatch_close(h);
+        return true;
+    }
+    for (double left = seconds * 1000; !over && left > 0; left -= TURN_MS) {
+        if (hbatch_dispatch(h, TURN_MS, NULL) < 0)
+            over = true;
+        turn();
+    }
+    hbatch_close(h);
+    return over;
+}

@@ -14,5 +14,7 @@ struct asker *asker_create(const char *info);
 void asker_destroy(struct asker *a); /* NULL is allowed */
 /* Whether it has ended; WHY, of SIZE bytes, is then a sentence. */
 bool asker_is_over(struct asker *a, char *why, size_t size);
+/* Wait until it has ended, at most SECONDS; TURN is called every few milliseconds.  False: it has not. */
+bool asker_await(struct asker *a, double seconds, void (*turn)(void));
 
 #endif

@@ -27,6 +27,7 @@ enum { LINES = 'L', PING = 'P', GONE = 'G', END = 'X', LET_GO = 'D', OVER = 'E' 
 #define SLEEP_MIN 2e-5 /* s */
 #define SLEEP_MAX 0.005
 #define SILENCE_S 1.0   /* then it is asked whether it is there */
+#define JOB_S 30.0      /* for the instance's job to end after it */
 #define PATIENCE_S 15.0 /* without an answer it is lost */
 
 struct sending {
@@ -55,6 +56,9 @@ struct over {
 };
 
 static struct over *all;
+
+static int finish(MPI_Comm *comm, char letter, const char *reason, bool wait,
+                  struct hbatch_error *err);
 
 static double now(void)
 {
@@ -297,7 +301,8 @@ static int on_finalize(MPI_Comm self, int keyval, void *value, void *extra)
     (void)self, (void)keyval, (void)value, (void)extra;
     while (all) {
         MPI_Comm comm = all->comm;
-        hbatch_mpi_close(&comm, "the program that spawned the instance has ended", NULL);
+        finish(&comm, END, "the program that spawned the instance has ended", false,
+               NULL);
     }
     return MPI_SUCCESS;
 }
@@ -387,7 +392,23 @@ static void await_end(struct over *o)
     }
 }
 
-static int finish(MPI_Comm *comm, char letter, const char *reason,
+/* Its processes may need this one for their MPI_Finalize. */
+static void let_mpi_work(void)
+{
+    int flag;
+    MPI_Iprobe(MPI_ANY_SOURCE, HBATCH_MPI_TAG, MPI_COMM_SELF, &flag, MPI_STATUS_IGNORE);
+}
+
+/* The instance has said that it has ended; its job ends after that. */
+static int await_job(struct over *o, struct hbatch_error *err)
+{
+    if (!o->asker || asker_await(o->asker, JOB_S, let_mpi_work))
+        return 0;
+    return fail(err, ETIMEDOUT,
+                "the instance has ended, but the job that it was has not");
+}
+
+static int finish(MPI_Comm *comm, char letter, const char *reason, bool wait,
                   struct hbatch_error *err)
 {
     if (check(*comm, err) < 0)
@@ -410,6 +431,8 @@ static int finish(MPI_Comm *comm, char letter, const char *reason,
     *p = o->next;
     /* What a dead process has not taken belongs to MPI for ever. */
     MPI_Comm_free(comm);
+    if (wait && !o->lost)
+        rc = await_job(o, err);
     asker_destroy(o->asker);
     o->asker = NULL;
     o->comm = MPI_COMM_NULL;
@@ -422,10 +445,10 @@ static int finish(MPI_Comm *comm, char letter, const char *reason,
 
 int hbatch_mpi_close(MPI_Comm *intercomm, const char *reason, struct hbatch_error *err)
 {
-    return finish(intercomm, END, reason, err);
+    return finish(intercomm, END, reason, true, err);
 }
 
 int hbatch_mpi_leave(MPI_Comm *intercomm, struct hbatch_error *err)
 {
-    return finish(intercomm, LET_GO, NULL, err);
+    return finish(intercomm, LET_GO, NULL, false, err);
 }

@@ -37,11 +37,12 @@ extern "C" {
 struct hbatch *hbatch_mpi_open(MPI_Comm intercomm, struct hbatch_error *err);
 
 /* End the instance, for REASON (NULL: none is told), wait until it has ended in order, and free *INTERCOMM, which becomes
- * MPI_COMM_NULL.  To be called by all processes of the local group, after hbatch_close of their connections, as the last
+ * MPI_COMM_NULL.  A process that has had a connection waits until the instance's job has ended, too: then its nodes are
+ * free, and who waits for that job has been told.  To be called by all processes of the local group, after hbatch_close of their connections, as the last
  * thing that is done with INTERCOMM; the first to come ends the instance.  Where a process has not called it (nor
  * hbatch_mpi_leave) for an intercommunicator that hbatch_mpi_open was called with, MPI_Finalize does.  MPI_Comm_disconnect
  * must not be called: it would wait for an instance that is no more.
- * 0, or -1 with ERR set: the instance had not ended in order; *INTERCOMM is free all the same. */
+ * 0, or -1 with ERR set: the instance had not ended in order, or its job has not within 30 s (ETIMEDOUT); *INTERCOMM is free all the same. */
 int hbatch_mpi_close(MPI_Comm *intercomm, const char *reason, struct hbatch_error *err);
 
 /* As hbatch_mpi_close, but the instance goes on, as a job of its own: until its program ends, it is shut down, or its job

@@ -176,7 +176,8 @@ static int get_size(const struct reading *r, const char *path, json_object *o,
 static int get_limits(const struct reading *r, const char *path, json_object *policy,
                       struct config_limits *l)
 {
-    static const char *const keys[] = {"duration", "job-size", "max-jobs", NULL},
+    static const char *const keys[] = {"duration", "job-size", "max-jobs", "max-running",
+                                       NULL},
                              *const sizes[] = {"max", "min", NULL},
                              *const access[] = {"allow-user", "allow-group", NULL};
     json_object *o = jsonutil_get(policy, "limits"), *size = jsonutil_get(o, "job-size"),
@@ -189,6 +190,8 @@ static int get_limits(const struct reading *r, const char *path, json_object *po
                      &l->duration) < 0 ||
         get_limit(r, below(p.text, "max-jobs").text, jsonutil_get(o, "max-jobs"),
                   &l->max_jobs) < 0 ||
+        get_limit(r, below(p.text, "max-running").text, jsonutil_get(o, "max-running"),
+                  &l->max_running) < 0 ||
         get_size(r, below(q.text, "max").text, jsonutil_get(size, "max"), l->max) < 0 ||
         get_size(r, below(q.text, "min").text, jsonutil_get(size, "min"), l->min) < 0)
         return -1;
@@ -506,7 +509,7 @@ static int read_all_tables(const struct reading *r)
     json_object *policy = jsonutil_get(c->json, "policy");
     const char *stray = jsonutil_stray_key(c->json, keys);
     static const struct config_limits none = {
-        .max = {-1, -1, -1}, .min = {-1, -1, -1}, .max_jobs = -1};
+        .max = {-1, -1, -1}, .min = {-1, -1, -1}, .max_jobs = -1, .max_running = -1};
     c->limits = none;
     if (stray)
         return bad(r, stray,

@@ -4,7 +4,7 @@
  *
  * policy.scheduler   policy, queue-depth, and other settings of setup.h; "policy" alone may be the name
  * policy.jobspec.defaults.system   duration, queue, bank, mem-per-core: of jobs that do not say
- * policy.limits      duration, job-size.{max,min}.{nnodes,ncores,ngpus}, max-jobs
+ * policy.limits      duration, job-size.{max,min}.{nnodes,ncores,ngpus}, max-jobs, max-running
  * policy.access      allow-user, allow-group
  * queues.NAME        requires (properties) or hosts; policy (as above, goes over that one); parent
  * priority           weights urgency, age, size, fairshare; age-max, small-first, half-life
@@ -27,7 +27,7 @@ extern const char *const config_size_names[CONFIG_SIZES]; /* "nnodes", ... */
 struct config_limits {
     double duration;                              /* s; 0: none */
     int64_t max[CONFIG_SIZES], min[CONFIG_SIZES]; /* -1: none */
-    int64_t max_jobs;                             /* active ones; -1: no limit */
+    int64_t max_jobs, max_running;                /* active ones; -1: no limit */
     json_object *allow_user, *allow_group;        /* lists of names; NULL: all */
 };
 

@@ -45,7 +45,7 @@ static uint64_t hash_of(const struct pool_request *r)
     const struct job_shape *s = &r->shape;
     uint64_t h = mix(s->nnodes_min, s->nnodes_max);
     h = mix(mix(h, s->nslots), s->cores_per_slot);
-    h = mix(mix(h, s->gpus_per_slot), s->exclusive);
+    h = mix(mix(h, s->gpus_per_slot), s->exclusive + 2 * s->contiguous);
     h = mix(mix(h, s->mem_per_slot), s->mem_per_node);
     h = mix(mix(h, (uintptr_t)s->parts), (uintptr_t)r->place);
     return mix(h, (uintptr_t)r->constraint);
@@ -58,7 +58,8 @@ static bool same(const struct pool_request *a, const struct pool_request *b)
            s->nslots == t->nslots && s->cores_per_slot == t->cores_per_slot &&
            s->gpus_per_slot == t->gpus_per_slot && s->exclusive == t->exclusive &&
            s->mem_per_slot == t->mem_per_slot && s->mem_per_node == t->mem_per_node &&
-           s->parts == t->parts && a->constraint == b->constraint && a->place == b->place;
+           s->parts == t->parts && s->contiguous == t->contiguous &&
+           a->constraint == b->constraint && a->place == b->place;
 }
 
 static struct sched_kind **link_to(const struct kinds *ks, uint64_t hash)

@@ -15,7 +15,8 @@
 #include "src/sched/queue.h"
 #include "src/sched/timeline.h"
 
-enum { PLANS_MAX = 1000 }; /* what comes after so many elements is not looked at */
+/* What comes after so many elements is not looked at, unless the queue's depth is set. */
+enum { PLANS_MAX = 100 };
 
 struct plan {
     uint64_t ticket, priority, id; /* of its job */
@@ -184,6 +185,11 @@ static bool match_plans(struct sched *s, struct conservative *c)
     return gone;
 }
 
+static size_t plans_max(const struct sched *s)
+{
+    return sched_depth(s) > 0 ? sched_depth(s) : PLANS_MAX;
+}
+
 /* Has all that is to have one a plan? */
 static bool is_planned(struct sched *s, const struct conservative *c)
 {
@@ -192,7 +198,7 @@ static bool is_planned(struct sched *s, const struct conservative *c)
         uint64_t have = 0;
         for (; i < c->n && c->plans[i].ticket == job->ticket; i++)
             have++;
-        if (c->n >= PLANS_MAX || sched_too_deep(s, job))
+        if (c->n >= plans_max(s) || sched_too_deep(s, job))
             return true;
         if (have < job->count)
             return false;
@@ -210,9 +216,9 @@ static void plan_rest(struct sched *s, struct conservative *c)
             have++;
         if (sched_too_deep(s, job))
             return;
-        for (; have < job->count && c->n < PLANS_MAX; have++, i++)
+        for (; have < job->count && c->n < plans_max(s); have++, i++)
             make_plan(s, c, add_plan(c, job), job);
-        if (c->n >= PLANS_MAX)
+        if (c->n >= plans_max(s))
             return;
     }
 }
@@ -251,10 +257,27 @@ static bool is_free(const struct pool *pool, const struct plan *p)
     return true;
 }
 
-/* Start what is due.  Return false if that has changed the queue in other ways. */
+/* Start the first jobs of the queue, as long as there is room and nobody has a plan that they could touch.  Return false
+ * if that has changed the queue in other ways. */
+static bool start_first(struct sched *s, const struct conservative *c)
+{
+    struct pool *pool = sched_pool(s);
+    for (struct sched_job *job; c->n == 0 && (job = sched_first(s));) {
+        struct placement *pl = pool_alloc(pool, &job->req);
+        if (!pl)
+            break;
+        sched_start(s, job, pl);
+        if (sched_disturbed(s))
+            return false;
+    }
+    return true;
+}
+
+/* Start what is due.  Return false if the queue is to be looked at again: that has changed it in other ways, or others
+ * come to the front. */
 static bool start_due(struct sched *s, struct conservative *c, double now)
 {
-    size_t i = 0;
+    size_t i = 0, before = c->n;
     struct sched_job *job = sched_first(s);
     while (job && i < c->n) {
         struct plan *p = &c->plans[i];
@@ -277,7 +300,7 @@ static bool start_due(struct sched *s, struct conservative *c, double now)
         if (last)
             job = next;
     }
-    return true;
+    return c->n == before || is_planned(s, c);
 }
 
 static void make_timeline(struct sched *s, struct conservative *c, double now)
@@ -317,6 +340,10 @@ static void conservative_pass(struct sched *s, double now)
         c->freed_until = -INFINITY;
         c->nnodes = pool_nnodes(sched_pool(s));
         c->nup = count_up(sched_pool(s));
+        if (!start_first(s, c)) {
+            again = true;
+            continue;
+        }
         if (better || !is_planned(s, c)) {
             make_timeline(s, c, now);
             /* until each begins when another ends: then there is a pass in time for it */

@@ -226,7 +226,7 @@ static size_t choose(struct sched *s, struct easy *e, const struct pool_request 
         e->choice_room = want + CHOICE;
         e->choice = xrealloc(e->choice, e->choice_room * sizeof(*e->choice));
     }
-    for (size_t i = 0; n < want + CHOICE; i++) {
+    for (size_t i = 0; n < want + CHOICE && !shape->contiguous; i++) {
         i = pool_next_node(p, e->at, req, i);
         if (i >= e->nnodes)
             break;
@@ -243,7 +243,7 @@ static size_t choose(struct sched *s, struct easy *e, const struct pool_request 
         return want;
     }
     const struct pool_spot *found =
-        shape->nnodes_min ? NULL : pool_find(p, e->at, req, &n);
+        shape->nnodes_min && !shape->contiguous ? NULL : pool_find(p, e->at, req, &n);
     if (!found)
         return 0;
     *spots = xmalloc(n * sizeof(**spots));

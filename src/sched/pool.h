@@ -81,6 +81,7 @@ int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req
  * On a node: the first (with a tight strategy, the smallest) run of adjacent cores that holds all its slots,
  * else a run for each slot, else the lowest cores; the lowest GPUs.  Where the node's domains are known,
  * GPUs and cores of one domain are taken together, and who asks for no GPU keeps away from cores near free ones.
+ * A contiguous request goes on nodes of adjacent ranks (pool_contiguous.c).
  * A request of several parts goes on one node that holds all of it, or else its parts go one after the other, those
  * first that are the hardest to place (pool_parts.c).
  * Return a new placement, its nodes in rank order, or NULL: not now. */

@@ -281,6 +281,8 @@ static bool search(const struct query *q, const struct place_strategy *strategy)
     if (q->nodes > q->p->nnodes || too_many(q, all))
         return false;
     pool_index_refresh(q->p);
+    if (q->req->shape.contiguous)
+        return pool_contiguous_find(q, strategy);
     if (q->nodes == 0 && q->req->shape.nparts > 0)
         return pool_parts_find(q, strategy);
     return q->nodes > 0 ? strategy->nodes(q) : strategy->slots(q);

@@ -140,6 +140,11 @@ bool pool_parts_find(const struct query *q, const struct place_strategy *strateg
 /* The request for part PART (from 0 on) alone. */
 struct pool_request pool_part_request(const struct pool_request *req, unsigned part);
 
+/* --- adjacent nodes --------------------------------------------------------------------------- */
+
+/* As place_strategy's functions, for requests that are to be on nodes of adjacent ranks. */
+bool pool_contiguous_find(const struct query *q, const struct place_strategy *strategy);
+
 /* --- what of a node ------------------------------------------------------------------------- */
 
 /* The cores and GPUs for NSLOTS slots of REQ on N into W->cores and W->gpus. */

@@ -173,6 +173,15 @@ static int explain(const struct query *q, struct error *err)
                          s.fitting == 1 ? "" : amount(s.fitting, "node").s, text.s, where,
                          unit, were(q->nodes).s);
     const struct sum slot = {q->cores, q->gpus, q->memory};
+    if (q->nodes > 0) /* contiguous */
+        return error_set(err, ENOSPC,
+                         "there are %s with %s%s for %s, but no %u of adjacent ranks",
+                         amount(s.fitting, "node").s, text.s, where, unit, q->nodes);
+    if (s.slots >= q->slots)
+        return error_set(
+            err, ENOSPC,
+            "there is room for %s of %s%s, but not for %u on nodes of adjacent ranks",
+            amount(s.slots, "slot").s, resources(slot, &slot).s, where, q->slots);
     return error_set(err, ENOSPC, "there is room for %s of %s%s; %s asked for",
                      amount(s.slots, "slot").s, resources(slot, &slot).s, where,
                      were(q->slots).s);

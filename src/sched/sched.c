@@ -24,6 +24,11 @@ struct sched {
     struct lane {
         unsigned group;
         bool closed;
+        uint64_t room;
+        /* with a limited room: the jobs that are shown, in order, and those that are not */
+        struct sched_job **shown;
+        size_t nshown, shown_room;
+        struct queue behind;
     } lanes[SCHED_LANES];
     /* where there are several groups, and no kinds: what is in the queue, by group */
     struct tree groups[SCHED_LANES];
@@ -58,6 +63,8 @@ static void discard(struct sched *s)
 {
     book_destroy(s->book);
     kinds_clear(&s->kinds);
+    for (size_t i = 0; i < SCHED_LANES; i++)
+        free(s->lanes[i].shown);
     free(s);
 }
 
@@ -83,8 +90,11 @@ struct sched *sched_create(struct pool *pool, const struct sched_policy *policy,
     queue_init(&s->late);
     queue_init(&s->shut);
     s->ngroups = 1;
-    for (size_t i = 0; i < SCHED_LANES; i++)
+    for (size_t i = 0; i < SCHED_LANES; i++) {
         s->groups[i] = (struct tree){.before = in_group_before};
+        s->lanes[i].room = UINT64_MAX;
+        queue_init(&s->lanes[i].behind);
+    }
     if (policy->plans) {
         s->book = book_create();
         kinds_init(&s->kinds);
@@ -103,13 +113,14 @@ void sched_destroy(struct sched *s)
     discard(s);
 }
 
-enum { IN_QUEUE = 1, IN_LATE, IN_SHUT };
+enum { IN_QUEUE = 1, IN_LATE, IN_SHUT, IN_BEHIND };
 
 static struct queue *queue_of(struct sched *s, const struct sched_job *job)
 {
-    return job->queued == IN_LATE   ? &s->late
-           : job->queued == IN_SHUT ? &s->shut
-                                    : &s->queue;
+    return job->queued == IN_LATE     ? &s->late
+           : job->queued == IN_SHUT   ? &s->shut
+           : job->queued == IN_BEHIND ? &s->lanes[job->lane].behind
+                                      : &s->queue;
 }
 
 struct pool *sched_pool(struct sched *s)
@@ -137,7 +148,12 @@ static bool has_groups(const struct sched *s)
     return s->ngroups > 1 && !s->policy->plans;
 }
 
-static void put(struct sched *s, struct sched_job *job, int where)
+static void change(struct sched *s)
+{
+    s->changed = s->disturbed = true;
+}
+
+static void insert(struct sched *s, struct sched_job *job, int where)
 {
     job->queued = where;
     queue_insert(queue_of(s, job), job);
@@ -149,7 +165,7 @@ static void put(struct sched *s, struct sched_job *job, int where)
         tree_insert(&s->groups[s->lanes[job->lane].group], &job->in_kind);
 }
 
-static void pull(struct sched *s, struct sched_job *job)
+static void extract(struct sched *s, struct sched_job *job)
 {
     queue_remove(queue_of(s, job), job);
     if (job->kind)
@@ -159,15 +175,107 @@ static void pull(struct sched *s, struct sched_job *job)
     job->queued = 0;
 }
 
+/* --- lanes with a limited room ---------------------------------------------------------------- */
+
+static bool is_limited(const struct lane *l)
+{
+    return l->room < UINT64_MAX;
+}
+
+/* How many of those that are shown come before JOB. */
+static size_t shown_before(const struct lane *l, const struct sched_job *job)
+{
+    size_t lo = 0, hi = l->nshown;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (queue_before(l->shown[mid], job))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void show(struct sched *s, struct lane *l, struct sched_job *job)
+{
+    size_t at = shown_before(l, job);
+    if (l->nshown == l->shown_room) {
+        l->shown_room = MAX(2 * l->shown_room, (size_t)16);
+        l->shown = xrealloc(l->shown, l->shown_room * sizeof(struct sched_job *));
+    }
+    memmove(l->shown + at + 1, l->shown + at,
+            (l->nshown - at) * sizeof(struct sched_job *));
+    l->shown[at] = job;
+    l->nshown++;
+    insert(s, job, IN_QUEUE);
+}
+
+/* It leaves the queue. */
+static void hide(struct sched *s, struct lane *l, struct sched_job *job)
+{
+    size_t at = shown_before(l, job);
+    assert(at < l->nshown && l->shown[at] == job);
+    memmove(l->shown + at, l->shown + at + 1,
+            (l->nshown - at - 1) * sizeof(struct sched_job *));
+    l->nshown--;
+    extract(s, job);
+}
+
+/* As many as the room is for are shown. */
+static void settle(struct sched *s, struct lane *l)
+{
+    uint64_t sum = 0;
+    size_t n = 0;
+    if (!is_limited(l))
+        return;
+    for (; n < l->nshown && n < SCHED_SHOWN && sum < l->room; n++)
+        sum += MIN(l->shown[n]->count, l->room - sum);
+    while (l->nshown > n) {
+        struct sched_job *last = l->shown[l->nshown - 1];
+        hide(s, l, last);
+        insert(s, last, IN_BEHIND);
+        change(s);
+    }
+    for (struct sched_job *job;
+         n < SCHED_SHOWN && sum < l->room && (job = queue_first(&l->behind)); n++) {
+        sum += MIN(job->count, l->room - sum);
+        extract(s, job);
+        show(s, l, job);
+        change(s);
+    }
+}
+
+static void settle_lane_of(struct sched *s, const struct sched_job *job)
+{
+    settle(s, &s->lanes[job->lane]);
+}
+
+/* After this, and a pull, the lane is to be settled. */
+static void put(struct sched *s, struct sched_job *job, int where)
+{
+    struct lane *l = &s->lanes[job->lane];
+    if (where != IN_QUEUE || !is_limited(l))
+        insert(s, job, where);
+    else if (queue_first(&l->behind) &&
+             (l->nshown == 0 || queue_before(l->shown[l->nshown - 1], job)))
+        insert(s, job, IN_BEHIND);
+    else
+        show(s, l, job);
+}
+
+static void pull(struct sched *s, struct sched_job *job)
+{
+    struct lane *l = &s->lanes[job->lane];
+    if (job->queued == IN_QUEUE && is_limited(l))
+        hide(s, l, job);
+    else
+        extract(s, job);
+}
+
 /* Where JOB belongs that is not late. */
 static int place_of(const struct sched *s, const struct sched_job *job)
 {
     return s->lanes[job->lane].closed ? IN_SHUT : IN_QUEUE;
-}
-
-static void change(struct sched *s)
-{
-    s->changed = s->disturbed = true;
 }
 
 void sched_add(struct sched *s, struct sched_job *job)
@@ -175,6 +283,7 @@ void sched_add(struct sched *s, struct sched_job *job)
     assert(!job->queued && job->count > 0);
     job->ticket = ++s->tickets;
     put(s, job, place_of(s, job));
+    settle_lane_of(s, job);
     s->queued += job->count;
     change(s);
 }
@@ -184,17 +293,19 @@ void sched_remove(struct sched *s, struct sched_job *job)
     if (!job->queued)
         return;
     pull(s, job);
+    settle_lane_of(s, job);
     s->queued -= job->count;
     change(s);
 }
 
 void sched_reprioritize(struct sched *s, struct sched_job *job, uint64_t priority)
 {
-    int where = job->queued;
+    int where = job->queued == IN_BEHIND ? IN_QUEUE : job->queued;
     if (where && priority != job->priority) {
         pull(s, job);
         job->priority = priority;
         put(s, job, where);
+        settle_lane_of(s, job);
         change(s);
     }
     job->priority = priority;
@@ -216,7 +327,7 @@ void sched_hand_over(struct sched *s, const struct sched_job *job, const struct 
 /* Its place in the queue depends on its id: it moves only past those that have the same priority. */
 static void rekey(struct sched *s, struct sched_job *job, uint64_t id)
 {
-    int where = job->queued;
+    int where = job->queued == IN_BEHIND ? IN_QUEUE : job->queued;
     const struct sched_job *next = queue_next(job);
     if (id > job->id && !(next && next->priority == job->priority && next->id < id)) {
         job->id = id;
@@ -225,6 +336,7 @@ static void rekey(struct sched *s, struct sched_job *job, uint64_t id)
     pull(s, job);
     job->id = id;
     put(s, job, where);
+    settle_lane_of(s, job);
     change(s);
 }
 
@@ -246,6 +358,7 @@ void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint6
     job->count = count;
     if (id != job->id)
         rekey(s, job, id);
+    settle_lane_of(s, job);
 }
 
 void sched_end(struct sched *s, const struct rset *r)
@@ -269,6 +382,11 @@ void sched_set_depth(struct sched *s, size_t depth)
     change(s);
 }
 
+size_t sched_depth(const struct sched *s)
+{
+    return s->depth;
+}
+
 double sched_estimate(struct sched *s, const struct sched_job *job)
 {
     return s->policy->estimate && job->queued == IN_QUEUE ? s->policy->estimate(s, job)
@@ -290,6 +408,7 @@ static void set_aside(struct sched *s, struct sched_job *job)
 {
     pull(s, job);
     put(s, job, IN_LATE);
+    settle_lane_of(s, job);
 }
 
 bool sched_too_late(struct sched *s, struct sched_job *job)
@@ -319,18 +438,21 @@ void sched_set_end(struct sched *s, double end)
     for (struct sched_job *job; (job = queue_first(&s->late));) {
         pull(s, job);
         put(s, job, place_of(s, job));
+        settle_lane_of(s, job);
     }
 }
 
 /* Take all jobs out of the queues, those of LANE, or (-1) of all lanes; late ones stay. */
 static struct sched_job **pull_lane(struct sched *s, int lane, size_t *n)
 {
-    struct queue *const queues[] = {&s->queue, &s->shut};
     struct sched_job **jobs = NULL;
     size_t room = 0;
     *n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
-        for (struct sched_job *job = queue_first(queues[i]); job; job = queue_next(job)) {
+    for (size_t i = 0; i < SCHED_LANES + 2; i++)
+        for (struct sched_job *job = queue_first(i < SCHED_LANES    ? &s->lanes[i].behind
+                                                 : i == SCHED_LANES ? &s->queue
+                                                                    : &s->shut);
+             job; job = queue_next(job)) {
             if (lane >= 0 && job->lane != (unsigned)lane)
                 continue;
             if (*n == room) {
@@ -352,10 +474,32 @@ void sched_set_lane(struct sched *s, unsigned lane, unsigned group, bool closed)
         return;
     bool first = s->ngroups == 1 && group > 0; /* all are put where they were not */
     cleanup_free struct sched_job **jobs = pull_lane(s, first ? -1 : (int)lane, &n);
-    *l = (struct lane){group, closed};
+    l->group = group;
+    l->closed = closed;
     s->ngroups = MAX(s->ngroups, group + 1);
     for (size_t i = 0; i < n; i++)
         put(s, jobs[i], place_of(s, jobs[i]));
+    for (size_t i = 0; i < SCHED_LANES; i++)
+        settle(s, &s->lanes[i]);
+    change(s);
+}
+
+void sched_set_room(struct sched *s, unsigned lane, uint64_t room)
+{
+    struct lane *l = &s->lanes[lane];
+    if (l->room == room)
+        return;
+    if (is_limited(l) && room < UINT64_MAX) {
+        l->room = room;
+        settle(s, l);
+        return;
+    }
+    size_t n;
+    cleanup_free struct sched_job **jobs = pull_lane(s, (int)lane, &n);
+    l->room = room;
+    for (size_t i = 0; i < n; i++)
+        put(s, jobs[i], place_of(s, jobs[i]));
+    settle(s, l);
     change(s);
 }
 
@@ -413,7 +557,7 @@ void sched_start(struct sched *s, struct sched_job *job, struct placement *pl)
     s->queued--;
     s->started++;
     if (--job->count == 0)
-        pull(s, job);
+        pull(s, job); /* the owner tells of the lane's room */
     if (s->book)
         book_add(s->book, pl->rset,
                  job->duration > 0 ? s->now + job->duration : INFINITY);

@@ -96,6 +96,11 @@ void sched_recount(struct sched *s, struct sched_job *job, uint64_t count, uint6
  * What is queued in a lane moves: that costs as much as the queue is long. */
 enum { SCHED_LANES = 65 };
 void sched_set_lane(struct sched *s, unsigned lane, unsigned group, bool closed);
+/* Not more than ROOM elements of its jobs are to start before this is called again (UINT64_MAX, at first: any number): the
+ * owner calls it when one has started, or ended.  Of its jobs, policies see as many of the first ones as that may be, but
+ * not more than SCHED_SHOWN.  O(log n + SCHED_SHOWN). */
+enum { SCHED_SHOWN = 1000 };
+void sched_set_room(struct sched *s, unsigned lane, uint64_t room);
 /* Nothing starts while it is halted, at no cost. */
 void sched_halt(struct sched *s, bool halted);
 /* Something that the scheduler does not see has changed: the next sched_run is to make a pass. */
@@ -119,8 +124,10 @@ void sched_end(struct sched *s, const struct rset *r);
  * this scheduler. */
 void sched_adopt(struct sched *s, const struct rset *r, double end);
 
-/* Policies that plan look at the first DEPTH entries of the queue only (an array is one); 0: at all. */
+/* Policies that plan look at the first DEPTH entries of the queue only (an array is one); 0: at all, or as many as the
+ * policy thinks fit. */
 void sched_set_depth(struct sched *s, size_t depth);
+size_t sched_depth(const struct sched *s);
 
 /* When a waiting job starts by the last pass's plan, if all that runs and goes before it takes its time;
  * INFINITY: nobody knows; 0: that is not planned, as others go before it. */

@@ -34,8 +34,11 @@ struct timeline {
     double now;
     struct node *nodes;
     size_t nnodes;
-    struct event *events; /* ascending, for each step one at least */
+    struct event
+        *events; /* ascending, one for each step; and of steps that are no more */
     size_t nevents, room;
+    struct event *fresh; /* that are to be put there */
+    size_t nfresh, fresh_room;
     bool ready;             /* the events are there */
     struct pool_view *view; /* what is free in the whole of the window */
 };
@@ -66,6 +69,7 @@ void timeline_destroy(struct timeline *t)
         free(t->nodes[i].steps);
     free(t->nodes);
     free(t->events);
+    free(t->fresh);
     pool_view_destroy(t->view);
     free(t);
 }
@@ -84,25 +88,42 @@ static size_t first_event(const struct timeline *t, double at, bool after)
     return lo;
 }
 
-static void add_event(struct timeline *t, double at, size_t node)
+static int by_time(const void *a, const void *b)
 {
-    if (t->nevents == t->room) {
-        t->room = MAX(2 * t->room, (size_t)64);
-        t->events = xrealloc(t->events, t->room * sizeof(*t->events));
-    }
-    size_t i = first_event(t, at, true);
-    memmove(t->events + i + 1, t->events + i, (t->nevents - i) * sizeof(*t->events));
-    t->events[i] = (struct event){at, node};
-    t->nevents++;
+    const struct event *e = a, *f = b;
+    return e->at != f->at ? (e->at > f->at) - (e->at < f->at)
+                          : (e->node > f->node) - (e->node < f->node);
 }
 
-static void drop_event(struct timeline *t, double at, size_t node)
+/* A wide job has many at one time: they are put in their places together, when it matters. */
+static void add_event(struct timeline *t, double at, size_t node)
 {
-    size_t i = first_event(t, at, false);
-    while (t->events[i].node != node)
-        i++;
-    memmove(t->events + i, t->events + i + 1, (t->nevents - i - 1) * sizeof(*t->events));
-    t->nevents--;
+    const struct event e = {at, node};
+    if (bsearch(&e, t->events, t->nevents, sizeof(e), by_time))
+        return; /* of a step that was there before */
+    if (t->nfresh == t->fresh_room) {
+        t->fresh_room = MAX(2 * t->fresh_room, (size_t)64);
+        t->fresh = xrealloc(t->fresh, t->fresh_room * sizeof(*t->fresh));
+    }
+    t->fresh[t->nfresh++] = e;
+}
+
+static void merge_fresh(struct timeline *t)
+{
+    size_t n = t->nevents, k = t->nfresh;
+    if (k == 0)
+        return;
+    if (n + k > t->room) {
+        t->room = 2 * (n + k);
+        t->events = xrealloc(t->events, t->room * sizeof(*t->events));
+    }
+    qsort(t->fresh, k, sizeof(*t->fresh), by_time);
+    for (size_t to = n + k; k > 0;)
+        t->events[--to] = n > 0 && by_time(&t->events[n - 1], &t->fresh[k - 1]) > 0
+                              ? t->events[--n]
+                              : t->fresh[--k];
+    t->nevents += t->nfresh;
+    t->nfresh = 0;
 }
 
 static void add(struct change *a, struct change b)
@@ -136,8 +157,6 @@ static void add_step(struct timeline *t, size_t i, double at, struct change c)
         if (s->c.cores == 0 && s->c.gpus == 0 && s->c.memory == 0) {
             memmove(s, s + 1, (n->nsteps - k) * sizeof(*s));
             n->nsteps--;
-            if (t->ready)
-                drop_event(t, at, i);
         }
         return;
     }
@@ -150,12 +169,6 @@ static void add_step(struct timeline *t, size_t i, double at, struct change c)
     n->nsteps++;
     if (t->ready)
         add_event(t, at, i);
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const struct event *e = a, *f = b;
-    return (e->at > f->at) - (e->at < f->at);
 }
 
 void timeline_ready(struct timeline *t)
@@ -189,7 +202,8 @@ static void look(struct timeline *t, size_t i, double from, double to)
     for (; k < n->nsteps && n->steps[k].at <= from; k++)
         add(&now, n->steps[k].c);
     least = now;
-    for (; k < n->nsteps && n->steps[k].at < to; k++) {
+    /* whoever asks for anything asks for a core */
+    for (; least.cores > 0 && k < n->nsteps && n->steps[k].at < to; k++) {
         add(&now, n->steps[k].c);
         least = (struct change){MIN(least.cores, now.cores), MIN(least.gpus, now.gpus),
                                 MIN(least.memory, now.memory)};
@@ -206,6 +220,7 @@ const struct pool_spot *timeline_find(struct timeline *t, const struct pool_requ
                                       double duration, double *when, size_t *n)
 {
     double from = t->now;
+    merge_fresh(t);
     for (size_t i = 0; i < t->nnodes; i++)
         look(t, i, from, from + duration);
     for (size_t next = 0;;) {

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "src/common/util.h"
+#include "src/sched/policy.h"
 
+enum { CONSERVATIVE_DEPTH = 1000 };
 #define PLENTY (UINT64_C(1) << 50) /* of memory, where nothing is said */
 
 static const double bound = 10; /* s; of the slowdown */
@@ -235,7 +237,10 @@ struct sim_result *sim_run(const struct load *l, const struct sim_machine *m,
     cleanup_free struct job **order = xcalloc(l->njobs + 1, sizeof(struct job *));
     size_t n = 0;
     s.sched = sched_create(s.pool, setup->policy, start, &s);
-    sched_set_depth(s.sched, setup->depth);
+    /* what it takes is no matter here */
+    sched_set_depth(s.sched, setup->depth == 0 && setup->policy == &policy_conservative
+                                 ? CONSERVATIVE_DEPTH
+                                 : setup->depth);
     if (setup->place)
         pool_set_strategy(s.pool, setup->place);
     s.idle = xcalloc(m->nodes, sizeof(bool));

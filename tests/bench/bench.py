@@ -12,6 +12,7 @@ import sys
 import time
 
 import bursts
+import depend
 import figures as one_node
 import hosts
 import clifigures
@@ -21,7 +22,7 @@ import sub
 from figures import Bench
 from measure import Failure, Instance, Skip, Timer, cores
 
-FIGURES = {**one_node.FIGURES, **bursts.FIGURES, **pyfigures.FIGURES, **clifigures.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
+FIGURES = {**one_node.FIGURES, **bursts.FIGURES, **depend.FIGURES, **pyfigures.FIGURES, **clifigures.FIGURES, **ranks.FIGURES, **hosts.FIGURES, **sub.FIGURES}
 
 COMPARE = {"<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bench_sched: how many placements a second of its own time the scheduler makes, alone, on NODES nodes of
- * CORES cores and GPUS GPUs (default 10000 x 64 x 4), placed by STRATEGY. */
+ * CORES cores and GPUS GPUs (default 10000 x 64 x 4), placed by STRATEGY; or by the policy conservative, until JOBS have started. */
 #include "src/sched/sched.h"
 
 #include <limits.h>
@@ -186,11 +186,11 @@ static void mix(struct bench *b, struct sched_job *j, uint64_t id)
     j->duration = 60.0 * minutes;
 }
 
-static void backfill(struct bench *b, size_t queued)
+static void backfill(struct bench *b, const char *policy, size_t queued, size_t total)
 {
     struct mixed m = {.b = b};
-    size_t total = queued * 5 / 2;
-    struct sched *s = sched_create(b->pool, sched_policy_find("easy"), mixed_start, &m);
+    char text[96];
+    struct sched *s = sched_create(b->pool, sched_policy_find(policy), mixed_start, &m);
     m.jobs = xcalloc(total, sizeof(*m.jobs));
     m.heap = xcalloc(total, sizeof(*m.heap));
     size_t added = 0;
@@ -200,15 +200,19 @@ static void backfill(struct bench *b, size_t queued)
         sched_add(s, &m.jobs[added++]);
     }
     size_t first = sched_run(s, 0);
-    report("EASY, a mixed load: the first pass", first, cpu_time() - t);
+    snprintf(text, sizeof(text), "%s, a mixed load: the first pass", policy);
+    report(text, first, cpu_time() - t);
     t = cpu_time();
     size_t passes = 0, before = m.started;
+    double worst = 0;
     while (added < total) {
         struct ending e = pop(&m);
         m.now = e.at;
         sched_end(s, e.pl->rset);
         placement_destroy(e.pl);
+        double one = cpu_time();
         size_t n = sched_run(s, m.now);
+        worst = MAX(worst, cpu_time() - one);
         passes++;
         for (; n > 0 && added < total; n--) { /* as many are queued all the time */
             mix(b, &m.jobs[added], added + 1);
@@ -216,10 +220,11 @@ static void backfill(struct bench *b, size_t queued)
         }
     }
     double spent = cpu_time() - t;
-    report("EASY, a mixed load: end one, start what fits, queue as many",
-           m.started - before, spent);
-    printf("    %zu are queued, a pass after each end: %.1f us\n", sched_queued(s),
-           spent / (double)passes * 1e6);
+    snprintf(text, sizeof(text),
+             "%s, a mixed load: end one, start what fits, queue as many", policy);
+    report(text, m.started - before, spent);
+    printf("    %zu are queued, a pass after each end: %.1f us, the worst %.1f ms\n",
+           sched_queued(s), spent / (double)passes * 1e6, worst * 1e3);
     while (m.n > 0) {
         struct ending e = pop(&m);
         sched_end(s, e.pl->rset);
@@ -300,6 +305,24 @@ static struct domains *make_domains(const struct bench *b)
     return d;
 }
 
+static void bench_all(struct bench *b)
+{
+    fill_and_turn(b, "1 core", make_job(0, 1, 1, 0, 1));
+    if (b->gpus > 0)
+        fill_and_turn(b, "1 core, 1 GPU", make_job(0, 1, 1, 1, 1));
+    fill_and_turn(b, "6 cores", make_job(0, 1, MIN(6U, b->cores), 0, 1));
+    fill_and_turn(b, "1 whole node", make_job(0, b->cores, 1, 0, 1));
+    if (b->nodes > 1) {
+        unsigned wide = MIN(b->nodes, 100U);
+        fill_and_turn(b, "slots of two nodes", make_job(0, 2 * b->cores, 1, 0, 1));
+        fill_and_turn(b, "100 nodes", make_job(wide, b->cores, 1, 0, 1));
+        fill_and_turn(b, "all nodes", make_job(b->nodes, b->cores, 1, 0, 1));
+    }
+    queue_many(b, 1000000);
+    backfill(b, "easy", 100000, 250000);
+    nothing_to_start(b, 1000000, 1000);
+}
+
 int main(int argc, char **argv)
 {
     struct bench b = {.nodes = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
@@ -308,7 +331,8 @@ int main(int argc, char **argv)
     const struct place_strategy *strategy =
         place_strategy_find(argc > 4 ? argv[4] : place_strategies[0]->name);
     if (b.nodes == 0 || b.cores == 0 || !strategy) {
-        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS [STRATEGY]]]]\n");
+        fprintf(stderr, "usage: bench_sched [NODES [CORES [GPUS [STRATEGY [conservative "
+                        "[JOBS]]]]]]\n");
         return 2;
     }
     struct rset *r = rset_create();
@@ -332,21 +356,10 @@ int main(int argc, char **argv)
     b.s = sched_create(b.pool, sched_policies[0], start, &b);
     b.running = xcalloc((size_t)b.nodes * b.cores, sizeof(struct placement *));
 
-    fill_and_turn(&b, "1 core", make_job(0, 1, 1, 0, 1));
-    if (b.gpus > 0)
-        fill_and_turn(&b, "1 core, 1 GPU", make_job(0, 1, 1, 1, 1));
-    fill_and_turn(&b, "6 cores", make_job(0, 1, MIN(6U, b.cores), 0, 1));
-    fill_and_turn(&b, "1 whole node", make_job(0, b.cores, 1, 0, 1));
-    if (b.nodes > 1) {
-        unsigned wide = MIN(b.nodes, 100U);
-        fill_and_turn(&b, "slots of two nodes", make_job(0, 2 * b.cores, 1, 0, 1));
-        fill_and_turn(&b, "100 nodes", make_job(wide, b.cores, 1, 0, 1));
-        fill_and_turn(&b, "all nodes", make_job(b.nodes, b.cores, 1, 0, 1));
-    }
-    queue_many(&b, 1000000);
-    backfill(&b, 100000);
-    nothing_to_start(&b, 1000000, 1000);
-
+    if (argc > 5 && strcmp(argv[5], "conservative") == 0)
+        backfill(&b, argv[5], 100000, 100000 + (argc > 6 ? (size_t)atoi(argv[6]) : 1000));
+    else
+        bench_all(&b);
     free(b.running);
     sched_destroy(b.s);
     pool_destroy(b.pool);

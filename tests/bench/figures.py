@@ -174,7 +174,7 @@ def start_four(bench):
 SCHED_LINE = re.compile(r"^(\S.*?)\s+(\d+) in\s+([\d.]+) ms\s+(\d+) /s$", re.MULTILINE)
 SCHED_PASS = re.compile(r"^a pass with nothing to start.*, ([\d.]+) ms each, the worst ([\d.]+) ms$", re.MULTILINE)
 SCHED_MAIN = "1 core: end one, start one, in a full pool"
-SCHED_MIXED = "EASY, a mixed load: end one, start what fits, queue as many"
+SCHED_MIXED = "easy, a mixed load: end one, start what fits, queue as many"
 sched_outputs = {}
 
 
@@ -215,6 +215,19 @@ def sched_mixed(strategy):
 def sched_pass(bench):
     _, mean, worst, size = sched_run(bench, "best")
     return sched_figure(bench, worst, "ms", ("<=", 1), f"{size}; {mean} ms on average")
+
+
+SCHED_PLANS = re.compile(r"are queued, a pass after each end: ([\d.]+) us, the worst ([\d.]+) ms$", re.MULTILINE)
+
+
+def sched_conservative(bench):
+    size = ["10", "8", "0"] if bench.quick else ["10000", "64", "4"]
+    program = os.path.join(bench.builddir, "tests/bench/bench_sched")
+    told = SCHED_PLANS.search(run([program] + size + ["first", "conservative", "50" if bench.quick else "300"]))
+    if not told:
+        raise Failure(f"{program} did not tell how long a pass takes")
+    return sched_figure(bench, float(told.group(2)), "ms", ("<=", 100),
+                        f"{size[0]} nodes of {size[1]} cores; {float(told.group(1)) / 1e3:.1f} ms on average")
 
 
 def per_thousand(values, njobs):
@@ -282,4 +295,5 @@ FIGURES = {
     "sched.easy": ("... EASY, a mixed load, 100,000 queued", sched_mixed("first")),
     "sched.easy.best": ("... the same, best fit", sched_mixed("best")),
     "sched.pass": ("... a pass that starts nothing, 1,000,000 queued", sched_pass),
+    "sched.conservative": ("... the longest pass of conservative, 100,000 queued", sched_conservative),
 }

@@ -5,7 +5,7 @@ tests_bench_timeit_LDADD = src/common/libcommon.la
 tests_bench_spawnloop_SOURCES = tests/bench/spawnloop.c
 tests_bench_spawnloop_LDADD = src/common/libcommon.la
 EXTRA_DIST += tests/bench/README tests/bench/bench.py tests/bench/figures.py tests/bench/bursts.py tests/bench/plot.py \
-	tests/bench/hosts.py tests/bench/ranks.py tests/bench/sub.py tests/bench/measure.py tests/bench/clifigures.py tests/bench/pyfigures.py tests/bench/pyload.py tests/bench/syscalls.py tests/bench/bench.t
+	tests/bench/hosts.py tests/bench/ranks.py tests/bench/sub.py tests/bench/measure.py tests/bench/clifigures.py tests/bench/pyfigures.py tests/bench/pyload.py tests/bench/depend.py tests/bench/syscalls.py tests/bench/bench.t
 CLEANFILES += bench.json
 
 PYTHON3 = /usr/bin/python3

@@ -189,6 +189,19 @@ static void use(struct hbatch *h)
     free(list);
 }
 
+/* In the instance around: that is the one that was spawned. */
+static int newest_job_is_over(void)
+{
+    struct hbatch *h = hbatch_open(NULL, &err);
+    char *list = h ? hbatch_list(h, "{\"max\":1,\"states\":127}", &err) : NULL;
+    if (!list)
+        die("list");
+    int over = strstr(list, "hbatch-instance") && strstr(list, "INACTIVE");
+    free(list);
+    hbatch_close(h);
+    return over;
+}
+
 static int use_instance(int n, char **keys)
 {
     MPI_Comm inter = spawn_instance(n, keys);
@@ -209,6 +222,7 @@ static int use_instance(int n, char **keys)
     if (hbatch_mpi_close(&inter, "done", &err) < 0)
         die("close");
     printf("closed: %s\n", inter == MPI_COMM_NULL ? "yes" : "no");
+    printf("its job: %s\n", newest_job_is_over() ? "over" : "active");
     return 0;
 }
 

@@ -27,7 +27,8 @@ for n in 1 3; do
     is "$out" "$used
 nodes: $n
 again: quiet
-closed: yes" "all of it works"
+closed: yes
+its job: over" "all of it works"
     ok "it ends" wait_until 10 no_job_is_left
     is "$(job '{name} {ntasks} {nnodes} {ncores} {result} {returncode}')" \
         "hbatch-instance $n $n $((2 * n)) COMPLETED 0" "it was a job, and ended in order"

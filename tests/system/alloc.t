@@ -82,7 +82,7 @@ refuses "no node of this instance matches" alloc --requires=host:vnode7 -n1 true
 capture hbatch alloc -n100 true
 is "$rc|$out" "1|" "more than there is"
 like "$err" "100|8" "is refused with the number"
-capture hbatch alloc -n1 --instance-opt=--nonsense true
+capture hbatch alloc -n1 --instance-opt=--rundir=/proc/nonsense true
 is $rc 1 "an instance that cannot start"
 like "$err" "nonsense" "shows what it said"
 like "$err" "ended before it was ready" "and is told of"
@@ -350,7 +350,7 @@ like "$out" "^ +JOBID USER +ST NTASKS NNODES +RUNTIME
  +f[^ ]+ .*     \|-- work
  +f[^ ]+ .*     \`-- work$" "pstree -x"
 unlike "$(hbatch pstree -xn)" JOBID "-n: no header"
-told() { hbatch pstree -d stats | grep -q 'PD:0 R:2 '; } # once a second
+told() { hbatch pstree -d stats | grep -q 'PD:0 R:2 CD:1 '; } # once a second
 wait_until 10 told
 like "$(hbatch pstree -d stats | head -2)" "STATS.*$a +PD:0 R:2 CD:[0-9]+ F:0 .* alloc" "pstree -d stats"
 like "$(hbatch pstree -d resources | sed -n 2p)" "$a +1 +1 +4 +3 +0 +0 alloc" "-d resources"

@@ -95,9 +95,10 @@ fails() {
 }
 fails 127 "script: its interpreter /no/such: No such file" '#!/no/such -e\n'
 fails 126 "script: its interpreter /etc/passwd: Permission denied" '#!/etc/passwd\n'
-capture hbatch batch --wait --quiet --output=/no/such/dir/x --wrap true
+begin=--begin-time=+1ms # what is missing now may come until then: it is only seen when the job starts
+capture hbatch batch --wait --quiet $begin --output=/no/such/dir/x --wrap true
 like "$rc $err" "^126 hbatch batch: f[^ ]*: FAILED: exception type=exec .*stdout file /no/such/dir/x: No such file" "an output file that cannot be made"
-capture hbatch batch --wait --quiet --cwd=/no/such --output="$tmp/cwd.out" --wrap true
+capture hbatch batch --wait --quiet $begin --cwd=/no/such --output="$tmp/cwd.out" --wrap true
 like "$rc $err$(cat cwd.out 2>/dev/null)" "/no/such: No such file" "a working directory that is not there"
 capture hbatch batch --wait --quiet -t 0.3s --output=none --wrap 'sleep 1000'
 like "$rc $err" "hbatch batch: f[^ ]*: TIMEOUT: exception type=timeout" "--wait tells that the time was over"

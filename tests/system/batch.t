@@ -224,8 +224,8 @@ late=$(hbatch job last)
 nok "a time limit" timeout 30 hbatch job wait "$late"
 is "$(field "$late" result)" TIMEOUT "ends it"
 ok "and all in it" wait_until 20 none_is_marked late$$
-nok "an instance that cannot start" hbatch batch --wait --output=bad.out --instance-opt=--policy=nosuch job.sh
-like "$(cat bad.out)" "--policy=nosuch" "says why in the output"
+nok "an instance that cannot start" hbatch batch --wait --output=bad.out --instance-opt=--rundir=/proc/nosuch job.sh
+like "$(cat bad.out)" "run directory /proc/nosuch" "says why in the output"
 nok "a script whose interpreter is not there" from_stdin '#!/nosuch/sh\n'
 is "$rc" 127 "exits with 127"
 rundir=${HBATCH_URI#local://}
@@ -311,8 +311,9 @@ sh FAILED 768 1
 true COMPLETED 0 None
 true COMPLETED 0 None
 true COMPLETED 0 None" "--dump leaves all jobs in an SQLite file"
-ok "--dump where none can be written" hbatch batch --wait -n1 --dump=/no/such/dir/x --output=dump.out --wrap true
-like "$(cat dump.out)" "--dump: cannot write '/no/such/dir/x" "is told"
+mkdir gone
+ok "--dump where none can be written" hbatch batch --wait -n1 --dump="$PWD/gone/x" --output=dump.out --wrap "rmdir $PWD/gone"
+like "$(cat dump.out)" "--dump: cannot write '$PWD/gone/x" "is told"
 ok "alloc --dump" hbatch alloc -n1 --dump hbatch run true
 is "$(ls hbatch-*-dump.sqlite | wc -l)" 1 "writes hbatch-{{id}}-dump.sqlite"
 
@@ -351,5 +352,32 @@ head -c 1100000 /dev/zero >large
 reject "a large file" "large: is larger than 1024 KiB" --add-file=large job.sh
 reject "no option for hbatch-instance" "'run'" --instance-opt=run job.sh
 reject "input to tasks" "--input=0" --input=0 job.sh
+
+# --- what would only be seen when the instance starts, or at its end, is seen before
+jobs=$(hbatch jobs -a -c1 -no '{id}')
+mkdir adir
+: >afile
+printf '[queues.a]\nrequires = ["x"]\n[policy\n' >bad.toml
+for option in output error dump; do
+    reject "--$option: no such directory" "--$option=no/x: [^ ]*/no does not exist: make that directory first" --$option=no/x job.sh
+    reject "--$option: a directory" "--$option=adir: [^ ]*/adir is a directory, not a file" --$option=adir job.sh
+    reject "--$option: below a file" "--$option=afile/[{][{]id}}: [^ ]*/afile is not a directory" --$option='afile/{{id}}' job.sh
+done
+reject "--input" "--input=no: [^ ]*/no cannot be read: No such file" --input=no job.sh
+reject "--cwd: no such directory" "--cwd=/no: /no does not exist" --cwd=/no job.sh
+reject "--cwd: a file" "--cwd=afile: [^ ]*/afile is not a directory" --cwd=afile job.sh
+reject "an option that hbatch-instance has not" "the instance would not start: --bogus: no such option" --instance-opt=--bogus job.sh
+reject "a configuration with an error" "bad.toml: line 3: " --conf=bad.toml job.sh
+reject "a setting that there is not" "would not start: .*policy.bogus: there is no such setting" --conf=policy.bogus=1 job.sh
+reject "a file of the instance's that is not there" "would not start: .*/no/file: No such file" --instance-opt=--config=/no/file job.sh
+nok "alloc" hbatch alloc -n1 --instance-opt=--bogus true
+like "$err" "^hbatch alloc: the instance would not start: --bogus: no such option" "is as careful"
+is "$(hbatch jobs -a -c1 -no '{id}')" "$jobs" "nothing of all that was submitted"
+ok "a directory that a job before makes" hbatch batch -n1 --dependency=afterany:"$jobs" --output='later/{{id}}' job.sh
+hbatch cancel "$(hbatch job last)" 2>/dev/null
+ok "a tag that is none" hbatch batch --wait -n1 --wrap --output='tag-{{bogus}}' true
+like "$err" "[{][{]bogus}} is no tag, and stays as it is" "is told"
+ok "a directory from here" hbatch batch --wait -n1 --wrap --cwd=adir --output=here pwd
+is "$(cat adir/here)" "$PWD/adir" "--cwd=DIR"
 is "$(timeout 20 hbatch run echo alive)" alive "and the instance is well"
 done_testing

@@ -61,6 +61,8 @@ ok "a drained node" wait_until 10 drained
 hbatch resource undrain vnode0
 nok "grow" hbatch resource grow "$id" -N1
 like "$err" "job $id is not an instance" "is refused"
+HBATCH_F58_FORCE_ASCII=0 LC_ALL=C.UTF-8 nok "grow in UTF-8" hbatch resource grow "$id" -N1
+like "$err" "job $(printf '\306\222')${id#f} is not an instance" "the id as the others are"
 HBATCH_URI=$(hbatch uri "$id") hbatch shutdown
 ok "it ends" wait_until 10 test -e after
 nok "and its URI" hbatch uri "$id"

@@ -95,6 +95,13 @@ has_nodes() { [ "$(rows)" = "$1" ] && [ "$(hbatch --uri="$base" getattr size)" =
 ok "lost granted nodes are no nodes of the instance any more" wait_until 10 has_nodes 1
 grow
 ok "others take their place" wait_until 10 has_nodes 3
+for i in 1 2; do # before their loss is known
+    hbatch job kill -s KILL "$grant"
+    over "$grant"
+    ok "others take the place of lost ones at once" hbatch resource grow "$base" -N2
+    grant=$out
+done
+ok "they are there" wait_until 10 has_nodes 3
 nok "nor are they promised" hbatch --uri="$base" submit -N5 -n5 true
 like "$err" "3 nodes" "as is told"
 hbatch shutdown "$base"

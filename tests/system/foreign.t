@@ -229,7 +229,7 @@ fi
 # --- the end
 ok "a job longer than the instance" hbatch start -t 5m --test-topology="core:2 pu:1" bash -c \
     'hbatch submit -t 6m true; [ $? = 1 ] && hbatch run -t 4m true'
-like "$err" "a job of 6m can never run: this instance lives for 5m in all" "is refused, with the reason"
+like "$err" "a job of 6m can never run: this instance lives for 5m, from its start on" "is refused, with the reason"
 # The instance's life is 3 s. A job of 2.9 s cannot end in time once a first job has taken a
 # core for 0.3 s; one behind it that can does not wait for it.
 cat >late.sh <<'END'

@@ -154,4 +154,14 @@ nok "no address" stranger nonsense
 like "$err" "no address" "is told"
 ok "the instance goes on" inner run true
 ok "and ends" finish
+# --- by a path of ids -------------------------------------------------------------------------------------
+begin -N2
+b=$(inner alloc --bg --exclusive -N1)
+ok "hbatch resource grow A/B" timeout 40 hbatch resource grow -q "$id/$b" -N1
+is "$(hbatch --uri="$id/$b" resource list -s all -no '{nnodes}')" 2 "an instance inside has a node more of the one around it"
+ok "shrink A/B" timeout 40 hbatch resource shrink -q "$id/$b" -N1
+is "$(hbatch --uri="$id/$b" resource list -s all -no '{nnodes}')" 1 "and one less"
+nok "an id is missing" hbatch resource grow "$id/" -N1
+like "$err" "'$id/' names no job" "is told"
+ok "they end" finish
 done_testing

@@ -31,6 +31,29 @@ capture hbatch run --placement=worst true
 is "$rc" 1 "no such placement: exit code"
 like "$err" "no placement 'worst'; there are first, best, spread" "... and which there are"
 
+is "$(on -N 2 -n 8)|$(on -N 2 -n 2)" "0-1|2-3" "two jobs"
+is "$(on -N 1 -n 4)" 4 "one between"
+is "$(on --contiguous -n 2)" 2 "--contiguous: a node that has room"
+ids=$(hbatch jobs -no '{id} {ranks}' | awk '$2 == "2-3" {print $1}')
+id=$(hbatch submit --contiguous -N 3 -n 12 sleep 300)
+is "$(hbatch jobs -no '{state}' "$id")" SCHED "... for three nodes in a row it waits"
+hbatch cancel "$ids" && timeout 20 hbatch job wait-event -q "$ids" clean
+is "$(hbatch jobs -no '{state}' "$id")" SCHED "... while there are three that are not in a row"
+over
+is "$(on --contiguous -N 3 -n 12)" 0-2 "... until there are"
+over
+capture hbatch run --contiguous -N 7 true
+like "$err" "this instance has 6 nodes; 7 were asked for" "more than there are"
+hbatch resource drain 2 because
+is "$(on --contiguous -n 12)" 3-5 "tasks alone: the fewest adjacent nodes that have room"
+over
+hbatch resource undrain 2
+capture hbatch submit -S contiguous=3 true
+like "$err" "attributes.system.contiguous: must be true or false, not 3" "what it can be"
+capture hbatch submit --contiguous -c2 true : true
+like "$err" "contiguous can only be set together with nodes where programs ask for different things" "several programs"
+is "$(on --contiguous -N 2 -n 2 -c3 sleep 300 : -n 2)" 0-1 "... with -N"
+over
 instance_stop packed
 instance_start spread --test-nodes=3 --test-topology="core:4 pu:1" --policy=easy,placement=spread
 is "$(on -n 1)" 0 "spread: the first of equal nodes"

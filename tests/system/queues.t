@@ -170,6 +170,30 @@ instance_start five --test-topology="core:1 pu:1" --statedir="$tmp/state" --conf
 is "$(hbatch queue list -no '{queue} {limits.timelimit}')" "w 300.0" "a configuration at the start replaces it"
 instance_stop five
 
+# --- how many run at a time
+runs() { hbatch queue list -q "$1" -no '{running}'; }
+for policy in fcfs easy conservative; do
+    instance_start "rooms-$policy" --test-topology="core:4 pu:1" --config="{\"policy\":{\"scheduler\":{\"policy\":\"$policy\"}},\"queues\":{\"few\":{\"policy\":{\"limits\":{\"max-running\":2}}},\"all\":{}}}" || exit 1
+    hbatch submit -q few --cc=1-3 sleep 1000 >/dev/null
+    a=$(hbatch submit -q few true)
+    b=$(hbatch submit -q all sleep 1000)
+    hbatch job wait-event -t 20 "$b" start >/dev/null
+    is "$(runs few) $(runs all)" "2 1" "$policy: not more than max-running, and who waits for that holds up nobody else"
+    is "$(hbatch jobs -no '{contextual_info}' "$a")" "queue few has 2 running jobs, of at most 2" "... which is told"
+    is "$(hbatch queue list -q few -no '{limits.max_running}') $(hbatch queue list -q all -no '{limits.max_running}')" "2 inf" "... and the limit"
+    printf 'policy.scheduler.policy = "%s"\n[queues.few]\npolicy.limits.max-running = 3\n[queues.all]\n' "$policy" |
+        hbatch config load -
+    ok "... a new one counts at once" wait_until 20 sh -c '[ "$(hbatch queue list -q few -no "{running}")" = 3 ]'
+    hbatch cancel -q --all
+    within 20 hbatch queue drain
+    # a burst of jobs that follow each other
+    hbatch submit -q all sleep 1000 >/dev/null
+    ok "... a burst in the queue" timeout 60 hbatch submit -q few --quiet --cc=1-200 --wait true
+    hbatch cancel -q --all
+    within 20 hbatch queue drain
+    instance_stop "rooms-$policy"
+done
+
 # --- an instance that is a job
 instance_start six --test-topology="core:4 pu:1" || exit 1
 id=$(hbatch batch -n2 --conf=policy=easy --conf=queues.n.policy.limits.duration=3m --wrap 'hbatch queue list -no "{queue} {limits.timelimit}"; hbatch run true' 2>err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Random loads through each policy with each placement: never two jobs on one core, GPU or byte, whatever runs has what it
  * asked for, the first job that waits is one that does not fit, and all jobs get their turn. */
+#include "src/job/rset_parts.h"
 #include "src/sched/sched.h"
 #include "src/sched/setup.h"
 #include "tests/unit/poolkit.h"
@@ -13,6 +14,7 @@ struct job {
     double end; /* when it really ends */
     struct placement *pl;
     bool ran;
+    struct job_part parts[2];
 };
 
 struct load {
@@ -47,11 +49,37 @@ static void own_all(struct load *l, const struct job *j, bool take)
     }
 }
 
+/* Of a job of several parts. */
+static void check_parts(const struct job *j)
+{
+    const struct job_shape *s = &j->sj.req.shape;
+    const struct rset *r = j->pl->rset;
+    unsigned nslots[NODES], nodes = s->nnodes_min ? s->nnodes_min : 1;
+    ck_assert_uint_ge(rset_ncores(r), s->cores_per_slot * nodes);
+    ck_assert_uint_ge(rset_ngpus(r), s->gpus_per_slot * nodes);
+    ck_assert_uint_ge(rset_memory(r), s->mem_per_slot * nodes);
+    for (unsigned k = 0; k < s->nparts; k++) {
+        unsigned sum = 0;
+        rset_parts_slots(r, k, nslots);
+        for (size_t i = 0; i < r->nnodes; i++) {
+            sum += nslots[i];
+            ck_assert(!s->nnodes_min || nslots[i] == s->parts[k].nslots);
+        }
+        ck_assert_uint_eq(sum, s->parts[k].nslots * nodes);
+    }
+}
+
 static void check_size(const struct job *j)
 {
     const struct job_shape *s = &j->sj.req.shape;
     const struct rset *r = j->pl->rset;
     unsigned slots = 0;
+    for (size_t i = 1; s->contiguous && i < r->nnodes; i++)
+        ck_assert_uint_eq(r->nodes[i].rank, r->nodes[i - 1].rank + 1);
+    if (s->nparts > 0) {
+        check_parts(j);
+        return;
+    }
     for (size_t i = 0; i < r->nnodes; i++) {
         unsigned k = j->pl->nslots[i];
         slots += k;
@@ -110,6 +138,31 @@ static struct pool *make_pool(void)
     return p;
 }
 
+/* Two programs that ask for different things. */
+static void split(struct job *j, uint64_t *seed)
+{
+    struct job_shape *s = &j->sj.req.shape;
+    s->nslots = 1;
+    s->cores_per_slot = s->gpus_per_slot = 0;
+    s->mem_per_slot = s->mem_per_node = 0;
+    s->nnodes_max = s->nnodes_min;
+    s->contiguous = s->contiguous && s->nnodes_min;
+    s->parts = j->parts;
+    s->nparts = 2;
+    for (int i = 0; i < 2; i++) {
+        j->parts[i] =
+            (struct job_part){.nslots = 1 + kit_random(seed, s->nnodes_min ? 2 : 8),
+                              .cores = 1 + kit_random(seed, 3),
+                              .gpus = i * kit_random(seed, 2),
+                              .tasks_per_slot = 1,
+                              .memory = kit_random(seed, 2) ? kit_random(seed, 200) : 0};
+        s->cores_per_slot += j->parts[i].nslots * j->parts[i].cores;
+        s->gpus_per_slot += j->parts[i].nslots * j->parts[i].gpus;
+        s->mem_per_slot += j->parts[i].nslots * j->parts[i].memory;
+    }
+    job_parts_order(j->parts, 2);
+}
+
 static void make_job(struct load *l, struct job *j, uint64_t id)
 {
     uint64_t *seed = &l->seed;
@@ -124,6 +177,9 @@ static void make_job(struct load *l, struct job *j, uint64_t id)
             j->sj.req.shape.mem_per_slot = kit_random(seed, 200);
         if (kit_random(seed, 2))
             j->sj.req.shape.mem_per_node = kit_random(seed, 600);
+        j->sj.req.shape.contiguous = kit_random(seed, 6) == 0;
+        if (kit_random(seed, 5) == 0)
+            split(j, seed);
         if (kit_random(seed, 3) == 0)
             j->sj.req.place = place_strategies[kit_random(seed, 3)];
     } while (pool_satisfiable(l->pool, &j->sj.req, NULL) < 0);

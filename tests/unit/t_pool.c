@@ -392,5 +392,66 @@ START_TEST(takes_back_in_parts)
 }
 END_TEST
 
-UNIT_MAIN("pool", places, heeds_constraints, drained_and_down, grows_and_shrinks,
-          refuses_with_numbers, takes_only_what_is_there, takes_back_in_parts)
+/* Nodes of adjacent ranks. */
+START_TEST(places_contiguously)
+{
+    static const struct {
+        const char *nodes, *taken;
+        unsigned min, max, slots, cores;
+        const char *first, *best; /* NULL: no place */
+        const char *why;          /* that it can never run */
+    } cases[] = {
+#define SIX "0:0-3 1:0-3 2:0-3 4:0-3 5:0-3 7:0-3"
+        {SIX, "", 2, 2, 1, 1, "0:0x1 1:0x1", "4:0x1 5:0x1", NULL},
+        {SIX, "", 3, 3, 4, 1, "0:0-3x4 1:0-3x4 2:0-3x4", "0:0-3x4 1:0-3x4 2:0-3x4", NULL},
+        {SIX, "1:0", 3, 3, 4, 1, NULL, NULL, NULL},
+        {SIX, "1:0", 2, 2, 4, 1, "4:0-3x4 5:0-3x4", "4:0-3x4 5:0-3x4", NULL},
+        {SIX, "0:0", 2, 2, 4, 1, "1:0-3x4 2:0-3x4", "1:0-3x4 2:0-3x4", NULL},
+        {SIX, "", 2, 9, 1, 1, "0:0x1 1:0x1 2:0x1", "0:0x1 1:0x1 2:0x1", NULL},
+        {SIX, "", 1, 1, 1, 1, "0:0x1", "7:0x1", NULL},
+        {SIX, "", 4, 4, 1, 1, NULL, NULL,
+         "there are 6 nodes with 1 core for one slot, but no 4 of adjacent ranks"},
+        /* slots alone */
+        {SIX, "", 0, 0, 4, 1, "0:0-3x4", "0:0-3x4", NULL},
+        {SIX, "0:0 1:0-2", 0, 0, 6, 1, "4:0-3x4 5:0-1x2", "4:0-3x4 5:0-1x2", NULL},
+        {SIX, "", 0, 0, 10, 1, "0:0-3x4 1:0-3x4 2:0-1x2", "0:0-3x4 1:0-3x4 2:0-1x2",
+         NULL},
+        {SIX, "1:0", 0, 0, 11, 1, "0:0-3x4 1:1-3x3 2:0-3x4", "0:0-3x4 1:1-3x3 2:0-3x4",
+         NULL},
+        {SIX, "", 0, 0, 13, 1, NULL, NULL,
+         "there is room for 24 slots of 1 core, but not for 13 on nodes of adjacent "
+         "ranks"},
+        {SIX, "", 0, 0, 7, 4, NULL, NULL,
+         "this instance has 24 cores; 28 were asked for"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error err = {0};
+        struct pool *p = kit_pool(cases[i].nodes);
+        struct rset *taken = kit_rset(cases[i].taken);
+        struct pool_request req = kit_request(cases[i].min, cases[i].max, cases[i].slots,
+                                              cases[i].cores, 0, false);
+        req.shape.contiguous = true;
+        ck_assert_int_eq(pool_satisfiable(p, &req, &err), cases[i].why ? -1 : 0);
+        ck_assert_msg(strcmp(err.text, cases[i].why ? cases[i].why : "") == 0, "%zu: %s",
+                      i, err.text);
+        ck_assert_int_eq(pool_take(p, taken, &err), 0);
+        for (int best = 0; best < 2; best++) {
+            const char *want = best ? cases[i].best : cases[i].first;
+            req.place = best ? &place_best : &place_first;
+            struct placement *pl = pool_alloc(p, &req);
+            cleanup_free char *got =
+                pl ? kit_text(pl->rset, pl->nslots) : xstrdup("none");
+            ck_assert_msg(strcmp(got, want ? want : "none") == 0, "%zu, %s: %s", i,
+                          req.place->name, got);
+            if (pl)
+                pool_undo(p, pl);
+        }
+        rset_destroy(taken);
+        pool_destroy(p);
+    }
+}
+END_TEST
+
+UNIT_MAIN("pool", places, places_contiguously, heeds_constraints, drained_and_down,
+          grows_and_shrinks, refuses_with_numbers, takes_only_what_is_there,
+          takes_back_in_parts)

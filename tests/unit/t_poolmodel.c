@@ -239,6 +239,64 @@ static const struct way {
             {&place_best, best_slots, best_nodes},
             {&place_spread, spread_slots, spread_nodes}};
 
+/* Nodes FROM up to END are there, one after the other, and each takes a slot (and is of SET, unless that is NULL). */
+static bool is_run(const struct ask *a, const bool *set, int from, int end)
+{
+    for (int i = from; i < end; i++)
+        if (set ? !set[i] : a->can[i] == 0)
+            return false;
+    return true;
+}
+
+/* The first run of the most nodes up to WANT, or (TIGHT) the first that has the fewest beside these. */
+static bool contiguous_nodes(struct ask *a, const bool *set, int least, int most,
+                             bool tight)
+{
+    int best = -1, len = 0;
+    for (int want = MIN(most, NODES); want >= least && best < 0; want--)
+        for (int i = 0; i + want <= NODES; i++) {
+            int all = want;
+            if (!is_run(a, set, i, i + want) || (i > 0 && set[i - 1]))
+                continue;
+            while (i + all < NODES && set[i + all])
+                all++;
+            if (best < 0 || (tight && all < len)) {
+                best = i;
+                len = all;
+                most = want;
+            }
+        }
+    for (int i = best; best >= 0 && i < best + most; i++)
+        a->out[i] = a->left;
+    return best >= 0;
+}
+
+static bool contiguous_slots(struct ask *a, bool tight)
+{
+    int first = -1;
+    for (int i = 0; i < NODES && first < 0; i++)
+        if (a->can[i] >= a->left)
+            first = i;
+    if (first >= 0) {
+        a->out[tight ? tightest(a, a->left) : first] = a->left;
+        return true;
+    }
+    for (int n = 2; n <= NODES; n++)
+        for (int i = 0; i + n <= NODES; i++) {
+            int sum = 0;
+            for (int k = i; k < i + n; k++)
+                sum += a->can[k];
+            if (sum < a->left || !is_run(a, NULL, i, i + n))
+                continue;
+            for (int k = i; k < i + n; k++) {
+                a->out[k] = MIN(a->can[k], a->left);
+                a->left -= a->out[k];
+            }
+            return true;
+        }
+    return false;
+}
+
 /* Slots for each node into OUT; false if there is no place. */
 static bool model_search(const struct model *m, const struct pool_request *req,
                          const bool *match, bool all, int *out)
@@ -256,6 +314,12 @@ static bool model_search(const struct model *m, const struct pool_request *req,
         set[i] = a.can[i] >= a.left;
         n += set[i];
     }
+    bool tight = req->place == &place_best && !all;
+    if (s->contiguous)
+        return s->nnodes_min
+                   ? contiguous_nodes(&a, set, (int)s->nnodes_min,
+                                      (int)MIN(s->nnodes_max, (unsigned)NODES), tight)
+                   : contiguous_slots(&a, tight);
     if (s->nnodes_min == 0)
         return all ? first_slots(&a) : way->slots(&a);
     if (n < s->nnodes_min)
@@ -481,6 +545,7 @@ static struct pool_request random_request(uint64_t *seed)
         req.shape.mem_per_slot = kit_random(seed, 300);
     if (kit_random(seed, 3) == 0)
         req.shape.mem_per_node = kit_random(seed, 500);
+    req.shape.contiguous = kit_random(seed, 4) == 0;
     req.place = ways[kit_random(seed, ARRAY_SIZE(ways))].strategy;
     return req;
 }

@@ -520,7 +520,141 @@ START_TEST(lanes)
 }
 END_TEST
 
+/* --- lanes with a limited room ---------------------------------------------------------------- */
+
+enum { RJOBS = 60, RLANES = 3, RSTEPS = 3000 };
+
+/* Jobs and arrays in lanes, of which each has a number that may run; the owner counts them. */
+struct rooms {
+    struct sched *s;
+    struct pool *pool;
+    struct sched_job jobs[RJOBS];
+    uint64_t limit[RLANES], runs[RLANES];
+    struct {
+        struct placement *pl;
+        unsigned lane;
+    } running[64];
+    size_t n;
+};
+
+static void tell_room(struct rooms *r, unsigned lane)
+{
+    uint64_t limit = r->limit[lane], runs = r->runs[lane];
+    sched_set_room(r->s, lane,
+                   limit == UINT64_MAX ? UINT64_MAX
+                   : runs >= limit     ? 0
+                                       : limit - runs);
+}
+
+static void room_start(struct sched_job *job, struct placement *pl, void *arg)
+{
+    struct rooms *r = arg;
+    unsigned lane = job->lane;
+    ck_assert_uint_lt(r->runs[lane], r->limit[lane]);
+    /* those of its lane start in order, as all need the same */
+    for (size_t i = 0; i < RJOBS; i++)
+        if (r->jobs[i].queued && r->jobs[i].lane == lane && r->jobs[i].priority > 0)
+            ck_assert(r->jobs[i].priority < job->priority ||
+                      (r->jobs[i].priority == job->priority && r->jobs[i].id >= job->id));
+    ck_assert_uint_lt(r->n, ARRAY_SIZE(r->running));
+    r->running[r->n].pl = pl;
+    r->running[r->n++].lane = lane;
+    r->runs[lane]++;
+    tell_room(r, lane);
+}
+
+static void room_end(struct rooms *r, size_t i)
+{
+    unsigned lane = r->running[i].lane;
+    sched_end(r->s, r->running[i].pl->rset);
+    placement_destroy(r->running[i].pl);
+    r->running[i] = r->running[--r->n];
+    r->runs[lane]--;
+    tell_room(r, lane);
+}
+
+/* No core is left idle that a job could have. */
+static void check_conserved(const struct rooms *r)
+{
+    uint64_t queued = 0;
+    for (size_t i = 0; i < RJOBS; i++) {
+        const struct sched_job *job = &r->jobs[i];
+        queued += job->queued ? job->count : 0;
+        ck_assert(!job->queued || job->priority == 0 || r->n == 8 ||
+                  r->runs[job->lane] >= r->limit[job->lane]);
+    }
+    ck_assert_uint_eq(sched_queued(r->s), queued);
+}
+
+static void room_step(struct rooms *r, unsigned (*rnd)(unsigned), unsigned step)
+{
+    struct sched_job *job = &r->jobs[rnd(RJOBS)];
+    unsigned lane = rnd(RLANES);
+    switch (rnd(8)) {
+    case 0:
+    case 1:
+    case 2:
+        if (!job->queued) {
+            *job = make_job(step * 100, rnd(4), 1);
+            job->lane = lane;
+            job->duration = 60;
+            job->count = rnd(3) == 0 ? 1 + rnd(9) : 1;
+            sched_add(r->s, job);
+        }
+        break;
+    case 3:
+        sched_remove(r->s, job);
+        break;
+    case 4:
+        if (job->queued)
+            sched_reprioritize(r->s, job, rnd(4));
+        break;
+    case 5:
+        if (job->queued)
+            sched_recount(r->s, job, 1 + rnd(6), job->id + rnd(2));
+        break;
+    case 6:
+        r->limit[lane] = rnd(3) == 0 ? UINT64_MAX : rnd(5);
+        tell_room(r, lane);
+        break;
+    default:
+        if (r->n > 0)
+            room_end(r, rnd((unsigned)r->n));
+    }
+}
+
+static uint64_t room_seed;
+
+static unsigned room_random(unsigned n)
+{
+    room_seed = room_seed * 6364136223846793005U + 1442695040888963407U;
+    return (unsigned)((room_seed >> 33) % n);
+}
+
+START_TEST(rooms)
+{
+    for (size_t p = 0; sched_policies[p]; p++) {
+        struct rooms r = {.pool = kit_pool("0:0-3 1:0-3")};
+        r.s = sched_create(r.pool, sched_policies[p], room_start, &r);
+        room_seed = p + 1;
+        for (unsigned i = 0; i < RLANES; i++) {
+            r.limit[i] = UINT64_MAX;
+            sched_set_lane(r.s, i, i, false);
+        }
+        for (unsigned step = 1; step <= RSTEPS; step++) {
+            room_step(&r, room_random, step);
+            sched_run(r.s, 0);
+            check_conserved(&r);
+        }
+        while (r.n > 0)
+            room_end(&r, 0);
+        sched_destroy(r.s);
+        pool_destroy(r.pool);
+    }
+}
+END_TEST
+
 UNIT_MAIN("sched", first_come_first_served, head_changes, nodes_change,
           arrays_start_one_by_one, start_may_change_the_queue, no_pass_without_a_change,
           too_late, late_while_waiting, policies, agrees_with_a_plain_list,
-          the_queue_stays_shallow, lanes)
+          the_queue_stays_shallow, lanes, rooms)

@@ -723,9 +723,30 @@ START_TEST(stays_small)
 }
 END_TEST
 
+/* Network file systems have no memory that is shared between hosts: neither a -shm file, nor a mapping of any. */
+START_TEST(needs_no_shared_memory)
+{
+    char shm[160];
+    snprintf(shm, sizeof(shm), "%s-shm", path);
+    for (int round = 0; round < 2; round++) {
+        struct store *s = must_open(NULL);
+        for (jobid_t id = 1; id <= 100; id++)
+            submit(s, 1000u * (unsigned)round + id, 1, "a");
+        must_flush(s);
+        ck_assert_int_eq(access(shm, F_OK), -1);
+        cleanup_free char *maps = read_file("/proc/self/maps", NULL);
+        ck_assert_ptr_nonnull(maps);
+        ck_assert_ptr_null(strstr(maps, path));
+        store_close(s);
+        ck_assert_int_eq(access(shm, F_OK), -1);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        needs_no_shared_memory,
         lists_newest_first,
         keeps_every_field,
         tells_about_one_job,

@@ -110,7 +110,16 @@ static const char *const forms[] = {"dec",      "hex",   "dothex", "kvs", "f58",
                                     "f58plain", "words", "emoji",  NULL};
 static const char *const maps[] = {"raw", "pmi", "multiline", "hosts", NULL};
 static const char *const compats[] = {"flux", "slurm", NULL};
-static const char *const keys[] = {"jobspec", "R", "eventlog", "taskmap", NULL};
+static const char *const keys[] = {
+    "jobspec", "R", "eventlog", "taskmap", "guest.exec.eventlog", "guest.output", NULL};
+static const char *const logs[] = {"eventlog", "exec", "output", NULL};
+static const char *const types[] = {"string", "integer", "real", "boolean", "object",
+                                    "array",  "fsd",     "any",  NULL};
+static const char *const nodes[] = {"free", "allocated", "drained", "down",
+                                    "up",   "all",       NULL};
+static const char *const statuses[] = {"avail",     "draining", "drained",
+                                       "drain",     "offline",  "online",
+                                       "allocated", "all",      NULL};
 static const char *const events[] = {"submit", "depend",    "priority", "alloc",
                                      "start",  "finish",    "release",  "free",
                                      "clean",  "exception", NULL};
@@ -127,6 +136,8 @@ static const struct kind {
     {"filter", NULL, states, NULL},
     {"states", NULL, states, NULL},
     {"signal", NULL, signals, NULL},
+    {"path", "LOG", logs, NULL},
+    {"type", "TYPE", types, NULL},
     {"color", NULL, whens, NULL},
     {"to", "FORM", forms, NULL},
     {"compat", NULL, compats, NULL},
@@ -150,6 +161,10 @@ static void offer_value(struct line *l, const struct cmd *cmd, const struct opt 
         offer_members(l, "queue.list", "queues", "queue");
     } else if (strstr(o->arg, "JOBID")) {
         offer_ids(l, JOB_ACTIVE);
+    } else if (strcmp(name, "states") == 0 && strstr(o->help ? o->help : "", "drained")) {
+        offer_list(l, strstr(o->help, "offline") ? statuses : nodes);
+    } else if (strstr(o->arg, "HOSTS")) {
+        offer_members(l, "resource.list", "nodes", "host");
     } else if (strcmp(o->arg, "FORMAT") == 0 &&
                (cmd == &cmd_jobs || cmd == &job_list || cmd == &cmd_pgrep)) {
         jobformats_each(l->cli, offer, l);
@@ -184,7 +199,7 @@ static void offer_operand(struct line *l, const struct cmd *cmd, int index)
     if (cmd == &cmd_hostlist)
         offer_list(l, sources);
     if (strstr(args, "JOBID") && (index == 0 || strstr(args, "JOBID..")))
-        offer_ids(l, past ? 127 : JOB_ACTIVE);
+        offer_ids(l, cmd == &job_purge ? JOB_INACTIVE : past ? 127 : JOB_ACTIVE);
     else if (strcmp(args, "JOBID EVENT") == 0)
         offer_list(l, events);
     else if (strcmp(args, "JOBID KEY...") == 0)

@@ -149,7 +149,10 @@ static int stats_run(struct cli *cli, const struct cmd *cmd, int argc, char **ar
     struct optparse p;
     optparse_init(&p, cli, cmd, argc, argv);
     optparse_next(&p);
-    cleanup_json json_object *o = cli_call(cli, "job.stats", NULL);
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "states", json_object_new_boolean(true));
+    cleanup_json json_object *o = cli_call(cli, "job.stats", params);
+    json_object_object_add(o, "successful", json_object_get(cli_get(o, "completed")));
     puts(json_object_to_json_string_ext(o, PLAIN));
     return 0;
 }

@@ -189,6 +189,37 @@ json_object *leader_summary(struct leader *ld)
     return o;
 }
 
+/* {"depend":N,...,"total":N}: how many jobs are in which state. */
+static json_object *count_states(struct leader *ld, int64_t ended)
+{
+    static const struct {
+        enum job_state state;
+        const char *name;
+    } states[] = {{JOB_DEPEND, "depend"},
+                  {JOB_PRIORITY, "priority"},
+                  {JOB_SCHED, "sched"},
+                  {JOB_RUN, "run"},
+                  {JOB_CLEANUP, "cleanup"}};
+    int64_t total = ended;
+    json_object *o = json_object_new_object();
+    for (size_t k = 0; k < ARRAY_SIZE(states); k++) {
+        int64_t n = 0;
+        for (const struct job *job = jobtable_first(ld->jobs); job; job = job->next)
+            n += job->state == states[k].state;
+        for (size_t i = 0; i < jobtable_narrays(ld->jobs); i++) {
+            const struct submission *sub = jobtable_array(ld->jobs, i);
+            const struct job *rest = element_rest_any(sub);
+            if (rest && rest->state == states[k].state)
+                n += (int64_t)array_number(sub->array, ARRAY_REST);
+        }
+        put_int(o, states[k].name, n);
+        total += n;
+    }
+    put_int(o, "inactive", ended);
+    put_int(o, "total", total);
+    return o;
+}
+
 static int rpc_stats(struct leader *ld, const struct request *rq, json_object *params,
                      struct error *err)
 {
@@ -197,6 +228,10 @@ static int rpc_stats(struct leader *ld, const struct request *rq, json_object *p
     json_object *o = name || queue ? stats_of(ld, name, queue, err) : leader_stats(ld);
     if (!o)
         return -1;
+    if (json_object_get_boolean(jsonutil_get(params, "states")))
+        json_object_object_add(
+            o, "job_states",
+            count_states(ld, json_object_get_int64(jsonutil_get(o, "inactive"))));
     reply_result(ld, rq, o);
     return 0;
 }

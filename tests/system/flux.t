@@ -105,6 +105,47 @@ done <<'END'
 1 @ no 'module' @ flux module list
 1 @ no verb 'sumbit' @ flux sumbit true
 1 @ unknown option --nonesuch @ flux run --nonesuch true
+0 @ STATE +UP +NNODES +NODELIST.*avail +. +2 vnode @ flux resource status
+0 @ ^2 Nodes, 8 Cores, 0 GPUs$ @ flux resource info
+0 @ "version":1.*"R_lite" @ flux resource R
+0 @ ^ *all +2 +8 @ flux resource list -n -s all -i 0-1
+0 @ STATE +RANKS +REASON +NODELIST.drained +1 +bad fan +vnode1 @ flux resource drain 1 bad fan; flux resource drain; flux resource undrain 1
+0 @ EN ST TDEFAULT +TLIMIT +NNODES +NCORES +NGPUS @ flux queue list
+0 @ Job submission is disabled: maintenance.*Scheduling is started @ flux queue disable --quiet -m maintenance; flux queue status; flux queue enable --quiet
+0 @ "running":[0-9]+ @ flux job stats
+0 @ \[\[0,1,1,1\]\].0.1.0 @ for o in '' --taskids=0 --ntasks=0 --nodeid=0; do flux job taskmap $o $job; done
+0 @ ^4294967295$ @ flux job timeleft $job
+0 @ ^[^:,]+:[0-9]+$ @ flux job hostpids $job
+0 @ urgency: 16 @ k=$(flux submit --urgency=hold true); flux job urgency $k 16; flux job wait-event -q $k clean; k=$(flux submit --begin-time=+1h true); flux job urgency -v $k 20; flux cancel $k
+0 @ ^f[^ ]+.f[^ ]+$ @ flux job last 2
+0 @ ^f[^ ]+$ @ flux job last [-1:]
+0 @ shell.start @ flux job eventlog -p guest.exec.eventlog $done
+0 @ done @ flux job info $done guest.output
+0 @ ^done$ @ flux job attach --tail=1 $done
+0 @ job.submit.*job.alloc.*job.start @ flux job attach -E $done
+0 @ ^f @ k=$(flux submit --flags=waitable true); flux job wait
+2 @ no more waitable jobs @ flux job wait
+2 @ no such job: f2 @ flux job wait f2
+1 @ exit code 3 @ flux job wait $(flux submit sh -c 'exit 3')
+3 @ @ flux job status $(flux submit sh -c 'exit 3')
+9 @ @ k=$(sleeper); flux cancel $k; flux job status -e 9 $k
+0 @ use --force to purge [0-9]+ of [0-9]+ inactive jobs @ flux job purge --num-limit=1
+0 @ purged [0-9]+ inactive jobs, 3 remaining @ flux job purge -f --num-limit=3; flux submit --wait true
+0 @ ^one.two$ @ flux watch -l $(flux submit echo one) $(flux submit echo two) | sed 's/.*: //' | sort
+0 @ sleep:R|sleep @ flux pstree -a
+0 @ running|sleep @ flux top --once
+0 @ ^f @ k=$(flux alloc --bg -n1); flux cancel $k; echo $k
+0 @ "jobs":\[ @ flux jobs -A --json
+0 @ ^[0-9]+ running, [0-9]+ completed, [0-9]+ failed, [0-9]+ pending @ flux jobs --stats -n
+0 @ default +.*long +.*endreason @ flux jobs -o help
+0 @ formats @ flux jobs -o get-config=default
+0 @ JOBID NAME.f[^ ]+ sleep @ flux pgrep -o '{id} {name}' sleep
+0 @ ^x.y$ @ flux archive create -C / etc/hostname; flux archive list >/dev/null && flux archive remove; echo x; echo y
+0 @ ^local:///.*sock @ flux uri $(k=$(flux alloc --bg -n1); echo $k)
+0 @ size @ flux lsattr
+1 @ did you mean 'jobs' @ flux jbs
+1 @ no field 'nam' .*>>nam<< @ flux jobs -o '{nam}'
+1 @ 'xyz' is neither a state @ flux jobs -f xyz
 0 @  @ flux cancel $job; flux cancel --all 2>/dev/null; true
 END
 note "$n lines"

@@ -103,4 +103,33 @@ is "$(python3 -c 'import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 print([db.execute("SELECT count(*) FROM " + t).fetchone()[0] for t in ("job", "run", "span", "log")])' "$tmp/state/store.sqlite")" \
     "[0, 0, 0, 0]" "nothing of them is in the store"
+
+# --- the other ranks have purged as well: one of them leads on
+case $(hbatch start --dry-run --test-nodes=2 true) in
+*enable-recovery*) ;;
+*)
+    skip "after the loss of the leader" "the MPI's launcher ends all ranks with one"
+    done_testing
+    ;;
+esac
+export HBATCH_LOSS_TIMEOUT=3s
+instance_start three --test-nodes=2 --test-topology="core:4 pu:1" || exit 1
+hbatch run --job-name=goes true
+goes=$(hbatch job last)
+hbatch run --job-name=stays true
+stays=$(hbatch job last)
+hbatch submit --quiet --cc=1-40 --urgency=hold true
+hbatch job cancelall -fq
+hbatch job purge -f --num-limit=11 >/dev/null # ten of the array, and the purged ones before
+hbatch run --job-name=later true
+later=$(hbatch job last)
+is "$(listed)" 12 "what is left"
+listed=$(hbatch jobs -anc0 -o '{id}' --sort=id)
+leader=$(hbatch exec -r 0 sh -c 'ps -o ppid= $PPID' | tr -d ' ')
+hbatch job purge -f "$(hbatch jobs -ano '{id}' --sort=-t_submit | head -1)" >/dev/null # of that job itself
+kill -KILL "$leader"
+is "$(hbatch jobs -anc0 -o '{id}' --sort=id)" "$listed" "after the loss of the leader it is the same"
+nok "what was purged is unknown" hbatch jobs "$goes" "$stays"
+ok "what was not is there" hbatch job info "$later" jobspec
+instance_stop three
 done_testing

@@ -198,6 +198,13 @@ static int on_entry(void *arg, const struct store_entry *entry)
     return 0;
 }
 
+/* It may be over and forgotten.  Of a job that waits since another leader's time it was not then, and had it ended so that
+ * this can never be met, that job would be over as well: so it is met. */
+static bool is_met_before(const struct leader *ld)
+{
+    return ld->adopting;
+}
+
 static int outcome_stored(struct leader *ld, jobid_t id, struct outcome *o,
                           struct error *err)
 {
@@ -207,7 +214,7 @@ static int outcome_stored(struct leader *ld, jobid_t id, struct outcome *o,
     memset(o, 0, sizeof(*o));
     if (store_list(ld->store, &filter, on_entry, o, err) < 0)
         return -1;
-    if (o->result != JOB_NO_RESULT)
+    if (o->result != JOB_NO_RESULT || is_met_before(ld))
         return 0;
     char text[JOBID_BUFSIZE];
     return error_set(err, ENOENT, "there is no job %s to depend on",
@@ -249,7 +256,7 @@ static int look_up_job(struct leader *ld, struct depend_wish *w, const char *sch
     }
     if (outcome_stored(ld, w->id, &o, err) < 0)
         return -1;
-    w->why = judge(w->kind, &o);
+    w->why = o.result == JOB_NO_RESULT ? NULL : judge(w->kind, &o);
     w->met = !w->why;
     return 0;
 }
@@ -309,7 +316,7 @@ static int look_up_range(struct leader *ld, struct depend_wish *w, const char *s
         w->left = count_left(sub, element_between(sub, w->id, w->last));
     if (store_list(ld->store, &filter, on_ranged, &look, err) < 0)
         return -1;
-    if (look.n + w->left == 0)
+    if (look.n + w->left == 0 && !is_met_before(ld))
         return error_set(err, ENOENT, "there is no job in it to depend on");
     w->met = !w->why && w->left == 0;
     return 0;

@@ -195,8 +195,11 @@ static json_object *count_states(struct leader *ld, int64_t ended)
     static const struct {
         enum job_state state;
         const char *name;
-    } states[] = {{JOB_DEPEND, "depend"}, {JOB_PRIORITY, "priority"}, {JOB_SCHED, "sched"},
-                  {JOB_RUN, "run"},       {JOB_CLEANUP, "cleanup"}};
+    } states[] = {{JOB_DEPEND, "depend"},
+                  {JOB_PRIORITY, "priority"},
+                  {JOB_SCHED, "sched"},
+                  {JOB_RUN, "run"},
+                  {JOB_CLEANUP, "cleanup"}};
     int64_t total = ended;
     json_object *o = json_object_new_object();
     for (size_t k = 0; k < ARRAY_SIZE(states); k++) {

@@ -60,10 +60,14 @@ try:
 except hbatch.ConnectError as e:
     print("ssh ended" in str(e))
 END
-ok "Python" hbatch python ssh.py "$id"
-is "$out" "True b'hello\n'
+if grep -qs __asan_init "$builddir/bin/hbatch"; then
+    skip "Python" "a sanitizer wants to be the first library"
+else
+    ok "Python" hbatch python ssh.py "$id"
+    is "$out" "True b'hello\n'
 1 $far 0
 True" "all of it"
+fi
 hbatch cancel "$id"
 
 # --- losses ----------------------------------------------------------------------------------------------

@@ -75,4 +75,48 @@ START_TEST(chains_and_fans_are_linear)
 }
 END_TEST
 
-UNIT_MAIN("depend", chains_and_fans_are_linear)
+/* A job waits for two, of which one is over and forgotten when another rank leads on: it waits for the other one. */
+START_TEST(forgotten_jobs_are_met)
+{
+    struct kit k;
+    kit_open(&k);
+    int64_t first = submit(&k, "", 0), second = submit(&k, "", 0);
+    kit_ask(
+        &k,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.submit\",\"params\":{"
+        "\"urgency\":0,\"jobspec\":{\"version\":1,\"resources\":[{\"type\":\"slot\","
+        "\"count\":1,\"label\":\"t\",\"with\":[{\"type\":\"core\",\"count\":1}]}],"
+        "\"tasks\":[{\"command\":[\"true\"],\"slot\":\"t\",\"count\":{\"per_slot\":1}}],"
+        "\"attributes\":{\"system\":{\"duration\":0,\"dependencies\":["
+        "{\"scheme\":\"afterany\",\"value\":\"%lld\"},"
+        "{\"scheme\":\"afterany\",\"value\":\"%lld\"}]}}}}}",
+        (long long)first, (long long)second);
+    kit_run(&k, false);
+    int64_t id = json_object_get_int64(
+        jsonutil_get(jsonutil_get(kit_reply(&k, 1), "result"), "id"));
+    kit_forget(&k);
+    static const char *const methods[] = {"job.cancel", "job.purge"};
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+        kit_ask(&k,
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{\"ids\":"
+                "[%lld]}}",
+                methods[i], (long long)first);
+        kit_run(&k, false);
+        ck_assert_msg(jsonutil_get(kit_reply(&k, 1), "result") != NULL, "%s",
+                      json_object_to_json_string(kit_reply(&k, 1)));
+        kit_forget(&k);
+    }
+    ck_assert_str_eq(kit_state(&k, id), "DEPEND");
+    kit_succeed(&k);
+    kit_greet(&k);
+    ck_assert_str_eq(kit_state(&k, id), "DEPEND");
+    kit_ask(&k,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.cancel\",\"params\":{\"ids\":"
+            "[%lld]}}",
+            (long long)second);
+    run_until(&k, id, "SCHED");
+    kit_close(&k);
+}
+END_TEST
+
+UNIT_MAIN("depend", chains_and_fans_are_linear, forgotten_jobs_are_met)

@@ -184,6 +184,8 @@ static void prepare_environment(void)
                *plain = getenv("FLUX_F58_FORCE_ASCII");
     if (uri && *uri)
         setenv("HBATCH_URI", uri, 1);
+    if (getenv("FLUX_ATTACH_NONINTERACTIVE"))
+        setenv("HBATCH_ATTACH_NONINTERACTIVE", "1", 1);
     if (plain)
         setenv("HBATCH_F58_FORCE_ASCII", plain, 1);
     if (!compatenv_has(compat, "flux")) {

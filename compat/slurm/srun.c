@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* srun: a job of the allocation that it is called in, else of the cluster: hbatch run.  salloc: hbatch alloc. */
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,8 @@ static void set_task_environment(struct request *r, bool step)
     if (step) {
         request_set(r, "env", "SLURM_STEP_ID={{id.dec}}");
         request_set(r, "env", "SLURM_STEPID={{id.dec}}");
+        request_set(r, "env",
+                    "SLURM_NNODES={{nnodes}}"); /* the step's, as Slurm has it */
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(of_job); i++)
@@ -122,6 +125,16 @@ static void set_task_environment(struct request *r, bool step)
     gethostname(host, sizeof(host) - 1);
     setenv("SLURM_SUBMIT_DIR", getcwd(cwd, sizeof(cwd)) ? cwd : "/", 1);
     setenv("SLURM_SUBMIT_HOST", host, 1);
+    const struct {
+        const char *name;
+        unsigned id;
+    } ids[] = {{"SLURM_JOB_UID", getuid()}, {"SLURM_JOB_GID", getgid()}};
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        cleanup_free char *text = xasprintf("%u", ids[i].id);
+        setenv(ids[i].name, text, 1);
+    }
+    struct passwd *pw = getpwuid(getuid());
+    setenv("SLURM_JOB_USER", pw ? pw->pw_name : "", 1);
     setenv("SLURM_JOB_PARTITION", r->partition ? r->partition : SLURM_PARTITION, 1);
 }
 

@@ -5,162 +5,13 @@
 #include "src/cli/listing.h"
 #include "src/cli/resize.h"
 #include "src/cli/resource.h"
+#include "src/cli/resource_rows.h"
 #include "src/cli/verbs.h"
-#include "src/common/bytes.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
 #include "src/common/strbuf.h"
 #include "src/job/jsonutil.h"
 #include "src/job/rset.h"
-
-/* --- what nodes have in one state -------------------------------------------------------- */
-
-struct row {
-    const char *state;
-    hwloc_bitmap_t ranks;
-    struct hostlist *hosts;
-    unsigned ncores, ngpus;
-    uint64_t memory;
-    const char *cores, *gpus; /* of one node */
-    struct strbuf reasons;    /* of any of the nodes, with semicolons */
-    struct strbuf properties; /* the same, with commas */
-};
-
-struct rows {
-    struct row *v;
-    size_t n;
-};
-
-static struct row *add_row(struct rows *rows, const char *state)
-{
-    rows->v = xrealloc(rows->v, (rows->n + 1) * sizeof(*rows->v));
-    struct row *r = &rows->v[rows->n++];
-    *r = (struct row){
-        .state = state, .ranks = hwloc_bitmap_alloc(), .hosts = hostlist_create()};
-    return r;
-}
-
-static void rows_fini(struct rows *rows)
-{
-    for (size_t i = 0; i < rows->n; i++) {
-        hwloc_bitmap_free(rows->v[i].ranks);
-        hostlist_destroy(rows->v[i].hosts);
-        strbuf_cleanup(&rows->v[i].reasons);
-        strbuf_cleanup(&rows->v[i].properties);
-    }
-    free(rows->v);
-}
-
-/* In a LIST with SEPARATORs. */
-static bool has_part(const char *list, const char *part, const char *separator)
-{
-    size_t n = strlen(part), m = strlen(separator);
-    for (const char *at = list; (at = strstr(at, part)); at++) {
-        bool begins = at == list ||
-                      ((size_t)(at - list) >= m && strncmp(at - m, separator, m) == 0);
-        if (begins && (!at[n] || strncmp(at + n, separator, m) == 0))
-            return true;
-    }
-    return false;
-}
-
-static void add_part(struct strbuf *list, const char *part, const char *separator)
-{
-    if (!part || !*part || (list->len && has_part(list->s, part, separator)))
-        return;
-    if (list->len)
-        strbuf_add(list, separator);
-    strbuf_add(list, part);
-}
-
-static void add_properties(struct row *r, json_object *node)
-{
-    json_object *names = NULL;
-    if (!json_object_object_get_ex(node, "properties", &names) ||
-        !json_object_is_type(names, json_type_array))
-        return;
-    for (size_t i = 0; i < json_object_array_length(names); i++) {
-        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
-        add_part(&r->properties, name, ",");
-    }
-}
-
-static void add_node(struct row *r, json_object *node, unsigned ncores, unsigned ngpus,
-                     uint64_t memory)
-{
-    r->memory += memory;
-    hwloc_bitmap_set(r->ranks, (unsigned)cli_get_number(node, "rank", 0));
-    hostlist_append_name(r->hosts, cli_get_string(node, "host", "?"));
-    r->ncores += ncores;
-    r->ngpus += ngpus;
-    add_part(&r->reasons, cli_get_string(node, "reason", NULL), "; ");
-    add_properties(r, node);
-}
-
-/* --- fields ------------------------------------------------------------------------------ */
-
-enum { STATE, NNODES, NCORES, NGPUS, MEMORY, NODELIST, RANKS, REASON, UP, PROPERTIES };
-
-static void get_field(const void *item, const struct format_field *f,
-                      struct format_value *v)
-{
-    const struct row *r = item;
-    static char text[64 << 10]; /* one value at a time */
-    cleanup_free char *s = NULL;
-    v->type = FORMAT_INT;
-    switch ((int)(intptr_t)f->arg) {
-    case NNODES:
-        v->i = hwloc_bitmap_weight(r->ranks);
-        return;
-    case NCORES:
-        v->i = r->ncores;
-        return;
-    case NGPUS:
-        v->i = r->ngpus;
-        return;
-    case MEMORY:
-        s = xstrdup(bytes_encode(r->memory).s);
-        break;
-    case STATE:
-        s = xstrdup(r->state);
-        break;
-    case NODELIST:
-        s = hostlist_encode(r->hosts);
-        break;
-    case RANKS:
-        s = idset_encode(r->ranks, 0);
-        break;
-    case REASON:
-        s = xstrdup(r->reasons.len ? r->reasons.s : "");
-        break;
-    case PROPERTIES:
-        s = xstrdup(r->properties.len ? r->properties.s : "");
-        break;
-    default:
-        s = xstrdup(strcmp(r->state, "avail") == 0 ? "+" : "-");
-        break;
-    }
-    snprintf(text, sizeof(text), "%s", s);
-    v->type = FORMAT_TEXT;
-    v->text = text;
-}
-
-#define FIELD(NAME, HEADING, ID)                                                         \
-    {                                                                                    \
-        NAME, HEADING, get_field, (const void *)(intptr_t)(ID)                           \
-    }
-static const struct format_field fields[] = {
-    FIELD("state", "STATE", STATE),
-    FIELD("nnodes", "NNODES", NNODES),
-    FIELD("ncores", "NCORES", NCORES),
-    FIELD("ngpus", "NGPUS", NGPUS),
-    FIELD("memory", "MEMORY", MEMORY),
-    FIELD("nodelist", "NODELIST", NODELIST),
-    FIELD("ranks", "RANKS", RANKS),
-    FIELD("reason", "REASON", REASON),
-    FIELD("up", "UP", UP),
-    FIELD("properties", "PROPERTIES", PROPERTIES),
-};
 
 /* --- which nodes ------------------------------------------------------------------------- */
 
@@ -339,7 +190,7 @@ static const struct listing_format list_formats[] = {
              "{memory:>8} {nodelist}"},
     {"ranks", "{state:>10} {ranks:>6} {ncores:>6} {ngpus:>6} {nodelist}"},
 };
-static const struct listing_kind list_kind = LISTING_KIND(fields, list_formats);
+static const struct listing_kind list_kind = LISTING_KIND(resource_fields, list_formats);
 
 static const char *const list_states[] = {"free", "allocated", "drained",
                                           "down", "up",        "all"};
@@ -362,7 +213,7 @@ static void collect(struct rows *rows, json_object *nodes, const char *state,
                     bool by_rank)
 {
     size_t n = json_object_array_length(nodes);
-    struct row *r = by_rank ? NULL : add_row(rows, state);
+    struct row *r = by_rank ? NULL : resource_add_row(rows, state);
     for (size_t i = 0; i < n; i++) {
         json_object *node = json_object_array_get_idx(nodes, i);
         unsigned ncores, ngpus;
@@ -370,8 +221,8 @@ static void collect(struct rows *rows, json_object *nodes, const char *state,
         if (!share(node, state, &ncores, &ngpus, &memory))
             continue;
         if (by_rank)
-            r = add_row(rows, state);
-        add_node(r, node, ncores, ngpus, memory);
+            r = resource_add_row(rows, state);
+        resource_add_node(r, node, ncores, ngpus, memory);
     }
 }
 
@@ -383,7 +234,7 @@ static void print_rows(const struct cli *cli, const struct choice *c,
         items[i] = &rows->v[i];
     listing_print(cli, &c->listing, kind, items, rows->n);
     free(items);
-    rows_fini(rows);
+    resource_rows_fini(rows);
 }
 
 static void print_list(struct cli *cli, struct choice *c)
@@ -398,7 +249,7 @@ static void print_list(struct cli *cli, struct choice *c)
     for (size_t i = 0; i < ARRAY_SIZE(list_states); i++) {
         const char *state = list_states[i];
         bool extra = strcmp(state, "all") == 0 || strcmp(state, "up") == 0;
-        if (c->states ? !has_part(c->states, state, ",") : extra)
+        if (c->states ? !resource_has(c->states, state, ",") : extra)
             continue;
         collect(&rows, cli_list(cli, result, "nodes"), state, c->by_rank);
         /* drained nodes have a line only when there are any */
@@ -537,7 +388,7 @@ static int R_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     r->expiration = cli_get_number(info, "expiration", 0);
     for (size_t k = 0; k < ARRAY_SIZE(list_states); k++)
         for (size_t i = 0; i < json_object_array_length(nodes); i++)
-            if (has_part(c.states, list_states[k], ","))
+            if (resource_has(c.states, list_states[k], ","))
                 add_resources(r, json_object_array_get_idx(nodes, i), list_states[k]);
     cleanup_json json_object *o = rset_to_json(r);
     json_object *properties = properties_of(nodes, r);
@@ -564,7 +415,8 @@ static const struct listing_format status_formats[] = {
     {"default", "{state:>12} {up:>2} {nnodes:>6} {nodelist}"},
     {"long", "{state:>12} {up:>2} {nnodes:>6} +:{reason:<30.30} {nodelist}"},
 };
-static const struct listing_kind status_kind = LISTING_KIND(fields, status_formats);
+static const struct listing_kind status_kind =
+    LISTING_KIND(resource_fields, status_formats);
 
 /* Those without a bit are Flux's, and no node of an instance is ever in them. */
 static const char *const status_states[] = {
@@ -615,12 +467,13 @@ static bool is_in_state(json_object *node, size_t state)
 
 static void collect_status(struct rows *rows, json_object *nodes, size_t state)
 {
-    struct row *r = add_row(rows, status_states[state]);
+    struct row *r = resource_add_row(rows, status_states[state]);
     for (size_t k = 0; k < json_object_array_length(nodes); k++) {
         json_object *node = json_object_array_get_idx(nodes, k);
         if (is_in_state(node, state))
-            add_node(r, node, cli_get_count(node, "cores"), cli_get_count(node, "gpus"),
-                     (uint64_t)cli_get_number(node, "memory", 0));
+            resource_add_node(r, node, cli_get_count(node, "cores"),
+                              cli_get_count(node, "gpus"),
+                              (uint64_t)cli_get_number(node, "memory", 0));
     }
 }
 
@@ -643,7 +496,7 @@ static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
         return 0;
     }
     for (size_t i = 0; i < ARRAY_SIZE(status_states); i++) {
-        if (c.states ? !has_part(c.states, status_states[i], ",") : i > OFFLINE)
+        if (c.states ? !resource_has(c.states, status_states[i], ",") : i > OFFLINE)
             continue;
         collect_status(&rows, cli_list(cli, result, "nodes"), i);
         if (last_is_empty(&rows) && (c.skip_empty || (!c.states && i != AVAIL)))
@@ -667,7 +520,8 @@ static const struct listing_format drain_formats[] = {
     {"default", "{state:<8.8} {ranks:<8.8+} {reason:<30.30+} {nodelist}"},
     {"long", "{state:<8.8} {ranks:<8.8+} +:{reason:<30.30} {nodelist}"},
 };
-static const struct listing_kind drain_kind = LISTING_KIND(fields, drain_formats);
+static const struct listing_kind drain_kind =
+    LISTING_KIND(resource_fields, drain_formats);
 
 void resource_list_drained(struct cli *cli, const struct listing *l, const char *queues,
                            const char *include)
@@ -689,7 +543,8 @@ void resource_list_drained(struct cli *cli, const struct listing *l, const char 
         json_object *node = json_object_array_get_idx(nodes, k);
         for (size_t state = DRAINED; state <= DRAINING; state++)
             if (is_in_state(node, state))
-                add_node(add_row(&rows, status_states[state]), node, 0, 0, 0);
+                resource_add_node(resource_add_row(&rows, status_states[state]), node, 0,
+                                  0, 0);
     }
     print_rows(cli, &c, &drain_kind, &rows);
 }

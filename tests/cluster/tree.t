@@ -93,6 +93,10 @@ is "$(on node4 env HBATCH_URI="$uri4" hbatch pstree --ascii)" "$tree" "... typed
 is "$(at jobs -R -no '{id} {name} {nodelist}' | xargs)" "$two alloc node[3-4] $one alloc node[1-2] \
 $two: $two_leaf alloc node[3-4] $two/$two_leaf: $(at --uri="$two/$two_leaf" jobs -no '{id}') deep node[3-4] \
 $one: $one_leaf alloc node[1-2] $one/$one_leaf: $(at --uri="$one/$one_leaf" jobs -no '{id}') deep node[1-2]" "hbatch jobs -R"
+by_ssh() { on node1 env HBATCH_SSH="$cluster_dir/rsh" HBATCH_URI="ssh://node4${uri4#local://}" HBATCH_F58_FORCE_ASCII=1 timeout 40 hbatch "$@"; }
+is "$(by_ssh getattr size)" 4 "HBATCH_URI=ssh://node4/..., used on node1"
+is "$(by_ssh pstree --ascii)" "$tree" "... with all that is in it"
+is "$(by_ssh --uri="$two/$two_leaf" getattr level)" 2 "... two levels down"
 ok "MPI in an instance on other hosts than this one" at --uri="$two" run -N2 -n2 "$hello"
 is "$(nodes_of "$out")" "node3 node4" "... on its hosts"
 

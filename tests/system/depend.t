@@ -215,6 +215,24 @@ if [ "$(hbatch getattr size)" = 2 ]; then
     event "$id" depend
     ok "... and when it changes" wait_until 10 same_there
     is "$(listed | grep -c "DEPEND depends on afterany:$id")|$(listed "$id")" "3|$id SCHED held" "... or is met"
+    # what happens to many at once is told in pieces, between which ranks are heard
+    export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$srcdir/tests/system
+    cat >pieces.py <<'END'
+import raw
+client = raw.Client(timeout=60)
+ask = lambda method, **params: client.reply(client.call(method, **params))
+def epochs():
+    e = ask("instance.info")["traffic"]["epochs"]
+    return e["epochs"], e["bytes"]
+ids = [client.call("job.submit", urgency=0, jobspec=raw.jobspec("true")) for _ in range(2000)]
+ids = [client.reply(n)["id"] for n in ids]
+before = epochs()
+ask("job.cancel", ids=ids)
+after = epochs()
+print((after[1] - before[1]) // (after[0] - before[0]) <= 512 * 1024, after[1] - before[1] > 512 * 1024)
+END
+    capture /usr/bin/python3 pieces.py
+    is "$out$err" "True True" "many ends are told in pieces"
     hbatch cancel --all
     ok "nothing is left there" wait_until 10 sh -c '[ -z "$(HBATCH_URI='"$there"' hbatch jobs -no {id})" ]'
 else

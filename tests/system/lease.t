@@ -91,7 +91,7 @@ is "$untold" "" "... with an event that tells of the first time"
 
 # --- a job that stays is told to have begun, however short those before it were ---------------------------------
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$srcdir/tests/system
-capture python3 - <<'END'
+cat >stay.py <<'END'
 import os, raw
 def submit(*command):
     c = raw.Client(timeout=10)
@@ -105,6 +105,7 @@ for _ in range(20):
     with open("stay", "w") as f:
         f.write("go\n")
 END
+capture python3 stay.py
 is "$rc" 0 "the start of a job is told while it runs"
 
 # --- who asks is told what is so now: of the task that asks, and of the one before it --------------------------

@@ -22,7 +22,7 @@ cat >job.sh <<'END'
 echo "words $*"
 env | grep ^SLURM_ | sort >env
 srun sh -c 'echo $SLURM_PROCID/$SLURM_NTASKS node $SLURM_NODEID local $SLURM_LOCALID job $SLURM_JOB_ID' | sort
-srun -n1 -N1 sh -c 'echo one of $SLURM_NTASKS'
+srun -n1 -N1 sh -c 'echo one of $SLURM_NTASKS on $SLURM_NNODES of $SLURM_JOB_NUM_NODES'
 squeue -h -o '%i %j %T %D' -j $SLURM_JOB_ID
 #SBATCH -N 100 is too late here
 exit 3
@@ -36,7 +36,7 @@ is "$(cat "out.first.$id")" "words a b c
 1/4 node 0 local 1 job $id
 2/4 node 1 local 0 job $id
 3/4 node 1 local 1 job $id
-one of 1
+one of 1 on 1 of 2
 $id first RUNNING 2" "its output: directives, words, steps with their variables, the cluster as seen from inside"
 while read -r variable; do
     like "$(cat env)" "(^|$(printf '\n'))$variable($(printf '\n')|$)" "its environment: $variable"
@@ -237,6 +237,7 @@ is "$(srun -n4 -N2 sh -c 'echo $SLURM_PROCID $SLURM_NODEID $SLURM_NNODES' | sort
 1 0 2
 2 1 2
 3 1 2" "srun outside of a job"
+is "$(srun -n1 sh -c 'echo $SLURM_JOB_USER $SLURM_JOB_UID')" "$me $(id -u)" "... knows whose it is"
 capture srun -l -n2 sh -c 'echo $((SLURM_JOB_ID > 0)) $SLURM_CPUS_ON_NODE; exit $SLURM_PROCID'
 like "$rc $(sort <<<"$out" | xargs)" "^1 0: 1 2 1: 1 2$" "-l, and the exit code"
 ok "-o with tags" srun -n2 -o 'task.%t.%j' echo x

@@ -680,6 +680,9 @@ void job_start_tasks(struct job *job)
             break;
         }
     job->starting = false;
+    if (job->ending) /* nobody has its pipes: their end need not be waited for */
+        for (unsigned i = 0; job->nrunning == 0 && i < job->nlocal; i++)
+            task_drain(&job->tasks[i]);
     if (!job->ending) {
         if (!job->begun)
             start_event(job);

@@ -69,7 +69,7 @@ ok "the instance goes on" hbatch run true
 within 900 hbatch submit --quiet --wait --cc="1-$jobs" sh -c 'echo no >&2; exit 3'
 is $rc 3 "$jobs jobs fail at once"
 is "$(hbatch jobs --stats-only 2>&1 | grep -o '[0-9]* failed')" "$((jobs + 1)) failed" "each is recorded"
-capture hbatch submit --quiet --wait --cc="1-$jobs" ./no-such-program
+within 900 hbatch submit --quiet --wait --cc="1-$jobs" ./no-such-program
 is "$rc $(($(wc -l <<<"$err") < 20))" "127 1" "$jobs jobs without a program: a few lines tell"
 bounded "jobs that fail"
 ok "the instance goes on" hbatch run true

@@ -158,6 +158,7 @@ tests_unit_t_bytes_SOURCES = tests/unit/t_bytes.c
 tests_unit_t_bytes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bytes_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/system/programs.t tests/mpi/programs.t tests/mpi/programs.c
+EXTRA_DIST += tests/system/listall.t
 EXTRA_DIST += tests/system/placement.t tests/system/memory.t tests/system/gpus.t
 
 if HAVE_CHECK

@@ -65,6 +65,30 @@ static size_t add_list(struct slurm *s, struct sjobs *jobs, json_object *answer,
     return added;
 }
 
+/* The answer to job.list with PARAMS, taken over, in which all jobs are: it comes in pages. */
+static json_object *list_all(struct slurm *s, json_object *params)
+{
+    json_object *all = slurm_call(s, "job.list", json_object_get(params));
+    json_object *jobs = json_object_object_get(all, "jobs");
+    bool more = json_object_get_boolean(json_object_object_get(all, "more"));
+    size_t n;
+    while (more && (n = json_object_array_length(jobs)) > 0) {
+        json_object *last = json_object_array_get_idx(jobs, n - 1);
+        json_object_object_add(params, "before",
+                               json_object_get(json_object_object_get(last, "id")));
+        cleanup_json json_object *page =
+            slurm_call(s, "job.list", json_object_get(params));
+        json_object *list = json_object_object_get(page, "jobs");
+        size_t here = list ? json_object_array_length(list) : 0;
+        for (size_t i = 0; i < here; i++)
+            json_object_array_add(jobs,
+                                  json_object_get(json_object_array_get_idx(list, i)));
+        more = here > 0 && json_object_get_boolean(json_object_object_get(page, "more"));
+    }
+    json_object_put(params);
+    return all;
+}
+
 void jobs_fetch(struct slurm *s, struct sjobs *jobs, const struct jobs_query *q)
 {
     json_object *params = slurm_params("max", 0);
@@ -78,7 +102,7 @@ void jobs_fetch(struct slurm *s, struct sjobs *jobs, const struct jobs_query *q)
         json_object_object_add(params, "name", json_object_new_string(q->name));
     if (q->queue)
         json_object_object_add(params, "queue", json_object_new_string(q->queue));
-    add_list(s, jobs, slurm_call(s, "job.list", params), NULL, 0);
+    add_list(s, jobs, list_all(s, params), NULL, 0);
 }
 
 /* The other arrays of the row that begins with NUMBER, if ANSWER is of one with a limit. */
@@ -97,7 +121,7 @@ static size_t add_row(struct slurm *s, struct sjobs *jobs, json_object *answer,
                            json_object_new_int(JOB_ACTIVE | JOB_INACTIVE));
     json_object_object_add(params, "name",
                            json_object_new_string(slurm_text(o, "name", "")));
-    return add_list(s, jobs, slurm_call(s, "job.list", params), tasks, number);
+    return add_list(s, jobs, list_all(s, params), tasks, number);
 }
 
 int jobs_fetch_id(struct slurm *s, struct sjobs *jobs, const char *text,

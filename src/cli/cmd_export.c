@@ -191,14 +191,21 @@ static void print_jobs(struct export *e, json_object *jobs)
         failed(e, "write");
 }
 
+static json_object *ask_list(void *arg, json_object *params)
+{
+    return cli_call(arg, "job.list", params);
+}
+
 static void print_active(struct export *e)
 {
     struct jobquery q = e->query;
     q.states = JOB_ACTIVE;
     q.results = 0;
     q.since = 0;
-    cleanup_json json_object *result = cli_call(e->cli, "job.list", jobquery_params(&q));
-    print_jobs(e, cli_list(e->cli, result, "jobs"));
+    bool more;
+    cleanup_json json_object *jobs = jobquery_fetch(&q, ask_list, e->cli, &more);
+    if (jobs)
+        print_jobs(e, jobs);
 }
 
 static void parse(struct export *e, const struct cmd *cmd, int argc, char **argv)

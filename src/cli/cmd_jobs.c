@@ -527,6 +527,8 @@ int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         for (size_t i = 0; j.color && i < 2; i++)
             json_object_array_add(j.query.keys,
                                   json_object_new_string(i ? "uri" : "result"));
+    if (j.query.keys && j.query.nids) /* an id may be an array's */
+        json_object_array_add(j.query.keys, json_object_new_string("array"));
     if (j.width == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
         j.width = ws.ws_col;
     if (j.watch)

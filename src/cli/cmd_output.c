@@ -304,15 +304,8 @@ static int compare(const void *a, const void *b)
 static void add_all(struct ids *ids, struct cli *cli, struct jobquery *q)
 {
     struct history h = {.cli = cli, .query = q};
-    if (!q->results) {
-        json_object *params = json_object_new_object();
-        json_object_object_add(params, "states", json_object_new_int(JOB_RUNNING));
-        json_object_object_add(params, "max", json_object_new_int(0));
-        cleanup_json json_object *result = cli_call(cli, "job.list", params);
-        json_object *jobs = cli_list(cli, result, "jobs");
-        for (size_t i = 0; i < json_object_array_length(jobs); i++)
-            add_id(ids, json_object_array_get_idx(jobs, i));
-    }
+    if (!q->results)
+        ids_add_states(ids, cli, JOB_RUNNING);
     for (json_object *jobs; (jobs = history_next(&h)); json_object_put(jobs)) {
         for (size_t i = 0; i < json_object_array_length(jobs); i++)
             add_id(ids, json_object_array_get_idx(jobs, i));

@@ -42,6 +42,11 @@ static void add_all(struct gathering *g, json_object *jobs)
     }
 }
 
+static json_object *ask_list(void *arg, json_object *params)
+{
+    return cli_call(arg, "job.list", params);
+}
+
 static void gather(struct gathering *g)
 {
     struct jobquery active = g->query;
@@ -50,9 +55,10 @@ static void gather(struct gathering *g)
     active.all = false;
     active.since = 0;
     active.count = 0;
-    cleanup_json json_object *running =
-        cli_call(g->cli, "job.list", jobquery_params(&active));
-    add_all(g, cli_list(g->cli, running, "jobs"));
+    bool more;
+    cleanup_json json_object *running = jobquery_fetch(&active, ask_list, g->cli, &more);
+    if (running)
+        add_all(g, running);
     struct history h = {.cli = g->cli, .query = &g->query};
     for (json_object *jobs; (jobs = history_next(&h)); json_object_put(jobs))
         add_all(g, jobs);

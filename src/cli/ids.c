@@ -2,11 +2,13 @@
 #include <string.h>
 #include "src/cli/ids.h"
 #include "src/common/jobid.h"
+#include "src/common/util.h"
 #include "src/job/state.h"
 
 static void add(struct ids *ids, uint64_t id)
 {
-    ids->v = xrealloc(ids->v, (ids->n + 1) * sizeof(*ids->v));
+    if ((ids->n & (ids->n - 1)) == 0) /* full: it has 0 or a power of two */
+        ids->v = xrealloc(ids->v, MAX(2 * ids->n, (size_t)1) * sizeof(*ids->v));
     ids->v[ids->n++] = id;
 }
 
@@ -21,6 +23,7 @@ static uint64_t add_page(struct ids *ids, struct cli *cli, int states, uint64_t 
     json_object *q = json_object_new_object();
     json_object_object_add(q, "states", json_object_new_int(states));
     json_object_object_add(q, "max", json_object_new_int(PAGE));
+    json_object_object_add(q, "keys", json_object_new_array()); /* but for the id */
     if (before)
         json_object_object_add(q, "before", json_object_new_uint64(before));
     cleanup_json json_object *result = cli_call(cli, "job.list", q);

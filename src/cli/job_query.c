@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include "src/cli/format.h"
+#include "src/cli/jobquery.h"
 #include "src/cli/verbs.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
@@ -102,6 +103,11 @@ static bool parse_slice(const char *text, long n, struct slice *s)
     return true;
 }
 
+static json_object *ask_list(void *arg, json_object *params)
+{
+    return cli_call(arg, "job.list", params);
+}
+
 static int last_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -112,11 +118,12 @@ static int last_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     long max = what && !is_slice ? cli_number(cli, "N", what, 1, INT_MAX)
                : is_slice        ? 0
                                  : 1;
-    json_object *q = json_object_new_object();
-    json_object_object_add(q, "states", json_object_new_int(127));
-    json_object_object_add(q, "max", json_object_new_int64(max));
-    cleanup_json json_object *result = cli_call(cli, "job.list", q);
-    json_object *jobs = cli_list(cli, result, "jobs");
+    bool more;
+    struct jobquery q = {.all = true, .count = max, .keys = json_object_new_array()};
+    cleanup_json json_object *jobs = jobquery_fetch(&q, ask_list, cli, &more);
+    jobquery_fini(&q);
+    if (!jobs)
+        cli_die(cli, "the instance answered without a list of jobs");
     long n = (long)json_object_array_length(jobs);
     struct slice s = {0, n, 1};
     if (is_slice && !parse_slice(what, n, &s))

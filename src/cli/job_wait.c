@@ -62,6 +62,19 @@ static void tell(struct waiting *w, const struct hbatch_result *r, int code)
         cli_error(w->cli, "%s: job completed successfully", id);
 }
 
+static void take_result(struct waiting *w, const struct hbatch_result *r)
+{
+    int code = r->exit_code;
+    bool ok = strcmp(r->result, "COMPLETED") == 0;
+    if (code == 0 && !ok)
+        code = 1;
+    if (w->exception_code >= 0 && r->exception_type && r->exception_severity == 0)
+        code = w->exception_code;
+    if (w->verbose || (!w->status && !ok))
+        tell(w, r, code);
+    w->exit_code = MAX(w->exit_code, w->status ? code : !ok);
+}
+
 static void on_result(json_object *result, const struct error *err, void *arg)
 {
     struct waiting *w = arg;
@@ -77,17 +90,61 @@ static void on_result(json_object *result, const struct error *err, void *arg)
     char buf[CLI_ID_SIZE];
     if (w->any && !w->json)
         puts(cli_id(w->cli, r.id, buf));
-    int code = r.exit_code;
-    bool ok = strcmp(r.result, "COMPLETED") == 0;
-    if (code == 0 && !ok)
-        code = 1;
-    if (w->exception_code >= 0 && r.exception_type && r.exception_severity == 0)
-        code = w->exception_code;
     if (w->json)
         puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PLAIN));
-    if (w->verbose || (!w->status && !ok))
-        tell(w, &r, code);
-    w->exit_code = MAX(w->exit_code, w->status ? code : !ok);
+    take_result(w, &r);
+}
+
+static void on_followed(const struct hbatch_result *r, uint64_t left, void *arg)
+{
+    struct waiting *w = arg;
+    (void)left;
+    w->left--;
+    take_result(w, r);
+}
+
+/* Of many jobs with neighbouring ids the ends are followed together: an element of an array that is waited for by
+ * itself gets a job in the leader before it starts, and there may be a million. */
+enum { MANY = 64 };
+
+static void follow(struct waiting *w, uint64_t first, uint64_t count)
+{
+    static const struct hbatch_stream_ops ops = {.end = on_followed};
+    struct error err;
+    json_object *params = json_object_new_object();
+    json_object_object_add(params, "first", json_object_new_uint64(first));
+    json_object_object_add(params, "count", json_object_new_uint64(count));
+    json_object_object_add(params, "wait", json_object_new_boolean(true));
+    cleanup_json json_object *reply =
+        stream_open(cli_connect(w->cli), "job.follow", params, &ops, w, NULL, NULL, &err);
+    if (!reply)
+        cli_die(w->cli, "%s", err.text);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void wait_for(struct waiting *w)
+{
+    struct ids *ids = &w->ids;
+    size_t n = 1;
+    if (ids->n)
+        qsort(ids->v, ids->n, sizeof(*ids->v), compare);
+    for (size_t i = 0; i < ids->n; i += n) {
+        n = 1;
+        while (!w->json && i + n < ids->n && ids->v[i + n] == jobid_nth(ids->v[i], n))
+            n++;
+        if (n >= MANY) {
+            follow(w, ids->v[i], n);
+            continue;
+        }
+        n = 1;
+        client_send(cli_connect(w->cli), "job.wait", cli_id_params(ids->v[i]), on_result,
+                    NULL, w);
+    }
 }
 
 /* What is no id cannot be waited for. */
@@ -138,12 +195,10 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         add_operand(&w, p.args[i]);
     if (all)
         ids_add_states(&w.ids, cli, JOB_ACTIVE);
-    for (size_t i = 0; i < w.ids.n; i++)
-        client_send(cli_connect(cli), "job.wait", cli_id_params(w.ids.v[i]), on_result,
-                    NULL, &w);
+    w.left = w.ids.n + w.any;
+    wait_for(&w);
     if (w.any)
         client_send(cli_connect(cli), "job.wait", NULL, on_result, NULL, &w);
-    w.left = w.ids.n + w.any;
     while (w.left) {
         struct error err;
         if (client_process(cli->h, -1, &err) < 0 && w.left)

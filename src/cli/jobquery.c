@@ -204,18 +204,25 @@ bool jobquery_selects(const struct jobquery *q, json_object *job)
     return !(q->ranks || q->hosts) || is_there(q, job);
 }
 
+/* How many to ask for, where HAVE of them are there. */
+static long page_of(const struct jobquery *q, bool picky, size_t have)
+{
+    enum { PAGE = 5000, PICKY_PAGE = 2000 };
+    if (picky)
+        return PICKY_PAGE;
+    return q->count ? MIN(q->count - (long)have, PAGE) : PAGE;
+}
+
 json_object *jobquery_fetch(const struct jobquery *q, jobquery_ask ask, void *arg,
                             bool *more)
 {
-    enum { PAGE = 2000 };
     uint64_t before = 0, last = 0;
     json_object *all = json_object_new_array();
     bool picky = is_picky(q), left = true;
     *more = false;
-    while (left) {
+    while (left && !*more) {
         struct jobquery page = *q;
-        if (picky && !q->nids)
-            page.count = PAGE;
+        page.count = page_of(q, picky, json_object_array_length(all));
         json_object *params = jobquery_params(&page);
         if (before)
             json_object_object_add(params, "before", json_object_new_uint64(before));
@@ -237,13 +244,21 @@ json_object *jobquery_fetch(const struct jobquery *q, jobquery_ask ask, void *ar
             else
                 json_object_array_add(all, json_object_get(job));
         }
-        if (!picky || q->nids || *more || n == 0 || (last && before >= last)) {
-            *more |= left && !picky;
+        bool full = q->count && json_object_array_length(all) == (size_t)q->count;
+        if (full && !picky) /* what is left is what is asked for */
+            *more = left;
+        if ((full && !picky) || n == 0 || (last && before >= last))
             break;
-        }
         last = before;
     }
     return all;
+}
+
+/* The id of an array's first job stands for the array, of which that job may not be among what is shown. */
+static bool stands_for(uint64_t id, json_object *job)
+{
+    return json_object_get_uint64(cli_get(job, "id")) == id ||
+           json_object_get_uint64(cli_get(job, "array")) == id;
 }
 
 bool jobquery_missing(const struct jobquery *q, const struct cli *cli, json_object *list)
@@ -253,8 +268,7 @@ bool jobquery_missing(const struct jobquery *q, const struct cli *cli, json_obje
     for (size_t i = 0; i < q->nids; i++) {
         uint64_t id = q->ids[i];
         size_t n = json_object_array_length(list), k = 0;
-        while (k < n && json_object_get_uint64(
-                            cli_get(json_object_array_get_idx(list, k), "id")) != id)
+        while (k < n && !stands_for(id, json_object_array_get_idx(list, k)))
             k++;
         if (k < n)
             continue;

@@ -111,7 +111,7 @@ int joblist_init(struct joblist *l, json_object *params, struct error *err)
     l->filter.before = (jobid_t)before;
     l->filter.name = jsonutil_string(jsonutil_get(params, "name"));
     l->filter.queue = jsonutil_string(jsonutil_get(params, "queue"));
-    l->max = (size_t)max;
+    l->max = max && max < JOBLIST_MAX ? (size_t)max : JOBLIST_MAX;
     l->fold = json_object_get_boolean(jsonutil_get(params, "fold"));
     l->jobs = json_object_new_array();
     if (parse_keys(jsonutil_get(params, "keys"), l, err) < 0)

@@ -9,12 +9,15 @@
 #include "src/instance/queues.h"
 #include "src/store/store.h"
 
+/* At most so many in an answer: a million would be gigabytes, and nobody else served meanwhile. */
+#define JOBLIST_MAX 10000u
+
 struct joblist {
     json_object *jobs;
     struct store_filter filter;
     int states; /* mask, never 0 */
-    size_t max; /* 0: all */
-    bool fold;  /* what waits of an array is one entry (fold.h) */
+    size_t max;
+    bool fold; /* what waits of an array is one entry (fold.h) */
     jobid_t *ids;
     json_object *keys; /* an object that has those that are asked for, NULL: all */
 };

@@ -400,6 +400,9 @@ void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t fi
  * err set if one of them does not exist. */
 int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
                   uint64_t count, struct error *err);
+/* The same by who waits for them: jobs that are waitable are not told to others then (waitable.h). */
+int stream_wait_many(struct leader *ld, const struct request *rq, jobid_t first,
+                     uint64_t count, struct error *err);
 /* Reply to RQ when job ID is over. */
 int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
                 struct error *err);

@@ -222,7 +222,9 @@ static int rpc_follow(struct leader *ld, const struct request *rq, json_object *
     if (param_id(params, "first", &first, err) < 0 ||
         param_int(params, "count", 1, JOB_ARRAY_MAX, 1, &count, err) < 0)
         return -1;
-    if (stream_follow(ld, rq, first, (uint64_t)count, err) < 0)
+    bool waits = json_object_get_boolean(jsonutil_get(params, "wait"));
+    if ((waits ? stream_wait_many : stream_follow)(ld, rq, first, (uint64_t)count, err) <
+        0)
         return -1;
     reply_result(ld, rq,
                  json_object_new_object()); /* what there is to tell comes after it */

@@ -157,17 +157,22 @@ void stream_job_over(struct leader *ld, struct job *job)
             continue;
         }
         if (st->kind == WHOLE) {
+            told |= st->waits;
             add_job_end(ld, st, job);
             continue;
         }
         stream_end(ld, st, describe_job(job));
     }
     for (struct stream *st = job->sub->watchers; st; st = st->job_next)
-        if (st->kind == WHOLE)
+        if (st->kind == WHOLE) {
+            told |= st->waits;
             add_job_end(ld, st, job);
+        }
     for (struct stream *st = ld->follows; st; st = st->next)
-        if (jobid_position(st->first, st->count, job->sj.id) >= 0)
+        if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
+            told |= st->waits;
             add_job_end(ld, st, job);
+        }
     if (!told)
         waitable_over(ld, job->sub, job->sj.id, 1);
 }
@@ -185,27 +190,31 @@ static struct array_run followed(const struct stream *st, const struct submissio
     return (struct array_run){first, end > first ? end - first : 0};
 }
 
-static void tell_elements(struct leader *ld, struct stream *st, struct submission *sub,
+/* Whether nobody else is to be told. */
+static bool tell_elements(struct leader *ld, struct stream *st, struct submission *sub,
                           struct array_run run, const struct element_end *end)
 {
     struct array_run r = followed(st, sub, run);
     if (r.n == 0)
-        return;
+        return false;
     add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end),
             describe_exception(end->type, 0, end->note), r.n);
     if (st->kind != ARRAY)
         st->left -= r.n;
+    return st->waits && r.n == run.n;
 }
 
 void stream_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
                           const struct element_end *end)
 {
+    bool told = false;
     for (struct stream *st = ld->follows; st; st = st->next)
-        tell_elements(ld, st, sub, run, end);
+        told |= tell_elements(ld, st, sub, run, end);
     for (struct stream *st = sub->watchers; st; st = st->job_next)
         if (st->kind == WHOLE)
-            tell_elements(ld, st, sub, run, end);
-    waitable_over(ld, sub, jobid_nth(sub->first, run.first), run.n);
+            told |= tell_elements(ld, st, sub, run, end);
+    if (!told)
+        waitable_over(ld, sub, jobid_nth(sub->first, run.first), run.n);
 }
 
 static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
@@ -282,6 +291,8 @@ static int on_finished(void *arg, const struct store_entry *entry)
     if (i >= 0 && !f->seen[i]) {
         f->seen[i] = true;
         const struct store_run *run = entry->run;
+        if (f->st->waits)
+            waitable_told(f->ld, run->id);
         add_end(f->ld, f->st, run->id, run->status, (enum job_result)run->result,
                 run->exception_type
                     ? describe_exception(run->exception_type, run->exception_severity,
@@ -343,13 +354,14 @@ static struct submission *fresh_array(struct leader *ld, jobid_t first, uint64_t
     return fresh ? sub : NULL;
 }
 
-int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
-                  uint64_t count, struct error *err)
+static int follow(struct leader *ld, const struct request *rq, jobid_t first,
+                  uint64_t count, bool waits, struct error *err)
 {
     struct submission *sub = fresh_array(ld, first, count);
     struct job *job = count == 1 ? jobtable_find(ld->jobs, first) : NULL;
     struct stream *st = stream_create(ld, sub || job ? WHOLE : FOLLOW, rq, first);
     st->count = st->left = count;
+    st->waits = waits;
     leader_wake(ld);
     if (sub)
         stream_link_to_array(st, sub);
@@ -372,4 +384,16 @@ int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
         return 0;
     stream_destroy(ld, st);
     return -1;
+}
+
+int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,
+                  uint64_t count, struct error *err)
+{
+    return follow(ld, rq, first, count, false, err);
+}
+
+int stream_wait_many(struct leader *ld, const struct request *rq, jobid_t first,
+                     uint64_t count, struct error *err)
+{
+    return follow(ld, rq, first, count, true, err);
 }

@@ -52,6 +52,7 @@ struct stream {
     struct reader *readers;
     unsigned open_readers;
     struct window *window; /* ATTACH, ARRAY */
+    bool waits;            /* FOLLOW, WHOLE: who is told has waited (waitable.c) */
     bool input;            /* its client sends stdin, and hears how much was taken */
     bool holds;            /* ATTACH: the job, which is tied, ends with the client */
 };

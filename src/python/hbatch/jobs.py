@@ -172,7 +172,15 @@ class JobList(abc.Iterable):  # type: ignore[type-arg]
 
     def jobs(self) -> List[JobInfo]:
         """The jobs."""
-        found = [JobInfo(j) for j in self.instance.call("job.list", self.query())["jobs"]]
+        query, most = self.query(), int(self.max_entries)
+        found: List[JobInfo] = []
+        while True:  # an answer has 10,000 at most
+            answer = self.instance.call("job.list", query)
+            found += [JobInfo(j) for j in answer["jobs"]]
+            if not answer["more"] or not answer["jobs"] or (most and len(found) >= most):
+                break
+            query["before"] = found[-1].id
+            query["max"] = most - len(found) if most else 0
         there = {j.id for j in found}
         self.errors = [f"there is no job {i}" for i in self.ids if i not in there]
         return found

@@ -2,6 +2,7 @@
 #include "src/exec/exec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
@@ -503,11 +504,20 @@ static void on_watchdog(uv_timer_t *timer)
         exec_quit(x, "the run directory is gone");
 }
 
+/* Standard error was the rank's: a launcher does not see the end of a rank as long as somebody has it. */
+static void let_go_of_stdio(void)
+{
+    cleanup_close int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+        log_error("cannot open /dev/null: %s", strerror(errno));
+}
+
 void exec_detached(struct exec *x)
 {
     x->drop_readers = true;
     if (x->quitting)
         return;
+    let_go_of_stdio();
     if (isfinite(x->orphan_timeout))
         timer_start(&x->orphan, x->loop, x->orphan_timeout, on_orphan, x);
     uv_timer_start(&x->watchdog, on_watchdog, WATCHDOG_MS, WATCHDOG_MS);

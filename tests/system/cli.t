@@ -367,8 +367,9 @@ refuses "--filter: 'nope' is neither a state" jobs -f nope
 refuses "--count: 'x'" jobs -c x
 capture hbatch jobs f6 f99
 is "$rc|$err" "1|hbatch jobs: there is no job f99" "an id that did not come"
-leader '[{"method":"job.list","result":{"more":true,"jobs":[{"id":5,"state":"SCHED"}]}},
-    {"method":"job.list","result":{"more":true,"jobs":[{"id":5,"state":"SCHED"}]}}]'
+many=$(seq -s, -f '{"id":%.0f,"state":"SCHED"}' 1000)
+leader "[{\"method\":\"job.list\",\"result\":{\"more\":true,\"jobs\":[$many]}},
+    {\"method\":\"job.list\",\"result\":{\"more\":true,\"jobs\":[{\"id\":5,\"state\":\"SCHED\"}]}}]"
 capture hbatch jobs
 is "$err" "hbatch jobs: there are more jobs than these 1000: see --count and --filter" "there are more jobs"
 capture hbatch jobs -c 1

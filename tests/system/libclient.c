@@ -292,9 +292,10 @@ static const char *told(struct hbatch *h, const char *word, int n, char *buf, si
     struct hbatch_error err;
     size_t len = 0;
     buf[0] = '\0';
-    while (count(buf, word) < n && hbatch_dispatch(h, -1, &err) >= 0)
+    do { /* what has come already is there without a dispatch */
         for (const char *text; (text = hbatch_take(h, NULL));)
             len += (size_t)snprintf(buf + len, len < size ? size - len : 0, "%s", text);
+    } while (count(buf, word) < n && hbatch_dispatch(h, -1, &err) >= 0);
     return buf;
 }
 

@@ -73,6 +73,18 @@ is $? 0 "the run directory is removed"
 gone() { [ -z "$(ranks; pgrep -f "hbatch-exec .*$rundir")" ]; }
 ok "no process is left" wait_until 10 gone
 
+# --- all ranks at once, and nothing before: their executors are children that have their standard error ----------
+unset HBATCH_URI
+instance_start at_once --test-nodes=3 --test-topology="core:4 pu:1" || exit 1
+rundir=$(dirname "${HBATCH_URI#local://}")
+beside=$(hbatch submit -N3 -n3 sleep 1000)
+hbatch wait-event -t 20 "$beside" start >/dev/null
+# shellcheck disable=SC2046
+kill -9 $(ranks)
+ok "the first loss is that of all ranks: the instance takes jobs" within 15 hbatch run -N3 -n3 true
+is "$(hbatch jobs -no '{state}' "$beside")" RUN "... and a job goes on"
+instance_stop at_once
+
 # --- an instance that is about to end when it is restarted ------------------------------------------
 unset HBATCH_URI
 instance_start ending --test-nodes=2 --test-topology="core:2 pu:1" || exit 1

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Several ranks by Slurm's srun, whose PMIx plugin serves Open MPI: no mpirun, no daemons of it. */
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "config.h"
 #include "src/cli/launcher.h"
@@ -26,6 +27,10 @@ static int check(const struct start *s, struct error *err)
 
 static void command(const struct start *s, struct words *w)
 {
+    /* MPI_Init has two barriers.  Slurm's plugin makes them with two different algorithms by default, and on a busy machine
+     * a rank was seen to be through the second one while another was in the first: Open MPI 4.1 there crashes on the
+     * first message. */
+    setenv("SLURM_PMIX_FENCE", "tree", 0);
     unsigned n = start_nhosts(s);
     cleanup_free char *list = hostlist_encode(s->alloc->hosts);
     words_add(w, "srun");

@@ -38,6 +38,7 @@ struct job {
     bool limited;              /* to that */
     struct memcg_group *memcg; /* which does it, or NULL */
     double expiration;
+    double duration, latest; /* of a lease with a time limit: that, and leased.end */
     struct tmpdir *tmpdir;
     char *nodelist;      /* made when a template wants it */
     struct taskmap *map; /* NULL when there is one node */

@@ -31,7 +31,20 @@ static struct job *create_next(struct job *prev, const struct leased *l)
     snprintf(job->cc_text, sizeof(job->cc_text), "%s", l->cc);
     job->cc = l->cc[0] ? job->cc_text : NULL;
     job->prompt = l->prompt;
+    job->duration = l->duration;
+    job->latest = l->end;
     return job;
+}
+
+/* Its time begins. */
+static void begin(struct job *job)
+{
+    job->begun = time_now();
+    if (job->duration <= 0)
+        return;
+    job->expiration = job->begun + job->duration;
+    if (job->latest > 0)
+        job->expiration = MIN(job->expiration, job->latest);
 }
 
 void job_start_next(struct job *prev, const struct leased *l)
@@ -39,12 +52,12 @@ void job_start_next(struct job *prev, const struct leased *l)
     struct error err;
     struct exec *x = prev->x;
     struct job *job = create_next(prev, l);
-    job->begun = time_now();
     if (inherit(job, prev, jsonutil_string(l->hash), &err) < 0 ||
         job_prepare(job, &err) < 0) {
         job_not_started(job, err.text);
         return;
     }
+    begin(job);
     idmap_put(&x->jobs, job->id, job);
     conn_lazy(x->conn);
     job_start_tasks(job);
@@ -72,7 +85,7 @@ void job_drop(struct job *job)
 
 void job_adopt(struct job *job)
 {
-    job->begun = time_now();
+    begin(job);
     job->since = time_mono();
     job->nrunning = 1;
     idmap_put(&job->x->jobs, job->id, job);

@@ -73,6 +73,8 @@ static void add(struct lease *lease, json_object *hash, json_object *o)
     l->seq = lease->seq++;
     l->hash = json_object_get(hash);
     snprintf(l->cc, sizeof(l->cc), "%s", cc ? cc : "");
+    l->duration = lease->duration;
+    l->end = lease->latest;
     l->prompt = json_object_get_boolean(json_object_array_get_idx(o, 2));
     if (!lease->first)
         lease->end = &lease->first;
@@ -119,6 +121,9 @@ void lease_message(struct exec *x, json_object *msg)
     }
     if (lease->first && lease->class != class)
         give_back(x, false);
+    lease->duration = lease->latest = 0;
+    jsonutil_number(jsonutil_get(msg, "duration"), &lease->duration);
+    jsonutil_number(jsonutil_get(msg, "end"), &lease->latest);
     for (size_t i = 0; i < json_object_array_length(groups); i++)
         add_group(lease, json_object_array_get_idx(groups, i));
     lease->class = class;

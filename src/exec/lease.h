@@ -25,6 +25,8 @@ struct leased {
     json_object *hash; /* of its specification */
     char cc[16];       /* its index in an array, or "" */
     bool prompt;       /* its end is told at once: somebody waits for it */
+    double duration;   /* its time limit, 0: it has the end of the one before it */
+    double end;        /* what that must not go beyond, 0: nothing */
     struct job *prev;  /* whose place it takes */
 };
 
@@ -34,7 +36,8 @@ struct lease {                   /* zeroed at first */
     uint64_t seq;
     unsigned n, low; /* at so many the leader is told at once, for more */
     int64_t class;
-    bool running; /* in lease_hand_over */
+    double duration, latest; /* of jobs that are added */
+    bool running;            /* in lease_hand_over */
 };
 
 /* Messages "lease" and "recall". */

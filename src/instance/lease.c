@@ -33,9 +33,8 @@ static bool find_eligible(const struct submission *sub)
     static const char *const options[] = {"taskmap", "preemptible", "per-resource"};
     const struct job_shape *shape = jobspec_shape(sub->spec);
     if (sub->grant || sub->parent || sub->preput || sub->spawn_from >= 0 ||
-        shape->exclusive || shape->duration > 0 || shape->nnodes_min > 1 ||
-        shape->nparts > 0 || shape->contiguous || bypass_is(sub->spec) ||
-        jobspec_is_instance(sub->spec))
+        shape->exclusive || shape->nnodes_min > 1 || shape->nparts > 0 ||
+        shape->contiguous || bypass_is(sub->spec) || jobspec_is_instance(sub->spec))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         if (jobspec_option(sub->spec, options[i]))
@@ -59,7 +58,7 @@ static bool same_class(const struct pool_request *a, const struct pool_request *
            x->cores_per_slot == y->cores_per_slot &&
            x->gpus_per_slot == y->gpus_per_slot && x->mem_per_slot == y->mem_per_slot &&
            x->mem_per_node == y->mem_per_node && x->tasks_per_slot == y->tasks_per_slot &&
-           x->ntasks == y->ntasks;
+           x->ntasks == y->ntasks && x->duration == y->duration;
 }
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -260,11 +259,18 @@ static unsigned all_slots(const struct leader *ld)
     return slots;
 }
 
+/* One with a time limit that is started when those before it are over is not to meet the instance's end. */
+static bool ends_in_time(const struct leader *ld, const struct job *job)
+{
+    double limit = job->sj.req.shape.duration, end = ld->config.expiration;
+    return limit <= 0 || end <= 0 || time_now() + LEASE_LATEST + limit <= end;
+}
+
 static bool fits(const struct leader *ld, const struct lease *lease,
                  const struct job *job)
 {
     if (!job || job->run > 0 || !same_class(&lease->req, &job->sj.req) ||
-        !is_eligible(job) ||
+        !is_eligible(job) || !ends_in_time(ld, job) ||
         queues_limits(ld->queues, queues_of(ld->queues, job->sub->spec))->max_running >=
             0)
         return false;
@@ -446,8 +452,12 @@ static void send_unsent(struct leader *ld, unsigned rank)
             break;
     }
     cleanup_strbuf struct strbuf b = {0};
-    strbuf_addf(&b, "{\"m\":\"lease\",\"greet\":%lld,\"class\":%lld,\"jobs\":[",
+    strbuf_addf(&b, "{\"m\":\"lease\",\"greet\":%lld,\"class\":%lld,",
                 (long long)lease->greet, (long long)lease->class);
+    double limit = lease->req.shape.duration;
+    if (limit > 0)
+        strbuf_addf(&b, "\"duration\":%.6f,\"end\":%.6f,", limit, ld->config.expiration);
+    strbuf_add(&b, "\"jobs\":[");
     add_jobs(&b, lease);
     strbuf_add(&b, "]}");
     lease->unsent = 0;

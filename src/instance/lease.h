@@ -45,6 +45,7 @@ struct lease { /* of a node */
 };
 
 #define LEASE_HORIZON 0.25
+#define LEASE_LATEST 10 /* s, within which all that is ahead has begun, or is back */
 #define LEASE_MAX 256   /* jobs ahead for a slot */
 #define LEASE_UNSAFE 16 /* ... of those that must not run twice */
 

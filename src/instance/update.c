@@ -137,6 +137,7 @@ static int update_running(struct leader *ld, struct job *job, double d, struct e
 void leader_expire_at(struct leader *ld, double when)
 {
     ld->config.expiration = when;
+    lease_recall_all(ld); /* executors have been told another end */
     sched_set_end(ld->sched, when);
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         double end = job->state == JOB_RUN ? manager_expiration(ld, job) : 0;

@@ -115,6 +115,14 @@ asking='for id in $HBATCH_JOB_ID $(cat before 2>/dev/null); do hbatch jobs -no "
 # shellcheck disable=SC2016
 capture hbatch submit --quiet --watch --cc=0-99 -n4 sh -c "[ \$HBATCH_TASK_RANK != 0 ] || [ \$HBATCH_JOB_CC = 0 ] || { $asking; }"
 is "$(sort <<<"$out" | uniq -c | xargs)" "98 INACTIVE 99 RUN" "a task that follows another one finds itself running, and that one over"
+
+# --- a time limit is each one's own ------------------------------------------------------------------------------
+# shellcheck disable=SC2016
+capture timeout 60 hbatch submit --quiet --wait --cc=0-249 -n4 -t 0.8s sh -c \
+    'case $HBATCH_JOB_CC in 120) exec sleep 60;; *) [ $HBATCH_TASK_RANK != 0 ] || sleep 0.01;; esac'
+is "$(hbatch jobs -ano '{result}' -c 250 | sort | uniq -c | xargs)" "249 COMPLETED 1 TIMEOUT" \
+    "elements that follow each other for longer than their limit have it each from its own begin on"
+is "$(hbatch jobs -ano '{cc} {runtime:.1f}' -f timeout | sed 's/0\.[89]/0.8/')" "120 0.8" "... and one that takes longer meets it"
 instance_stop one 2>/dev/null
 
 # --- several nodes: long and short tasks ---------------------------------------------------------------------

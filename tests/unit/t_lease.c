@@ -6,6 +6,8 @@
 
 enum { CORES = 4 }; /* of each node of the kit */
 
+static double limit; /* time limit of jobs */
+
 /* An array of N jobs of one core, or (N 0) a job by itself; its first id. */
 static int64_t submit(struct kit *k, unsigned n, unsigned cores, int urgency)
 {
@@ -18,8 +20,8 @@ static int64_t submit(struct kit *k, unsigned n, unsigned cores, int urgency)
         "\"urgency\":%d,\"jobspec\":{\"version\":1,\"resources\":[{\"type\":\"slot\","
         "\"count\":1,\"label\":\"t\",\"with\":[{\"type\":\"core\",\"count\":%u}]}],"
         "\"tasks\":[{\"command\":[\"true\"],\"slot\":\"t\",\"count\":{\"per_slot\":1}}],"
-        "\"attributes\":{\"system\":{\"duration\":0}}}}}",
-        cc, urgency, cores);
+        "\"attributes\":{\"system\":{\"duration\":%g}}}}}",
+        cc, urgency, cores, limit);
     kit_run(k, false);
     json_object *reply = kit_reply(k, 1);
     int64_t id = json_object_get_int64(jsonutil_get(jsonutil_get(reply, "result"), "id"));
@@ -434,6 +436,50 @@ START_TEST(who_is_gone_gets_no_answer)
 }
 END_TEST
 
+/* Each has its own, from its own begin on; near the end of the instance nothing is given ahead. */
+START_TEST(time_limits_go_along)
+{
+    struct kit k;
+    int64_t ids[4];
+    limit = 60;
+    int64_t first = fill(&k, ids, 4);
+    json_object *lease = kit_sent(&k, 0, "lease");
+    ck_assert(json_object_get_double(jsonutil_get(lease, "duration")) == 60);
+    ck_assert(json_object_get_double(jsonutil_get(lease, "end")) == 0);
+    finish(&k, 0, first, ids[0], 0);
+    struct job *job = jobtable_find(k.ld->jobs, (jobid_t)ids[0]);
+    ck_assert_ptr_nonnull(job);
+    ck_assert(job->t_run > 0 && job->expiration == job->t_run + 60);
+    kit_forget(&k);
+    leader_expire_at(k.ld, time_now() + 3600);
+    kit_run(&k, false);
+    ck_assert_ptr_nonnull(kit_sent(&k, 0, "recall"));
+    kit_exec(&k, 0,
+             "{\"m\":\"ev\",\"seq\":2,\"e\":[[0,\"returned\",2e9,{\"recall\":true,"
+             "\"ids\":[%lld,%lld,%lld]}]]}",
+             (long long)ids[1], (long long)ids[2], (long long)ids[3]);
+    kit_run(&k, false);
+    lease = kit_sent(&k, 0, "lease");
+    ck_assert(json_object_get_double(jsonutil_get(lease, "end")) > time_now() + 3000);
+    kit_close(&k);
+    limit = 0;
+}
+END_TEST
+
+START_TEST(limits_that_meet_the_end)
+{
+    struct kit k;
+    limit = 60;
+    kit_open(&k);
+    leader_expire_at(k.ld, time_now() + 65);
+    submit(&k, 100, 1, 16);
+    ck_assert_ptr_nonnull(kit_sent(&k, 0, "start"));
+    ck_assert_ptr_null(kit_sent(&k, 0, "lease"));
+    kit_close(&k);
+    limit = 0;
+}
+END_TEST
+
 START_TEST(nonsense_changes_nothing)
 {
     struct kit k;
@@ -468,4 +514,4 @@ UNIT_MAIN("lease", one_takes_the_place_of_another, leases_grow_with_what_is_done
           another_leader, an_end_that_is_told_again, a_hello_that_comes_twice,
           questions_wait_for_news, news_are_newer_than_the_question,
           who_cannot_answer_is_not_waited_for, who_is_gone_gets_no_answer,
-          nonsense_changes_nothing)
+          time_limits_go_along, limits_that_meet_the_end, nonsense_changes_nothing)

@@ -102,10 +102,18 @@ struct jobs {
     struct subtree subtree;
 };
 
+static void set_interval(struct jobs *j, const char *text)
+{
+    struct error err;
+    if (duration_decode(text, &j->interval, &err) < 0)
+        cli_die(j->cli, "--interval: %s", err.text);
+    if (j->interval < 0.1 || j->interval > 86400)
+        cli_die(j->cli, "--interval=%s: must be 0.1 to 86400 seconds", text);
+}
+
 static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
-    struct error err;
     optparse_init(&p, j->cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
@@ -119,7 +127,10 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             jobquery_user(&j->query, j->cli, p.value);
             break;
         case INCLUDE:
-            jobquery_include(&j->query, j->cli, p.value);
+            if (j->stats && j->watch && p.value[strspn(p.value, "0123456789.")] == '\0')
+                set_interval(j, p.value); /* --stats -Wi2 */
+            else
+                jobquery_include(&j->query, j->cli, p.value);
             break;
         case WIDTH:
             j->width = p.value ? cli_number(j->cli, "--width", p.value, -1, 1000000) : 0;
@@ -177,10 +188,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
             j->watch = true;
             break;
         case INTERVAL:
-            if (duration_decode(p.value, &j->interval, &err) < 0)
-                cli_die(j->cli, "--interval: %s", err.text);
-            if (j->interval < 0.1 || j->interval > 86400)
-                cli_die(j->cli, "--interval=%s: must be 0.1 to 86400 seconds", p.value);
+            set_interval(j, p.value);
             break;
         }
     }

@@ -80,6 +80,9 @@ capture hbatch jobs --stats-only -W --interval=0.1
 is "$rc" 0 "... and goes on until then"
 like "$out" "4 running, .* 4 pending, [0-9.]+ job/s" "... with the rate"
 like "$(tail -1 <<<"$out")" "^0 running, .*, 0 pending" "... up to the last job's end"
+capture hbatch jobs --stats-only -Wi0.1
+is "$rc|$out" "0|$(hbatch jobs --stats-only)" "-Wi: the same"
+refuses "--interval=0: must be" jobs --stats -Wi0
 capture script -qec 'stty rows 10; NO_COLOR=1 timeout -s INT 2 hbatch jobs -aW --interval=0.5' /dev/null
 is "$(grep -c $'\033\\[H\033\\[J' <<<"$out")" "$(grep -c 'JOBID' <<<"$out")" "jobs --watch: over what was shown before"
 is "$(sed '/^\x1b/,$!d' <<<"$out" | sed -n '2,/^\x1b/p' | grep -vc $'\033')" 8 "... as much as fits"

@@ -25,6 +25,7 @@
 #include "src/job/jsonutil.h"
 #include "src/job/subend.h"
 
+#define LET_GO 0.5       /* s, for which standard error is kept when the rank is gone */
 #define WATCHDOG_MS 5000 /* between looks whether the rundir is there */
 #define WARM_SECONDS 1.0 /* of idleness before the PMIx library is started */
 #define QUIT_SECONDS 5.0 /* for killed processes to be gone */
@@ -491,6 +492,7 @@ static void on_orphan(void *arg)
 void exec_attached(struct exec *x)
 {
     timer_stop(&x->orphan);
+    timer_stop(&x->let_go);
     uv_timer_stop(&x->watchdog);
     x->deserted = false; /* too late to stay, but the directory is needed */
     if (x->pmi)
@@ -505,8 +507,9 @@ static void on_watchdog(uv_timer_t *timer)
 }
 
 /* Standard error was the rank's: a launcher does not see the end of a rank as long as somebody has it. */
-static void let_go_of_stdio(void)
+static void let_go_of_stdio(void *arg)
 {
+    (void)arg;
     cleanup_close int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
         log_error("cannot open /dev/null: %s", strerror(errno));
@@ -517,7 +520,7 @@ void exec_detached(struct exec *x)
     x->drop_readers = true;
     if (x->quitting)
         return;
-    let_go_of_stdio();
+    timer_start(&x->let_go, x->loop, LET_GO, let_go_of_stdio, x);
     if (isfinite(x->orphan_timeout))
         timer_start(&x->orphan, x->loop, x->orphan_timeout, on_orphan, x);
     uv_timer_start(&x->watchdog, on_watchdog, WATCHDOG_MS, WATCHDOG_MS);
@@ -534,6 +537,7 @@ void exec_quit(struct exec *x, const char *why)
     if (!x->quitting)
         log_info("leaving: %s", why);
     x->quitting = true;
+    timer_stop(&x->let_go);
     lane_take_back_all(x);
     size_t i = 0;
     for (struct job *job; (job = idmap_next(&x->jobs, &i));)
@@ -652,6 +656,7 @@ void exec_destroy(struct exec *x)
 {
     if (!x)
         return;
+    timer_stop(&x->let_go);
     timer_stop(&x->orphan);
     timer_stop(&x->warm);
     timer_stop(&x->sweep_timer);

@@ -69,6 +69,7 @@ struct exec {
     uv_poll_t signals_poll;
     struct timer *warm;   /* see on_warm */
     struct timer *orphan; /* runs while no rank is attached */
+    struct timer *let_go; /* likewise */
     double orphan_timeout;
     bool orphan_fixed; /* by the environment: the rank's "orphan" does not count */
     bool deserted;     /* that time is over: what is ours goes with us */

@@ -14,7 +14,8 @@ clean() { find . -maxdepth 1 -name 'el.*' -delete; }
 # shellcheck disable=SC2016
 burst() {
     clean
-    id=$(hbatch submit --cc="0-$(($1 - 1))" "${@:2}" sh -c 'echo x >>el.$HBATCH_JOB_CC' | head -n 1)
+    hbatch submit --cc="0-$(($1 - 1))" "${@:2}" sh -c 'echo x >>el.$HBATCH_JOB_CC' >burst.ids
+    id=$(head -n 1 burst.ids)
 }
 marks() { find . -maxdepth 1 -name 'el.*' | wc -l; }
 twice() { find . -maxdepth 1 -name 'el.*' -size +2c | wc -l; }
@@ -74,7 +75,6 @@ wait_until 60 all_over
 
 # --- the executor is lost ------------------------------------------------------------------------------------
 burst 3000
-first=$id
 wait_until 60 busy
 pkill_exec() { kill -9 "$(pgrep -P "$(hbatch getattr pid)" -f hbatch-exec)"; }
 ok "the executor is killed" pkill_exec
@@ -83,9 +83,9 @@ is "$(marks)" 3000 "all elements have run"
 is "$(hbatch jobs -ano '{result}' -c 3000 -f "completed,failed" | sort | uniq -c | xargs)" "3000 COMPLETED" "and are completed"
 n=$(twice)
 [ "$n" -le 100 ] && pass "few of them twice" || fail "few of them twice" "$n"
-requeued() { hbatch job eventlog "$id" | grep -q requeue; }
+requeued() { hbatch job eventlog "$(sed -n "$(($1 + 1))p" burst.ids)" | grep -q requeue; }
 untold=$(find . -maxdepth 1 -name 'el.*' -size +2c | while read -r file; do
-    id=$(hbatch job id --to=dec "$first") && id=$((id + ${file#./el.})) && requeued || echo "$file"
+    requeued "${file#./el.}" || echo "$file"
 done)
 is "$untold" "" "... with an event that tells of the first time"
 

@@ -305,12 +305,10 @@ static void on_renew(struct exec *x, json_object *msg)
         pmi_ask_again(x->pmi);
 }
 
-/* Of jobs of a former life, in its own file. */
-static struct spool *former_spool(struct exec *x, const char *path)
+/* Of jobs of a former life, in its own file; NULL: it cannot be opened. */
+static struct spool *former_spool(const char *path)
 {
     struct error err;
-    if (!path || strcmp(path, spool_path(x->spool)) == 0)
-        return NULL;
     struct spool *former = spool_open_former(path, &err);
     if (!former)
         log_warning("%s", err.text);
@@ -321,11 +319,13 @@ static void on_forget(struct exec *x, json_object *msg)
 {
     json_object *jobs = jsonutil_get(msg, "jobs");
     const char *path = jsonutil_string(jsonutil_get(msg, "spool"));
-    struct spool *former = former_spool(x, path), *s = former ? former : x->spool;
     bool own = !path || strcmp(path, spool_path(x->spool)) == 0;
+    struct spool *former = own ? NULL : former_spool(path), *s = own ? x->spool : former;
+    if (!s)
+        return;
     size_t n =
         json_object_is_type(jobs, json_type_array) ? json_object_array_length(jobs) : 0;
-    for (size_t i = 0; (own || former) && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         json_object *job = json_object_array_get_idx(jobs, i);
         int64_t id, pos;
         if (json_object_is_type(job, json_type_array) &&
@@ -333,8 +333,7 @@ static void on_forget(struct exec *x, json_object *msg)
             jsonutil_int(json_object_array_get_idx(job, 1), 1, INT64_MAX, &pos))
             spool_forget(s, (uint64_t)id, (uint64_t)pos);
     }
-    if (own || former)
-        spool_trim(s);
+    spool_trim(s);
     spool_close(former);
 }
 

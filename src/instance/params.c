@@ -29,3 +29,17 @@ int param_id(json_object *params, const char *key, jobid_t *id, struct error *er
     *id = (jobid_t)v;
     return 0;
 }
+
+int param_range(json_object *o, jobid_t low, jobid_t *first, jobid_t *last,
+                struct error *err)
+{
+    int64_t a, b;
+    if (!json_object_is_type(o, json_type_array) ||
+        !jsonutil_int(json_object_array_get_idx(o, 0), (int64_t)low, INT64_MAX, &a) ||
+        !jsonutil_int(json_object_array_get_idx(o, 1), a, INT64_MAX, &b))
+        return error_set(err, EINVAL, "request: a range must be [first, last], not %s",
+                         jsonutil_show(o).text);
+    *first = (jobid_t)a;
+    *last = (jobid_t)b;
+    return 0;
+}

@@ -15,6 +15,7 @@
 #include "src/instance/keys.h"
 #include "src/instance/mapping.h"
 #include "src/instance/node.h"
+#include "src/instance/params.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
 #include "src/instance/site.h"
@@ -559,16 +560,10 @@ static int on_purge(struct replica *rp, json_object *o, struct error *err)
     size_t n = count_ids(ranges);
     for (size_t i = 0; i < n; i++) {
         json_object *range = json_object_array_get_idx(ranges, i);
-        int64_t first, last;
-        if (!json_object_is_type(range, json_type_array) ||
-            !jsonutil_int(json_object_array_get_idx(range, 0), 1, INT64_MAX, &first) ||
-            !jsonutil_int(json_object_array_get_idx(range, 1), first, INT64_MAX, &last))
+        struct store_purge_range r = {0};
+        if (param_range(range, 1, &r.first, &r.last, err) < 0)
             return error_set(err, EINVAL, "a range of it is not [first, last]");
-        const struct store_purge_range r = {
-            .first = (jobid_t)first,
-            .last = (jobid_t)last,
-            .alike = json_object_array_length(range) > 2,
-        };
+        r.alike = json_object_array_length(range) > 2;
         store_purge(rp->store, &r);
     }
     if (json_object_get_boolean(jsonutil_get(o, "sweep")))

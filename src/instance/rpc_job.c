@@ -347,15 +347,10 @@ static int parse_ranges(json_object *list, struct job_range **ranges, size_t *n,
     size_t size = list ? json_object_array_length(list) : 0;
     *ranges = xcalloc(size + 1, sizeof(**ranges));
     for (*n = 0; *n < size; ++*n) {
-        json_object *o = json_object_array_get_idx(list, *n);
-        int64_t first, last;
-        if (!json_object_is_type(o, json_type_array) ||
-            !jsonutil_int(json_object_array_get_idx(o, 0), 0, INT64_MAX, &first) ||
-            !jsonutil_int(json_object_array_get_idx(o, 1), first, INT64_MAX, &last))
-            return error_set(err, EINVAL,
-                             "request: a range must be [first, last], not %s",
-                             jsonutil_show(o).text);
-        (*ranges)[*n] = (struct job_range){(jobid_t)first, (jobid_t)last, JOB_ACTIVE};
+        jobid_t first, last;
+        if (param_range(json_object_array_get_idx(list, *n), 0, &first, &last, err) < 0)
+            return -1;
+        (*ranges)[*n] = (struct job_range){first, last, JOB_ACTIVE};
     }
     return 0;
 }

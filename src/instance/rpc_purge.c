@@ -241,15 +241,10 @@ static int find_ranges(struct purge *p, json_object *ranges, struct error *err)
 {
     size_t n = json_object_array_length(ranges);
     for (size_t i = 0; i < n; i++) {
+        jobid_t first, last;
         json_object *o = json_object_array_get_idx(ranges, i);
-        int64_t first, last;
-        if (!json_object_is_type(o, json_type_array) ||
-            !jsonutil_int(json_object_array_get_idx(o, 0), 1, INT64_MAX, &first) ||
-            !jsonutil_int(json_object_array_get_idx(o, 1), first, INT64_MAX, &last))
-            return error_set(err, EINVAL,
-                             "request: a range must be [first, last], not %s",
-                             jsonutil_show(o).text);
-        if (find_between(p, (jobid_t)first, (jobid_t)last, err) < 0)
+        if (param_range(o, 1, &first, &last, err) < 0 ||
+            find_between(p, first, last, err) < 0)
             return -1;
     }
     return 0;

@@ -8,7 +8,7 @@ need python3 python3
 inside --test-topology="core:4 pu:1"
 eval "$(hbatch env --compat=flux,slurm)"
 me=$(id -un)
-mkdir parsl study work
+mkdir parsl study folders
 export HBATCH_TEST_LIMIT=100
 
 ok "Parsl: an executor outside of the instance that it started" env -u HBATCH_URI -u FLUX_URI python3 "$srcdir/tests/system/clients.py" parsl "$tmp/parsl"
@@ -16,7 +16,7 @@ ok "Maestro: steps that are scripts" python3 "$srcdir/tests/system/clients.py" s
 
 # --- Nextflow: a wrapper in a folder of its own, whose exit code is in a file -------------------------------------------
 task() { # NAME SCRIPT [DIRECTIVE...]
-    mkdir -p "work/$1"
+    mkdir -p "folders/$1"
     {
         echo '#!/bin/bash'
         [ $# = 2 ] || printf '#SBATCH %s\n' "${@:3}"
@@ -24,10 +24,10 @@ task() { # NAME SCRIPT [DIRECTIVE...]
         printf 'trap %s EXIT\ntrap %s USR2\n' "'echo \$? >.exitcode'" "'exit 140'"
         echo "touch .command.begin"
         echo "$2"
-    } >"work/$1/.command.run"
+    } >"folders/$1/.command.run"
 }
 flux_submit() { # NAME OPTIONS...
-    (cd "work/$1" && exec flux submit "--setattr=cwd=$PWD" "--job-name=\"nf-$1\"" "--output=$PWD/.command.log" "${@:2}" /bin/bash .command.run)
+    (cd "folders/$1" && exec flux submit "--setattr=cwd=$PWD" "--job-name=\"nf-$1\"" "--output=$PWD/.command.log" "${@:2}" /bin/bash .command.run)
 }
 listed() { sh -c "flux jobs --suppress-header --format=\"{id.f58} {status_abbrev}\" --since=\"-15m\" --user=$me"; }
 task one 'echo one; pwd'
@@ -37,10 +37,10 @@ one=$(flux_submit one --cores-per-task=2 --time-limit=10)
 bad=$(flux_submit bad)
 long=$(flux_submit long)
 like "$one" "^(ƒ|f)[^ ]+$" "Nextflow, flux: an id"
-wait_until 30 test -e work/long/.command.begin
-wait_until 30 test -e work/one/.exitcode
-wait_until 30 test -e work/bad/.exitcode
-is "$(cat work/one/.exitcode work/bad/.exitcode work/one/.command.log | xargs)" "0 3 one $tmp/work/one" "... tasks run in their folders"
+wait_until 30 test -e folders/long/.command.begin
+wait_until 30 test -e folders/one/.exitcode
+wait_until 30 test -e folders/bad/.exitcode
+is "$(cat folders/one/.exitcode folders/bad/.exitcode folders/one/.command.log | xargs)" "0 3 one $tmp/folders/one" "... tasks run in their folders"
 hbatch job wait "$one" "$bad" >/dev/null 2>&1
 is "$(listed | grep -E "^($one|$bad|$long) " | sort)" "$(printf '%s\n' "$one CD" "$bad F" "$long R" | sort)" "... and are listed with their states"
 ok "... are canceled" flux job cancel "$long"
@@ -48,9 +48,9 @@ hbatch job wait "$long" >/dev/null 2>&1
 is "$(listed | grep -F "$long")" "$long CA" "... and listed so"
 ok "... information on one that is over" flux job info "$one" jobspec
 
-rm -rf work/*
-directives() { printf '%s\n' "-J nf-$1" "-o $tmp/work/$1/.command.log" "--no-requeue " "--signal B:USR2@30" "-c 2" "-t 00:10:00" "-p hbatch" "--mem 100M"; }
-submit() { (cd "work/$1" && sbatch .command.run); }
+rm -rf folders/*
+directives() { printf '%s\n' "-J nf-$1" "-o $tmp/folders/$1/.command.log" "--no-requeue " "--signal B:USR2@30" "-c 2" "-t 00:10:00" "-p hbatch" "--mem 100M"; }
+submit() { (cd "folders/$1" && sbatch .command.run); }
 for name in one bad long; do
     readarray -t words < <(directives $name)
     case $name in
@@ -62,16 +62,16 @@ done
 one=$(submit one) bad=$(submit bad) long=$(submit long)
 like "$one" "Submitted batch job ([0-9]+)" "Nextflow, slurm: an id"
 one=${one##* } bad=${bad##* } long=${long##* }
-wait_until 30 test -e work/long/.command.begin
-wait_until 30 test -e work/one/.exitcode
-wait_until 30 test -e work/bad/.exitcode
-is "$(cat work/one/.exitcode work/bad/.exitcode work/one/.command.log | xargs)" "0 3 nf-one 2 $tmp/work/one" "... tasks"
+wait_until 30 test -e folders/long/.command.begin
+wait_until 30 test -e folders/one/.exitcode
+wait_until 30 test -e folders/bad/.exitcode
+is "$(cat folders/one/.exitcode folders/bad/.exitcode folders/one/.command.log | xargs)" "0 3 nf-one 2 $tmp/folders/one" "... tasks"
 hbatch job wait "$one" "$bad" >/dev/null 2>&1
 is "$(squeue --noheader -o '%i %t' -t all -p hbatch -u "$me" | grep -E "^($one|$bad|$long) " | sort)" \
     "$(printf '%s\n' "$one CD" "$bad F" "$long R" | sort)" "... their states"
 ok "... are signaled before their time is over" scancel -b -s USR2 "$long"
-wait_until 30 test -e work/long/.exitcode
-is "$(cat work/long/.exitcode)" 140 "... and say so"
+wait_until 30 test -e folders/long/.exitcode
+is "$(cat folders/long/.exitcode)" 140 "... and say so"
 ok "... are canceled" scancel "$long"
 
 # --- Nipype: squeue tells of one job whether it is there still -------------------------------------------------------

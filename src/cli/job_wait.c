@@ -272,16 +272,6 @@ struct event_wait {
     struct guest_queue aside;
 };
 
-/* A value as it would be typed. */
-static bool is_same(json_object *wanted, json_object *value)
-{
-    double a = json_object_get_double(wanted), b = json_object_get_double(value);
-    if (json_object_is_type(value, json_type_double))
-        return fabs(a - b) < 1e-5;
-    return value &&
-           strcmp(json_object_get_string(wanted), json_object_get_string(value)) == 0;
-}
-
 static bool matches(const struct event_wait *w, const char *name, const char *context)
 {
     if (strcmp(name, w->name) != 0)
@@ -289,12 +279,7 @@ static bool matches(const struct event_wait *w, const char *name, const char *co
     if (!w->match)
         return true;
     cleanup_json json_object *o = context ? json_tokener_parse(context) : NULL;
-    json_object_object_foreach(w->match, key, wanted)
-    {
-        if (!is_same(wanted, cli_get(o, key)))
-            return false;
-    }
-    return true;
+    return event_match(w->match, o);
 }
 
 static void look_at(void *arg, double time, const char *name, const char *context)
@@ -325,17 +310,6 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
     if (!w->found)
         cli_check_end(w->cli, result);
     w->over = true;
-}
-
-static void add_match(struct event_wait *w, const char *text)
-{
-    const char *is = strchr(text, '=');
-    if (!is || is == text)
-        cli_die(w->cli, "--match-context: '%s' must be KEY=VALUE", text);
-    cleanup_free char *key = xstrndup(text, (size_t)(is - text));
-    if (!w->match)
-        w->match = json_object_new_object();
-    json_object_object_add(w->match, key, json_object_new_string(is + 1));
 }
 
 static void parse_event(struct event_wait *w, struct optparse *p, double *timeout)
@@ -375,7 +349,7 @@ static void parse_event(struct event_wait *w, struct optparse *p, double *timeou
                 cli_die(cli, "--path: the log of output has no events to wait for");
             break;
         case EV_MATCH:
-            add_match(w, p->value);
+            event_match_add(&w->match, cli, p->value);
             break;
         }
     }

@@ -11,6 +11,7 @@
 #include "src/common/util.h"
 #include "src/instance/element.h"
 #include "src/instance/joblist.h"
+#include "src/instance/journal.h"
 #include "src/instance/jobview.h"
 #include "src/instance/keys.h"
 #include "src/instance/mapping.h"
@@ -80,11 +81,17 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+    journal_gone(rp->journal, time_now(), rank);
 }
 
 void replica_set_archives(struct replica *rp, struct archives *archives)
 {
     rp->archives = archives;
+}
+
+void replica_set_journal(struct replica *rp, struct journal *journal)
+{
+    rp->journal = journal;
 }
 
 struct store **replica_store_of(struct replica *rp)
@@ -641,6 +648,21 @@ static int on_next(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static void note_node(struct replica *rp, unsigned rank, json_object *o)
+{
+    struct pool_node at = pool_nth(rp->pool, pool_position(rp->pool, rank));
+    const char *reason = at.reason ? at.reason : "";
+    double t = seconds(o, "t");
+    journal_note(rp->journal, t > 0 ? t : time_now(),
+                 &(struct journal_node){
+                     .rank = rank,
+                     .host = at.host,
+                     .up = at.state != POOL_DOWN,
+                     .drained = at.state == POOL_DRAINED ? reason : rp->drained[rank],
+                     .since = seconds(o, "since"),
+                     .reason = jsonutil_string(jsonutil_get(o, "why"))});
+}
+
 static int on_node(struct replica *rp, json_object *o, struct error *err)
 {
     int64_t state = number(o, "state", -1), rank = number(o, "rank", -1);
@@ -653,6 +675,7 @@ static int on_node(struct replica *rp, json_object *o, struct error *err)
     free(rp->drained[rank]);
     rp->drained[rank] = drained ? xstrdup(drained) : NULL;
     record_node(rp->store, (unsigned)rank, json_object_to_json_string(o));
+    note_node(rp, (unsigned)rank, o);
     return 0;
 }
 
@@ -661,6 +684,7 @@ static int on_gone(struct replica *rp, json_object *o, struct error *err)
     int64_t rank = number(o, "rank", -1), size = 0;
     if (pool_remove_node(rp->pool, (unsigned)rank, err) < 0)
         return -1;
+    journal_gone(rp->journal, time_now(), (unsigned)rank);
     if (jsonutil_int(jsonutil_get(rp->info, "size"), 2, INT32_MAX, &size))
         json_object_object_add(rp->info, "size", json_object_new_int64(size - 1));
     return 0;
@@ -825,7 +849,7 @@ static json_object *answer_nodes(struct replica *rp, json_object *params,
                                  struct error *err)
 {
     (void)params, (void)err;
-    return jobview_nodes(rp->pool);
+    return jobview_nodes(rp->pool, rp->journal);
 }
 
 static const struct {

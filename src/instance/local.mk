@@ -31,7 +31,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
 	src/instance/submission.c \
-	src/instance/replica.c src/instance/replica.h \
+	src/instance/replica.c src/instance/replica.h src/instance/replica_impl.h \
+	src/instance/replica_jobs.c src/instance/replica_instance.c src/instance/replica_answer.c \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
 	src/instance/succession.c \
 	src/instance/turn.c src/instance/turn.h \
@@ -45,7 +46,6 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \
-	src/instance/replica_impl.h \
 	src/instance/restore.c \
 	src/instance/adopt.c \
 	src/instance/gate.c \

@@ -50,7 +50,8 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/adopt.c \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
-	src/instance/manager.c src/instance/submission.c \
+	src/instance/manager.c src/instance/manager_impl.h src/instance/manager_run.c \
+	src/instance/manager_end.c src/instance/manager_requeue.c src/instance/submission.c \
 	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h \
 	src/instance/singles.c src/instance/singles.h \
 	src/instance/launch.c \

@@ -24,7 +24,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
-	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c src/instance/rpc_purge.c src/instance/waitable.c \
+	src/instance/queues.c src/instance/queues.h src/instance/queues_impl.h src/instance/queues_admit.c src/instance/queues_describe.c src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c src/instance/rpc_purge.c src/instance/waitable.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
 	src/instance/fold.c src/instance/fold.h \
@@ -52,7 +52,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/specs.c src/instance/specs.h \
 	src/instance/manager.c src/instance/manager_impl.h src/instance/manager_run.c \
 	src/instance/manager_end.c src/instance/manager_requeue.c src/instance/submission.c \
-	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h \
+	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h src/instance/depend_impl.h src/instance/depend_lookup.c \
 	src/instance/singles.c src/instance/singles.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \

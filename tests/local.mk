@@ -63,7 +63,7 @@ tests_unit_t_duration_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_store
 endif
-tests_unit_t_store_SOURCES = tests/unit/t_store.c
+tests_unit_t_store_SOURCES = tests/unit/t_store.c tests/unit/storekit.h
 tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
@@ -74,9 +74,23 @@ tests_unit_t_salvage_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_salvage_LDADD = src/store/libstore.la $(UNIT_LIBS)
 UNIT += tests/unit/t_store_rebuild
 endif
-tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c
+tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c tests/unit/storekit.h tests/unit/storejobs.h
 tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_store_copy
+endif
+tests_unit_t_store_copy_SOURCES = tests/unit/t_store_copy.c tests/unit/storekit.h tests/unit/storejobs.h
+tests_unit_t_store_copy_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_copy_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_store_file
+endif
+tests_unit_t_store_file_SOURCES = tests/unit/t_store_file.c tests/unit/storekit.h
+tests_unit_t_store_file_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_file_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_store_purge
@@ -171,7 +185,7 @@ tests_unit_t_mixed_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
-tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
+tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c tests/unit/poolmodel.c tests/unit/poolmodel.h
 tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 

@@ -308,7 +308,7 @@ tests_unit_t_traffic_LDADD = src/common/libcommon.la $(JSON_LIBS) $(CHECK_LIBS)
 
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
-tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
+tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c tests/mpi/pmiharness.h tests/mpi/pmiharness_node.c
 tests_mpi_pmiharness_CFLAGS = $(AM_CFLAGS) $(PMIX_CFLAGS)
 tests_mpi_pmiharness_LDADD = pmi/libpmi.la src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS)
 EXTRA_DIST += tests/mpi/pmix.t tests/mpi/modex.c tests/mpi/spawn.c tests/mpi/spawn_multiple.c \

@@ -17,7 +17,7 @@ struct journal *journal_create(size_t max);
 void journal_destroy(struct journal *j);
 
 /* The instance begins on these nodes, node_discover's results: that is told once.  METHOD: how they were found.  What
- * was noted before are drains of a former life. */
+ * was noted before are drains from before a restart of the ranks. */
 void journal_begin(struct journal *j, double t, json_object *const *nodes, unsigned size,
                    const char *method);
 

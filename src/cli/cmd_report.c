@@ -115,11 +115,12 @@ static char *describe(const struct report *r, json_object *info)
     time_t t = (time_t)r->begin;
     struct tm tm;
     localtime_r(&t, &tm);
-    strftime(from, sizeof(from), "%F %T", &tm);
+    strftime(from, sizeof(from), "%F %T %Z", &tm);
     snprintf(version, sizeof(version), "%s", cli_get_string(info, "version", "?"));
     return xasprintf(
-        "From %s on, for %s; %zu nodes, %u cores; instance %s on %s, hbatch %s", from,
-        format_duration(r->end - r->begin, age, sizeof(age)), r->nnodes, r->ncores,
+        "From %s on, for %s; %zu node%s, %u core%s; instance %s on %s, hbatch %s", from,
+        format_duration(r->end - r->begin, age, sizeof(age)), r->nnodes,
+        r->nnodes == 1 ? "" : "s", r->ncores, r->ncores == 1 ? "" : "s",
         cli_get_string(info, "instance", "?"), cli_get_string(info, "hostname", "?"),
         version);
 }

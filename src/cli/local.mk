@@ -94,6 +94,20 @@ bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
 bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
 EXTRA_DIST += src/cli/README src/cli/hbatch.bash
 
+# Style and script of the page of hbatch report, as lines of C.
+nodist_bin_hbatch_SOURCES = src/cli/report_assets.c
+EXTRA_DIST += src/cli/report.css src/cli/report.js
+CLEANFILES += src/cli/report_assets.c
+src/cli/report_assets.c: src/cli/report.css src/cli/report.js src/cli/local.mk
+	$(AM_V_GEN)$(MKDIR_P) src/cli && { \
+	  echo '#include "src/cli/report.h"'; \
+	  for part in style:css script:js; do \
+	    echo "const char *const report_$${part%:*}[] = {"; \
+	    sed -e 's/^ *//' -e '/^\/[/*]/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' \
+	      "$(srcdir)/src/cli/report.$${part#*:}"; \
+	    echo '0};'; \
+	  done; } >$@.tmp && mv -f $@.tmp $@
+
 # bash looks for the completion of a command in a file of its name.
 install-data-hook: install-completion
 install-completion:

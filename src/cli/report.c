@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/format.h"
 #include "src/cli/jobfields.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
@@ -87,6 +88,21 @@ double report_end(const struct report *r, const struct report_job *job)
     return job->end > 0 ? job->end : r->now;
 }
 
+char *report_number(double value, char *buf, size_t size)
+{
+    snprintf(buf, size, value >= 100 ? "%.0f" : "%.3g", value);
+    return buf;
+}
+
+char *report_core_time(double seconds, char *buf, size_t size)
+{
+    char number[32];
+    if (seconds < 3600)
+        return format_duration(seconds, buf, size);
+    snprintf(buf, size, "%s h", report_number(seconds / 3600, number, sizeof(number)));
+    return buf;
+}
+
 /* --- nodes ----------------------------------------------------------------------------------- */
 
 int report_row(const struct report *r, unsigned rank)
@@ -136,6 +152,7 @@ void report_destroy(struct report *r)
     free(r->bins);
     free(r->heat);
     free(r->groups);
+    free(r->names);
     free(r);
 }
 
@@ -299,19 +316,56 @@ static void find_groups(struct report *r)
         qsort(r->groups, r->ngroups, sizeof(*r->groups), compare_groups);
 }
 
-/* In the fullest bin, and in the fullest second (or in all, if that is less). */
+static int compare_names(const void *a, const void *b)
+{
+    const struct report_name *x = a, *y = b;
+    if (x->busy != y->busy)
+        return x->busy < y->busy ? 1 : -1;
+    return (x->n < y->n) - (x->n > y->n);
+}
+
+static void find_names(struct report *r)
+{
+    cleanup_free size_t *where = xcalloc(r->ntexts + 1, sizeof(*where)); /* + 1 */
+    for (size_t i = 0; i < r->njobs; i++) {
+        const struct report_job *job = &r->jobs[i];
+        if (where[job->name] == 0) {
+            if ((r->nnames & (r->nnames - 1)) == 0) /* full */
+                r->names =
+                    xrealloc(r->names, MAX(2 * r->nnames, (size_t)1) * sizeof(*r->names));
+            r->names[r->nnames++] = (struct report_name){.name = job->name};
+            where[job->name] = r->nnames;
+        }
+        struct report_name *name = &r->names[where[job->name] - 1];
+        double ran = job->run > 0 ? report_end(r, job) - job->run : 0;
+        name->n++;
+        name->count[job->result]++;
+        name->busy += ran * job->ncores;
+        if (job->end > 0) {
+            name->total += ran;
+            name->longest = MAX(name->longest, ran);
+        }
+    }
+    if (r->nnames)
+        qsort(r->names, r->nnames, sizeof(*r->names), compare_names);
+}
+
+/* Sums over a second (or a tenth of all, if that is less) about each bin: a bin alone may be less than the
+ * time between two jobs. */
 static void find_rates(struct report *r, double width)
 {
-    int n = MIN(MAX((int)ceil(1 / width), 1), REPORT_BINS);
-    unsigned window = 0;
-    for (int i = 0; i < REPORT_BINS; i++) {
-        unsigned here = 0;
+    int n = MIN(MAX((int)ceil(1 / width), 1), REPORT_BINS / 10);
+    unsigned sum[REPORT_RESULTS] = {0};
+    for (int i = 0; i < REPORT_BINS + n / 2; i++) { /* the last bin of the window */
+        unsigned all = 0;
         for (int k = 0; k < REPORT_RESULTS; k++) {
-            here += r->bins[i].ended[k];
-            window += r->bins[i].ended[k] - (i >= n ? r->bins[i - n].ended[k] : 0);
+            sum[k] += i < REPORT_BINS ? r->bins[i].ended[k] : 0;
+            sum[k] -= i >= n ? r->bins[i - n].ended[k] : 0;
+            all += sum[k];
+            if (i >= n / 2)
+                r->bins[i - n / 2].rate[k] = sum[k] / (n * width);
         }
-        r->bin_rate = MAX(r->bin_rate, here / width);
-        r->peak_rate = MAX(r->peak_rate, window / (n * width));
+        r->peak_rate = MAX(r->peak_rate, all / (n * width));
     }
 }
 
@@ -333,4 +387,5 @@ void report_finish(struct report *r)
     find_rates(r, width);
     find_quantiles(r);
     find_groups(r);
+    find_names(r);
 }

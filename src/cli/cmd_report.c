@@ -173,6 +173,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL),
                              *resources = cli_call(cli, "resource.list", NULL);
     g.report = report_create(resources, time_now());
+    if (!g.query.queues) /* else that is looked at, too */
+        g.query.keys = report_keys();
     gather(&g);
     if (g.file && g.report->njobs <= g.most)
         gather_cores(&g);

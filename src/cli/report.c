@@ -55,6 +55,17 @@ static unsigned reason_of(struct report *r, json_object *job)
     return number_of(r, "");
 }
 
+json_object *report_keys(void)
+{
+    static const char *const keys[] = {
+        "id",         "name",   "state",  "result", "t_submit", "t_run",    "t_cleanup",
+        "t_inactive", "ncores", "nnodes", "ranks",  "status",   "exception"};
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        json_object_array_add(list, json_object_new_string(keys[i]));
+    return list;
+}
+
 void report_add(struct report *r, json_object *job)
 {
     int result = result_of(job);
@@ -350,22 +361,25 @@ static void find_names(struct report *r)
         qsort(r->names, r->nnames, sizeof(*r->names), compare_names);
 }
 
-/* Sums over a second (or a tenth of all, if that is less) about each bin: a bin alone may be less than the
- * time between two jobs. */
+/* Sums over a second (or a tenth of all, if that is less) about each bin, as far as there is one: a bin alone may be
+ * less than the time between two jobs. */
 static void find_rates(struct report *r, double width)
 {
     int n = MIN(MAX((int)ceil(1 / width), 1), REPORT_BINS / 10);
     unsigned sum[REPORT_RESULTS] = {0};
-    for (int i = 0; i < REPORT_BINS + n / 2; i++) { /* the last bin of the window */
+    for (int i = 0; i < REPORT_BINS; i++) { /* the last bin of a window */
         unsigned all = 0;
+        int from = i + 1 == n ? 0 : i - n / 2, /* the bins that it is about */
+            to = i + 1 == REPORT_BINS ? REPORT_BINS : i - n / 2 + 1;
         for (int k = 0; k < REPORT_RESULTS; k++) {
-            sum[k] += i < REPORT_BINS ? r->bins[i].ended[k] : 0;
+            sum[k] += r->bins[i].ended[k];
             sum[k] -= i >= n ? r->bins[i - n].ended[k] : 0;
             all += sum[k];
-            if (i >= n / 2)
-                r->bins[i - n / 2].rate[k] = sum[k] / (n * width);
+            for (int at = from; i + 1 >= n && at < to; at++)
+                r->bins[at].rate[k] = sum[k] / (n * width);
         }
-        r->peak_rate = MAX(r->peak_rate, all / (n * width));
+        if (i + 1 >= n)
+            r->peak_rate = MAX(r->peak_rate, all / (n * width));
     }
 }
 

@@ -84,6 +84,8 @@ struct report {
 /* RESOURCES: the result of resource.list. */
 struct report *report_create(json_object *resources, double now);
 void report_destroy(struct report *r); /* NULL is allowed */
+/* The keys of job.list that are made use of, a new array. */
+json_object *report_keys(void);
 /* Add JOB of job.list. */
 void report_add(struct report *r, json_object *job);
 void report_finish(struct report *r);

@@ -59,7 +59,9 @@ static void gather(struct gathering *g)
     cleanup_json json_object *running = jobquery_fetch(&active, ask_list, g->cli, &more);
     if (running)
         add_all(g, running);
-    struct history h = {.cli = g->cli, .query = &g->query};
+    struct gauge gauge;
+    gauge_init(&gauge, g->cli, "jobs");
+    struct history h = {.cli = g->cli, .query = &g->query, .gauge = &gauge};
     for (json_object *jobs; (jobs = history_next(&h)); json_object_put(jobs))
         add_all(g, jobs);
 }

@@ -47,6 +47,7 @@ bin_hbatch_SOURCES = \
 	src/cli/events.c src/cli/events.h \
 	src/cli/feed.c src/cli/feed.h \
 	src/cli/format.c src/cli/format.h \
+	src/cli/gauge.c src/cli/gauge.h \
 	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \

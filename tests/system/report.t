@@ -87,6 +87,17 @@ fi
 nok "a wrong number" hbatch report -c x
 hbatch cancel "$running"
 
+# what takes long shows on a terminal how far it is, and takes that away
+if wanted=$(hbatch submit --cc=1-2 sh -c "[ \$HBATCH_JOB_CC = 1 ] || until [ -e go ]; do sleep 0.05; done" | tr '\n' ' '); then
+    # shellcheck disable=SC2086
+    shown=$(printf '1 of 2 jobs, 50%%\t\\x03\\c\n' | timeout 60 python3 "$lib_dir/terminal.py" hbatch job wait $wanted)
+    like "$shown" "1 of 2 jobs, 50%, [0-9]+/s, [0-9]+s left" "job wait on a terminal"
+    touch go
+    # shellcheck disable=SC2086
+    capture hbatch job wait $wanted
+    is "$rc|$out|$err" "0||" "... says nothing elsewhere"
+fi
+
 # in a browser
 browser=
 for b in chromium chromium-browser google-chrome; do

@@ -122,9 +122,19 @@ static int take_globals(struct cli *cli, char **argv)
     }
 }
 
+/* The commands of compat become hbatch, and go on under their own names. */
+static void take_name(struct cli *cli, const char *name)
+{
+    if (!name || !*name || strchr(name, '/') || strstr(name, "hbatch"))
+        return;
+    cli->program = name;
+    cli->one_verb = strcmp(name, "flux") != 0;
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {.verb = ""};
+    take_name(&cli, argv[0]);
     cli.utf8 = utf8_locale(utf8_getenv, NULL);
     cli.ascii = utf8_ascii_ids(utf8_getenv, NULL);
     char **words = argv + 1 + take_globals(&cli, argv + 1);

@@ -11,15 +11,15 @@
 #include "src/common/utf8.h"
 
 static const struct cmd *const verbs[] = {
-    &cmd_start,    &cmd_run,      &cmd_submit,   &cmd_bulksubmit, &cmd_batch,
-    &cmd_alloc,    &cmd_proxy,    &cmd_jobs,     &cmd_top,        &cmd_pstree,
-    &cmd_job,      &cmd_attach,   &cmd_output,   &cmd_export,     &cmd_report,
-    &cmd_cancel,   &cmd_pgrep,    &cmd_pkill,    &cmd_watch,      &cmd_waitevent,
-    &cmd_resource, &cmd_exec,     &cmd_archive,  &cmd_update,     &cmd_queue,
-    &cmd_config,   &cmd_account,  &cmd_uptime,   &cmd_dmesg,      &cmd_uri,
-    &cmd_info,     &cmd_getattr,  &cmd_lsattr,   &cmd_shutdown,   &cmd_simulate,
-    &cmd_python,   &cmd_env,      &cmd_hostlist, &cmd_multiprog,  &cmd_version,
-    &cmd_help,     &cmd_complete, &cmd_taskpids, &cmd_relay,
+    &cmd_start,    &cmd_run,     &cmd_submit,   &cmd_bulksubmit, &cmd_batch,
+    &cmd_alloc,    &cmd_proxy,   &cmd_jobs,     &cmd_top,        &cmd_pstree,
+    &cmd_job,      &cmd_attach,  &cmd_output,   &cmd_export,     &cmd_report,
+    &cmd_cancel,   &cmd_pgrep,   &cmd_pkill,    &cmd_watch,      &cmd_waitevent,
+    &cmd_resource, &cmd_exec,    &cmd_archive,  &cmd_update,     &cmd_queue,
+    &cmd_config,   &cmd_account, &cmd_uptime,   &cmd_dmesg,      &cmd_uri,
+    &cmd_info,     &cmd_getattr, &cmd_setattr,  &cmd_lsattr,     &cmd_shutdown,
+    &cmd_simulate, &cmd_python,  &cmd_env,      &cmd_hostlist,   &cmd_multiprog,
+    &cmd_version,  &cmd_help,    &cmd_complete, &cmd_taskpids,   &cmd_relay,
 };
 
 const struct cmd cmd_all = {.name = "", .verbs = verbs, .nverbs = ARRAY_SIZE(verbs)};

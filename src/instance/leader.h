@@ -7,7 +7,7 @@
  *
  *   job.c      the job table            specs.c    texts that go to executors once
  *   submission.c  what was submitted
- *   manager.c  a job's life             launch.c   start, kill: messages to executors
+ *   manager*.c a job's life             launch.c   start, kill: messages to executors
  *   lease.c    jobs that executors have ahead of room for them
  *   elements.c arrays: their elements that wait
  *   depend.c   jobs that wait for others
@@ -60,6 +60,7 @@ struct leader_config {
     void (*describe)(void *arg);
     struct archives *archives; /* or NULL */
     struct logring *log;       /* what instance.log tells, or NULL */
+    struct journal *journal;   /* what resource.journal tells, or NULL */
     /* Jobs have changed: leader_stats may tell something else. NULL: nobody wants to know. */
     void (*changed)(void *arg);
     /* All ranks are to leave, and to be started again. */

@@ -142,7 +142,9 @@ static void filter_targets(struct cli *cli, json_object *result, const char *tex
     hostlist_destroy(hosts);
 }
 
-json_object *resource_nodes(struct cli *cli, const char *queues, const char *include)
+/* resource.list's result, a new one, with the nodes of these queues ("A,B") and of these ranks or hosts; NULL: of
+ * all. */
+static json_object *list_nodes(struct cli *cli, const char *queues, const char *include)
 {
     json_object *result = cli_call(cli, "resource.list", NULL);
     if (queues)
@@ -240,7 +242,7 @@ static void print_rows(const struct cli *cli, const struct choice *c,
 static void print_list(struct cli *cli, struct choice *c)
 {
     struct rows rows = {0};
-    cleanup_json json_object *result = resource_nodes(cli, c->queues, c->include);
+    cleanup_json json_object *result = list_nodes(cli, c->queues, c->include);
     bool skip = c->skip_empty || (c->include && !c->no_skip_empty);
     if (c->listing.json) {
         listing_print_json(result);
@@ -380,7 +382,7 @@ static int R_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         choose(&c, o, p.value);
     cli_operand(cli, &p, "", true);
     check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
-    cleanup_json json_object *result = resource_nodes(cli, c.queues, c.include);
+    cleanup_json json_object *result = list_nodes(cli, c.queues, c.include);
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
     json_object *nodes = cli_list(cli, result, "nodes");
     struct rset *r = rset_create();
@@ -490,7 +492,7 @@ static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
         check_states(cli, c.states, status_states, ARRAY_SIZE(status_states));
     if (listing_told(&c.listing, &status_kind))
         return 0;
-    cleanup_json json_object *result = resource_nodes(cli, c.queues, c.include);
+    cleanup_json json_object *result = list_nodes(cli, c.queues, c.include);
     if (c.listing.json) {
         listing_print_json(result);
         return 0;
@@ -530,7 +532,7 @@ void resource_list_drained(struct cli *cli, const struct listing *l, const char 
     struct rows rows = {0};
     if (listing_told(l, &drain_kind))
         return;
-    cleanup_json json_object *result = resource_nodes(cli, queues, include);
+    cleanup_json json_object *result = list_nodes(cli, queues, include);
     json_object *nodes = cli_list(cli, result, "nodes");
     for (size_t k = json_object_array_length(nodes); l->json && k-- > 0;)
         if (!is_in_state(json_object_array_get_idx(nodes, k), DRAIN))

@@ -7,9 +7,8 @@
 
 extern const struct cmd resource_drain, resource_undrain;
 
-/* resource.list's result, a new one, with the nodes of these queues ("A,B") and of these ranks or hosts; NULL: of
- * all. */
-json_object *resource_nodes(struct cli *cli, const char *queues, const char *include);
+/* hbatch resource drain without nodes: those that are drained, of these queues ("A,B") and these ranks or hosts; NULL:
+ * of all. */
 void resource_list_drained(struct cli *cli, const struct listing *l, const char *queues,
                            const char *include);
 

@@ -393,9 +393,9 @@ int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool ou
 /* The file that it is in on RANK, if that is one of a former life of the instance; new, or NULL. */
 char *outputs_former(struct leader *ld, jobid_t id, unsigned rank);
 json_object *outputs_describe(struct leader *ld, jobid_t id);
-/* The same for all elements of an array, which exist, as one stream. */
-void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
-                         uint64_t count);
+/* The same for COUNT jobs from FIRST on as one stream; to one that does not exist, it is told as its end. */
+void stream_attach_block(struct leader *ld, const struct request *rq, jobid_t first,
+                         uint64_t count, bool output);
 /* Follow the ends of COUNT jobs from FIRST; those already over are reported at once. -1 with
  * err set if one of them does not exist. */
 int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,

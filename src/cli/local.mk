@@ -46,7 +46,8 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_watch.c \
 	src/cli/events.c src/cli/events.h \
 	src/cli/feed.c src/cli/feed.h \
-	src/cli/format.c src/cli/format.h \
+	src/cli/format.c src/cli/format.h src/cli/format_impl.h \
+	src/cli/format_parse.c src/cli/format_value.c \
 	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \

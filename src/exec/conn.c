@@ -14,6 +14,7 @@
 #include "src/exec/exec.h"
 #include "src/exec/job.h"
 #include "src/exec/lease.h"
+#include "src/exec/message.h"
 #include "src/exec/remember.h"
 #include "src/job/jsonutil.h"
 
@@ -52,7 +53,7 @@ static void on_line(struct lines *l, char *line, size_t len, void *arg)
     else if (!json_object_is_type(o, json_type_object))
         log_error("message from the rank: %s is not an object", jsonutil_show(o).text);
     else
-        exec_message(c->x, o);
+        message_handle(c->x, o);
 }
 
 static void drop_lines(struct conn *c)

@@ -21,9 +21,9 @@
 #include "src/exec/reader.h"
 #include "src/exec/remember.h"
 #include "src/exec/rundir.h"
+#include "src/exec/spools.h"
 #include "src/exec/sweep.h"
 #include "src/job/jsonutil.h"
-#include "src/job/subend.h"
 
 #define LET_GO 0.5       /* s, for which standard error is kept when the rank is gone */
 #define WATCHDOG_MS 5000 /* between looks whether the rundir is there */
@@ -32,7 +32,7 @@
 #define LATE_SECONDS 0.1 /* for the others, when some were not in that time */
 #define ORPHAN_GRACE 5.0 /* between SIGTERM and SIGKILL when no rank came back */
 
-/* --- messages from the rank ---------------------------------------------------------------- */
+/* --- init --------------------------------------------------------------------------------------- */
 
 /* Of executor and tasks: what mpirun bound the rank to is not what jobs may use. */
 static void unbind(const struct node *node)
@@ -65,38 +65,7 @@ static void on_warm(void *arg)
         log_warning("%s", err.text);
 }
 
-static void on_lost(void *arg, uint64_t id, int error)
-{
-    struct job *job = job_find(arg, id);
-    if (job)
-        job_output_lost(job, "spool", error);
-}
-
-static bool is_output_in_use(void *arg, uint64_t id)
-{
-    const struct exec *x = arg;
-    return job_find(x, id) || remember_output(x, id) || reader_reads(x, id);
-}
-
-/* Before the first job: what an executor that was found has captured stays where it is. */
-static void move_spool(struct exec *x)
-{
-    struct error err;
-    const char *path = x->node->spool;
-    if (!path || !spool_is_empty(x->spool) || strcmp(spool_path(x->spool), path) == 0)
-        return;
-    struct spool *spool = spool_open(path, on_lost, x, &err);
-    if (!spool) {
-        log_error("%s; output is captured in the run directory, and goes with it",
-                  err.text);
-        return;
-    }
-    unlink(spool_path(x->spool));
-    spool_close(x->spool);
-    x->spool = spool;
-}
-
-static void on_init(struct exec *x, json_object *msg)
+void exec_init(struct exec *x, json_object *msg)
 {
     struct error err;
     double ahead = 0;
@@ -115,8 +84,7 @@ static void on_init(struct exec *x, json_object *msg)
         timer_start(&x->warm, x->loop, WARM_SECONDS, on_warm, x);
     node_destroy(x->node);
     x->node = node;
-    move_spool(x);
-    spool_set_limit(x->spool, node->output_limit, is_output_in_use);
+    spools_init(x);
     unbind(node);
     free(x->node_path);
     x->node_path = xasprintf("%s%s%s.%u", x->outer_node ? x->outer_node : "",
@@ -133,274 +101,6 @@ static void on_init(struct exec *x, json_object *msg)
         sweep_former(x, QUIT_SECONDS);
         conn_greet(x->conn);
     }
-}
-
-static void on_spec(struct exec *x, json_object *msg)
-{
-    struct error err;
-    const char *hash = jsonutil_string(jsonutil_get(msg, "h"));
-    json_object *js = jsonutil_get(msg, "jobspec");
-    if (!hash || !js)
-        log_error("spec: \"h\" or \"jobspec\" is missing");
-    else if (specs_add(x->specs, hash, js, &err) < 0)
-        log_error("spec %s: %s", hash, err.text);
-}
-
-static void on_env(struct exec *x, json_object *msg)
-{
-    struct error err;
-    const char *hash = jsonutil_string(jsonutil_get(msg, "h"));
-    json_object *env = jsonutil_get(msg, "env");
-    if (!hash || !env)
-        log_error("env: \"h\" or \"env\" is missing");
-    else if (specs_add_env(x->specs, hash, env, &err) < 0)
-        log_error("%s", err.text);
-}
-
-static void on_unspec(struct exec *x, json_object *msg)
-{
-    const char *hash = jsonutil_string(jsonutil_get(msg, "h"));
-    if (hash)
-        specs_forget(x->specs, hash);
-}
-
-static void on_start(struct exec *x, json_object *msg)
-{
-    json_object *jobs = jsonutil_get(msg, "jobs");
-    int64_t pid;
-    if (jsonutil_int(jsonutil_get(msg, "pid"), 1, INT64_MAX, &pid) && pid != x->pid) {
-        log_info("start: it was meant for the executor that was here before");
-        return;
-    }
-    if (!json_object_is_type(jobs, json_type_array)) {
-        log_error("start: \"jobs\" is not an array");
-        return;
-    }
-    for (size_t i = 0; i < json_object_array_length(jobs) && !x->quitting; i++)
-        job_start(x, json_object_array_get_idx(jobs, i));
-}
-
-/* The job that a message is about; NULL: it has ended, or never was. */
-static struct job *message_job(struct exec *x, json_object *msg, uint64_t *id)
-{
-    int64_t n = 0;
-    jsonutil_int(jsonutil_get(msg, "id"), 0, INT64_MAX, &n);
-    if (id)
-        *id = (uint64_t)n;
-    return job_find(x, (uint64_t)n);
-}
-
-static void on_kill(struct exec *x, json_object *msg)
-{
-    struct job *job = message_job(x, msg, NULL);
-    int64_t signum;
-    if (!jsonutil_int(jsonutil_get(msg, "signal"), 1, 64, &signum))
-        log_error("kill: %s is not a signal number",
-                  jsonutil_show(jsonutil_get(msg, "signal")).text);
-    else if (job)
-        job_signal(job, (int)signum);
-}
-
-static void on_end(struct exec *x, json_object *msg)
-{
-    struct job *job = message_job(x, msg, NULL);
-    double grace = SUBEND_GRACE;
-    jsonutil_number(jsonutil_get(msg, "grace"), &grace);
-    if (job)
-        job_end(job, grace < SUBEND_HURRY ? grace : job_grace(job, grace));
-}
-
-static void on_stdin(struct exec *x, json_object *msg)
-{
-    struct job *job = message_job(x, msg, NULL);
-    if (job)
-        input_message(job, msg);
-}
-
-static void on_read(struct exec *x, json_object *msg)
-{
-    uint64_t id;
-    int64_t sub = 0, pos = 0;
-    struct job *job = message_job(x, msg, &id);
-    if (!jsonutil_int(jsonutil_get(msg, "sub"), 0, INT64_MAX, &sub)) {
-        log_error("read: \"sub\" is not a number");
-        return;
-    }
-    jsonutil_int(jsonutil_get(msg, "pos"), 0, INT64_MAX, &pos);
-    uint64_t first = job   ? job->spool.first
-                     : pos ? (uint64_t)pos
-                           : remember_output(x, id);
-    bool now = json_object_get_boolean(jsonutil_get(msg, "now"));
-    const char *spool = jsonutil_string(jsonutil_get(msg, "spool"));
-    reader_create(x, id, sub, job, first, now, job ? NULL : spool);
-}
-
-static void on_ack(struct exec *x, json_object *msg)
-{
-    int64_t sub = 0, bytes = 0;
-    uint64_t id;
-    message_job(x, msg, &id);
-    jsonutil_int(jsonutil_get(msg, "sub"), 0, INT64_MAX, &sub);
-    jsonutil_int(jsonutil_get(msg, "bytes"), 0, INT64_MAX, &bytes);
-    reader_ack(x, id, sub, (uint64_t)bytes);
-}
-
-static void on_unread(struct exec *x, json_object *msg)
-{
-    int64_t sub = 0;
-    uint64_t id;
-    message_job(x, msg, &id);
-    jsonutil_int(jsonutil_get(msg, "sub"), 0, INT64_MAX, &sub);
-    reader_close(x, id, sub);
-}
-
-static void on_pmi(struct exec *x, json_object *msg)
-{
-    struct error err;
-    json_object *inner = jsonutil_get(msg, "msg");
-    struct pmi *pmi = exec_pmi(x, &err);
-    if (!pmi)
-        log_error("pmi: %s", err.text);
-    else if (inner)
-        pmi_deliver(pmi, inner);
-}
-
-static void on_nspace(struct exec *x, json_object *msg)
-{
-    struct error err;
-    uint64_t id;
-    struct job *job = message_job(x, msg, &id);
-    cleanup_json json_object *o = json_object_new_object();
-    json_object *env = json_object_new_object();
-    json_object_object_add(o, "m", json_object_new_string("nspace"));
-    json_object_object_add(o, "id", json_object_new_int64((int64_t)id));
-    json_object_object_add(o, "env", env);
-    if (!job)
-        error_set(&err, ENOENT, "it has ended");
-    if (!job || job_late_pmi(job, env, &err) < 0) {
-        json_object_object_del(o, "env");
-        json_object_object_add(o, "error", json_object_new_string(err.text));
-    }
-    size_t len;
-    const char *text = json_object_to_json_string_length(
-        o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    conn_tell_surely(x->conn, text, len);
-}
-
-static void on_acked(struct exec *x, json_object *msg)
-{
-    int64_t seq = 0;
-    jsonutil_int(jsonutil_get(msg, "seq"), 0, INT64_MAX, &seq);
-    conn_acked(x->conn, (uint64_t)seq);
-    remember_forget(x, (uint64_t)seq);
-}
-
-/* Another leader has come: what a new connection would bring. */
-static void on_renew(struct exec *x, json_object *msg)
-{
-    (void)msg;
-    reader_close_all(x);
-    conn_greet(x->conn);
-    if (x->pmi)
-        pmi_ask_again(x->pmi);
-}
-
-/* Of jobs of a former life, in its own file; NULL: it cannot be opened. */
-static struct spool *former_spool(const char *path)
-{
-    struct error err;
-    struct spool *former = spool_open_former(path, &err);
-    if (!former)
-        log_warning("%s", err.text);
-    return former;
-}
-
-static void on_forget(struct exec *x, json_object *msg)
-{
-    json_object *jobs = jsonutil_get(msg, "jobs");
-    const char *path = jsonutil_string(jsonutil_get(msg, "spool"));
-    bool own = !path || strcmp(path, spool_path(x->spool)) == 0;
-    struct spool *former = own ? NULL : former_spool(path), *s = own ? x->spool : former;
-    if (!s)
-        return;
-    size_t n =
-        json_object_is_type(jobs, json_type_array) ? json_object_array_length(jobs) : 0;
-    for (size_t i = 0; i < n; i++) {
-        json_object *job = json_object_array_get_idx(jobs, i);
-        int64_t id, pos;
-        if (json_object_is_type(job, json_type_array) &&
-            jsonutil_int(json_object_array_get_idx(job, 0), 1, INT64_MAX, &id) &&
-            jsonutil_int(json_object_array_get_idx(job, 1), 1, INT64_MAX, &pos))
-            spool_forget(s, (uint64_t)id, (uint64_t)pos);
-    }
-    spool_trim(s);
-    spool_close(former);
-}
-
-static void on_quit(struct exec *x, json_object *msg)
-{
-    (void)msg;
-    exec_quit(x, "the rank asked for it");
-}
-
-static void on_recall(struct exec *x, json_object *msg)
-{
-    (void)msg;
-    lease_recall(x);
-}
-
-/* What has ended by now is found at the end of this turn. */
-static void on_news(struct exec *x, json_object *msg)
-{
-    jsonutil_int(jsonutil_get(msg, "n"), 1, INT64_MAX, &x->news);
-    x->reap = true;
-}
-
-static void tell_news(struct exec *x)
-{
-    char text[64];
-    int n =
-        snprintf(text, sizeof(text), "{\"m\":\"news\",\"n\":%lld}", (long long)x->news);
-    x->news = 0;
-    lease_tell(x, true);
-    conn_hurry(x->conn);
-    conn_flush(x->conn);
-    conn_tell(x->conn, text, (size_t)n);
-}
-
-static void on_update(struct exec *x, json_object *msg)
-{
-    int64_t id = 0;
-    double when = 0;
-    jsonutil_int(jsonutil_get(msg, "id"), 1, INT64_MAX, &id);
-    struct job *job = job_find(x, (uint64_t)id);
-    if (job && jsonutil_number(jsonutil_get(msg, "expiration"), &when))
-        job_set_expiration(job, when > 0 ? when : 0);
-}
-
-static const struct {
-    const char *name;
-    void (*f)(struct exec *x, json_object *msg);
-} messages[] = {
-    {"start", on_start},      {"acked", on_acked},   {"spec", on_spec},
-    {"unspec", on_unspec},    {"env", on_env},       {"kill", on_kill},
-    {"end", on_end},          {"stdin", on_stdin},   {"read", on_read},
-    {"ack", on_ack},          {"pmi", on_pmi},       {"unread", on_unread},
-    {"lease", lease_message}, {"recall", on_recall}, {"init", on_init},
-    {"quit", on_quit},        {"renew", on_renew},   {"nspace", on_nspace},
-    {"update", on_update},    {"news", on_news},     {"forget", on_forget},
-};
-
-void exec_message(struct exec *x, json_object *msg)
-{
-    const char *m = jsonutil_string(jsonutil_get(msg, "m"));
-    for (size_t i = 0; m && i < ARRAY_SIZE(messages); i++)
-        if (strcmp(m, messages[i].name) == 0) {
-            messages[i].f(x, msg);
-            return;
-        }
-    log_error("message from the rank: there is no message %s",
-              jsonutil_show(jsonutil_get(msg, "m")).text);
 }
 
 /* --- pmi -------------------------------------------------------------------------------------- */
@@ -558,6 +258,18 @@ static void on_signals(uv_poll_t *poll, int status, int events)
     x->reap = true;
 }
 
+static void tell_news(struct exec *x)
+{
+    char text[64];
+    int n =
+        snprintf(text, sizeof(text), "{\"m\":\"news\",\"n\":%lld}", (long long)x->news);
+    x->news = 0;
+    lease_tell(x, true);
+    conn_hurry(x->conn);
+    conn_flush(x->conn);
+    conn_tell(x->conn, text, (size_t)n);
+}
+
 /* After all that came in at the same time: who takes the place of a job that has ended depends on what
  * the rank has said (lease.h). */
 static void on_check(uv_check_t *h)
@@ -621,7 +333,6 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
                          struct error *err)
 {
     struct exec *x = xcalloc(1, sizeof(*x));
-    cleanup_free char *spool = xasprintf("%s/output-%u.spool", rundir, rank);
     x->loop = loop;
     x->pid = getpid();
     x->rank = x->number = rank;
@@ -641,9 +352,8 @@ struct exec *exec_create(uv_loop_t *loop, unsigned rank, const char *rundir, int
     uv_check_init(loop, &x->check);
     x->check.data = x;
     uv_check_start(&x->check, on_check);
-    if (!(x->io = io_create(loop, err)) ||
-        !(x->spool = spool_open(spool, on_lost, x, err)) || open_signals(x, err) < 0 ||
-        !(x->conn = conn_create(x, listen, err))) {
+    if (!(x->io = io_create(loop, err)) || spools_open(x, err) < 0 ||
+        open_signals(x, err) < 0 || !(x->conn = conn_create(x, listen, err))) {
         close(listen);
         exec_destroy(x);
         return NULL;

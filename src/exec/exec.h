@@ -95,8 +95,8 @@ void exec_destroy(struct exec *x);
 /* A job is no longer among exec.jobs. */
 void exec_job_finished(struct exec *x);
 
-/* One message from the rank. */
-void exec_message(struct exec *x, json_object *msg);
+/* The rank's message "init": what the node is, and what its jobs get. */
+void exec_init(struct exec *x, json_object *msg);
 /* A rank is attached / is gone. */
 void exec_attached(struct exec *x);
 void exec_detached(struct exec *x);

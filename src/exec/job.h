@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job: a job on this node: from the start message to the finish event. */
+/* job: a job on this node: from the start message (job_start.c) to the finish event (job_end.c). */
 #ifndef HBATCH_EXEC_JOB_H
 #define HBATCH_EXEC_JOB_H
 

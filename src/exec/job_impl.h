@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job_impl: steps of a job's beginning and end, for job.c and job_next.c. */
+/* job_impl: steps of a job's beginning and end, for job.c, job_start.c, job_next.c and job_end.c. */
 #ifndef HBATCH_EXEC_JOB_IMPL_H
 #define HBATCH_EXEC_JOB_IMPL_H
 
@@ -12,7 +12,9 @@ int job_get_tasks(struct job *job, json_object *o, struct error *err);
 int job_take_row(struct job *job, struct error *err);
 /* What it needs of the machine before its tasks can start. */
 int job_prepare(struct job *job, struct error *err);
+/* Of its time limit; stop: all that it has. */
 void job_set_timers(struct job *job);
+void job_stop_timers(struct job *job);
 void job_start_tasks(struct job *job);
 /* It is over before it began; it is freed at the end of the turn. */
 void job_not_started(struct job *job, const char *why);

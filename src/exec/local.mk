@@ -11,13 +11,14 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/input.c src/exec/input.h \
 	src/exec/io.c src/exec/io.h \
 	src/exec/job.c src/exec/job.h \
-	src/exec/job_doom.c src/exec/job_doom.h \
-	src/exec/job_impl.h src/exec/job_next.c \
+	src/exec/job_doom.c src/exec/job_doom.h src/exec/job_end.c \
+	src/exec/job_impl.h src/exec/job_next.c src/exec/job_start.c \
 	src/exec/job_pmi.c \
 	src/exec/lane.c src/exec/lane.h \
 	src/exec/launch.c src/exec/launch.h \
 	src/exec/memcg.c src/exec/memcg.h \
 	src/exec/lease.c src/exec/lease.h \
+	src/exec/message.c src/exec/message.h \
 	src/exec/node.c src/exec/node.h \
 	src/exec/output.c src/exec/output.h \
 	src/exec/reader.c src/exec/reader.h \
@@ -25,6 +26,7 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/rundir.c src/exec/rundir.h \
 	src/exec/spec.c src/exec/spec.h \
 	src/exec/spool.c src/exec/spool.h \
+	src/exec/spools.c src/exec/spools.h \
 	src/exec/shares.c src/exec/shares.h src/exec/sweep.c src/exec/sweep.h \
 	src/exec/task.c src/exec/task.h \
 	src/exec/timer.c src/exec/timer.h \

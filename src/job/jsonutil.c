@@ -130,6 +130,12 @@ const char *jsonutil_string(json_object *o)
     return strlen(s) == (size_t)json_object_get_string_len(o) ? s : NULL;
 }
 
+void jsonutil_add_string(json_object *o, const char *name, const char *text)
+{
+    if (text)
+        json_object_object_add(o, name, json_object_new_string(text));
+}
+
 void jsonutil_add_idset(json_object *o, const char *name, hwloc_const_bitmap_t set)
 {
     cleanup_free char *text = idset_encode(set, 0);

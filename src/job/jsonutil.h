@@ -34,6 +34,8 @@ bool jsonutil_number(json_object *o, double *v);
 /* The string, or NULL when O is none or holds a NUL byte. */
 const char *jsonutil_string(json_object *o);
 
+/* Member NAME of O: TEXT; NULL: there is none. */
+void jsonutil_add_string(json_object *o, const char *name, const char *text);
 /* Member NAME of O: SET (NULL: empty) in RFC 22 text. */
 void jsonutil_add_idset(json_object *o, const char *name, hwloc_const_bitmap_t set);
 

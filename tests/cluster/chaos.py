@@ -182,6 +182,12 @@ class Chaos:
             time.sleep(0.1)
         return time.monotonic() - began
 
+    def state(self):
+        """What the instance says of its nodes, or why it does not, and what runs for it."""
+        out = self.hbatch("resource", "list", timeout=90)
+        return f"exit code {out.returncode}, {self.booting} hosts boot\n" + out.stdout + out.stderr + \
+            "\n".join(self.strays())
+
     # --- the end
 
     def check(self, ids):
@@ -251,8 +257,8 @@ class Chaos:
             print(f"# {time.strftime('%X')} kill {i + 1}: {' '.join(map(str, target))}: "
                   f"whole after {'-' if took is None else format(took, '.1f')} s", flush=True)
             if took is None:
-                tap(False, f"the instance is whole again after kill {i + 1}",
-                    self.hbatch("resource", "list").stdout)
+                tap(False, f"the instance is whole again after kill {i + 1} ({' '.join(map(str, target))})",
+                    self.state())
                 break
             times.append(took)
             time.sleep(self.random.random() * self.args.pause)

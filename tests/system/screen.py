@@ -152,7 +152,6 @@ class Person:
             self.fd = 0
             self.set_size(size)
             os.execvp(command[0], command)
-        self.lines = termios.tcgetattr(self.fd)[3]
 
     def set_size(self, size):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
@@ -214,8 +213,8 @@ def main():
     lines = termios.tcgetattr(person.fd)[3]
     print(person.page.text(), end="")
     print("status", os.waitstatus_to_exitcode(status))
-    same = lines & (termios.ECHO | termios.ICANON) == person.lines & (termios.ECHO | termios.ICANON)
-    if same and person.page.cursor and not person.page.alternate:
+    whole = termios.ECHO | termios.ICANON  # as a new terminal has it
+    if lines & whole == whole and person.page.cursor and not person.page.alternate:
         print("restored")
     return 0
 

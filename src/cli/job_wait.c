@@ -5,6 +5,7 @@
 #include <string.h>
 #include "src/cli/color.h"
 #include "src/cli/events.h"
+#include "src/cli/gauge.h"
 #include "src/cli/guest.h"
 #include "src/cli/ids.h"
 #include "src/cli/verbs.h"
@@ -51,7 +52,8 @@ struct waiting {
     struct ids ids;
     bool verbose, json, status;
     int exception_code; /* -1: the job's */
-    size_t left;
+    size_t left, all;
+    struct gauge gauge;
     int exit_code;
     uint64_t told;
     struct way ways[WAYS_MAX + 1]; /* the last one: all others */
@@ -126,8 +128,10 @@ static void take_result(struct waiting *w, const struct hbatch_result *r)
         code = 1;
     if (w->exception_code >= 0 && r->exception_type && r->exception_severity == 0)
         code = w->exception_code;
-    if (w->verbose || (!w->status && !ok))
+    if (w->verbose || (!w->status && !ok)) {
+        gauge_hide(&w->gauge);
         tell(w, r, code);
+    }
     w->exit_code = MAX(w->exit_code, w->status ? code : !ok);
 }
 
@@ -136,6 +140,8 @@ static void on_result(json_object *result, const struct error *err, void *arg)
     struct waiting *w = arg;
     struct hbatch_result r;
     w->left--;
+    if (err || w->any || w->json)
+        gauge_hide(&w->gauge);
     if (err) {
         bool none = err->code == ECHILD || err->code == ENOENT;
         cli_error(w->cli, "%s", err->text);
@@ -264,15 +270,21 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         add_operand(&w, p.args[i]);
     if (all)
         ids_add_states(&w.ids, cli, JOB_ACTIVE);
-    w.left = w.ids.n + w.any;
+    w.left = w.all = w.ids.n + w.any;
+    gauge_init(&w.gauge, cli, "jobs");
     wait_for(&w);
     if (w.any)
         client_send(cli_connect(cli), "job.wait", NULL, on_result, NULL, &w);
     while (w.left) {
         struct error err;
-        if (client_process(cli->h, -1, &err) < 0 && w.left)
+        if (client_process(cli->h, gauge_tick(&w.gauge), &err) < 0 && w.left) {
+            gauge_hide(&w.gauge);
             cli_die(cli, "%s", err.text);
+        }
+        if (w.all > 1)
+            gauge_show(&w.gauge, (double)(w.all - w.left), (double)w.all);
     }
+    gauge_hide(&w.gauge);
     tell_counted(&w);
     ids_fini(&w.ids);
     return w.exit_code;
@@ -342,16 +354,6 @@ struct event_wait {
     struct guest_queue aside;
 };
 
-/* A value as it would be typed. */
-static bool is_same(json_object *wanted, json_object *value)
-{
-    double a = json_object_get_double(wanted), b = json_object_get_double(value);
-    if (json_object_is_type(value, json_type_double))
-        return fabs(a - b) < 1e-5;
-    return value &&
-           strcmp(json_object_get_string(wanted), json_object_get_string(value)) == 0;
-}
-
 static bool matches(const struct event_wait *w, const char *name, const char *context)
 {
     if (strcmp(name, w->name) != 0)
@@ -359,12 +361,7 @@ static bool matches(const struct event_wait *w, const char *name, const char *co
     if (!w->match)
         return true;
     cleanup_json json_object *o = context ? json_tokener_parse(context) : NULL;
-    json_object_object_foreach(w->match, key, wanted)
-    {
-        if (!is_same(wanted, cli_get(o, key)))
-            return false;
-    }
-    return true;
+    return event_match(w->match, o);
 }
 
 static void look_at(void *arg, double time, const char *name, const char *context)
@@ -395,17 +392,6 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
     if (!w->found)
         cli_check_end(w->cli, result);
     w->over = true;
-}
-
-static void add_match(struct event_wait *w, const char *text)
-{
-    const char *is = strchr(text, '=');
-    if (!is || is == text)
-        cli_die(w->cli, "--match-context: '%s' must be KEY=VALUE", text);
-    cleanup_free char *key = xstrndup(text, (size_t)(is - text));
-    if (!w->match)
-        w->match = json_object_new_object();
-    json_object_object_add(w->match, key, json_object_new_string(is + 1));
 }
 
 static void parse_event(struct event_wait *w, struct optparse *p, double *timeout)
@@ -445,7 +431,7 @@ static void parse_event(struct event_wait *w, struct optparse *p, double *timeou
                 cli_die(cli, "--path: the log of output has no events to wait for");
             break;
         case EV_MATCH:
-            add_match(w, p->value);
+            event_match_add(&w->match, cli, p->value);
             break;
         }
     }

@@ -13,14 +13,14 @@
 #include "src/common/util.h"
 
 #define FIRST_VARIABLE "HBATCH_START_TIMEOUT"
-#define FIRST_PATIENCE                                                                   \
-    20.0 /* s, for the first ranks, before hosts are asked what is wrong */
+/* s, for the first ranks, before hosts are asked what is wrong */
+#define FIRST_PATIENCE 20.0
 /* s, for ranks that are started again, beyond some times of what the first ones took; more with each failure.
  * One that dies before all have met leaves the others waiting for it in MPI, for good. */
 #define START_PATIENCE 15.0
 #define START_TIMES 5
 #define START_GROWTH 4
-#define HOST_PATIENCE 5.0    /* s, for a host's answer before that */
+#define HOST_PATIENCE 5.0 /* s, for a host's answer before that */
 
 enum { MAX_FAILURES = 3 };
 
@@ -158,7 +158,8 @@ static void fail_again(struct supervisor *sv, char *why)
 
 void starts_late(struct supervisor *sv)
 {
-    supervisor_why(sv, xasprintf("the ranks were not ready within %.0f s", start_patience(sv)));
+    supervisor_why(
+        sv, xasprintf("the ranks were not ready within %.0f s", start_patience(sv)));
     ranks_end(sv->ranks, 0);
 }
 

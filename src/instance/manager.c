@@ -28,7 +28,7 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
         return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
     bool plain = job_event_is_plain(name), element = job->sub->count > 1 && !job->rest;
-    if (element && plain && job->log.len == 0 && !job->streams)
+    if (element && plain && !job->logged && job->log.len == 0 && !job->streams)
         return;
     if (element && !plain)
         job_log(job);
@@ -47,8 +47,8 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     if (job->streams)
         stream_event(ld, job, job->log.s + start, job->log.len - start - 1);
     /* the log of an element is made up from its times when it is asked for */
-    if (job->sub->count == 1 || job->logged) {
-        store_event(ld->store, job->sj.id, job->log.s + start);
+    if (job_is_logged(job)) {
+        joblog_add(&ld->joblog, job, ld->store, job->log.s + start);
         change_event(ld, job, job->log.s + start);
     }
 }
@@ -155,7 +155,6 @@ static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
     job_event(ld, job, now, "submit", context);
     if (!depend_wait(ld, job))
         queue_for_resources(ld, job, now);
-    strbuf_fit(&job->log); /* it may wait for long, with many others */
 }
 
 void manager_release(struct leader *ld, struct job *job)
@@ -404,9 +403,9 @@ static void job_over(struct leader *ld, struct job *job)
 /* An element of an array: its times no longer tell its story. */
 void manager_keep_log(struct leader *ld, struct job *job)
 {
-    if (job->sub->count == 1 || job->logged)
+    if (job_is_logged(job))
         return;
-    store_event(ld->store, job->sj.id, job_log(job)->s);
+    joblog_add(&ld->joblog, job, ld->store, job_log(job)->s);
     job->logged = job->told = true;
     change_log(ld, job);
 }
@@ -431,16 +430,6 @@ static void requeue(struct leader *ld, struct job *job)
     leader_wake(ld);
 }
 
-/* Its log has gone through all that it has. */
-static unsigned count_retries(const struct job *job)
-{
-    static const char event[] = "\"name\":\"retry\",\"context\":{\"try\":";
-    unsigned n = 0;
-    for (const char *at = job->log.s; at && (at = strstr(at, event)); at++)
-        n++;
-    return n;
-}
-
 /* Whether it is to be tried again, as its tasks failed by themselves; then there is an event of it. */
 static bool retry(struct leader *ld, struct job *job, double when)
 {
@@ -454,7 +443,8 @@ static bool retry(struct leader *ld, struct job *job, double when)
     if (!option || !jsonutil_int(option, 0, RETRY_MAX, &tries) || ld->shutdown ||
         !job->pl || !failed)
         return false;
-    unsigned before = count_retries(job);
+    unsigned before =
+        joblog_count(ld->store, job, "\"name\":\"retry\",\"context\":{\"try\":");
     if (before >= tries)
         return false;
     cleanup_free char *ranks = rset_ranks(job->pl->rset);

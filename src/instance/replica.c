@@ -10,6 +10,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/element.h"
+#include "src/instance/forms.h"
 #include "src/instance/joblist.h"
 #include "src/instance/jobview.h"
 #include "src/instance/keys.h"
@@ -45,6 +46,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->pool = pool_create(rp->all);
     rp->jobs = jobtable_create();
     rp->specs = specs_create(on_drop, rp);
+    rp->forms = forms_create();
     rp->keys = keys_create();
     rp->queues = queues_create(info);
     rp->queues->accounts->ncores = rset_ncores(rp->all);
@@ -121,6 +123,7 @@ void replica_destroy(struct replica *rp)
         forget_array(rp, jobtable_array(rp->jobs, 0));
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
+    forms_destroy(rp->forms);
     keys_destroy(rp->keys);
     queues_destroy(rp->queues);
     pool_destroy(rp->pool);
@@ -133,6 +136,7 @@ void replica_destroy(struct replica *rp)
     free(rp->execs);
     free(rp->drained);
     free(rp->shutdown);
+    joblog_clear(&rp->joblog);
     free(rp);
 }
 
@@ -193,7 +197,7 @@ static struct text *use_text(struct replica *rp, json_object *o, const char *key
 {
     const char *name = jsonutil_string(jsonutil_get(o, key));
     struct text *t = name ? specs_find(rp->specs, name) : NULL;
-    return t ? specs_get(rp->specs, t->kind, t->data, t->len) : NULL;
+    return t ? specs_hold(rp->specs, t) : NULL;
 }
 
 /* REASON: why the job waits, NULL: it does not. */
@@ -228,7 +232,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
-    sub->spec = submission_decode(spec->data, spec->len, err);
+    sub->spec = submission_form(rp->forms, spec, err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -439,7 +443,7 @@ static int on_event(struct replica *rp, json_object *o, struct error *err)
     strbuf_addc(&job->log, '\n');
     job->logged = job->sub->count > 1;
     job->told = true;
-    store_event(rp->store, job->sj.id, job->log.s + start);
+    joblog_add(&rp->joblog, job, rp->store, job->log.s + start);
     return 0;
 }
 
@@ -686,7 +690,8 @@ static int replace_jobspec(struct replica *rp, struct job *job, json_object *o,
         specs_put(rp->specs, text);
         return error_set(err, ENOENT, "its jobspec did not come before it");
     }
-    struct jobspec *spec = jobspec_decode(text->data, text->len, err);
+    cleanup_free char *data = text_get(text);
+    struct jobspec *spec = jobspec_decode(data, text->len, err);
     json_object *constraints = spec ? jobspec_constraints(spec) : NULL;
     struct constraint *c = constraints ? constraint_from_json(constraints, err) : NULL;
     if (!spec || (constraints && !c)) {
@@ -802,6 +807,8 @@ void replica_flush(struct replica *rp)
     record_runs(rp->store, &rp->untold_runs);
     if (store_flush(rp->store, &err) < 0)
         log_error("%s", err.text);
+    else if (rp->jobs)
+        joblog_flushed(&rp->joblog, rp->jobs);
 }
 
 /* --- questions ---------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ compat_slurm_bin_hbatch_slurm_SOURCES = \
 	compat/slurm/sacctmgr.c \
 	compat/slurm/sbatch.c \
 	compat/slurm/scancel.c \
-	compat/slurm/scontrol.c \
+	compat/slurm/scontrol.c compat/slurm/scontrol.h compat/slurm/scontrol_show.c \
 	compat/slurm/sinfo.c \
 	compat/slurm/squeue.c \
 	compat/slurm/srun.c \

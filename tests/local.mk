@@ -63,7 +63,7 @@ tests_unit_t_duration_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_store
 endif
-tests_unit_t_store_SOURCES = tests/unit/t_store.c
+tests_unit_t_store_SOURCES = tests/unit/t_store.c tests/unit/storekit.h
 tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
@@ -74,9 +74,23 @@ tests_unit_t_salvage_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_salvage_LDADD = src/store/libstore.la $(UNIT_LIBS)
 UNIT += tests/unit/t_store_rebuild
 endif
-tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c
+tests_unit_t_store_rebuild_SOURCES = tests/unit/t_store_rebuild.c tests/unit/storekit.h tests/unit/storejobs.h
 tests_unit_t_store_rebuild_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_rebuild_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_store_copy
+endif
+tests_unit_t_store_copy_SOURCES = tests/unit/t_store_copy.c tests/unit/storekit.h tests/unit/storejobs.h
+tests_unit_t_store_copy_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_copy_LDADD = src/store/libstore.la $(UNIT_LIBS)
+
+if HAVE_CHECK
+UNIT += tests/unit/t_store_file
+endif
+tests_unit_t_store_file_SOURCES = tests/unit/t_store_file.c tests/unit/storekit.h
+tests_unit_t_store_file_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_store_file_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_store_purge
@@ -171,7 +185,7 @@ tests_unit_t_mixed_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_poolmodel
 endif
-tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c
+tests_unit_t_poolmodel_SOURCES = tests/unit/t_poolmodel.c tests/unit/poolmodel.c tests/unit/poolmodel.h
 tests_unit_t_poolmodel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_poolmodel_LDADD = src/sched/libsched.la $(UNIT_LIBS)
 
@@ -294,7 +308,7 @@ tests_unit_t_traffic_LDADD = src/common/libcommon.la $(JSON_LIBS) $(CHECK_LIBS)
 
 # A launcher over pmi.h alone, for tests/mpi/pmix.t and for measuring.
 noinst_PROGRAMS += tests/mpi/pmiharness
-tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c
+tests_mpi_pmiharness_SOURCES = tests/mpi/pmiharness.c tests/mpi/pmiharness.h tests/mpi/pmiharness_node.c
 tests_mpi_pmiharness_CFLAGS = $(AM_CFLAGS) $(PMIX_CFLAGS)
 tests_mpi_pmiharness_LDADD = pmi/libpmi.la src/comm/libcomm.la src/common/libcommon.la $(UV_LIBS)
 EXTRA_DIST += tests/mpi/pmix.t tests/mpi/modex.c tests/mpi/spawn.c tests/mpi/spawn_multiple.c \
@@ -402,12 +416,13 @@ tests_unit_t_property_LDADD = $(UNIT_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_format tests/unit/t_envrules
 endif
-tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c src/cli/nearest.c
+tests_unit_t_format_SOURCES = tests/unit/t_format.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c
 tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
 UNIT += tests/unit/t_report
 tests_unit_t_report_SOURCES = tests/unit/t_report.c src/cli/report.c src/cli/report_html.c src/cli/report_text.c \
-	src/cli/jobfields.c src/cli/format.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+nodist_tests_unit_t_report_SOURCES = src/cli/report_assets.c
 tests_unit_t_report_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_report_LDADD = $(CLIENT_LIBS) $(UNIT_LIBS)
 UNIT += tests/unit/t_since

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "src/cli/color.h"
 #include "src/cli/events.h"
+#include "src/cli/gauge.h"
 #include "src/cli/guest.h"
 #include "src/cli/ids.h"
 #include "src/cli/verbs.h"
@@ -42,7 +43,8 @@ struct waiting {
     struct ids ids;
     bool verbose, json, status;
     int exception_code; /* -1: the job's */
-    size_t left;
+    size_t left, all;
+    struct gauge gauge;
     int exit_code;
 };
 
@@ -70,8 +72,10 @@ static void take_result(struct waiting *w, const struct hbatch_result *r)
         code = 1;
     if (w->exception_code >= 0 && r->exception_type && r->exception_severity == 0)
         code = w->exception_code;
-    if (w->verbose || (!w->status && !ok))
+    if (w->verbose || (!w->status && !ok)) {
+        gauge_hide(&w->gauge);
         tell(w, r, code);
+    }
     w->exit_code = MAX(w->exit_code, w->status ? code : !ok);
 }
 
@@ -80,6 +84,8 @@ static void on_result(json_object *result, const struct error *err, void *arg)
     struct waiting *w = arg;
     struct hbatch_result r;
     w->left--;
+    if (err || w->any || w->json)
+        gauge_hide(&w->gauge);
     if (err) {
         bool none = err->code == ECHILD || err->code == ENOENT;
         cli_error(w->cli, "%s", err->text);
@@ -195,15 +201,21 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         add_operand(&w, p.args[i]);
     if (all)
         ids_add_states(&w.ids, cli, JOB_ACTIVE);
-    w.left = w.ids.n + w.any;
+    w.left = w.all = w.ids.n + w.any;
+    gauge_init(&w.gauge, cli, "jobs");
     wait_for(&w);
     if (w.any)
         client_send(cli_connect(cli), "job.wait", NULL, on_result, NULL, &w);
     while (w.left) {
         struct error err;
-        if (client_process(cli->h, -1, &err) < 0 && w.left)
+        if (client_process(cli->h, gauge_tick(&w.gauge), &err) < 0 && w.left) {
+            gauge_hide(&w.gauge);
             cli_die(cli, "%s", err.text);
+        }
+        if (w.all > 1)
+            gauge_show(&w.gauge, (double)(w.all - w.left), (double)w.all);
     }
+    gauge_hide(&w.gauge);
     ids_fini(&w.ids);
     return w.exit_code;
 }

@@ -46,7 +46,9 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_watch.c \
 	src/cli/events.c src/cli/events.h \
 	src/cli/feed.c src/cli/feed.h \
-	src/cli/format.c src/cli/format.h \
+	src/cli/format.c src/cli/format.h src/cli/format_impl.h \
+	src/cli/format_parse.c src/cli/format_value.c \
+	src/cli/gauge.c src/cli/gauge.h \
 	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
@@ -93,6 +95,20 @@ bin_hbatch_top_la_CFLAGS = $(AM_CFLAGS) $(NCURSES_CFLAGS)
 bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
 bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
 EXTRA_DIST += src/cli/README src/cli/hbatch.bash
+
+# Style and script of the page of hbatch report, as lines of C.
+nodist_bin_hbatch_SOURCES = src/cli/report_assets.c
+EXTRA_DIST += src/cli/report.css src/cli/report.js
+CLEANFILES += src/cli/report_assets.c
+src/cli/report_assets.c: src/cli/report.css src/cli/report.js src/cli/local.mk
+	$(AM_V_GEN)$(MKDIR_P) src/cli && { \
+	  echo '#include "src/cli/report.h"'; \
+	  for part in style:css script:js; do \
+	    echo "const char *const report_$${part%:*}[] = {"; \
+	    sed -e 's/^ *//' -e '/^\/[/*]/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' \
+	      "$(srcdir)/src/cli/report.$${part#*:}"; \
+	    echo '0};'; \
+	  done; } >$@.tmp && mv -f $@.tmp $@
 
 # bash looks for the completion of a command in a file of its name.
 install-data-hook: install-completion

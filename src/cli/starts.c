@@ -13,10 +13,14 @@
 #include "src/common/util.h"
 
 #define FIRST_VARIABLE "HBATCH_START_TIMEOUT"
-#define FIRST_PATIENCE                                                                   \
-    20.0 /* s, for the first ranks, before hosts are asked what is wrong */
-#define START_PATIENCE 120.0 /* s, for ranks that are started again */
-#define HOST_PATIENCE 5.0    /* s, for a host's answer before that */
+/* s, for the first ranks, before hosts are asked what is wrong */
+#define FIRST_PATIENCE 20.0
+/* s, for ranks that are started again, beyond some times of what the first ones took; more with each failure.
+ * One that dies before all have met leaves the others waiting for it in MPI, for good. */
+#define START_PATIENCE 15.0
+#define START_TIMES 5
+#define START_GROWTH 4
+#define HOST_PATIENCE 5.0 /* s, for a host's answer before that */
 
 enum { MAX_FAILURES = 3 };
 
@@ -38,6 +42,14 @@ static double first_patience(void)
     return FIRST_PATIENCE;
 }
 
+static double start_patience(const struct supervisor *sv)
+{
+    double seconds = START_PATIENCE + START_TIMES * sv->took;
+    for (unsigned i = 0; i < sv->failures; i++)
+        seconds *= START_GROWTH;
+    return seconds;
+}
+
 /* On HOSTS (NULL: all). */
 int starts_begin(struct supervisor *sv, struct hostlist *hosts, struct error *err)
 {
@@ -57,7 +69,7 @@ int starts_begin(struct supervisor *sv, struct hostlist *hosts, struct error *er
     sv->config->command(&s, &w);
     sv->leaving = sv->acknowledged = false;
     sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
-    supervisor_phase(sv, STARTING, s.recover ? START_PATIENCE : first_patience());
+    supervisor_phase(sv, STARTING, s.recover ? start_patience(sv) : first_patience());
     sv->ranks = ranks_start(w.v, sv->mark, sv->config->spare, supervisor_said, sv, err);
     words_fini(&w);
     return sv->ranks ? 0 : -1;
@@ -144,6 +156,13 @@ static void fail_again(struct supervisor *sv, char *why)
         supervisor_phase(sv, PAUSING, sv->failures);
 }
 
+void starts_late(struct supervisor *sv)
+{
+    supervisor_why(
+        sv, xasprintf("the ranks were not ready within %.0f s", start_patience(sv)));
+    ranks_end(sv->ranks, 0);
+}
+
 static char *describe(int status)
 {
     if (WIFSIGNALED(status))
@@ -207,7 +226,7 @@ void starts_over(struct supervisor *sv, int status)
         return;
     }
     if (!ready && !sv->leaving) {
-        fail_again(sv, describe(status));
+        fail_again(sv, sv->why ? take(sv->why) : describe(status));
         return;
     }
     if (!sv->leaving || !sv->why)

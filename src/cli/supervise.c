@@ -152,6 +152,7 @@ static void on_ready(struct supervisor *sv, const char *uri)
     if (sv->remote || !first)
         return;
     sv->uri = xstrdup(uri);
+    sv->took = time_mono() - sv->starts[0];
     if (!sv->reason)
         start_program(sv);
 }
@@ -336,7 +337,7 @@ static double step(struct supervisor *sv)
     if (sv->phase == STARTING && sv->until > 0 && left(sv->until) <= 0) {
         sv->until = 0;
         if (sv->uri)
-            ranks_end(sv->ranks, 0);
+            starts_late(sv);
         else
             starts_ask_doctor(sv);
     }

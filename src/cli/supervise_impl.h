@@ -27,6 +27,7 @@ struct supervisor {
     double began;              /* time_now() of the first start */
     double starts[MAX_STARTS]; /* of the last ones, in turn */
     unsigned nstarts, failures;
+    double took;        /* s, the first start, until all were ready */
     char *uri;          /* NULL: they were never ready */
     bool remote;        /* rank 0 runs the program */
     int ended;          /* the instance ended with this exit code; -1: it has not */
@@ -68,6 +69,8 @@ void starts_over(struct supervisor *sv, int status);
 /* Which hosts answer?  Then start_again. */
 void starts_ask_hosts(struct supervisor *sv);
 void starts_again(struct supervisor *sv);
+/* Ranks that were started again are not ready for too long: they are ended, and started anew. */
+void starts_late(struct supervisor *sv);
 /* The first ranks are long not ready: mpirun waits for a host, or for a rank that cannot start. */
 void starts_ask_doctor(struct supervisor *sv);
 void starts_doctor_over(struct supervisor *sv, int status);

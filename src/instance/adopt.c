@@ -180,16 +180,6 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
 
 /* --- executors ------------------------------------------------------------------------------ */
 
-static bool has(json_object *ids, jobid_t id)
-{
-    size_t n =
-        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
-    for (size_t i = 0; i < n; i++)
-        if (json_object_get_int64(json_object_array_get_idx(ids, i)) == (int64_t)id)
-            return true;
-    return false;
-}
-
 static void send_end(struct leader *ld, unsigned rank, jobid_t id, double grace)
 {
     json_object *o = json_object_new_object();
@@ -206,7 +196,7 @@ static bool has_run(json_object *hello, const struct job *job)
     int64_t run = 0;
     snprintf(id, sizeof(id), "%llu", (unsigned long long)job->sj.id);
     jsonutil_int(jsonutil_get(jsonutil_get(hello, "runs"), id), 0, INT64_MAX, &run);
-    return run == job->run && has(jsonutil_get(hello, "jobs"), job->sj.id);
+    return run == job->run && jsonutil_has_int(jsonutil_get(hello, "jobs"), job->sj.id);
 }
 
 /* A job that this rank's node has its part of. */
@@ -292,7 +282,8 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
         if (index < 0 || job->nodes[index].done)
             continue;
         /* the leader that was told so is gone, and had told nobody: other nodes were to come */
-        if (!job->nodes[index].started && has(started, job->sj.id) && has_run(msg, job))
+        if (!job->nodes[index].started && jsonutil_has_int(started, job->sj.id) &&
+            has_run(msg, job))
             manager_node_started(ld, job, (unsigned)index, time_now());
         compare_job(ld, job, (unsigned)index, rank, msg);
     }

@@ -7,7 +7,7 @@
  *
  *   job.c      the job table            specs.c    texts that go to executors once
  *   submission.c  what was submitted
- *   manager.c  a job's life             launch.c   start, kill: messages to executors
+ *   manager*.c a job's life             launch.c   start, kill: messages to executors
  *   lease.c    jobs that executors have ahead of room for them
  *   elements.c arrays: their elements that wait
  *   depend.c   jobs that wait for others

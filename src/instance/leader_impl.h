@@ -172,7 +172,7 @@ bool was_submitted(struct leader *ld, const struct request *rq, const char *key,
 struct submission *submission_make(struct leader *ld, json_object *o, const char *cc,
                                    struct error *err);
 
-/* --- manager.c: a job's life */
+/* --- manager*.c: a job's life */
 struct submit_options {
     int urgency;
     unsigned flags;
@@ -210,9 +210,9 @@ void manager_node_finished(struct leader *ld, struct job *job, unsigned index, i
 void manager_give_back(struct leader *ld, struct job *job);
 /* The job, of which nobody but the leader knows so far, ends. */
 void manager_refuse(struct leader *ld, struct job *job, const char *why);
-/* An exception (RFC 21); severity 0 ends the job. */
 /* Its executors end it, as its time limit was reached. */
 void manager_expired(struct leader *ld, struct job *job, const char *note);
+/* An exception (RFC 21); severity 0 ends the job. */
 void manager_exception(struct leader *ld, struct job *job, const char *type, int severity,
                        const char *note);
 /* Whether it is queued again when its tasks are lost, whatever they had done. */

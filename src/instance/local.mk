@@ -24,14 +24,15 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
 	src/instance/keys.c src/instance/keys.h \
-	src/instance/queues.c src/instance/queues.h src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c src/instance/rpc_purge.c src/instance/waitable.c \
+	src/instance/queues.c src/instance/queues.h src/instance/queues_impl.h src/instance/queues_admit.c src/instance/queues_describe.c src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c src/instance/rpc_purge.c src/instance/waitable.c \
 	src/instance/array.c src/instance/array.h \
 	src/instance/element.c src/instance/element.h \
 	src/instance/fold.c src/instance/fold.h \
 	src/instance/elements.c \
 	src/instance/change.c src/instance/change.h \
 	src/instance/submission.c \
-	src/instance/replica.c src/instance/replica.h \
+	src/instance/replica.c src/instance/replica.h src/instance/replica_impl.h \
+	src/instance/replica_jobs.c src/instance/replica_instance.c src/instance/replica_answer.c \
 	src/instance/members.c src/instance/members.h src/instance/members_impl.h \
 	src/instance/succession.c \
 	src/instance/turn.c src/instance/turn.h \
@@ -47,13 +48,13 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \
-	src/instance/replica_impl.h \
 	src/instance/restore.c \
 	src/instance/adopt.c \
 	src/instance/gate.c \
 	src/instance/specs.c src/instance/specs.h \
-	src/instance/manager.c src/instance/submission.c \
-	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h \
+	src/instance/manager.c src/instance/manager_impl.h src/instance/manager_run.c \
+	src/instance/manager_end.c src/instance/manager_requeue.c src/instance/submission.c \
+	src/instance/devices.c src/instance/devices.h src/instance/depend.c src/instance/depend.h src/instance/depend_impl.h src/instance/depend_lookup.c \
 	src/instance/singles.c src/instance/singles.h \
 	src/instance/launch.c \
 	src/instance/lease.c src/instance/lease.h \

@@ -64,12 +64,6 @@ static int64_t count_bytes(json_object *reports)
     return bytes;
 }
 
-static void add_text(json_object *o, const char *key, const char *text)
-{
-    if (text)
-        json_object_object_add(o, key, json_object_new_string(text));
-}
-
 /* Files that the user named. */
 static json_object *files_of(const struct jobspec *spec)
 {
@@ -79,9 +73,9 @@ static json_object *files_of(const struct jobspec *spec)
         jsonutil_string(jsonutil_get(jsonutil_get(output, "stdout"), "path"));
     const char *err =
         jsonutil_string(jsonutil_get(jsonutil_get(output, "stderr"), "path"));
-    add_text(files, "stdout", out);
-    add_text(files, "stderr",
-             err ? err : out); /* stderr goes along, unless told otherwise */
+    jsonutil_add_string(files, "stdout", out);
+    jsonutil_add_string(files, "stderr",
+                        err ? err : out); /* stderr goes along, unless told otherwise */
     return files;
 }
 
@@ -108,8 +102,8 @@ json_object *outputs_describe(struct leader *ld, jobid_t id)
     if (f.cc >= 0)
         json_object_object_add(o, "cc", json_object_new_int64(f.cc));
     if (spec) {
-        add_text(o, "name", jobspec_name(spec));
-        add_text(o, "cwd", jobspec_cwd(spec));
+        jsonutil_add_string(o, "name", jobspec_name(spec));
+        jsonutil_add_string(o, "cwd", jobspec_cwd(spec));
         json_object_object_add(o, "files", files_of(spec));
     }
     jobspec_destroy(spec);

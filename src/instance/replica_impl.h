@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* replica_impl: what a replica consists of: for the files that load it from a store (restore.c),
- * and make a leader of it (adopt.c). */
+/* replica_impl: what a replica consists of: for the files that apply the stream's lines to it (replica_jobs.c,
+ * replica_instance.c), load it from a store (restore.c), and make a leader of it (adopt.c). */
 #ifndef HBATCH_INSTANCE_REPLICA_IMPL_H
 #define HBATCH_INSTANCE_REPLICA_IMPL_H
 
@@ -41,5 +41,23 @@ struct replica {
 /* The jobs of IDS are in the lease of RANK, or JOB is in none. */
 void replica_lease(struct replica *rp, unsigned rank, json_object *ids);
 void replica_unlease(struct replica *rp, struct job *job);
+/* The job that IDS[I] names, or NULL: it may be over. */
+struct job *replica_lease_job(struct replica *rp, json_object *ids, size_t i);
+
+/* Drop a job, with the texts of its submission if it is no element; an array of which nothing is left. */
+void replica_forget(struct replica *rp, struct job *job);
+void replica_forget_array(struct replica *rp, struct submission *sub);
+
+/* How a kind of lines is applied: as replica_apply.  The tables end with a kind of NULL. */
+struct replica_kind {
+    const char *kind;
+    int (*apply)(struct replica *rp, json_object *o, struct error *err);
+};
+extern const struct replica_kind replica_job_kinds[], replica_instance_kinds[];
+
+/* Members of a line: MISSING or 0 if KEY is not there.  The length of an array, 0: it is none. */
+int64_t replica_number(json_object *o, const char *key, int64_t missing);
+double replica_seconds(json_object *o, const char *key);
+size_t replica_count(json_object *array);
 
 #endif

@@ -85,6 +85,18 @@ ok "the first loss is that of all ranks: the instance takes jobs" within 15 hbat
 is "$(hbatch jobs -no '{state}' "$beside")" RUN "... and a job goes on"
 instance_stop at_once
 
+# --- a rank that stands still before it has met the others, who wait for it in MPI without an end -----------------
+unset HBATCH_URI
+instance_start held --test-nodes=3 --test-topology="core:2 pu:1" || exit 1
+rundir=$(dirname "${HBATCH_URI#local://}")
+former=$(ranks)
+kill -9 "$(mpirun)"
+SECONDS=0 held='' # not by wait_until: all have met after some tens of milliseconds
+until [ -n "$held" ] || [ $SECONDS -ge 20 ]; do held=$(ranks | grep -vwF "$former" | head -n 1); done
+kill -STOP "$held"
+ok "a restart that does not get on is tried again" within 60 hbatch run -N3 -n3 true
+instance_stop held
+
 # --- an instance that is about to end when it is restarted ------------------------------------------
 unset HBATCH_URI
 instance_start ending --test-nodes=2 --test-topology="core:2 pu:1" || exit 1

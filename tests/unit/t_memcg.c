@@ -151,19 +151,4 @@ START_TEST(none)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("memcg");
-    TCase *tc = tcase_create("memcg");
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, v2);
-    tcase_add_test(tc, never_beyond_a_limit);
-    tcase_add_test(tc, v1);
-    tcase_add_test(tc, none);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("memcg", setup, teardown, v2, never_beyond_a_limit, v1, none)

@@ -239,16 +239,4 @@ START_TEST(loads)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("mixed");
-    TCase *tc = tcase_create("mixed");
-    tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, loads, 1, SEEDS + 1);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_LOOP_MAIN("mixed", loads, 1, SEEDS + 1)

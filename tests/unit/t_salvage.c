@@ -343,9 +343,5 @@ int main(void)
     tcase_add_loop_test(tc, upgrades, 0, (int)ARRAY_SIZE(versions));
     tcase_add_loop_test(tc, salvages_former_versions, 0, (int)ARRAY_SIZE(versions));
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run(suite);
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How Slurm writes times, ids and file names. */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "compat/slurm/forms.h"
 #include "src/common/util.h"
+#include "tests/unit/unit.h"
 
 START_TEST(limits)
 {
@@ -154,19 +153,4 @@ START_TEST(paths)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("slurmforms");
-    TCase *tc = tcase_create("forms");
-    tcase_add_test(tc, limits);
-    tcase_add_test(tc, durations);
-    tcase_add_test(tc, times);
-    tcase_add_test(tc, ids);
-    tcase_add_test(tc, paths);
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
-}
+UNIT_MAIN("slurmforms", limits, durations, times, ids, paths)

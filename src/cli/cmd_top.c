@@ -12,7 +12,7 @@
 #include "src/cli/target.h"
 #include "src/cli/top.h"
 #include "src/cli/top_terminal.h"
-#include "src/cli/jobformats.h"
+#include "src/cli/formats.h"
 #include "src/cli/verbs.h"
 #include "src/common/path.h"
 #include "src/common/signals.h"
@@ -455,7 +455,7 @@ static const char *parse(struct screen *s, bool *once, bool *color, const struct
             break;
         case FORMAT:
             free(own);
-            columns = own = jobformats_find(t->cli, p.value);
+            columns = own = formats_find(t->cli, &formats_of_jobs, p.value);
             break;
         case COLOR:
             *color = parse_color(t->cli, p.value);

@@ -4,6 +4,7 @@
  * what executors say they have, against what the tables say. */
 #include "src/instance/bypass.h"
 #include "src/instance/change.h"
+#include "src/instance/journal.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
 #include "src/instance/standing.h"
@@ -74,6 +75,7 @@ static void adopt_nodes(struct leader *ld, const struct replica *rp)
             node->drained = xstrdup(at.reason ? at.reason : "");
         else if (rp->drained[at.rank])
             node->drained = xstrdup(rp->drained[at.rank]);
+        journal_drained(ld->config.journal, at.rank, &node->drained_at);
     }
 }
 

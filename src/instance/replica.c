@@ -8,6 +8,7 @@
 #include "src/instance/archives.h"
 #include "src/instance/element.h"
 #include "src/instance/forms.h"
+#include "src/instance/journal.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/job/jsonutil.h"
@@ -71,11 +72,17 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+    journal_gone(rp->journal, time_now(), rank);
 }
 
 void replica_set_archives(struct replica *rp, struct archives *archives)
 {
     rp->archives = archives;
+}
+
+void replica_set_journal(struct replica *rp, struct journal *journal)
+{
+    rp->journal = journal;
 }
 
 struct store **replica_store_of(struct replica *rp)

@@ -18,6 +18,7 @@ struct replica {
     struct keys *keys;   /* of submissions, as the leader has them */
     struct queues *queues;
     struct archives *archives; /* the instance's, or NULL */
+    struct journal *journal;   /* of what happens to nodes, or NULL */
     struct rset *all;          /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;

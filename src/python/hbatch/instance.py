@@ -429,7 +429,7 @@ class Instance:
             if entry[1] == "reply":
                 return False
             ends.append(entry)
-            return True
+            return entry[1] != "end" or entry[9] == 0  # the last one of a run
 
         end = None if timeout is None else time.monotonic() + timeout
         tags = [self._channel.post_follow(first, n, TELL_END, told) for first, n in _runs(ids)]

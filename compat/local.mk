@@ -4,26 +4,37 @@ COMPAT_FLUX_PY = \
 	compat/flux/python/flux/_rpc.py \
 	compat/flux/python/flux/constants.py \
 	compat/flux/python/flux/future.py \
+	compat/flux/python/flux/hostlist.py \
+	compat/flux/python/flux/idset.py \
+	compat/flux/python/flux/kvs.py \
 	compat/flux/python/flux/resource.py \
-	compat/flux/python/flux/uri.py
+	compat/flux/python/flux/uri.py \
+	compat/flux/python/flux/util.py
+COMPAT_FLUX_CORE_PY = \
+	compat/flux/python/flux/core/__init__.py \
+	compat/flux/python/flux/core/handle.py \
+	compat/flux/python/flux/core/watchers.py
 COMPAT_FLUX_JOB_PY = \
 	compat/flux/python/flux/job/__init__.py \
 	compat/flux/python/flux/job/_act.py \
 	compat/flux/python/flux/job/_events.py \
 	compat/flux/python/flux/job/_executor.py \
 	compat/flux/python/flux/job/_list.py \
+	compat/flux/python/flux/job/_output.py \
 	compat/flux/python/flux/job/_spec.py
 compatdir = $(pkglibexecdir)/compat
 compatfluxdir = $(compatdir)/flux/python/flux
 compatfluxjobdir = $(compatfluxdir)/job
+compatfluxcoredir = $(compatfluxdir)/core
 dist_compatflux_DATA = $(COMPAT_FLUX_PY)
 dist_compatfluxjob_DATA = $(COMPAT_FLUX_JOB_PY)
+dist_compatfluxcore_DATA = $(COMPAT_FLUX_CORE_PY)
 noinst_DATA += compat/.stamp
 # $(srcdir): a copy from before in the build tree would be found, and is never older than itself.
-compat/.stamp: $(COMPAT_FLUX_PY:%=$(srcdir)/%) $(COMPAT_FLUX_JOB_PY:%=$(srcdir)/%)
+compat/.stamp: $(COMPAT_FLUX_PY:%=$(srcdir)/%) $(COMPAT_FLUX_JOB_PY:%=$(srcdir)/%) $(COMPAT_FLUX_CORE_PY:%=$(srcdir)/%)
 	$(AM_V_GEN)if test "$(srcdir)" != .; then \
-		$(MKDIR_P) compat/flux/python/flux/job && \
-		for f in $(COMPAT_FLUX_PY) $(COMPAT_FLUX_JOB_PY); do cp -f $(srcdir)/$$f $$f || exit 1; done; \
+		$(MKDIR_P) compat/flux/python/flux/job compat/flux/python/flux/core && \
+		for f in $(COMPAT_FLUX_PY) $(COMPAT_FLUX_JOB_PY) $(COMPAT_FLUX_CORE_PY); do cp -f $(srcdir)/$$f $$f || exit 1; done; \
 	fi && touch $@
 CLEANFILES += compat/.stamp
 EXTRA_DIST += compat/README

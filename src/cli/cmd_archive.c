@@ -2,6 +2,7 @@
 /* archive: files to all nodes.  An archive is a tar file: tar makes and reads it, the instance carries it to all ranks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <json-c/printbuf.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "src/cli/gauge.h"
 #include "src/cli/verbs.h"
 #include "src/common/base64.h"
 #include "src/common/duration.h"
@@ -91,6 +93,7 @@ static const struct opt_group create_groups[] = {OPTS(NULL, create_opts), OPTS_E
 
 struct sending {
     struct cli *cli;
+    struct gauge gauge;
     unsigned left; /* requests without an answer */
     struct error err;
     bool failed;
@@ -112,8 +115,20 @@ static void wait_for(struct sending *s, unsigned n)
 {
     struct error err;
     while (s->left > n)
-        if (client_process(s->cli->h, -1, &err) < 0)
+        if (client_process(s->cli->h, -1, &err) < 0) {
+            gauge_hide(&s->gauge);
             cli_die(s->cli, "%s", err.text);
+        }
+}
+
+/* Text of base64 needs no quoting, and it is most of what is sent: json-c would look at each character. */
+static int write_plain(json_object *o, struct printbuf *b, int level, int flags)
+{
+    (void)level;
+    (void)flags;
+    printbuf_strappend(b, "\"");
+    printbuf_memappend(b, json_object_get_string(o), json_object_get_string_len(o));
+    return printbuf_strappend(b, "\"");
 }
 
 /* All that can be read from FD. */
@@ -126,13 +141,17 @@ static void send_pieces(struct sending *s, int fd, const char *key)
         json_object *params = json_object_new_object();
         json_object_object_add(params, "key", json_object_new_string(key));
         json_object_object_add(params, "at", json_object_new_uint64(at));
-        json_object_object_add(params, "data", json_object_new_string(data));
+        json_object *text = json_object_new_string(data);
+        json_object_set_serializer(text, write_plain, NULL, NULL);
+        json_object_object_add(params, "data", text);
         client_send(s->cli->h, "archive.put", params, on_answer, NULL, s);
         s->left++;
         at += (uint64_t)n;
         wait_for(s, IN_FLIGHT - 1);
+        gauge_show(&s->gauge, (double)at, 0);
     }
     wait_for(s, 0);
+    gauge_hide(&s->gauge);
 }
 
 static void end(struct sending *s, const char *key, const char *name, int how)
@@ -164,12 +183,15 @@ static bool exists(struct cli *cli, const char *name, uint64_t *bytes)
     return false;
 }
 
-static int create(struct cli *cli, const char *const *argv, const char *name, int how)
+static int create(struct cli *cli, const char *const *argv, const char *name, int how,
+                  bool verbose)
 {
     char key[CLIENT_KEY_SIZE];
     uint64_t bytes;
     int fds[2];
     struct sending s = {.cli = cli};
+    gauge_init(&s.gauge, cli, NULL);
+    s.gauge.on &= !verbose;                /* tar writes there */
     if (!how && exists(cli, name, &bytes)) /* before tar works for nothing */
         cli_die(cli, "there is an archive '%s' already: --overwrite or --append", name);
     if (pipe2(fds, O_CLOEXEC) < 0)
@@ -227,7 +249,7 @@ static int create_run(struct cli *cli, const struct cmd *cmd, int argc, char **a
         tar[n++] = p.args[i];
     if (n + 1 >= 64 + ARGS)
         cli_die(cli, "at most 64 PATHs at a time: name a directory");
-    int rc = create(cli, tar, name, how);
+    int rc = create(cli, tar, name, how, verbose);
     free(tar);
     return rc;
 }
@@ -287,6 +309,8 @@ static int open_local(const struct cli *cli, const char *name, uint64_t bytes)
 /* From the leader, piece by piece, into FD, until nobody reads it. */
 static void fetch(struct cli *cli, const char *name, uint64_t bytes, int fd)
 {
+    struct gauge gauge;
+    gauge_init(&gauge, cli, NULL);
     for (uint64_t at = 0; at < bytes;) {
         struct error err;
         size_t len;
@@ -300,9 +324,11 @@ static void fetch(struct cli *cli, const char *name, uint64_t bytes, int fd)
             cli_die(cli, "archive '%s' ends after %ju of %ju bytes", name, (uintmax_t)at,
                     (uintmax_t)bytes);
         if (write_all(fd, data, len) < 0)
-            return;
+            break;
         at += len;
+        gauge_show(&gauge, (double)at, (double)bytes);
     }
+    gauge_hide(&gauge);
 }
 
 /* tar reads NAME. */

@@ -272,7 +272,11 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     struct export e = {.cli = cli};
     parse(&e, cmd, argc, argv);
     choose_columns(&e);
+    struct gauge gauge;
+    gauge_init(&gauge, cli, "jobs");
     struct history h = {.cli = cli, .query = &e.query};
+    if (e.file || !isatty(STDOUT_FILENO)) /* else the jobs themselves are to be seen */
+        h.gauge = &gauge;
     h.over = e.query.count < 0;
     cli_connect(cli); /* before there is a file */
     open_file(&e);

@@ -59,7 +59,9 @@ static void gather(struct gathering *g)
     cleanup_json json_object *running = jobquery_fetch(&active, ask_list, g->cli, &more);
     if (running)
         add_all(g, running);
-    struct history h = {.cli = g->cli, .query = &g->query};
+    struct gauge gauge;
+    gauge_init(&gauge, g->cli, "jobs");
+    struct history h = {.cli = g->cli, .query = &g->query, .gauge = &gauge};
     for (json_object *jobs; (jobs = history_next(&h)); json_object_put(jobs))
         add_all(g, jobs);
 }
@@ -115,11 +117,12 @@ static char *describe(const struct report *r, json_object *info)
     time_t t = (time_t)r->begin;
     struct tm tm;
     localtime_r(&t, &tm);
-    strftime(from, sizeof(from), "%F %T", &tm);
+    strftime(from, sizeof(from), "%F %T %Z", &tm);
     snprintf(version, sizeof(version), "%s", cli_get_string(info, "version", "?"));
     return xasprintf(
-        "From %s on, for %s; %zu nodes, %u cores; instance %s on %s, hbatch %s", from,
-        format_duration(r->end - r->begin, age, sizeof(age)), r->nnodes, r->ncores,
+        "From %s on, for %s; %zu node%s, %u core%s; instance %s on %s, hbatch %s", from,
+        format_duration(r->end - r->begin, age, sizeof(age)), r->nnodes,
+        r->nnodes == 1 ? "" : "s", r->ncores, r->ncores == 1 ? "" : "s",
         cli_get_string(info, "instance", "?"), cli_get_string(info, "hostname", "?"),
         version);
 }
@@ -172,6 +175,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL),
                              *resources = cli_call(cli, "resource.list", NULL);
     g.report = report_create(resources, time_now());
+    if (!g.query.queues) /* else that is looked at, too */
+        g.query.keys = report_keys();
     gather(&g);
     if (g.file && g.report->njobs <= g.most)
         gather_cores(&g);

@@ -7,15 +7,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 #include "src/cli/subtree.h"
 #include "src/cli/target.h"
 #include "src/cli/top.h"
 #include "src/cli/top_terminal.h"
-#include "src/cli/jobformats.h"
+#include "src/cli/formats.h"
 #include "src/cli/verbs.h"
 #include "src/common/path.h"
+#include "src/common/signals.h"
 
 enum { ONCE, QUEUE, NAME, FORMAT, COLOR, ALL, TEST_EXIT, TEST_DUMP };
 
@@ -284,19 +284,13 @@ static void take_key(struct screen *s, int key)
 static void catch_signals(struct screen *s)
 {
     static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
-        sigaddset(&set, caught[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->signal_fd = signals_open(caught, ARRAY_SIZE(caught));
 }
 
 static void take_signals(struct screen *s)
 {
-    struct signalfd_siginfo si;
-    while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-        s->exit_code = 128 + (int)si.ssi_signo;
+    for (int sig; (sig = signals_next(s->signal_fd));) {
+        s->exit_code = 128 + sig;
         s->leave = true;
     }
 }
@@ -461,7 +455,7 @@ static const char *parse(struct screen *s, bool *once, bool *color, const struct
             break;
         case FORMAT:
             free(own);
-            columns = own = jobformats_find(t->cli, p.value);
+            columns = own = formats_find(t->cli, &formats_of_jobs, p.value);
             break;
         case COLOR:
             *color = parse_color(t->cli, p.value);

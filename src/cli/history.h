@@ -4,12 +4,15 @@
 #define HBATCH_CLI_HISTORY_H
 
 #include "src/cli/cli.h"
+#include "src/cli/gauge.h"
 #include "src/cli/jobquery.h"
 
 struct history {
     struct cli *cli;
     const struct jobquery
-        *query; /* its results, name, queue, since and count are obeyed */
+        *query;          /* its results, name, queue, since and count are obeyed */
+    struct gauge *gauge; /* shows how far it is, or NULL */
+    double total;        /* for that; 0: it is not known */
     uint64_t before, given;
     bool over;
 };

@@ -616,6 +616,7 @@ static const struct {
     {get_dependencies, "state reason"},
     {get_return_code, "state result status"},
     {get_exception, "state exception"},
+    {get_inactive_reason, "state result status exception"},
 };
 
 struct key_list {

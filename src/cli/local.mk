@@ -19,7 +19,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_help.c \
 	src/cli/cmd_hostlist.c src/cli/hostset.c src/cli/hostset.h \
 	src/cli/cmd_info.c \
-	src/cli/cmd_job.c src/cli/job_cancelall.c src/cli/job_control.c src/cli/job_hostpids.c src/cli/job_purge.c src/cli/job_info.c src/cli/guest.c src/cli/guest.h src/cli/listing.c src/cli/listing.h src/cli/resource_drain.c src/cli/resource_rows.c src/cli/resource_rows.h src/cli/resource.h src/cli/tail.c src/cli/tail.h src/cli/pending.c src/cli/pending.h src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
+	src/cli/cmd_job.c src/cli/job_cancelall.c src/cli/job_control.c src/cli/job_hostpids.c src/cli/job_purge.c src/cli/job_info.c src/cli/guest.c src/cli/guest.h src/cli/listing.c src/cli/listing.h src/cli/resource_drain.c src/cli/resource_rows.c src/cli/resource_rows.h src/cli/resource_status.c src/cli/resource_eventlog.c src/cli/resource.h src/cli/tail.c src/cli/tail.h src/cli/pending.c src/cli/pending.h src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
 	src/cli/cmd_jobs.c \
 	src/cli/cmd_multiprog.c src/cli/shwords.c src/cli/shwords.h \
 	src/cli/cmd_output.c \
@@ -48,6 +48,7 @@ bin_hbatch_SOURCES = \
 	src/cli/feed.c src/cli/feed.h \
 	src/cli/format.c src/cli/format.h src/cli/format_impl.h \
 	src/cli/format_parse.c src/cli/format_value.c \
+	src/cli/gauge.c src/cli/gauge.h \
 	src/cli/history.c src/cli/history.h \
 	src/cli/ids.c src/cli/ids.h \
 	src/cli/inside.c src/cli/inside.h \
@@ -65,7 +66,7 @@ bin_hbatch_SOURCES = \
 	src/cli/output.c src/cli/output.h \
 	src/cli/color.c src/cli/color.h \
 	src/cli/since.c src/cli/since.h \
-	src/cli/jobformats.c src/cli/jobformats.h \
+	src/cli/formats.c src/cli/formats.h \
 	src/cli/diagnose.c src/cli/diagnose.h \
 	src/cli/guide.c src/cli/guide.h \
 	src/cli/absent.c src/cli/absent.h \
@@ -94,6 +95,20 @@ bin_hbatch_top_la_CFLAGS = $(AM_CFLAGS) $(NCURSES_CFLAGS)
 bin_hbatch_top_la_LDFLAGS = -module -avoid-version -shared
 bin_hbatch_top_la_LIBADD = $(NCURSES_LIBS)
 EXTRA_DIST += src/cli/README src/cli/hbatch.bash
+
+# Style and script of the page of hbatch report, as lines of C.
+nodist_bin_hbatch_SOURCES = src/cli/report_assets.c
+EXTRA_DIST += src/cli/report.css src/cli/report.js
+CLEANFILES += src/cli/report_assets.c
+src/cli/report_assets.c: src/cli/report.css src/cli/report.js src/cli/local.mk
+	$(AM_V_GEN)$(MKDIR_P) src/cli && { \
+	  echo '#include "src/cli/report.h"'; \
+	  for part in style:css script:js; do \
+	    echo "const char *const report_$${part%:*}[] = {"; \
+	    sed -e 's/^ *//' -e '/^\/[/*]/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n",/' \
+	      "$(srcdir)/src/cli/report.$${part#*:}"; \
+	    echo '0};'; \
+	  done; } >$@.tmp && mv -f $@.tmp $@
 
 # bash looks for the completion of a command in a file of its name.
 install-data-hook: install-completion

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/format.h"
 #include "src/cli/jobfields.h"
 #include "src/common/idset.h"
 #include "src/common/util.h"
@@ -54,6 +55,17 @@ static unsigned reason_of(struct report *r, json_object *job)
     return number_of(r, "");
 }
 
+json_object *report_keys(void)
+{
+    static const char *const keys[] = {
+        "id",         "name",   "state",  "result", "t_submit", "t_run",    "t_cleanup",
+        "t_inactive", "ncores", "nnodes", "ranks",  "status",   "exception"};
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        json_object_array_add(list, json_object_new_string(keys[i]));
+    return list;
+}
+
 void report_add(struct report *r, json_object *job)
 {
     int result = result_of(job);
@@ -85,6 +97,21 @@ void report_add(struct report *r, json_object *job)
 double report_end(const struct report *r, const struct report_job *job)
 {
     return job->end > 0 ? job->end : r->now;
+}
+
+char *report_number(double value, char *buf, size_t size)
+{
+    snprintf(buf, size, value >= 100 ? "%.0f" : "%.3g", value);
+    return buf;
+}
+
+char *report_core_time(double seconds, char *buf, size_t size)
+{
+    char number[32];
+    if (seconds < 3600)
+        return format_duration(seconds, buf, size);
+    snprintf(buf, size, "%s h", report_number(seconds / 3600, number, sizeof(number)));
+    return buf;
 }
 
 /* --- nodes ----------------------------------------------------------------------------------- */
@@ -136,6 +163,7 @@ void report_destroy(struct report *r)
     free(r->bins);
     free(r->heat);
     free(r->groups);
+    free(r->names);
     free(r);
 }
 
@@ -299,19 +327,59 @@ static void find_groups(struct report *r)
         qsort(r->groups, r->ngroups, sizeof(*r->groups), compare_groups);
 }
 
-/* In the fullest bin, and in the fullest second (or in all, if that is less). */
+static int compare_names(const void *a, const void *b)
+{
+    const struct report_name *x = a, *y = b;
+    if (x->busy != y->busy)
+        return x->busy < y->busy ? 1 : -1;
+    return (x->n < y->n) - (x->n > y->n);
+}
+
+static void find_names(struct report *r)
+{
+    cleanup_free size_t *where = xcalloc(r->ntexts + 1, sizeof(*where)); /* + 1 */
+    for (size_t i = 0; i < r->njobs; i++) {
+        const struct report_job *job = &r->jobs[i];
+        if (where[job->name] == 0) {
+            if ((r->nnames & (r->nnames - 1)) == 0) /* full */
+                r->names =
+                    xrealloc(r->names, MAX(2 * r->nnames, (size_t)1) * sizeof(*r->names));
+            r->names[r->nnames++] = (struct report_name){.name = job->name};
+            where[job->name] = r->nnames;
+        }
+        struct report_name *name = &r->names[where[job->name] - 1];
+        double ran = job->run > 0 ? report_end(r, job) - job->run : 0;
+        name->n++;
+        name->count[job->result]++;
+        name->busy += ran * job->ncores;
+        if (job->end > 0) {
+            name->total += ran;
+            name->longest = MAX(name->longest, ran);
+        }
+    }
+    if (r->nnames)
+        qsort(r->names, r->nnames, sizeof(*r->names), compare_names);
+}
+
+/* Sums over a second (or a tenth of all, if that is less) about each bin, as far as there is one: a bin alone may be
+ * less than the time between two jobs. */
 static void find_rates(struct report *r, double width)
 {
-    int n = MIN(MAX((int)ceil(1 / width), 1), REPORT_BINS);
-    unsigned window = 0;
-    for (int i = 0; i < REPORT_BINS; i++) {
-        unsigned here = 0;
+    int n = MIN(MAX((int)ceil(1 / width), 1), REPORT_BINS / 10);
+    unsigned sum[REPORT_RESULTS] = {0};
+    for (int i = 0; i < REPORT_BINS; i++) { /* the last bin of a window */
+        unsigned all = 0;
+        int from = i + 1 == n ? 0 : i - n / 2, /* the bins that it is about */
+            to = i + 1 == REPORT_BINS ? REPORT_BINS : i - n / 2 + 1;
         for (int k = 0; k < REPORT_RESULTS; k++) {
-            here += r->bins[i].ended[k];
-            window += r->bins[i].ended[k] - (i >= n ? r->bins[i - n].ended[k] : 0);
+            sum[k] += r->bins[i].ended[k];
+            sum[k] -= i >= n ? r->bins[i - n].ended[k] : 0;
+            all += sum[k];
+            for (int at = from; i + 1 >= n && at < to; at++)
+                r->bins[at].rate[k] = sum[k] / (n * width);
         }
-        r->bin_rate = MAX(r->bin_rate, here / width);
-        r->peak_rate = MAX(r->peak_rate, window / (n * width));
+        if (i + 1 >= n)
+            r->peak_rate = MAX(r->peak_rate, all / (n * width));
     }
 }
 
@@ -333,4 +401,5 @@ void report_finish(struct report *r)
     find_rates(r, width);
     find_quantiles(r);
     find_groups(r);
+    find_names(r);
 }

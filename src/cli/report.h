@@ -36,6 +36,7 @@ struct report_bin {
     double busy;                    /* core-seconds */
     double waiting;                 /* job-seconds */
     unsigned ended[REPORT_RESULTS]; /* jobs */
+    double rate[REPORT_RESULTS];    /* jobs ended a second, of a second about it */
 };
 
 struct report_group { /* of jobs that did not complete */
@@ -43,6 +44,13 @@ struct report_group { /* of jobs that did not complete */
     int result;
     size_t n;
     uint64_t last; /* id */
+};
+
+struct report_name { /* jobs of one name */
+    unsigned name;
+    size_t n, count[REPORT_RESULTS];
+    double busy;           /* core-seconds */
+    double total, longest; /* of run times of those that are over; s */
 };
 
 struct report {
@@ -62,27 +70,36 @@ struct report {
     double busy;        /* core-seconds, of all */
     double utilization; /* share of the cores from begin to end */
     double
-        rate; /* jobs that ended, per second; and in the fullest second, and the fullest bin: */
-    double peak_rate, bin_rate;
+        rate; /* jobs that ended, per second; and in the fullest second (a tenth of all, if that is less): */
+    double peak_rate;
     double wait[3], runtime[3];  /* median, 90 %, the longest; s */
     struct report_bin *bins;     /* [REPORT_BINS] */
     float *heat;                 /* [nnodes][REPORT_BINS] share of the node's cores */
     struct report_group *groups; /* most frequent first */
     size_t ngroups;
+    struct report_name *names; /* that used most first */
+    size_t nnames;
 };
 
 /* RESOURCES: the result of resource.list. */
 struct report *report_create(json_object *resources, double now);
 void report_destroy(struct report *r); /* NULL is allowed */
+/* The keys of job.list that are made use of, a new array. */
+json_object *report_keys(void);
 /* Add JOB of job.list. */
 void report_add(struct report *r, json_object *job);
 void report_finish(struct report *r);
 const char *report_text(const struct report *r, unsigned number);
+/* VALUE with three digits, and all before the point; core-seconds as a time. */
+char *report_number(double value, char *buf, size_t size);
+char *report_core_time(double seconds, char *buf, size_t size);
 /* Where JOB's end is on the time axis. */
 double report_end(const struct report *r, const struct report_job *job);
 /* The row of node RANK, or -1. */
 int report_row(const struct report *r, unsigned rank);
 
+/* Of the page, lines, the last of which is NULL: report.css and report.js. */
+extern const char *const report_style[], *const report_script[];
 /* The page: TITLE, and where the jobs are of. */
 void report_html(const struct report *r, const char *title, const char *about, bool ascii,
                  FILE *f);

@@ -57,19 +57,25 @@ void *base64_decode(const char *text, size_t len, size_t *out_len, struct error 
     cleanup_free unsigned char *data = xmalloc(n + 1);
     unsigned char *out = data;
     uint32_t v = 0;
-    for (size_t i = 0; i < digits; i++) {
+    size_t i = 0;
+    for (; i + 4 <= digits; i += 4) {
+        const unsigned char *t = (const unsigned char *)text + i;
+        uint32_t a = values[t[0]] - 1u, b = values[t[1]] - 1u, c = values[t[2]] - 1u,
+                 d = values[t[3]] - 1u;
+        if ((a | b | c | d) > 63)
+            break; /* which one is told below */
+        v = a << 18 | b << 12 | c << 6 | d;
+        *out++ = (unsigned char)(v >> 16);
+        *out++ = (unsigned char)(v >> 8);
+        *out++ = (unsigned char)v;
+    }
+    for (v = 0; i < digits; i++) {
         uint8_t value = values[(unsigned char)text[i]];
         if (value == 0)
             return error_null(err, EINVAL,
                               "base64: byte 0x%02x at offset %zu is not in the alphabet",
                               (unsigned char)text[i], i);
         v = v << 6 | (uint32_t)(value - 1);
-        if (i % 4 == 3) {
-            *out++ = (unsigned char)(v >> 16);
-            *out++ = (unsigned char)(v >> 8);
-            *out++ = (unsigned char)v;
-            v = 0;
-        }
     }
     /* The bits that the padding leaves over must be zero: one text for each data. */
     if ((pad == 1 && (v & 3) != 0) || (pad == 2 && (v & 15) != 0))

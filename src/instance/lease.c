@@ -477,16 +477,6 @@ void lease_adopt(struct leader *ld, struct job *job, unsigned rank)
     put_ahead(ld, job, rank);
 }
 
-static bool is_listed(json_object *ids, jobid_t id)
-{
-    size_t n =
-        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
-    for (size_t i = 0; i < n; i++)
-        if (json_object_get_int64(json_object_array_get_idx(ids, i)) == (int64_t)id)
-            return true;
-    return false;
-}
-
 /* What began is told by the events that follow. */
 void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
 {
@@ -502,7 +492,7 @@ void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
     lease->unsent = 0;
     for (struct job *job = TAILQ_FIRST(&lease->ahead), *next; job; job = next) {
         next = TAILQ_NEXT(job, ahead_entry);
-        if (is_listed(ids, job->sj.id))
+        if (jsonutil_has_int(ids, job->sj.id))
             continue;
         take_back_told(ld, job);
     }

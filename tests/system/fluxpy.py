@@ -3,6 +3,7 @@
 import concurrent.futures
 import datetime
 import os
+import signal
 import sys
 import traceback
 
@@ -139,7 +140,7 @@ def watching():
     expect((names[0], names[-1]), ("submit", "clean"))
     expect(flux.job.event_wait(f, jobid, "finish").context["status"], 0)
     expect(flux.job.job_output(f, jobid).stdout, "hello\n")
-    expect(list(flux.job.output_watch_lines(f, jobid)), [("stdout", "hello\n")])
+    expect(list(flux.job.output_watch_lines(f, jobid)), [("stdout", "hello")])
     jobid = flux.job.submit(f, spec("sleep", "100"))
     flux.job.cancel(f, jobid, "no use")
     e = fails(flux.job.JobException, flux.job.event_wait, f, jobid, "memo")
@@ -202,6 +203,170 @@ def specifications():
     fails(ValueError, flux.uri.resolve, "f1")
 
 
+def logs():
+    """The logs beside the job's own, and what jobs write as it comes."""
+    f = flux.Flux()
+    jobid = flux.job.submit(f, spec("sh", "-c", "echo out; echo err >&2", num_tasks=2))
+    names = [e.name for e in flux.job.event_watch(f, jobid, "guest.exec.eventlog")]
+    expect(names, ["init", "starting", "shell.init", "shell.start", "complete", "done"])
+    events = list(flux.job.event_watch(f, jobid, "guest.output"))
+    expect((events[0].name, events[0].context["version"]), ("header", 1))
+    expect(sorted(e.context["data"] for e in events if "data" in e.context), ["err\n"] * 2 + ["out\n"] * 2)
+    fails(OSError, flux.job.event_watch_async, f, jobid, "nonesuch")
+    expect(flux.job.job_output(f, jobid, tasks="1", labelio=True).stdout, "1: out\n")
+    expect(sorted(flux.job.output_watch_lines(f, jobid, labelio=True))[:2], [("stderr", "0: err"), ("stderr", "1: err")])
+    expect({e.name for e in flux.job.output_event_watch(f, jobid)}, {"header", "data"})
+    seen = []
+
+    def line(future):
+        seen.append(future.getline())
+
+    flux.job.output_watch_lines_async(f, jobid).then(line)
+    expect(f.reactor_run(), 0)
+    expect((len(seen), seen[-1]), (5, (None, None)))
+    js = spec("echo", "out")
+    js.stdout = "redirected.{{id}}"
+    redirected = flux.job.submit(f, js)
+    expect([s for s, t in flux.job.output_watch(f, redirected) if "redirected to redirected." in t], ["stderr"] * 2)
+    held = flux.job.submit(f, spec("true"), urgency=0)
+    fails(FileNotFoundError, flux.job.job_output, f, held, nowait=True)
+    flux.job.cancel(f, held)
+    expect(fails(OSError, list, flux.job.output_watch(f, held)).strerror, f"job {held} never started")
+    fails(flux.job.JobException, flux.job.job_output, f, held)
+    events, watcher = [], flux.job.event_watch_async(f, jobid)
+    watcher.get_event()
+    watcher.cancel()
+    expect(watcher.get_event(), None)
+    running = flux.job.submit(f, spec("sh", "-c", "echo first; sleep 100"))
+    flux.job.event_wait(f, running, "shell.start", "guest.exec.eventlog")
+    while "first" not in flux.job.job_output(f, running, nowait=True).stdout:
+        pass
+    flux.job.cancel(f, running)
+
+
+def futures():
+    f = flux.Flux()
+    with f.rpc(b"broker.ping", {"seq": 3}) as ping:
+        expect((ping.wait_for(60) is ping, ping.get()["seq"], ping.get_flux() is f), (True, 3, True))
+    expect(fails(OSError, lambda: ping.then(print).then(print)).errno, 17)
+    ping.stop()
+    jobid = flux.job.submit(f, spec("true"), urgency=0)
+    waiting = flux.job.wait_async(f, jobid)
+    fails(TimeoutError, waiting.wait_for, 0)
+    late = []
+    waiting.then(lambda future: late.append(fails(TimeoutError, future.get)), timeout=0.01)
+    f.reactor_run()
+    expect(len(late), 1)
+    flux.job.cancel(f, jobid)
+    expect(flux.job.wait_async(f, jobid).wait_for(60).get_status().success, False)
+    own = flux.future.FutureExt(lambda future: future.fulfill({"made": 1}))
+    expect(own.get(), {"made": 1})
+    both = flux.future.WaitAllFuture([f.rpc("broker.ping"), f.rpc("nonesuch.service")])
+    expect(len(both.wait_for().children), 2)
+    expect(both.children[1].error_string(), "No service matching nonesuch.service is registered")
+    f.rpc("broker.ping").then(lambda future: 1 / 0)
+    fails(ZeroDivisionError, f.reactor_run)
+    expect(f.reactor_run(), 0)
+    for what in ("event_subscribe", "msg_watcher_create", "attr_set"):
+        expect(fails(OSError, getattr(f, what), "x").errno, 38)
+    fails(OSError, flux.kvs.get, f, "x")
+
+
+def watchers():
+    f = flux.Flux()
+    r, w = os.pipe()
+    seen = []
+
+    def readable(handle, watcher, fd, events, arg):
+        seen.append((os.read(fd, 10), events, arg))
+        watcher.stop()
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def signaled(handle, watcher, signum, arg):
+        seen.append((signum, arg))
+        watcher.stop()
+
+    with f.fd_watcher_create(r, readable, args="a"), f.signal_watcher_create(signal.SIGUSR1, signaled, "b"):
+        f.timer_watcher_create(0.01, lambda *_: os.write(w, b"x")).start()
+        expect(f.reactor_run(), 0)
+    expect(seen, [(b"x", 1, "a"), (signal.SIGUSR1, "b")])
+    fails(OSError, f.timer_watcher_create, -1, print)
+    fails(OSError, f.signal_watcher_create, 0, print)
+    f.timer_watcher_create(0, lambda *_: f.reactor_stop_error()).start()
+    expect(f.reactor_run(), -1)
+
+
+def sets():
+    """Ids and hosts, durations and URIs."""
+    ids = flux.idset.IDset("0-3,7")
+    expect((str(ids + "8,4"), str(ids - 2), str(ids & "1-9"), len(ids), 7 in ids), ("0-4,7-8", "0-1,3,7", "1-3,7", 5, True))
+    expect((ids.first(), ids.last(), ids.next(3), list(ids)), (0, 7, 7, [0, 1, 2, 3, 7]))
+    hosts = flux.hostlist.decode("n[08-10],m1,m2")
+    expect((str(hosts), len(hosts), hosts[1], hosts.find("m2")), ("n[08-10],m[1-2]", 5, "n09", 4))
+    expect((hosts.delete("n09"), str(hosts), str(flux.hostlist.decode("b,a1,a0,b").uniq())), (1, "n[08,10],m[1-2]", "a[0-1],b"))
+    for bad in ("3-1", "x", "1,,2", "-1"):
+        fails(ValueError, flux.idset.decode, bad)
+    for bad in ("n[", "n[]", "n[a]", "n[3-1]", "n[1]]"):
+        fails(ValueError, flux.hostlist.decode, bad)
+    expect((flux.util.parse_fsd("1.5h"), flux.util.fsd(5400)), (5400.0, "1.5h"))
+    now = datetime.datetime(2026, 1, 1, 12)
+    expect(flux.util.parse_datetime("+2h", now), datetime.datetime(2026, 1, 1, 14))
+    expect(flux.util.parse_datetime("11:30", now), datetime.datetime(2026, 1, 2, 11, 30))
+    fails(ValueError, flux.util.parse_datetime, "someday")
+    uri = flux.uri.JobURI("ssh://host/tmp/x?y=z")
+    expect((uri.local, uri.netloc, uri.query), ("local:///tmp/x", "host", "y=z"))
+    expect(flux.uri.resolve(f"pid:{os.getpid()}"), os.environ["FLUX_URI"])
+    nodes = flux.resource.list(flux.Flux()).all
+    expect((str(nodes), str(nodes.ranks), len(nodes.nodelist)), ("rank0/core[0-3]", "0", 1))
+    expect((nodes.copy_ranks("1").nnodes, (nodes | nodes).ncores, (nodes - nodes).ncores), (0, 4, 0))
+
+
+def by_name():
+    """Jobs by the options of flux submit."""
+    js = JobspecV1.from_submit(
+        ["app"], ntasks=4, nodes=2, time_limit="1h", env=["-*", "X={{id}}"], requires="host:n1", name="named",
+        dependency=["afterok:f1", "afterany:f2"], shell_options={"verbose": 1}, attributes={"bank": "b", ".user.x": 2},
+        rlimit=["-*"], signal="USR1@30s", add_file=["two=a\nb"],
+    )  # fmt: skip
+    expect((js.duration, js.environment, js.getattr("bank"), js.getattr("user.x")), (3600, {}, "b", 2))
+    expect(js.getattr("shell.options.env-expand"), {"X": "{{id}}"})
+    expect((js.getattr("shell.options.signal")["timeleft"], js.getattr("shell.options.verbose")), (30, 1))
+    expect([d["value"] for d in js.dependencies], ["f1", "f2"])
+    expect((js.getattr("constraints"), js.getattr("files")["two"]["data"]), ({"hostlist": ["n1"]}, "a\nb"))
+    expect(eval(repr(js)).jobspec, js.jobspec)
+    fails(TypeError, JobspecV1.from_submit, ["app"], nonesuch=1)
+    fails(ValueError, JobspecV1.from_submit, ["app"], time_limit="1x")
+    f = flux.Flux()
+    js = JobspecV1.from_batch(content="flux run echo inside\n", wrap=True, conf={"policy": {"scheduler": {"policy": "fcfs"}}},
+                              broker_opts=["-Slog-stderr-level=7"], output="none", time_limit="1m")  # fmt: skip
+    expect(flux.job.job_output(f, flux.job.submit(f, js)).stdout, "inside\n")
+    fails(TypeError, JobspecV1.from_batch)
+    fails(ValueError, JobspecV1.from_batch, content="no interpreter\n")
+    fails(ValueError, JobspecV1.from_alloc)
+    jobid = flux.job.submit(f, JobspecV1.from_alloc(nslots=1))
+    with flux.Flux(flux.uri.resolve(str(jobid)) if wait_for_uri(f, jobid) else None) as child:
+        expect(child.attr_get("size"), "1")
+    flux.job.cancel(f, jobid)
+    conf = flux.job.BatchConfig().update("a.b=3").update('{"a": {"c": [1]}}').update("policy.x=text")
+    expect((conf.config, conf.get("a.b")), ({"a": {"b": 3, "c": [1]}, "policy": {"x": "text"}}, 3))
+
+
+def wait_for_uri(f, jobid):
+    return any(e.name == "memo" and "uri" in e.context for e in flux.job.event_watch(f, jobid))
+
+
+def constraints():
+    f = flux.Flux()
+    ids = [flux.job.submit(f, spec("sh", "-c", f"exit {i}", name=f"constrained{i}")) for i in range(3)]
+    ends = [flux.job.result(f, j).t_inactive for j in ids]
+    both = {"or": [{"name": ["constrained0"]}, {"and": [{"results": ["failed"]}, {"name": ["constrained2"]}]}]}
+    expect({j.id for j in flux.job.JobList(f, constraint=both).jobs()}, {ids[0], ids[2]})
+    late = {"and": [{"t_inactive": [f">{sorted(ends)[1]}"]}, {"not": [{"name": ["x"]}]}]}
+    expect(len([j for j in flux.job.job_list(f, constraint=late).get_jobinfos() if j.id in ids]), 1)
+    fails(ValueError, flux.job.job_list, f, constraint={"nonesuch": []})
+    expect(flux.job.job_list(f, attrs=["name"], name="constrained1").get(), {"jobs": [{"id": ids[1], "name": "constrained1"}]})
+
+
 def executor():
     with FluxExecutor(threads=1) as ex:
         futures = [ex.submit(spec("sh", "-c", f"exit {i}")) for i in range(5)]
@@ -216,6 +381,13 @@ def executor():
         expect(isinstance(slow.exception(), flux.job.JobException), True)
         expect(isinstance(ex.submit(spec("true", num_tasks=99)).exception(), OSError), True)
         expect(isinstance(ex.submit(7).exception(), TypeError), True)
+        expect(isinstance(ex.submit(None).exception(), OSError), True)
+        expect((isinstance(ex.attach(-1).exception(), OverflowError), ex.attach(-1).jobid()), (True, -1))
+        expect((isinstance(ex.attach(None).exception(), TypeError), ex.attach(None).jobid()), (True, None))
+        ended = []
+        missing = ex.submit(spec("/nonexistent/program"))
+        missing.add_event_callback("exception", lambda f, e: ended.append(e.name))
+        expect((isinstance(missing.exception(), flux.job.JobException), ended), (True, ["exception"]))
         expect(isinstance(ex.attach(1).exception(), ValueError), True)
         expect(ex.attach(futures[3].jobid()).result(), 3)
         refused = ex.submit(spec("true", num_tasks=99))
@@ -226,7 +398,11 @@ def executor():
 
 
 failed = False
-for test in (handle, messages, names, submit_and_wait, asynchronous, watching, lists, specifications, executor):
+TESTS = (
+    handle, messages, names, futures, watchers, sets, submit_and_wait, asynchronous, watching, logs, lists, constraints,
+    specifications, by_name, executor,
+)  # fmt: skip
+for test in TESTS:
     try:
         test()
         print("ok", test.__name__.replace("_", " "), flush=True)

@@ -69,7 +69,7 @@ ok "a page" hbatch report --html page.html --title='<b>T</b>'
 checked=$(check page.html)
 is "$(grep wrong <<<"$checked")" "" "it is well-formed, and needs nothing from elsewhere"
 is "$(grep -E 'rect.r[0-9]' <<<"$checked" | tr '\n' ' ')" "rect.r0 6 rect.r1 4 rect.r4 1 " "a bar for each job"
-is "$(grep -c '&lt;i&gt;&amp;&quot;evil' page.html) $(grep -c '<i>&' page.html) $(grep -c '&lt;b&gt;T&lt;/b&gt;' page.html)" "2 0 2" "names are no HTML"
+is "$(grep -c '&lt;i&gt;&amp;&quot;evil' page.html) $(grep -c '<i>&' page.html) $(grep -c '&lt;b&gt;T&lt;/b&gt;' page.html)" "3 0 2" "names are no HTML"
 ok "to standard output" hbatch report --html -
 is "$out" "$(cat <<<"$out")" "... the same"
 like "$out" "^<!DOCTYPE html>" "... a page"
@@ -87,6 +87,17 @@ fi
 nok "a wrong number" hbatch report -c x
 hbatch cancel "$running"
 
+# what takes long shows on a terminal how far it is, and takes that away
+if wanted=$(hbatch submit --cc=1-2 sh -c "[ \$HBATCH_JOB_CC = 1 ] || until [ -e go ]; do sleep 0.05; done" | tr '\n' ' '); then
+    # shellcheck disable=SC2086
+    shown=$(printf '1 of 2 jobs, 50%%\t\\x03\\c\n' | timeout 60 python3 "$lib_dir/terminal.py" hbatch job wait $wanted)
+    like "$shown" "1 of 2 jobs, 50%, [0-9]+/s, [0-9]+s left" "job wait on a terminal"
+    touch go
+    # shellcheck disable=SC2086
+    capture hbatch job wait $wanted
+    is "$rc|$out|$err" "0||" "... says nothing elsewhere"
+fi
+
 # in a browser
 browser=
 for b in chromium chromium-browser google-chrome; do
@@ -100,20 +111,28 @@ else
             --virtual-time-budget=2000 --dump-dom "file://$1" 2>browser.err
     }
     sed 's|</body>|<script>addEventListener("error",function(e){document.body.dataset.error=e.message});\
+        var marks=document.querySelectorAll(".axis span").length;\
         var p=document.querySelector(".plot"),b=p.getBoundingClientRect();\
-        p.dispatchEvent(new WheelEvent("wheel",{deltaY:-1,clientX:b.left+b.width/2,clientY:b.top+5,cancelable:true}));\
+        p.dispatchEvent(new WheelEvent("wheel",{deltaY:-1,ctrlKey:true,bubbles:true,clientX:b.left+b.width/2,clientY:b.top+5,cancelable:true}));\
         document.body.dataset.zoomed=p.getAttribute("viewBox");\
+        document.body.dataset.tabs=marks+" "+document.querySelectorAll(".axis span").length;\
+        document.body.dataset.names=document.querySelectorAll(".label").length;\
+        var one=document.querySelector("rect.r1"),o=one.getBoundingClientRect(),f=document.querySelector(".frame").getBoundingClientRect();\
+        one.dispatchEvent(new PointerEvent("pointermove",{bubbles:true,clientX:o.left+o.width/2,clientY:o.top+1}));\
+        document.body.dataset.tip=document.querySelector(".tip").textContent.split("\\n").slice(1).join(" / ");\
         document.body.dataset.bar=document.querySelector("rect.r0").getBoundingClientRect().width.toFixed(1);\
-        p.dispatchEvent(new MouseEvent("dblclick"));document.body.dataset.all=p.getAttribute("viewBox")</script></body>|' page.html >tried.html
+        p.dispatchEvent(new MouseEvent("dblclick",{bubbles:true}));document.body.dataset.all=p.getAttribute("viewBox")</script></body>|' page.html >tried.html
     dom=$(view "$tmp/tried.html")
     if [ -z "$dom" ] && grep -qi "namespace\|sandbox\|zygote" browser.err; then
         skip "in a browser" "$browser does not start here: $(head -c 200 browser.err | tr '\n' ' ')"
     else
         body=$(grep -o '<body[^>]*>' <<<"$dom")
         like "$body" 'data-ready="yes"' "in a browser: the script runs"
-        like "$body" 'data-zoomed="(99|100)[0-9.]* 0 800 ' "... the wheel zooms about the pointer"
+        like "$body" 'data-zoomed="(99|100)[0-9.]* 0 800 ' "... Ctrl and the wheel zoom about the pointer"
         like "$body" 'data-all="0 0 1000 ' "... a double click shows all"
         like "$body" 'data-bar="[1-9][0-9.]*"' "... a job's bar can be seen"
+        like "$body" 'data-tip="[^"]*(failed, 1 core on 1 node, ran [0-9.]+s, waited [0-9.]+s / Exit [14])[^"]* of 4 cores used, ' "... the pointer finds a job"
+        like "$body" 'data-tabs="[1-9][0-9]* [1-9]' "... axes have marks before and after zooming"
         unlike "$body" 'data-error' "... without errors"
     fi
 fi

@@ -9,10 +9,17 @@
 Threads.  All methods of an Executor and its futures may be called from any thread.  An executor has one connection, and
 one thread, in which all callbacks run, one at a time: what they take is time that no other future gets.  A callback may
 submit, attach, cancel and add callbacks, but not wait for a future of its own executor that is not done: result(),
-exception() and jobid() then raise RuntimeError.  An exception of a callback is logged and passed over."""
+exception() and jobid() then raise RuntimeError.  An exception of a callback is logged and passed over.
+
+The end of a program.  As with all executors of concurrent.futures, one that was not shut down is waited for when the
+program ends, unless an exception or ctrl-C ends it: what was submitted is then sent, and the jobs go on.  In a process that
+was forked the futures that were not done raise ConnectionClosed; the jobs are the parent's."""
 import asyncio
+import atexit
 import concurrent.futures
 import logging
+import os
+import sys
 import threading
 import time
 import weakref
@@ -27,6 +34,23 @@ from .jobspec import JobspecLike, wire_of
 from .results import EVENTS, Event, Result, result_from_entry
 
 _log = logging.getLogger("hbatch")
+_live: "weakref.WeakSet[Executor]" = weakref.WeakSet()
+_EXIT_FLUSH = 5.0  # s: for what was submitted to be sent, when a program ends by an exception
+
+
+@atexit.register
+def _at_exit() -> None:
+    for executor in list(_live):
+        executor._at_exit()
+
+
+def _forked() -> None:
+    for executor in list(_live):
+        executor._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
@@ -52,6 +76,8 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         self._event_callbacks: Optional[Dict[str, List[Callable[["JobFuture", Event], Any]]]] = None
         self._events: List[Event] = []
         self._end: Optional[List[Any]] = None  # the entry that told of the end
+        self._following = False  # its events are still coming: its end waits for them
+        self._held: Optional[List[Any]] = None  # the end that waits
         self._ended: Optional[Result] = None
 
     def jobid(self, timeout: Optional[float] = None) -> JobID:
@@ -102,8 +128,8 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         return self
 
     def add_event_callback(self, event: str, callback: Callable[["JobFuture", Event], Any]) -> "JobFuture":
-        """Call CALLBACK(future, event) for each event of that name, also for those that were before.  Events may come
-        after the future is done."""
+        """Call CALLBACK(future, event) for each event of that name, also for those that were before.  A future with
+        such callbacks is done after its last event; those that are added later may be called later."""
         if event not in self.EVENTS:
             raise ValueError(f"there is no event '{event}': they are {', '.join(sorted(self.EVENTS))}")
         self._executor._add_event_callback(self, event, callback)
@@ -154,6 +180,7 @@ class Executor(concurrent.futures.Executor):
     #: Names of events.
     EVENTS = EVENTS
     _future_class = JobFuture
+    _exec_raises = False  # whether a program that cannot be started is an exception, rather than 126 or 127
 
     def __init__(self, uri: Optional[str] = None, *, thread_name_prefix: str = "hbatch-executor") -> None:
         self._channel = Channel(uri)
@@ -176,6 +203,8 @@ class Executor(concurrent.futures.Executor):
         self._thread = threading.Thread(target=work, name=thread_name_prefix, daemon=True)
         self._thread.start()
         self._finalizer = weakref.finalize(self, channel.wake)
+        self._finalizer.atexit = False
+        _live.add(self)
 
     # --- submitting ------------------------------------------------------------------------------
 
@@ -262,6 +291,29 @@ class Executor(concurrent.futures.Executor):
         if wait and threading.current_thread() is not self._thread:
             self._thread.join()
 
+    # --- the end of the program -----------------------------------------------------------------
+
+    def _at_exit(self) -> None:
+        try:
+            if getattr(sys, "last_type", None) is None:
+                self.shutdown()
+                return
+            end = time.monotonic() + _EXIT_FLUSH
+            while self._tags and self._thread.is_alive() and time.monotonic() < end:
+                time.sleep(0.001)
+        except KeyboardInterrupt:
+            pass
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        active, self._active, self._tags = self._active, {}, {}
+        self._closing = True
+        for future in active.values():
+            future._condition = threading.Condition()
+            if not future.done():  # callbacks are the parent's
+                future._exception = ConnectionClosed("the executor belongs to the process that this one was forked from")
+                future._state = "FINISHED"
+
     # --- inside ----------------------------------------------------------------------------------
 
     def _check_thread(self) -> None:
@@ -290,12 +342,11 @@ class Executor(concurrent.futures.Executor):
             future._set_jobid(JobID.of(entry[2]))
             return False
         if word == "end":
-            if entry[3] == "COMPLETED":
-                future._end = entry
-                self._over(future)
-                future._finish(0)
-            else:
-                self._failed(future, result_from_entry(entry))
+            with future._condition:
+                if future._following:
+                    future._held = entry
+                    return True
+            self._ended(future, entry)
             return True
         if word in ("error", "lost"):
             self._over(future)
@@ -308,11 +359,19 @@ class Executor(concurrent.futures.Executor):
             return True
         return False
 
+    def _ended(self, future: JobFuture, entry: List[Any]) -> None:
+        if entry[3] == "COMPLETED":
+            future._end = entry
+            self._over(future)
+            future._finish(0)
+        else:
+            self._failed(future, result_from_entry(entry))
+
     def _failed(self, future: JobFuture, result: Result) -> None:
         future._ended = result
         self._over(future)
         e = result.exception
-        raised = e is not None and e.severity == 0 and e.type != "exec"  # exec: 126 or 127, as of a shell
+        raised = e is not None and e.severity == 0 and (e.type != "exec" or self._exec_raises)  # 126 or 127, as of a shell
         if result.result == "FAILED" and result.status >= 0 and not raised:
             future._finish(result.returncode)
             return
@@ -373,6 +432,7 @@ class Executor(concurrent.futures.Executor):
             first = future._event_callbacks is None
             if first:
                 future._event_callbacks = {}
+                future._following = not future.done()
             assert future._event_callbacks is not None
             future._event_callbacks.setdefault(name, []).append(callback)
             before = [e for e in future._events if e.name == name]
@@ -380,6 +440,15 @@ class Executor(concurrent.futures.Executor):
             future._call(callback, event)
         if first:
             future.add_jobid_callback(self._follow_events)
+
+    def _events_over(self, future: JobFuture) -> None:
+        with self._lock:
+            self._active.pop(-id(future), None)
+        with future._condition:
+            future._following, held = False, future._held
+            future._held = None
+        if held is not None:
+            self._ended(future, held)
 
     def _follow_events(self, future: JobFuture) -> None:
         if future._jobid is None:
@@ -397,8 +466,7 @@ class Executor(concurrent.futures.Executor):
                 return False
             if word == "reply":
                 return False
-            with self._lock:
-                self._active.pop(-id(future), None)
+            self._events_over(future)
             return True
 
         with self._lock:
@@ -406,6 +474,5 @@ class Executor(concurrent.futures.Executor):
         try:
             self._channel.post_follow(future._jobid, 1, TELL_EVENTS | TELL_END, told)
         except HbatchError:
-            with self._lock:
-                self._active.pop(-id(future), None)
+            self._events_over(future)
 

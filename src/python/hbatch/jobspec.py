@@ -61,6 +61,13 @@ def _command(command: Any) -> List[str]:
     return words
 
 
+def _configuration(conf: Any) -> str:
+    if isinstance(conf, abc.Mapping):
+        return _dumps(conf, "conf").decode()
+    text = _text(conf, "conf", paths=True)
+    return text if text.lstrip().startswith("{") else os.path.abspath(text)
+
+
 def _resource(kind: str, count: int, children: Optional[List[Any]] = None, **more: Any) -> Dict[str, Any]:
     r: Dict[str, Any] = {"type": kind, "count": count}
     if children:
@@ -262,17 +269,17 @@ class Jobspec:
         num_nodes: Optional[int] = None,
         broker_opts: Optional[Iterable[str]] = None,
         exclusive: bool = False,
-        conf: Optional[Any] = None,
+        conf: Union[None, Path, Mapping[str, Any]] = None,
         **options: Any,
     ) -> "Jobspec":
         """A job that is an instance of its own, which runs COMMAND and ends with it.
 
-        broker_opts: options of hbatch-instance(1), a word each.  conf: nothing but None; instances have no
-        configuration files.
+        broker_opts: options of hbatch-instance(1), a word each.  conf: its configuration (hbatch-config(5)), a mapping,
+        JSON, or the name of a file.
         """
-        if conf is not None:
-            raise ValueError("conf: an instance has no configuration file; broker_opts has its options")
         words = ["hbatch-instance"]
+        if conf is not None:
+            words.append("--config=" + _configuration(conf))
         for o in broker_opts or ():
             if not isinstance(o, str):
                 raise TypeError(f"broker_opts must be strings, and {o!r} is none")
@@ -301,7 +308,7 @@ class Jobspec:
         num_nodes: Optional[int] = None,
         broker_opts: Optional[Iterable[str]] = None,
         exclusive: bool = False,
-        conf: Optional[Any] = None,
+        conf: Union[None, Path, Mapping[str, Any]] = None,
         **options: Any,
     ) -> "Jobspec":
         """A job that is an instance of its own, which runs the text SCRIPT with ARGS; the text goes along."""

@@ -2,52 +2,31 @@
 """The Python interface of Flux, over hbatch: for programs that were written for Flux, in an instance of hbatch.
 
 What there is of it: flux.Flux, flux.job (Jobspec, submit, wait, events, lists, FluxExecutor), flux.constants,
-flux.future, flux.uri, flux.resource.  Of Flux's own messages (Flux.rpc) there are those about jobs that programs send
+flux.future, flux.uri, flux.resource, flux.idset, flux.hostlist, flux.util.  Of Flux's own messages (Flux.rpc) there are those about jobs that programs send
 themselves; what its modules and its KVS are asked for gives OSError, ENOSYS."""
 import errno
 import heapq
+import select
 import sys
 import time
+import weakref
 
 import hbatch
 
 from . import constants
 from ._rpc import RPC
+from .core.watchers import CheckWatcher, FDWatcher, IdleWatcher, PrepareWatcher, SignalWatcher, TimerWatcher
 from .future import Future, oserror, oserrors
 
 __version__ = hbatch.__version__
 
 
-class TimerWatcher:
-    """Calls CALLBACK(handle, watcher, 0, args) in the reactor."""
+def _refuse(what, instead=""):
+    def refused(self, *_args, **_kwargs):
+        del self
+        raise OSError(errno.ENOSYS, f"Flux.{what}: instances of hbatch have no {instead or 'messages of programs'}")
 
-    def __init__(self, handle, after, callback, repeat=0.0, args=None):
-        self.handle, self.after, self.callback, self.repeat, self.args = handle, after, callback, repeat, args
-        self.running = False
-
-    def start(self):
-        self.running = True
-        heapq.heappush(self.handle.timers, (time.monotonic() + self.after, id(self), self))
-        return self
-
-    def stop(self):
-        self.running = False
-        return self
-
-    def fire(self):
-        if not self.running:
-            return
-        if self.repeat > 0:
-            heapq.heappush(self.handle.timers, (time.monotonic() + self.repeat, id(self), self))
-        else:
-            self.running = False
-        self.callback(self.handle, self, 0, self.args)
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
+    return refused
 
 
 class Flux:
@@ -62,10 +41,12 @@ class Flux:
         self.channel = self.instance._channel
         self.active = set()  # futures with a callback
         self.due = []
-        self.timers = []
+        self.timers = []  # a heap: when, its watcher's id(), the watcher
+        self.watchers = set()  # those that are started
+        self.unreferenced = weakref.WeakSet()
         self.waitable = {}  # futures of jobs that wait() may be asked about
         self.waited = []
-        self._stopped = False
+        self._stopped = self._failed = False
         self._attributes = None
 
     def close(self):
@@ -131,43 +112,121 @@ class Flux:
     def timer_watcher_create(self, after, callback, repeat=0.0, args=None):
         return TimerWatcher(self, after, callback, repeat, args)
 
-    def reactor_run(self, reactor=None, flags=0):
-        """Run the callbacks of futures and timers until there are none to come, or reactor_stop."""
-        del reactor, flags
-        self._stopped = False
+    def fd_watcher_create(self, fd_int, callback, events=None, args=None):
+        return FDWatcher(self, fd_int, events, callback, args)
+
+    def signal_watcher_create(self, signum, callback, args=None):
+        return SignalWatcher(self, signum, callback, args)
+
+    def prepare_watcher_create(self, callback, args=None):
+        return PrepareWatcher(self, callback, args)
+
+    def check_watcher_create(self, callback, args=None):
+        return CheckWatcher(self, callback, args)
+
+    def idle_watcher_create(self, callback=None, args=None):
+        return IdleWatcher(self, callback, args)
+
+    def _turn(self, kind):
+        for watcher in [w for w in self.watchers if isinstance(w, kind)]:
+            if watcher.running and not self._stopped:
+                watcher.fire()
+
+    def _wait(self):
+        """Until something may be due."""
+        left = max(0.0, self.timers[0][0] - time.monotonic()) if self.timers else None
+        if self.due or any(isinstance(w, IdleWatcher) for w in self.watchers):
+            left = 0.0
+        files = {w.fd_int: w for w in self.watchers if isinstance(w, FDWatcher)}
+        try:
+            if not files:
+                if not left == 0.0:
+                    self.channel.wait(lambda: bool(self.due), left)
+                elif not self.due:
+                    self.instance.dispatch()
+                return
+            self.instance.dispatch()  # what was posted is sent before
+            poll = select.poll()
+            poll.register(self.instance.fileno(), select.POLLIN)
+            for fd, watcher in files.items():
+                poll.register(fd, watcher.mask)
+            ready = poll.poll(0 if self.due else None if left is None else int(left * 1000) + 1)
+            for fd, events in ready:
+                if fd in files and files[fd].running and not self._stopped:
+                    files[fd].fire(events)
+            self.instance.dispatch()
+        except hbatch.WaitTimeout:
+            pass
+        except hbatch.HbatchError as e:
+            raise oserror(e) from e
+
+    def _turns(self, done):
+        """Run callbacks until DONE says so, or there are none to come: then False."""
         while not self._stopped:
             while self.due and not self._stopped:
-                self.due.pop(0).call_back()
+                self.due.pop(0).fire()
             now = time.monotonic()
             while self.timers and self.timers[0][0] <= now and not self._stopped:
                 heapq.heappop(self.timers)[2].fire()
-            self.timers = [t for t in self.timers if t[2].running]
-            heapq.heapify(self.timers)
-            if self._stopped or not (self.active or self.timers or self.due):
-                break
-            left = self.timers[0][0] - time.monotonic() if self.timers else None
-            try:
-                if not self.due:
-                    self.channel.wait(lambda: bool(self.due), left)
-            except hbatch.WaitTimeout:
-                pass
-            except hbatch.HbatchError as e:
-                raise oserror(e) from e
-        return 0
+            self._turn((PrepareWatcher, IdleWatcher))
+            if self._stopped or done():
+                return True
+            if not (self.active or self.due or self.watchers - set(self.unreferenced)):
+                return False
+            self._wait()
+            self._turn(CheckWatcher)
+        return True
+
+    def run_until(self, done):
+        """Run callbacks until DONE says so; OSError if there are none to come."""
+        self._stopped = False
+        if not self._turns(done):
+            raise OSError(errno.EDEADLK, "nothing is to come that could fulfill the future")
+
+    def reactor_run(self, reactor=None, flags=0):
+        """Run the callbacks of futures and watchers until there are none to come, or reactor_stop."""
+        del reactor, flags
+        self._stopped, self._failed = False, False
+        self._turns(lambda: False)
+        return -1 if self._failed else 0
 
     def reactor_stop(self, reactor=None):
         del reactor
         self._stopped = True
 
     def reactor_stop_error(self, reactor=None):
+        """As reactor_stop; reactor_run gives -1."""
         self.reactor_stop(reactor)
+        self._failed = True
+
+    @property
+    def stopped(self):
+        """Whether reactor_stop was called."""
+        return self._stopped
+
+    def reactor_interrupt(self, *_args):
+        self.reactor_stop()
 
     def future(self, made=lambda answer: answer):
         """A future of this handle's."""
         return Future(self, made)
 
+    send = _refuse("send")
+    recv = _refuse("recv")
+    respond = _refuse("respond")
+    msg_watcher_create = _refuse("msg_watcher_create")
+    service_register = _refuse("service_register")
+    service_unregister = _refuse("service_unregister")
+    event_create = _refuse("event_create")
+    event_send = _refuse("event_send")
+    event_recv = _refuse("event_recv")
+    event_subscribe = _refuse("event_subscribe")
+    event_unsubscribe = _refuse("event_unsubscribe")
+    attr_set = _refuse("attr_set", "attributes that can be set: they say what it is")
+    attr_remove = _refuse("attr_remove", "attributes that can be taken away: they say what it is")
+
 
 # pylint: disable=wrong-import-position
-from . import job, resource, uri  # noqa: E402
+from . import hostlist, idset, job, kvs, resource, uri, util  # noqa: E402
 
-__all__ = ["Flux", "Future", "constants", "job", "resource", "uri"]
+__all__ = ["Flux", "Future", "constants", "hostlist", "idset", "job", "kvs", "resource", "uri", "util"]

@@ -2,11 +2,11 @@
 """Events and output."""
 import errno
 import json
-from typing import NamedTuple
+import time
 
 import hbatch
 from hbatch._channel import check
-from hbatch._lib import TELL_END, TELL_EVENTS
+from hbatch._lib import TELL_END, TELL_EVENTS, TELL_OUTPUT
 
 from ..future import Future, oserrors
 
@@ -56,14 +56,61 @@ class JobException(RuntimeError):
         return f"job.exception: type={self.type}: {self.note}"
 
 
+def _exec_events(entry):
+    """What guest.exec.eventlog has of an event of the job's own log."""
+    name = entry[4]
+    names = ()
+    if name == "start":
+        names = ("init", "starting", "shell.init", "shell.start")
+    elif name == "finish":
+        names = ("complete",)
+    elif name == "release" and (entry[5] or {}).get("final"):
+        names = ("done",)
+    return [[*entry[:4], n, entry[5] if n == "complete" else {}] for n in names]
+
+
+class _OutputLog:
+    """Events of guest.output, made of what tasks write."""
+
+    def __init__(self):
+        self._begun = False
+
+    def __call__(self, entry):
+        events = []
+        if not self._begun:
+            kinds = {"stdout": "UTF-8", "stderr": "UTF-8"}
+            header = {"version": 1, "encoding": kinds, "count": {"stdout": 1, "stderr": 1}, "options": {}}
+            events.append([*entry[:2], entry[2], time.time(), "header", header])
+            self._begun = True
+        context = {"stream": entry[3], "rank": str(entry[4])}
+        if entry[5]:
+            context["data"] = entry[5]
+            if entry[6]:
+                context["encoding"] = entry[6]
+        if entry[7]:
+            context["eof"] = True
+        return events + [[*entry[:2], entry[2], time.time(), "data", context]]
+
+
 class JobEventWatchFuture(Future):
     """get_event() gives one event after the other, and None after the last one."""
 
+    def __init__(self, flux_handle, eventlog="eventlog"):
+        super().__init__(flux_handle)
+        self._made_of = {"guest.exec.eventlog": ("event", _exec_events), "guest.output": ("output", _OutputLog())}.get(eventlog)
+
     def _told(self, entry):
         word = entry[1]
+        if self._over:
+            return True
         if word in ("error", "lost", "end"):
             self._over = True
-        if word != "reply":
+            self._add(entry)
+        elif self._made_of:
+            if word == self._made_of[0]:
+                for e in self._made_of[1](entry):
+                    self._add(e)
+        elif word == "event":
             self._add(entry)
         return self._over
 
@@ -72,8 +119,10 @@ class JobEventWatchFuture(Future):
         if self._over and not self._entries:
             return None
         self.wait_for()
-        entry = self._entries.popleft() if autoreset else self._entries[0]
-        if entry[1] == "event":
+        entry = self._entries[0]
+        if autoreset:
+            self._entries.popleft()
+        if entry[1] in ("event", "output"):
             return EventLogEvent({"timestamp": entry[3], "name": entry[4], "context": entry[5] or {}})
         if entry[1] != "end":
             check(entry)
@@ -81,22 +130,37 @@ class JobEventWatchFuture(Future):
 
     get = get_event
 
-    def reset(self):
-        if self._entries:
-            self._entries.popleft()
+    def cancel(self, stop=False):
+        """The next event is the last, None; STOP: nor is the callback called for that."""
+        if self._over and not self._entries:
+            return
+        self._forget()
+        self._entries.clear()
+        if not stop:
+            if self._callback:
+                self.handle.active.add(self)
+            self._add([None, "end"])
 
     def call_back(self):
+        if not self._entries:
+            return
         if self._over and len(self._entries) <= 1:
             self.handle.active.discard(self)
         self._callback()
 
 
+LOGS = ("eventlog", "guest.exec.eventlog", "guest.output")
+
+
 def event_watch_async(flux_handle, jobid, eventlog="eventlog"):
-    """A future of the job's events."""
-    if eventlog not in ("eventlog", "guest.exec.eventlog"):
-        raise OSError(errno.ENOENT, f"there is no event log '{eventlog}'")
-    future = JobEventWatchFuture(flux_handle)
-    return future.post(flux_handle.channel.post_follow, hbatch.JobID(jobid), 1, TELL_END | TELL_EVENTS)
+    """A future of the job's events, or of those of its execution, or of its output."""
+    if eventlog not in LOGS:
+        raise OSError(errno.ENOENT, f"there is no event log '{eventlog}': there are {', '.join(LOGS)}")
+    future = JobEventWatchFuture(flux_handle, eventlog)
+    if flux_handle is None:
+        raise OSError(errno.EINVAL, "a handle is needed, and this is None")
+    tell = TELL_END | (TELL_OUTPUT if eventlog == "guest.output" else TELL_EVENTS)
+    return future.post(flux_handle.channel.post_follow, hbatch.JobID(jobid), 1, tell)
 
 
 def event_watch(flux_handle, jobid, eventlog="eventlog"):
@@ -120,32 +184,3 @@ def event_wait(flux_handle, jobid, name, eventlog="eventlog", raiseJobException=
         if raiseJobException and event.name == "exception" and event.context.get("severity") == 0:
             raise JobException(event)
     raise OSError(errno.ENODATA, f"eventlog ended before event='{name}'")
-
-
-class JobOutput(NamedTuple):
-    """What a job wrote."""
-
-    stdout: str
-    stderr: str
-    log: str
-
-
-@oserrors
-def job_output(flux_handle, jobid, tasks="*", labelio=False, nowait=False, **_):
-    """All output of a job that ends."""
-    del tasks, nowait
-    parts = {"stdout": [], "stderr": []}
-    for o in flux_handle.instance.output_stream(jobid):
-        text = o.text
-        if labelio:
-            text = "".join(f"{o.task}: {line}" for line in text.splitlines(True))
-        parts[o.stream].append(text)
-    return JobOutput("".join(parts["stdout"]), "".join(parts["stderr"]), "")
-
-
-def output_watch_lines(flux_handle, jobid, tasks="*", labelio=False, **_):
-    """(stream, text) as it comes."""
-    del tasks
-    for o in flux_handle.instance.output_stream(jobid):
-        for line in o.text.splitlines(True):
-            yield o.stream, f"{o.task}: {line}" if labelio else line

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Lists of jobs."""
 import datetime
+import operator
 import string
 
 import hbatch
 from hbatch.jobs import RESULTS, STATES, mask
 
-from ..future import oserrors
+from ..future import Future, oserrors
+from ..hostlist import Hostlist
+from ..idset import IDset
 from ._spec import JobID
 
 _STATE_ABBREV = {"NEW": "N", "DEPEND": "D", "PRIORITY": "P", "SCHED": "S", "RUN": "R", "CLEANUP": "C", "INACTIVE": "I"}
 _RESULT_ABBREV = {"COMPLETED": "CD", "FAILED": "F", "CANCELED": "CA", "TIMEOUT": "TO"}
+
+
+_ALWAYS = ("name", "cwd", "nodelist", "ranks", "nnodes", "result", "returncode", "waitstatus", "success", "queue")
 
 
 class ExceptionInfo:
@@ -99,13 +105,23 @@ class JobInfo:
     def uri(self):
         return self._info.uri or ""
 
+    def __eq__(self, other):
+        return isinstance(other, JobInfo) and self._info.fields == other._info.fields
+
+    __hash__ = None
+
     def to_dict(self, filtered=True):
         d = self._info.to_dict()
+        d["jobid"] = str(self.id)
         d["id"] = int(d["id"])
         d["runtime"] = self.runtime
         if not self._info.active:
             d["returncode"], d["waitstatus"] = self.returncode, self.waitstatus
             d["success"] = self.success
+        if not filtered:
+            for key in _ALWAYS:
+                d.setdefault(key, "")
+            d["duration"] = d.get("duration") or 0.0
         e = self._info.exception
         d["exception"] = {"occurred": bool(e), **(e._asdict() if e else {})}
         return {k: v for k, v in d.items() if v not in (None, "")} if filtered else d
@@ -185,21 +201,73 @@ class _Fields(dict):
         super().__init__({f.split(".")[0].split("[")[0]: getattr(obj, f.split(".")[0].split("[")[0]) for f in fields})
 
 
+def _compared(value, wanted):
+    """VALUE with what a constraint says of times: ">=3.5"."""
+    for sign, holds in ((">=", operator.ge), ("<=", operator.le), (">", operator.gt), ("<", operator.lt)):
+        if str(wanted).startswith(sign):
+            return bool(value) and holds(value, float(str(wanted)[len(sign) :]))
+    raise ValueError(f"constraint: '{wanted}' must begin with one of >=, <=, > and <")
+
+
+def _bits(names, table):
+    return sum({n if isinstance(n, int) else table.get(str(n).lower(), 0) for n in names})
+
+
+def matches(constraint, job):
+    """Whether the hbatch.JobInfo JOB is as CONSTRAINT says (RFC 43)."""
+    for name, values in constraint.items():
+        if name in ("and", "or", "not"):
+            told = [matches(c, job) for c in values]
+            ok = all(told) if name == "and" else any(told) if name == "or" else not all(told)
+        elif name in ("name", "queue"):
+            ok = (getattr(job, name) or "") in values
+        elif name == "userid":
+            ok = any(v in (job.userid, 0xFFFFFFFF) for v in values)
+        elif name == "states":
+            ok = bool(STATES.get((job.state or "").lower(), 0) & _bits(values, STATES))
+        elif name == "results":
+            ok = bool(RESULTS.get((job.result or "").lower(), 0) & _bits(values, RESULTS))
+        elif name == "hostlist":
+            ok = any(host in Hostlist(job.nodelist or "") for v in values for host in Hostlist(v))
+        elif name == "ranks":
+            ok = any(IDset(job.ranks or "").intersect(v) for v in values)
+        elif name.startswith("t_"):
+            ok = all(_compared(getattr(job, name), v) for v in values)
+        else:
+            raise ValueError(f"constraint: there is no operator '{name}'")
+        if not ok:
+            return False
+    return True
+
+
 class _Jobs:
     """What JobList.fetch_jobs and job_list give."""
 
-    def __init__(self, question):
-        self._question = question
+    def __init__(self, question, constraint=None, attrs=("all",)):
+        self._question, self._constraint = question, constraint
+        self._attrs = None if "all" in attrs else {"id", *attrs}
         self.errors = []
+        if constraint:
+            matches(constraint, hbatch.JobInfo({"id": 0}))  # what is wrong in it is told now
 
     @oserrors
     def get_jobinfos(self):
-        jobs = [JobInfo(j) for j in self._question.jobs()]
+        most, since = self._question.max_entries, self._question.since
+        if self._constraint:
+            self._question.max_entries = 0
+        jobs = [
+            j
+            for j in self._question.jobs()
+            if not (since and j.t_inactive and j.t_inactive <= since)
+            and (not self._constraint or matches(self._constraint, j))
+        ]
+        self._question.max_entries = most
         self.errors = self._question.errors
-        return jobs
+        return [JobInfo(j) for j in (jobs[:most] if most else jobs)]
 
     def get_jobs(self):
-        return [j.to_dict(filtered=False) for j in self.get_jobinfos()]
+        jobs = [j.to_dict(filtered=False) for j in self.get_jobinfos()]
+        return jobs if self._attrs is None else [{k: v for k, v in j.items() if k in self._attrs} for j in jobs]
 
     def get(self):
         return {"jobs": self.get_jobs()}
@@ -224,9 +292,8 @@ class JobList:
         constraint=None,
     ):
         del user  # an instance has one
-        if constraint:
-            raise ValueError("constraint: jobs can be filtered by state, result, name, queue and time")
         self.handle = flux_handle
+        self._constraint = constraint
         self.attrs = list(attrs)
         self.errors = []
         self._question = flux_handle.instance.jobs(
@@ -246,7 +313,7 @@ class JobList:
             raise ValueError(f"Invalid filter specified: {fname}") from None
 
     def fetch_jobs(self):
-        return _Jobs(self._question)
+        return _Jobs(self._question, self._constraint)
 
     def jobs(self):
         """The jobs, newest first."""
@@ -261,13 +328,15 @@ def job_list(
     constraint=None,
 ):  # fmt: skip
     """A future of jobs."""
-    del attrs, userid, constraint
-    return _Jobs(
-        flux_handle.instance.jobs(
-            states=mask(states, STATES, "state"), results=results, since=since, name=name, queue=queue,
-            max_entries=max_entries,
-        )  # fmt: skip
-    )
+    del userid
+    if queue is not None and not isinstance(queue, str):
+        constraint = {"and": [constraint or {"and": []}, {"queue": [*queue]}]}
+        queue = None
+    question = flux_handle.instance.jobs(
+        states=mask(states, STATES, "state"), results=results, since=since, name=name, queue=queue,
+        max_entries=max_entries,
+    )  # fmt: skip
+    return _Jobs(question, constraint, attrs)
 
 
 def job_list_inactive(flux_handle, since=0.0, max_entries=1000, attrs=("all",), name=None, queue=None, constraint=None):
@@ -278,15 +347,17 @@ def job_list_inactive(flux_handle, since=0.0, max_entries=1000, attrs=("all",), 
 class JobListIdRPC:
     """A future of one job."""
 
-    def __init__(self, flux_handle, jobid):
+    def __init__(self, flux_handle, jobid, attrs=("all",)):
         self.handle, self.jobid = flux_handle, jobid
+        self._attrs = None if "all" in attrs else {"id", *attrs}
 
     @oserrors
     def get_jobinfo(self):
         return JobInfo(self.handle.instance.job(self.jobid))
 
     def get_job(self):
-        return self.get_jobinfo().to_dict(filtered=False)
+        job = self.get_jobinfo().to_dict(filtered=False)
+        return job if self._attrs is None else {k: v for k, v in job.items() if k in self._attrs}
 
     def get(self):
         return {"job": self.get_job()}
@@ -294,8 +365,7 @@ class JobListIdRPC:
 
 def job_list_id(flux_handle, jobid, attrs=("all",)):
     """A future of one job."""
-    del attrs
-    return JobListIdRPC(flux_handle, JobID(jobid))
+    return JobListIdRPC(flux_handle, JobID(jobid), attrs)
 
 
 def get_job(flux_handle, jobid):
@@ -337,9 +407,22 @@ class JobStats:
         self.handle = handle
         self.update_sync()
 
+    def update(self, callback=None, **kwargs):
+        """Ask anew, and call CALLBACK(stats) in the reactor."""
+
+        def told(future):
+            self._set(future.get())
+            if callback:
+                callback(self, **kwargs)
+
+        return Future(self.handle).post(self.handle.channel.post, "job.stats", {}).then(told)
+
     @oserrors
     def update_sync(self):
-        s = self.handle.instance.stats()
+        """Ask anew."""
+        return self._set(self.handle.instance.stats())
+
+    def _set(self, s):
         self.pending, self.running, self.inactive = s["pending"], s["running"], s["inactive"]
         self.successful, self.failed = s.get("completed", 0), s.get("failed", 0)
         self.canceled, self.timeout = s.get("canceled", 0), s.get("timeout", 0)

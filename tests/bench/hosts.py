@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from bursts import as_array, numbers
-from figures import beside, mpirun, yardstick
+from figures import beside, client_cost, mpirun, yardstick
 from measure import Failure, Instance, Skip, Timer, cores, run
 from ranks import idle
 
@@ -157,7 +157,7 @@ def burst_srun(bench):
         theirs = ["xargs", "-a", file, "-P", str(width), "-n", "1", "srun", "-n1", "--exact", "--quiet", "true"]
         results = timer([as_array(bench, njobs), theirs], 2, env, 0, limit=300)
     rates = [njobs / result["median"] for result in results]
-    return {"value": rates[0], "unit": "/s",
+    return {"value": rates[0], "unit": "/s", "costs": client_cost(results[0], njobs),
             "yardsticks": [yardstick("srun -n1 --exact true", rates[1], rates[0] / rates[1], (">=", 1))]}
 
 

@@ -517,7 +517,7 @@ EXTRA_DIST += tests/system/execlink.t
 check_PROGRAMS += tests/system/execlink
 tests_system_execlink_SOURCES = tests/system/execlink.c
 tests_system_execlink_LDADD = $(INSTANCE_LIBS)
-EXTRA_DIST += tests/system/ends.t tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
+EXTRA_DIST += tests/system/ends.t tests/system/man.t tests/system/layers.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.

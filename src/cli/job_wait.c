@@ -183,8 +183,10 @@ static void on_followed(const struct hbatch_result *r, uint64_t left, void *arg)
     struct waiting *w = arg;
     (void)left;
     w->left--;
-    if (w->json && *r->result)
+    if (w->json && *r->result) {
+        gauge_hide(&w->gauge);
         print_json(r);
+    }
     take_result(w, r);
 }
 

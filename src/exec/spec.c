@@ -260,6 +260,9 @@ static void compile_apps(struct spec *spec, json_object *apps, bool spawned)
         app->search = jsonutil_string(jsonutil_get(o, "path"));
         app->own_env = overlay != NULL;
         app->env = overlay ? envset_create(env, overlay, spawned) : spec->env;
+        app->expand = jsonutil_get(o, "env-expand");
+        if (!app->expand)
+            app->expand = spec->options.env_expand;
     }
 }
 
@@ -286,6 +289,7 @@ static int compile(struct specs *specs, struct spec *spec, bool spawned,
         take_words(spec->apps, jobspec_command(spec->js));
         spec->apps->cwd = jobspec_cwd(spec->js);
         spec->apps->env = spec->env;
+        spec->apps->expand = spec->options.env_expand;
     }
     spec->compiled = true;
     return 0;

@@ -151,7 +151,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
         if (job->sub->count == 1)
-            job_log(job);
+            job_log(job); /* which the store has, but for one of an old version */
         if (job->sub->parent && jobspec_is_instance(job->sub->spec))
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)
@@ -215,7 +215,7 @@ static void compare_job(struct leader *ld, struct job *job, unsigned index, unsi
     }
     if (job->ending)
         send_end(ld, rank, job->sj.id, ld->end_grace);
-    else if (job->log.s && strstr(job->log.s, "\"name\":\"resource-update\""))
+    else if (joblog_count(ld->store, job, "\"name\":\"resource-update\"") > 0)
         update_tell_executors(ld, job); /* it may not have been heard */
 }
 

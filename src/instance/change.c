@@ -64,7 +64,7 @@ static void tell_text(struct leader *ld, struct text *t)
     cleanup_strbuf struct strbuf b = {0};
     strbuf_addf(&b, "{\"c\":\"text\",\"k\":\"%s\",\"h\":\"%s\",\"data\":",
                 t->kind == TEXT_ENV ? "env" : "spec", t->name);
-    strbuf_addn(&b, t->data, t->len);
+    text_add(t, &b);
     publish(ld, &b);
 }
 

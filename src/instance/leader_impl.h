@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 #include "src/instance/depend.h"
 #include "src/instance/element.h"
-#include "src/instance/job.h"
+#include "src/instance/joblog.h"
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
 #include "src/instance/lease.h"
@@ -45,8 +45,7 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    struct jobspec
-        *latest_spec;  /* of which the next one may have parts, or all but its words */
+    struct forms *forms;
     struct keys *keys; /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
@@ -109,6 +108,7 @@ struct leader {
     bool adopting;      /* events of what is taken over were told before */
     struct strbuf held_changes; /* see change_hold */
     bool holds_changes;
+    struct joblog joblog;        /* what the next commit takes */
     struct run_jobs untold_runs; /* for the store, with the next commit */
     int64_t last_class;          /* of a lease: never one of another leader */
     uint64_t lease_gains;        /* pool_gains when room was looked for */

@@ -43,7 +43,9 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/enclosed.c src/instance/enclosed.h \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
+	src/instance/forms.c src/instance/forms.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/joblog.c src/instance/joblog.h \
 	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \

@@ -79,7 +79,7 @@ static void unlink_from_array(struct stream *st)
 
 void stream_link_to_job(struct stream *st, struct job *job)
 {
-    job_log(job); /* it is watched: events are added to it from now on */
+    job_log(job); /* it is watched: an element's events are added to it from now on */
     st->job = job;
     st->job_next = job->streams;
     job->streams = st;
@@ -134,6 +134,12 @@ static void send_log(const struct stream *st, const char *log, size_t len)
         send_event(st, p, n);
         p += n + 1;
     }
+}
+
+static void send_log_of(struct leader *ld, const struct stream *st, struct job *job)
+{
+    cleanup_free char *log = joblog_get(ld->store, job);
+    send_log(st, log, strlen(log));
 }
 
 void stream_event(struct leader *ld, struct job *job, const char *line, size_t len)
@@ -201,7 +207,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         st->now = now;
         if (!now)
             stream_link_to_job(st, job);
-        send_log(st, job_log(job)->s, job->log.len);
+        send_log_of(ld, st, job);
         if (output && job->pl && job->map)
             stream_open_running(ld, st, job);
         if (now)
@@ -287,7 +293,7 @@ void stream_element(struct leader *ld, struct job *job)
         struct stream *st =
             create_attach(ld, &all->rq, job->sj.id, all->output, all->window);
         stream_link_to_job(st, job);
-        send_log(st, job_log(job)->s, job->log.len);
+        send_log_of(ld, st, job);
     }
 }
 

@@ -163,7 +163,7 @@ void found_add(struct pool_work *w, size_t node, unsigned nslots)
         w->found_room = MAX(2 * w->found_room, (size_t)8);
         w->found = xrealloc(w->found, w->found_room * sizeof(*w->found));
     }
-    w->found[w->nfound++] = (struct pool_spot){node, nslots, 0};
+    w->found[w->nfound++] = (struct pool_spot){node, nslots, 0, false};
 }
 
 bool query_is_plain(const struct query *q, unsigned gpus)
@@ -387,6 +387,7 @@ struct pool_amount pool_spot_need(const struct pool *p, const struct pool_reques
     if (spot->part == 0)
         return pool_need(p, req, spot->node, spot->nslots);
     struct pool_request part = pool_part_request(req, spot->part - 1);
+    part.shape.mem_per_node = spot->again ? 0 : req->shape.mem_per_node;
     return pool_need(p, &part, spot->node, spot->nslots);
 }
 

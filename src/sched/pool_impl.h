@@ -137,7 +137,9 @@ unsigned place_levels(const struct query *q);
 
 /* As place_strategy's slots, for requests with parts.  Whether there is a place does not depend on STRATEGY. */
 bool pool_parts_find(const struct query *q, const struct place_strategy *strategy);
-/* The request for part PART (from 0 on) alone. */
+/* Any place for a request with parts, if there is one, into what is found, in any order. */
+bool pool_parts_pack(const struct query *q);
+/* The request for part PART (from 0 on) alone, without what is for a node. */
 struct pool_request pool_part_request(const struct pool_request *req, unsigned part);
 
 /* --- adjacent nodes --------------------------------------------------------------------------- */

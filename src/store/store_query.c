@@ -385,7 +385,7 @@ static char *make_jobspec(const char *text, const struct store_job *job, int64_t
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-static char *stored_log(struct store *store, jobid_t id, struct error *err)
+char *store_log_get(struct store *store, jobid_t id, struct error *err)
 {
     if (store_settle_events(store, err) < 0)
         return NULL;
@@ -485,7 +485,7 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
     }
     if (k == KEY_EVENTLOG) {
         struct error failed = {0};
-        char *log = stored_log(store, id, &failed);
+        char *log = store_log_get(store, id, &failed);
         if (log != NULL || failed.code != 0) {
             if (log == NULL && err != NULL)
                 *err = failed;

@@ -229,7 +229,8 @@ static void add_operand(struct waiting *w, const char *word)
 {
     struct error err;
     jobid_t id, last;
-    if (!w->status && strcmp(word, "last") != 0 && !ids_range(w->cli, word, &id, &last) &&
+    if (!w->status && strcmp(word, "last") != 0 && !ids_is_elements(word) &&
+        !ids_range(w->cli, word, &id, &last) &&
         (jobid_decode(word, &id, &err) < 0 ||
          ((id == 0 || id > INT64_MAX) &&
           error_set(&err, ENOENT, "no such job: %s", word) < 0))) {

@@ -63,7 +63,7 @@ tests_unit_t_duration_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_store
 endif
-tests_unit_t_store_SOURCES = tests/unit/t_store.c tests/unit/storekit.h
+tests_unit_t_store_SOURCES = tests/unit/t_store.c tests/unit/storekit.h tests/unit/replay.c tests/unit/replay.h
 tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
@@ -388,7 +388,7 @@ tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
-tests_unit_t_state_SOURCES = tests/unit/t_state.c
+tests_unit_t_state_SOURCES = tests/unit/t_state.c tests/unit/replay.c tests/unit/replay.h
 tests_unit_t_state_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_state_LDADD = $(UNIT_LIBS)
 

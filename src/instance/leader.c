@@ -412,7 +412,7 @@ void leader_destroy(struct leader *ld)
     for (unsigned i = 0; i < ld->config.size; i++) {
         json_object_put(ld->nodes[i].starts);
         free(ld->nodes[i].stale);
-        free(ld->nodes[i].lease);
+        lease_destroy(ld->nodes[i].lease);
         free(ld->nodes[i].drained);
     }
     free(ld->nodes);

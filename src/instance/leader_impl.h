@@ -191,10 +191,10 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
-/* The first job of the queue, or NULL; it is taken out of it, for a lease.  What of a lease did not begin: into the
- * queue again, or over. */
+/* The first job of the queue, or NULL.  JOB is taken out of the queue, for a lease (of a rest: its first element).  What of a
+ * lease did not begin: into the queue again, or over. */
 struct job *manager_head(struct leader *ld);
-struct job *manager_take_head(struct leader *ld);
+struct job *manager_take(struct leader *ld, struct job *job);
 void manager_returned(struct leader *ld, struct job *job);
 /* JOB, of a lease, has its placement, and runs there since WHEN; JOB may have been known to: it was the heir of one
  * that is over. */

@@ -72,9 +72,7 @@ void stream_link_to_array(struct stream *st, struct submission *sub);
 bool stream_look_on(struct leader *ld, struct stream *st);
 
 /* --- stream_output.c */
-/* Read JOB's output from all its nodes, for ST. */
-void stream_open_readers(struct leader *ld, struct stream *st, const struct job *job);
-/* Of a job that runs, and of what its tasks have spawned so far. */
+/* Read the output of a job that runs, and of what its tasks have spawned so far, for ST. */
 void stream_open_running(struct leader *ld, struct stream *st, const struct job *job);
 /* Of a job that is over. */
 void stream_open_stored(struct leader *ld, struct stream *st, jobid_t id);

@@ -140,7 +140,8 @@ void pool_index_node(const struct pool *p, size_t i)
     }
 }
 
-void pool_index_refresh(const struct pool *p)
+/* All of them, if they are stale. */
+static void refresh(const struct pool *p)
 {
     if (!p->work->stale)
         return;
@@ -280,7 +281,7 @@ static bool search(const struct query *q, const struct place_strategy *strategy)
     q->p->work->nfound = 0;
     if (q->nodes > q->p->nnodes || too_many(q, all))
         return false;
-    pool_index_refresh(q->p);
+    refresh(q->p);
     if (q->req->shape.contiguous)
         return pool_contiguous_find(q, strategy);
     if (q->nodes == 0 && q->req->shape.nparts > 0)
@@ -406,7 +407,7 @@ size_t pool_position(const struct pool *p, unsigned rank)
 const size_t *pool_changes(const struct pool *p, size_t *n, bool *all)
 {
     struct pool_work *w = p->work;
-    pool_index_refresh(p);
+    refresh(p);
     *all = w->remade || !w->logs;
     if (*all) {
         w->logs = true;

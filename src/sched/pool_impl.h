@@ -75,9 +75,8 @@ struct pool {
 
 /* Index of the node of RANK, or -1. */
 ptrdiff_t pool_find_rank(const struct pool *p, unsigned rank);
-/* Bring the indexes up to date for node I, or all of them if they are stale. */
+/* Bring the indexes up to date for node I. */
 void pool_index_node(const struct pool *p, size_t i);
-void pool_index_refresh(const struct pool *p);
 
 /* Search a place for REQ among what VIEW shows, or OWN if it is not NULL, less HELD, in the first way that comes: fills
  * work->found.  Return false if there is none. */

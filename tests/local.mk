@@ -63,7 +63,7 @@ tests_unit_t_duration_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_store
 endif
-tests_unit_t_store_SOURCES = tests/unit/t_store.c tests/unit/storekit.h
+tests_unit_t_store_SOURCES = tests/unit/t_store.c tests/unit/storekit.h tests/unit/replay.c tests/unit/replay.h
 tests_unit_t_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_store_LDADD = src/store/libstore.la $(UNIT_LIBS)
 
@@ -326,7 +326,7 @@ UNIT += tests/unit/t_specs
 endif
 tests_unit_t_specs_SOURCES = tests/unit/t_specs.c src/instance/specs.c
 tests_unit_t_specs_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_t_specs_LDADD = src/common/libcommon.la $(CHECK_LIBS)
+tests_unit_t_specs_LDADD = src/common/libcommon.la $(JSON_LIBS) $(CHECK_LIBS)
 
 if HAVE_CHECK
 UNIT += tests/unit/t_bulk tests/unit/t_spectext
@@ -346,11 +346,17 @@ tests_unit_t_progress_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_progress_LDADD = src/lib/libclient.la $(UNIT_LIBS)
 
 if HAVE_CHECK
-UNIT += tests/unit/t_leader tests/unit/t_lease tests/unit/t_jobsize
+UNIT += tests/unit/t_leader tests/unit/t_lease tests/unit/t_jobsize tests/unit/t_waitsize tests/unit/t_forms
 endif
+tests_unit_t_forms_SOURCES = tests/unit/t_forms.c
+tests_unit_t_forms_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_forms_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 tests_unit_t_leader_SOURCES = tests/unit/t_leader.c tests/unit/leaderkit.h
 tests_unit_t_leader_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_leader_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
+tests_unit_t_waitsize_SOURCES = tests/unit/t_waitsize.c tests/unit/leaderkit.h
+tests_unit_t_waitsize_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_waitsize_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
 tests_unit_t_jobsize_SOURCES = tests/unit/t_jobsize.c
 tests_unit_t_jobsize_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_jobsize_LDADD = $(INSTANCE_LIBS) $(CHECK_LIBS)
@@ -382,7 +388,7 @@ tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
-tests_unit_t_state_SOURCES = tests/unit/t_state.c
+tests_unit_t_state_SOURCES = tests/unit/t_state.c tests/unit/replay.c tests/unit/replay.h
 tests_unit_t_state_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_state_LDADD = $(UNIT_LIBS)
 

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include "src/cli/output.h"
 #include "src/cli/pending.h"
 #include "src/cli/tail.h"
+#include "src/common/signals.h"
 #include "src/lib/build.h"
 #include "src/lib/input.h"
 #include "src/lib/stream.h"
@@ -42,8 +42,6 @@ struct attach {
     struct tail *tail;      /* what was read before, or NULL */
     struct pending pending; /* the line that says what the job waits for */
 };
-
-static const int forwarded[] = {SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2};
 
 void attach_print_event(const struct cli *cli, uint64_t id, double since_start,
                         const char *name, const char *context)
@@ -230,24 +228,17 @@ static void take_signal(struct attach *a, int sig)
 
 static void catch_signals(struct attach *a)
 {
-    sigset_t set;
+    static const int caught[] = {SIGINT,  SIGTSTP, SIGTERM, SIGHUP,
+                                 SIGALRM, SIGUSR1, SIGUSR2};
     signal(SIGPIPE, SIG_IGN);
-    if (a->o->read_only)
-        return;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTSTP);
-    for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-        sigaddset(&set, forwarded[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (!a->o->read_only)
+        a->signal_fd = signals_open(caught, ARRAY_SIZE(caught));
 }
 
 static void read_signals(struct attach *a)
 {
-    struct signalfd_siginfo si;
-    while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si))
-        take_signal(a, (int)si.ssi_signo);
+    for (int sig; (sig = signals_next(a->signal_fd));)
+        take_signal(a, sig);
 }
 
 /* --- standard input ---------------------------------------------------------------------- */

@@ -292,6 +292,6 @@ int cli_dispatch(struct cli *cli, const struct cmd *const *table, size_t n,
     const char *space = prefix ? " " : "";
     if (near)
         cli_die(cli, "there is no verb '%s'; did you mean '%s'?", argv[0], near);
-    cli_die(cli, "there is no verb '%s'; see hbatch%s%s --help", argv[0], space,
-            prefix ? prefix : "");
+    cli_die(cli, "there is no %s '%s'; see hbatch%s%s --help",
+            *argv[0] == '-' ? "option" : "verb", argv[0], space, prefix ? prefix : "");
 }

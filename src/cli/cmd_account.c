@@ -57,12 +57,14 @@ static const struct format_field fields[] = {
 
 enum { BY, FORMAT, NO_HEADER, JSON };
 
-static const struct listing_format formats[] = {
-    {"default", "{name:<12} {hours:>10.2f} {ncores:>7} {pending:>8} {running:>8}"},
-    {"banks", "{name:<12} {shares:>8g} {share!P:>6} {hours:>10.2f} {used!P:>6} "
-              "{factor:>7.3f} {ncores:>7} {pending:>8} {running:>8}"},
+static const struct formats_own formats[] = {
+    {"default", NULL, "{name:<12} {hours:>10.2f} {ncores:>7} {pending:>8} {running:>8}"},
+    {"banks", NULL,
+     "{name:<12} {shares:>8g} {share!P:>6} {hours:>10.2f} {used!P:>6} "
+     "{factor:>7.3f} {ncores:>7} {pending:>8} {running:>8}"},
 };
-static const struct listing_kind listing = LISTING_KIND(fields, formats);
+static const struct listing_kind listing =
+    LISTING_KIND(fields, formats, "account", NULL, NULL);
 
 static const struct opt opts[] = {
     {BY, 0, "by", "KIND", "Usage by bank (the default), queue or user"},
@@ -102,7 +104,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                 cli_die(cli, "--by=%s: must be bank, queue or user", p.value);
     }
     cli_operand(cli, &p, "", true);
-    if (listing_told(&l, &listing))
+    if (listing_told(cli, &l, &listing))
         return 0;
     cleanup_json json_object *result = cli_call(cli, "account.list", NULL);
     if (l.json) {

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 #include "src/cli/attach.h"
 #include "src/cli/inside.h"
@@ -15,6 +14,7 @@
 #include "src/cli/precheck.h"
 #include "src/cli/specopts.h"
 #include "src/cli/verbs.h"
+#include "src/common/signals.h"
 #include "src/lib/submit.h"
 
 enum { BG = SPECOPT_END, WAIT_EVENT };
@@ -126,13 +126,8 @@ static const struct hbatch_stream_ops ops = {
 
 static void catch_signals(struct alloc *a)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+    a->signal_fd = signals_open(caught, ARRAY_SIZE(caught));
 }
 
 static void no_reply(json_object *result, const struct error *err, void *arg)
@@ -153,11 +148,9 @@ static void cancel(struct alloc *a, const char *note)
  * does not wait. Return the exit code to leave with at once, or -1. */
 static int take_signals(struct alloc *a)
 {
-    struct signalfd_siginfo si;
     struct error ignored;
     char buf[CLI_ID_SIZE];
-    while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-        int sig = (int)si.ssi_signo;
+    for (int sig; (sig = signals_next(a->signal_fd));) {
         if (a->stopped)
             return 128 + sig;
         cli_error(a->cli, "SIG%s: job %s is canceled", sigabbrev_np(sig),

@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "src/cli/jobformats.h"
+#include "src/cli/formats.h"
 #include "src/cli/verbs.h"
 #include "src/job/state.h"
 
@@ -167,7 +167,7 @@ static void offer_value(struct line *l, const struct cmd *cmd, const struct opt 
         offer_members(l, "resource.list", "nodes", "host");
     } else if (strcmp(o->arg, "FORMAT") == 0 &&
                (cmd == &cmd_jobs || cmd == &job_list || cmd == &cmd_pgrep)) {
-        jobformats_each(l->cli, offer, l);
+        formats_each(l->cli, &formats_of_jobs, offer, l);
         offer(l, "help");
     } else if (strcmp(name, "to") == 0 && cmd == &job_taskmap) {
         offer_list(l, maps);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "src/cli/color.h"
 #include "src/cli/jobfields.h"
-#include "src/cli/jobformats.h"
+#include "src/cli/formats.h"
 #include "src/cli/jobquery.h"
 #include "src/cli/subtree.h"
 #include "src/cli/verbs.h"
@@ -232,33 +232,10 @@ static json_object *ask_here(void *arg, json_object *params)
 
 /* --- printing ---------------------------------------------------------------------------- */
 
-static void print_help(const struct cli *cli)
-{
-    printf("Formats:\n");
-    jobformats_print(cli);
-    printf("\nFields:\n");
-    for (size_t i = 0; i < jobfields_n; i++)
-        printf("  %-20s %s\n", jobfields[i].name, jobfields[i].heading);
-}
-
-/* --format that asks about formats. */
-static bool told_about_formats(const struct jobs *j)
-{
-    static const char config[] = "get-config=";
-    bool help = strcmp(j->format, "help") == 0;
-    if (help)
-        print_help(j->cli);
-    else if (strncmp(j->format, config, strlen(config)) == 0)
-        jobformats_print_config(j->cli, j->format + strlen(config));
-    else
-        return false;
-    return true;
-}
-
 static void make_format(struct jobs *j)
 {
     struct error err;
-    j->text = jobformats_find(j->cli, j->format);
+    j->text = formats_find(j->cli, &formats_of_jobs, j->format);
     j->compiled = format_create(j->text, jobfields, jobfields_n, &err);
     if (!j->compiled)
         cli_die(j->cli, "--format: %s", err.text);
@@ -520,13 +497,13 @@ int cmd_jobs_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     static char buffer[1 << 16]; /* a screen at once */
     struct jobs j = {.cli = cli,
                      .query.count = 1000,
-                     .format = jobformats_default(),
+                     .format = formats_default(&formats_of_jobs),
                      .width = -1,
                      .levels = INT_MAX};
     struct winsize ws;
     bool active = true;
     parse(&j, cmd, argc, argv);
-    if (told_about_formats(&j))
+    if (formats_told(cli, &formats_of_jobs, j.format, jobfields, jobfields_n))
         return 0;
     make_format(&j);
     jobquery_expand_queues(&j.query, cli);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "src/cli/ids.h"
 #include "src/cli/jobfields.h"
-#include "src/cli/jobformats.h"
+#include "src/cli/formats.h"
 #include "src/cli/jobquery.h"
 #include "src/cli/verbs.h"
 #include "src/common/jobid.h"
@@ -171,7 +171,7 @@ static struct format *make_format(const struct pgrep *g)
         if (strcmp(own[i].name, g->format) == 0)
             text = xstrdup(own[i].format);
     if (!text)
-        text = jobformats_find(g->cli, g->format);
+        text = formats_find(g->cli, &formats_of_jobs, g->format);
     struct format *f = format_create(text, jobfields, jobfields_n, &err);
     if (!f)
         cli_die(g->cli, "--format: %s", err.text);

@@ -192,24 +192,29 @@ static const struct format_field fields[] = {
     RESOURCES("ngpus", "GPUS"),
 };
 
-static const struct listing_format formats[] = {
-    {"default", "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
-                "{defaults.timelimit!F:>8} {limits.timelimit!F:>8} "
-                "{limits.range.effective.nnodes:>10} {limits.range.effective.ncores:>10} "
-                "{limits.range.effective.ngpus:>10}"},
-    {"policy", "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
-               "{defaults.timelimit!F:>8} {limits.timelimit!F:>8} "
-               "{limits.range.nnodes:>10} {limits.range.ncores:>10} "
-               "{limits.range.ngpus:>10}"},
-    {"nodes", "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
-              "{resources.all.nnodes:>6} {resources.up.nnodes:>10} "
-              "{resources.down.nnodes:>10} {resources.allocated.nnodes:>11} "
-              "{resources.free.nnodes:>10}"},
-    {"jobs", "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} {active:>9} "
-             "{running:>9} {limits.max_jobs:>9} {limits.max_running:>9}"},
+static const struct formats_own formats[] = {
+    {"default", NULL,
+     "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
+     "{defaults.timelimit!F:>8} {limits.timelimit!F:>8} "
+     "{limits.range.effective.nnodes:>10} {limits.range.effective.ncores:>10} "
+     "{limits.range.effective.ngpus:>10}"},
+    {"policy", NULL,
+     "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
+     "{defaults.timelimit!F:>8} {limits.timelimit!F:>8} "
+     "{limits.range.nnodes:>10} {limits.range.ncores:>10} "
+     "{limits.range.ngpus:>10}"},
+    {"nodes", NULL,
+     "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} "
+     "{resources.all.nnodes:>6} {resources.up.nnodes:>10} "
+     "{resources.down.nnodes:>10} {resources.allocated.nnodes:>11} "
+     "{resources.free.nnodes:>10}"},
+    {"jobs", NULL,
+     "?:{queuem:<8.8} ?:{parent:<8.8} {enabled:>2} {started:>2} {active:>9} "
+     "{running:>9} {limits.max_jobs:>9} {limits.max_running:>9}"},
 };
 
-static const struct listing_kind listing = LISTING_KIND(fields, formats);
+static const struct listing_kind listing =
+    LISTING_KIND(fields, formats, "queue", "list", "HBATCH_QUEUE_LIST_FORMAT_DEFAULT");
 
 /* --- list -------------------------------------------------------------------------------- */
 
@@ -273,7 +278,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         if (!listing_take(&l, o, p.value))
             names = p.value;
     cli_operand(cli, &p, "", true);
-    if (listing_told(&l, &listing))
+    if (listing_told(cli, &l, &listing))
         return 0;
     cleanup_json json_object *result = cli_call(cli, "queue.list", NULL);
     cleanup_json json_object *queues = pick(cli, cli_list(cli, result, "queues"), names);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* resource list, info, R, status. */
+/* resource list, info, R. */
 #include <string.h>
 #include "src/cli/format.h"
 #include "src/cli/listing.h"
@@ -15,41 +15,27 @@
 
 /* --- which nodes ------------------------------------------------------------------------- */
 
-enum { VERBOSE, STATES, QUEUE, INCLUDE, SKIP_EMPTY, NO_SKIP_EMPTY };
-
-struct choice { /* of options */
-    struct listing listing;
-    const char *states, *queues, *include;
-    bool by_rank, skip_empty, no_skip_empty;
-};
-
-#define CHOICE_OPTS                                                                      \
-    {QUEUE, 'q', "queue", "NAME,...", "Only what these queues have"},                    \
-    {                                                                                    \
-        INCLUDE, 'i', "include", "RANKS|HOSTS", "Only these nodes"                       \
-    }
-
-static void choose(struct choice *c, const struct opt *o, const char *value)
+void resource_choose(struct resource_choice *c, const struct opt *o, const char *value)
 {
     if (listing_take(&c->listing, o, value))
         return;
     switch (o->id) {
-    case VERBOSE:
+    case RESOURCE_VERBOSE:
         c->by_rank = true;
         break;
-    case STATES:
+    case RESOURCE_STATES:
         c->states = value;
         break;
-    case QUEUE:
+    case RESOURCE_QUEUE:
         c->queues = value;
         break;
-    case INCLUDE:
+    case RESOURCE_INCLUDE:
         c->include = value;
         break;
-    case SKIP_EMPTY:
+    case RESOURCE_SKIP_EMPTY:
         c->skip_empty = true;
         break;
-    case NO_SKIP_EMPTY:
+    case RESOURCE_NO_SKIP_EMPTY:
         c->no_skip_empty = true;
         break;
     }
@@ -121,25 +107,37 @@ static void filter_queues(struct cli *cli, json_object *result, const char *name
     }
 }
 
-/* ... only those of an id set of ranks or a list of hosts; it is no error if they are not there. */
-static void filter_targets(struct cli *cli, json_object *result, const char *text)
+struct resource_targets resource_targets(const struct cli *cli, const char *text)
 {
     struct error err;
-    json_object *nodes = cli_list(cli, result, "nodes");
-    cleanup_bitmap hwloc_bitmap_t ranks = *text ? idset_decode(text, NULL) : NULL;
-    struct hostlist *hosts = ranks ? NULL : hostlist_decode(text, &err);
-    if (!ranks && (!hosts || !*text))
+    struct resource_targets t = {.ranks = *text ? idset_decode(text, NULL) : NULL};
+    t.hosts = t.ranks || !*text ? NULL : hostlist_decode(text, &err);
+    if (!t.ranks && !t.hosts)
         cli_die(cli,
                 "--include=%s: must be ranks, as 0-3,7, or a list of hosts, as node[1-4]",
                 text);
+    return t;
+}
+
+void resource_targets_fini(struct resource_targets *t)
+{
+    hwloc_bitmap_free(t->ranks);
+    hostlist_destroy(t->hosts);
+}
+
+/* ... only those; it is no error if they are not there. */
+static void filter_targets(struct cli *cli, json_object *result, const char *text)
+{
+    struct resource_targets t = resource_targets(cli, text);
+    json_object *nodes = cli_list(cli, result, "nodes");
     for (size_t i = json_object_array_length(nodes); i-- > 0;) {
         json_object *node = json_object_array_get_idx(nodes, i);
         unsigned rank = (unsigned)cli_get_number(node, "rank", 0);
-        if (ranks ? !hwloc_bitmap_isset(ranks, rank)
-                  : hostlist_find(hosts, cli_get_string(node, "host", "")) < 0)
+        if (t.ranks ? !hwloc_bitmap_isset(t.ranks, rank)
+                    : hostlist_find(t.hosts, cli_get_string(node, "host", "")) < 0)
             json_object_array_del_idx(nodes, i, 1);
     }
-    hostlist_destroy(hosts);
+    resource_targets_fini(&t);
 }
 
 json_object *resource_nodes(struct cli *cli, const char *queues, const char *include)
@@ -152,8 +150,14 @@ json_object *resource_nodes(struct cli *cli, const char *queues, const char *inc
     return result;
 }
 
-static void check_states(struct cli *cli, const char *list, const char *const *states,
-                         size_t n)
+void resource_ask_queues(struct cli *cli, json_object *nodes, const char *only)
+{
+    cleanup_json json_object *answer = cli_call(cli, "queue.list", NULL);
+    resource_name_queues(nodes, cli_list(cli, answer, "queues"), only);
+}
+
+void resource_check_states(struct cli *cli, const char *list, const char *const *states,
+                           size_t n)
 {
     cleanup_free char *copy = xstrdup(list);
     char *rest = copy;
@@ -168,112 +172,136 @@ static void check_states(struct cli *cli, const char *list, const char *const *s
     }
 }
 
-static void drop_last(struct rows *rows)
-{
-    struct row *r = &rows->v[--rows->n];
-    hwloc_bitmap_free(r->ranks);
-    hostlist_destroy(r->hosts);
-    strbuf_cleanup(&r->reasons);
-    strbuf_cleanup(&r->properties);
-}
-
-static bool last_is_empty(const struct rows *rows)
-{
-    return rows->n && hwloc_bitmap_iszero(rows->v[rows->n - 1].ranks);
-}
-
 /* --- list -------------------------------------------------------------------------------- */
 
-static const struct listing_format list_formats[] = {
-    {"default", "{state:>10} {nnodes:>6} {ncores:>6} {ngpus:>6} {nodelist}"},
-    {"long", "{state:>10} ?+:{properties:<5} {nnodes:>6} {ncores:>6} {ngpus:>6} "
-             "{memory:>8} {nodelist}"},
-    {"ranks", "{state:>10} {ranks:>6} {ncores:>6} {ngpus:>6} {nodelist}"},
+static const struct formats_own list_formats[] = {
+    {"default", "as Flux has it",
+     "{state:>10} ?+:{queue:<5} ?:{propertiesx:<10.10+} {nnodes:>6} +:{ncores:>6} "
+     "?+:{ngpus:>5} {nodelist}"},
+    {"long", "with memory and all properties",
+     "{state:>10} ?+:{queue:<5} ?+:{properties:<5} {nnodes:>6} {ncores:>6} {ngpus:>6} "
+     "{memory:>8} {nodelist}"},
+    {"ranks", "with the ranks of the nodes",
+     "{state:>10} {ranks:>6} {ncores:>6} {ngpus:>6} {nodelist}"},
 };
-static const struct listing_kind list_kind = LISTING_KIND(resource_fields, list_formats);
+static const struct listing_kind list_kind =
+    LISTING_KIND(resource_fields, list_formats, "resource", "list",
+                 "HBATCH_RESOURCE_LIST_FORMAT_DEFAULT");
 
 static const char *const list_states[] = {"free", "allocated", "drained",
                                           "down", "up",        "all"};
 
 static const struct opt list_opts[] = {
-    {VERBOSE, 'v', "verbose", NULL, "One line for each rank"},
-    {STATES, 's', "states", "STATES",
+    {RESOURCE_VERBOSE, 'v', "verbose", NULL, "One line for each rank"},
+    {RESOURCE_STATES, 's', "states", "STATES",
      "Only these: free, allocated, drained, down, up, all"},
-    CHOICE_OPTS,
-    {SKIP_EMPTY, 0, "skip-empty", NULL,
+    RESOURCE_CHOICE_OPTS,
+    {RESOURCE_SKIP_EMPTY, 0, "skip-empty", NULL,
      "No line for a state that no node is in (the default with -i)"},
-    {NO_SKIP_EMPTY, 0, "no-skip-empty", NULL, "With -i, these lines as well"},
+    {RESOURCE_NO_SKIP_EMPTY, 0, "no-skip-empty", NULL, "With -i, these lines as well"},
     LISTING_OPTS("Fields in Python's format syntax, or a format's name: default, long, "
                  "ranks; 'help' lists them",
                  "Print the nodes as JSON"),
 };
 static const struct opt_group list_groups[] = {OPTS(NULL, list_opts), OPTS_END};
 
-static void collect(struct rows *rows, json_object *nodes, const char *state,
-                    bool by_rank)
+/* Return the number of nodes. */
+static size_t collect(struct rows *rows, json_object *nodes, const char *state)
 {
-    size_t n = json_object_array_length(nodes);
-    struct row *r = by_rank ? NULL : resource_add_row(rows, state);
+    size_t n = json_object_array_length(nodes), before = rows->n;
     for (size_t i = 0; i < n; i++) {
         json_object *node = json_object_array_get_idx(nodes, i);
         unsigned ncores, ngpus;
         uint64_t memory;
-        if (!share(node, state, &ncores, &ngpus, &memory))
-            continue;
-        if (by_rank)
-            r = resource_add_row(rows, state);
-        resource_add_node(r, node, ncores, ngpus, memory);
+        if (share(node, state, &ncores, &ngpus, &memory))
+            resource_add_node(resource_add_row(rows, state), node, ncores, ngpus, memory);
     }
+    return rows->n - before;
 }
 
-static void print_rows(const struct cli *cli, const struct choice *c,
-                       const struct listing_kind *kind, struct rows *rows)
+/* What may not differ in one line. */
+static bool counts(const char *field)
+{
+    static const char *const fields[] = {"state", "properties", "propertiesx", "queue"};
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (strcmp(fields[i], field) == 0)
+            return true;
+    return false;
+}
+
+static bool nothing_counts(const char *field)
+{
+    (void)field;
+    return false;
+}
+
+static void count_field(const struct format_field *field, void *arg)
+{
+    size_t *n = arg;
+    (void)field;
+    ++*n;
+}
+
+void resource_print_rows(const struct resource_choice *c, struct format *f,
+                         struct rows *rows)
 {
     const void **items = xcalloc(rows->n + 1, sizeof(*items));
     for (size_t i = 0; i < rows->n; i++)
         items[i] = &rows->v[i];
-    listing_print(cli, &c->listing, kind, items, rows->n);
+    listing_print_as(&c->listing, f, items, rows->n);
     free(items);
     resource_rows_fini(rows);
 }
 
-static void print_list(struct cli *cli, struct choice *c)
+static void print_list(struct cli *cli, struct resource_choice *c)
 {
     struct rows rows = {0};
+    if (!c->listing.format && c->by_rank)
+        c->listing.format = "ranks";
+    struct format *f = listing_compile(cli, &c->listing, &list_kind);
     cleanup_json json_object *result = resource_nodes(cli, c->queues, c->include);
+    json_object *nodes = cli_list(cli, result, "nodes");
     bool skip = c->skip_empty || (c->include && !c->no_skip_empty);
-    if (c->listing.json) {
-        listing_print_json(result);
-        return;
-    }
+    if (resource_shows(f, "queue") || resource_shows(f, "propertiesx"))
+        resource_ask_queues(cli, nodes, c->queues);
     for (size_t i = 0; i < ARRAY_SIZE(list_states); i++) {
         const char *state = list_states[i];
         bool extra = strcmp(state, "all") == 0 || strcmp(state, "up") == 0;
         if (c->states ? !resource_has(c->states, state, ",") : extra)
             continue;
-        collect(&rows, cli_list(cli, result, "nodes"), state, c->by_rank);
         /* drained nodes have a line only when there are any */
-        if (!c->by_rank && last_is_empty(&rows) &&
-            (skip || (!c->states && strcmp(state, "drained") == 0)))
-            drop_last(&rows);
+        if (collect(&rows, nodes, state) == 0 && !c->by_rank && !skip &&
+            (c->states || strcmp(state, "drained") != 0))
+            resource_add_row(&rows, state);
     }
-    if (!c->listing.format && c->by_rank)
-        c->listing.format = "ranks";
-    print_rows(cli, c, &list_kind, &rows);
+    size_t nfields = 0;
+    format_each_field(f, count_field, &nfields);
+    bool alone = nfields == 1 && !resource_shows(f, "state");
+    for (size_t i = 0; i < rows.n; i++) /* how a node is, is the state */
+        rows.v[i].offline = false;
+    if (!c->by_rank)
+        resource_combine(&rows, f, alone ? nothing_counts : counts);
+    resource_print_rows(c, f, &rows);
 }
 
 static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct choice c = {0};
+    struct resource_choice c = {0};
     struct optparse p;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));)
-        choose(&c, o, p.value);
+        resource_choose(&c, o, p.value);
     cli_operand(cli, &p, "", true);
     if (c.states)
-        check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
-    if (!listing_told(&c.listing, &list_kind))
+        resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
+    if (listing_told(cli, &c.listing, &list_kind))
+        return 0;
+    if (!c.listing.json) {
         print_list(cli, &c);
+        return 0;
+    }
+    cleanup_json json_object *result = resource_nodes(cli, c.queues, c.include);
+    listing_print_json(result);
     return 0;
 }
 
@@ -288,22 +316,22 @@ static const struct cmd resource_list = {
 /* --- info, R ----------------------------------------------------------------------------- */
 
 static const struct opt info_opts[] = {
-    {STATES, 's', "states", "STATES",
+    {RESOURCE_STATES, 's', "states", "STATES",
      "Only what is in these states: free, allocated, drained, down, up, all (default)"},
-    CHOICE_OPTS,
+    RESOURCE_CHOICE_OPTS,
 };
 static const struct opt_group info_groups[] = {OPTS(NULL, info_opts), OPTS_END};
 
 static int info_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct choice c = {.states = "all", .listing.no_header = true};
+    struct resource_choice c = {.states = "all", .listing.no_header = true};
     struct optparse p;
     c.listing.format = "{nnodes} Nodes, {ncores} Cores, {ngpus} GPUs";
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));)
-        choose(&c, o, p.value);
+        resource_choose(&c, o, p.value);
     cli_operand(cli, &p, "", true);
-    check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
+    resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
     print_list(cli, &c);
     return 0;
 }
@@ -373,13 +401,13 @@ static json_object *properties_of(json_object *nodes, const struct rset *r)
 
 static int R_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct choice c = {.states = "all"};
+    struct resource_choice c = {.states = "all"};
     struct optparse p;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));)
-        choose(&c, o, p.value);
+        resource_choose(&c, o, p.value);
     cli_operand(cli, &p, "", true);
-    check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
+    resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
     cleanup_json json_object *result = resource_nodes(cli, c.queues, c.include);
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);
     json_object *nodes = cli_list(cli, result, "nodes");
@@ -409,157 +437,19 @@ static const struct cmd resource_R = {
     .run = R_run,
 };
 
-/* --- status ------------------------------------------------------------------------------ */
-
-static const struct listing_format status_formats[] = {
-    {"default", "{state:>12} {up:>2} {nnodes:>6} {nodelist}"},
-    {"long", "{state:>12} {up:>2} {nnodes:>6} +:{reason:<30.30} {nodelist}"},
-};
-static const struct listing_kind status_kind =
-    LISTING_KIND(resource_fields, status_formats);
-
-/* Those without a bit are Flux's, and no node of an instance is ever in them. */
-static const char *const status_states[] = {
-    "avail",     "drained", "draining", "offline", "drain",        "online",
-    "allocated", "all",     "exclude",  "torpid",  "housekeeping",
-};
-enum { AVAIL, DRAINED, DRAINING, OFFLINE, DRAIN, ONLINE, ALLOCATED, EVERY };
-
-static const struct opt status_opts[] = {
-    {STATES, 's', "states", "STATES",
-     "Only these: avail, draining, drained, drain (both), offline, online, allocated, "
-     "all"},
-    CHOICE_OPTS,
-    {SKIP_EMPTY, 0, "skip-empty", NULL,
-     "With -s, no line for a state that no node is in"},
-    LISTING_OPTS(
-        "Fields: state up nnodes nodelist ranks reason properties; or a format's "
-        "name: default, long; 'help' lists them",
-        "Print the nodes as JSON"),
-};
-static const struct opt_group status_groups[] = {OPTS(NULL, status_opts), OPTS_END};
-
-static bool is_in_state(json_object *node, size_t state)
-{
-    const char *is = cli_get_string(node, "state", "up");
-    bool down = strcmp(is, "down") == 0, drained = strcmp(is, "drained") == 0;
-    bool used = cli_get_count(node, "free_cores") < cli_get_count(node, "cores");
-    switch (state) {
-    case AVAIL:
-        return !down && !drained;
-    case DRAINED:
-        return drained && !used;
-    case DRAINING:
-        return drained && used;
-    case OFFLINE:
-        return down;
-    case DRAIN:
-        return drained;
-    case ONLINE:
-        return !down;
-    case ALLOCATED:
-        return used && !down;
-    case EVERY:
-        return true;
-    }
-    return false;
-}
-
-static void collect_status(struct rows *rows, json_object *nodes, size_t state)
-{
-    struct row *r = resource_add_row(rows, status_states[state]);
-    for (size_t k = 0; k < json_object_array_length(nodes); k++) {
-        json_object *node = json_object_array_get_idx(nodes, k);
-        if (is_in_state(node, state))
-            resource_add_node(r, node, cli_get_count(node, "cores"),
-                              cli_get_count(node, "gpus"),
-                              (uint64_t)cli_get_number(node, "memory", 0));
-    }
-}
-
-static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
-{
-    struct choice c = {0};
-    struct rows rows = {0};
-    struct optparse p;
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        choose(&c, o, p.value);
-    cli_operand(cli, &p, "", true);
-    if (c.states)
-        check_states(cli, c.states, status_states, ARRAY_SIZE(status_states));
-    if (listing_told(&c.listing, &status_kind))
-        return 0;
-    cleanup_json json_object *result = resource_nodes(cli, c.queues, c.include);
-    if (c.listing.json) {
-        listing_print_json(result);
-        return 0;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(status_states); i++) {
-        if (c.states ? !resource_has(c.states, status_states[i], ",") : i > OFFLINE)
-            continue;
-        collect_status(&rows, cli_list(cli, result, "nodes"), i);
-        if (last_is_empty(&rows) && (c.skip_empty || (!c.states && i != AVAIL)))
-            drop_last(&rows);
-    }
-    print_rows(cli, &c, &status_kind, &rows);
-    return 0;
-}
-
-static const struct cmd resource_status = {
-    .name = "status",
-    .args = "",
-    .help = "Show which nodes are available, drained, offline",
-    .groups = status_groups,
-    .run = status_run,
-};
-
-/* --- what is drained, for resource drain --------------------------------------------------- */
-
-static const struct listing_format drain_formats[] = {
-    {"default", "{state:<8.8} {ranks:<8.8+} {reason:<30.30+} {nodelist}"},
-    {"long", "{state:<8.8} {ranks:<8.8+} +:{reason:<30.30} {nodelist}"},
-};
-static const struct listing_kind drain_kind =
-    LISTING_KIND(resource_fields, drain_formats);
-
-void resource_list_drained(struct cli *cli, const struct listing *l, const char *queues,
-                           const char *include)
-{
-    struct choice c = {.listing = *l};
-    struct rows rows = {0};
-    if (listing_told(l, &drain_kind))
-        return;
-    cleanup_json json_object *result = resource_nodes(cli, queues, include);
-    json_object *nodes = cli_list(cli, result, "nodes");
-    for (size_t k = json_object_array_length(nodes); l->json && k-- > 0;)
-        if (!is_in_state(json_object_array_get_idx(nodes, k), DRAIN))
-            json_object_array_del_idx(nodes, k, 1);
-    if (l->json) {
-        listing_print_json(result);
-        return;
-    }
-    for (size_t k = 0; k < json_object_array_length(nodes); k++) {
-        json_object *node = json_object_array_get_idx(nodes, k);
-        for (size_t state = DRAINED; state <= DRAINING; state++)
-            if (is_in_state(node, state))
-                resource_add_node(resource_add_row(&rows, status_states[state]), node, 0,
-                                  0, 0);
-    }
-    print_rows(cli, &c, &drain_kind, &rows);
-}
-
 /* --- the verb ---------------------------------------------------------------------------- */
 
 static const struct cmd *const verbs[] = {
-    &resource_list,  &resource_info,    &resource_R,    &resource_status,
-    &resource_drain, &resource_undrain, &resource_grow, &resource_shrink,
+    &resource_list,     &resource_info,  &resource_R,
+    &resource_status,   &resource_drain, &resource_undrain,
+    &resource_eventlog, &resource_grow,  &resource_shrink,
 };
 
 const struct cmd cmd_resource = {
     .name = "resource",
     .args = "VERB",
-    .help = "Nodes, cores and GPUs: list, info, R, status, drain, undrain, grow, shrink",
+    .help = "Nodes, cores and GPUs: list, info, R, status, drain, undrain, eventlog, "
+            "grow, shrink",
     .verbs = verbs,
     .nverbs = ARRAY_SIZE(verbs),
     .run = cli_group,

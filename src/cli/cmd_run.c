@@ -11,13 +11,7 @@ static const struct opt own[] = {
 };
 
 static const struct opt_group groups[] = {
-    OPTS("Resources", specopts_common),
-    OPTS("Per task", specopts_per_task),
-    OPTS("Per resource (instead of per task)", specopts_per_resource),
-    OPTS("Job", specopts_job),
-    OPTS("Environment and limits", specopts_env),
-    OPTS("Input and output", specopts_io),
-    OPTS("Other", specopts_other),
+    SPECOPTS_GROUPS,
     OPTS("Running", own),
     OPTS_END,
 };

@@ -7,15 +7,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 #include "src/cli/subtree.h"
 #include "src/cli/target.h"
 #include "src/cli/top.h"
 #include "src/cli/top_terminal.h"
-#include "src/cli/jobformats.h"
+#include "src/cli/formats.h"
 #include "src/cli/verbs.h"
 #include "src/common/path.h"
+#include "src/common/signals.h"
 
 enum { ONCE, QUEUE, NAME, FORMAT, COLOR, ALL, TEST_EXIT, TEST_DUMP };
 
@@ -85,10 +85,11 @@ static void draw(struct screen *s)
 static void print_page(struct top *t, int width, FILE *to)
 {
     struct canvas c;
-    canvas_init(&c, top_lines(t) + MAX((int)t->nrows, 2), width);
+    const int lines = top_lines(1000);
+    canvas_init(&c, lines + MAX((int)t->nrows, 3), width);
     t->selected = t->scroll = 0;
     top_draw(t, &c, NULL);
-    c.rows = top_lines(t) - 1 + (int)t->nrows; /* without the last line */
+    c.rows = lines - 1 + (int)t->nrows; /* without the last line */
     canvas_print(&c, to);
     canvas_fini(&c);
 }
@@ -111,10 +112,14 @@ static void enter(struct screen *s)
     struct top_row *row = top_selected(t);
     char id[CLI_ID_SIZE];
     struct error err;
-    if (!row || !row->instance)
+    if (!row)
         return;
     uint64_t job = row->id;
     cli_id(t->cli, job, id);
+    if (!row->instance) {
+        top_say(t, "job %s is not an instance", id);
+        return;
+    }
     struct hbatch *h = subtree_connect(client_uri(t->h), row->item.job, &err);
     if (h)
         top_enter(t, h, id, job);
@@ -162,7 +167,7 @@ static int page_rows(const struct screen *s)
 {
     int rows, cols;
     s->terminal->size(&rows, &cols);
-    return MAX(rows - top_lines(s->top), 1);
+    return MAX(rows - top_lines(rows), 1);
 }
 
 static void set_filter(struct screen *s, const char *text)
@@ -284,19 +289,13 @@ static void take_key(struct screen *s, int key)
 static void catch_signals(struct screen *s)
 {
     static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
-        sigaddset(&set, caught[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->signal_fd = signals_open(caught, ARRAY_SIZE(caught));
 }
 
 static void take_signals(struct screen *s)
 {
-    struct signalfd_siginfo si;
-    while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-        s->exit_code = 128 + (int)si.ssi_signo;
+    for (int sig; (sig = signals_next(s->signal_fd));) {
+        s->exit_code = 128 + sig;
         s->leave = true;
     }
 }
@@ -461,7 +460,7 @@ static const char *parse(struct screen *s, bool *once, bool *color, const struct
             break;
         case FORMAT:
             free(own);
-            columns = own = jobformats_find(t->cli, p.value);
+            columns = own = formats_find(t->cli, &formats_of_jobs, p.value);
             break;
         case COLOR:
             *color = parse_color(t->cli, p.value);

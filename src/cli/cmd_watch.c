@@ -34,11 +34,10 @@ static void add_matching(struct ids *ids, struct cli *cli, struct jobquery *q)
     q->keys = json_object_new_array();
     cleanup_json json_object *jobs = jobquery_fetch(q, ask, cli, &more);
     size_t n = jobs ? json_object_array_length(jobs) : 0;
-    for (size_t i = 0; i < n; i++) {
-        ids->v = xrealloc(ids->v, (ids->n + 1) * sizeof(*ids->v));
+    ids->v = xrealloc(ids->v, (ids->n + n + 1) * sizeof(*ids->v));
+    for (size_t i = 0; i < n; i++)
         ids->v[ids->n++] =
             json_object_get_uint64(cli_get(json_object_array_get_idx(jobs, i), "id"));
-    }
     if (more && !q->count_given)
         cli_error(cli, "there are more jobs than these %ld: see --count and --filter",
                   q->count);
@@ -102,8 +101,11 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         meter_init(&set.meter, cli, jps);
     set.verbose = verbose;
     int rc = 0;
-    for (size_t i = 0; i < ids.n; i++) {
-        if (jobset_add(&set, ids.v[i], &err) < 0) {
+    ids_sort(&ids);
+    for (size_t i = 0, n; i < ids.n; i += n) {
+        n = ids_neighbours(&ids, i);
+        bool again = i > 0 && ids.v[i] == ids.v[i - 1]; /* it was told twice */
+        if (!again && jobset_add(&set, ids.v[i], n, &err) < 0) {
             cli_error(cli, "%s", err.text);
             rc = 1;
         }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +18,7 @@
 
 #define PATIENCE 10.0 /* s, for all hosts */
 
-enum { MAX_HOSTS = 512, MAX_WORDS = 32, MAX_WHY = 300 };
+enum { MAX_HOSTS = 512, MAX_WHY = 300 };
 
 struct asked {
     const char *host;
@@ -59,28 +58,8 @@ static char *command_line(const char *ask, const char *host, const char *what)
 
 static void begin(struct asked *a, const char *line)
 {
-    cleanup_free char *copy = xstrdup(line);
-    char *words[MAX_WORDS + 1], *save = NULL;
-    size_t n = 0;
-    for (char *w = strtok_r(copy, " ", &save); w && n < MAX_WORDS;
-         w = strtok_r(NULL, " ", &save))
-        words[n++] = w;
-    words[n] = NULL;
     a->said = memfd_create("stderr", MFD_CLOEXEC);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    for (int fd = 0; fd < 2; fd++)
-        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    if (a->said >= 0)
-        posix_spawn_file_actions_adddup2(&actions, a->said, 2);
-    posix_spawnattr_t attr; /* of its own group: what it started is killed with it */
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-    if (posix_spawnp(&a->pid, words[0], &actions, &attr, words, environ) != 0)
-        a->pid = 0;
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
+    a->pid = reach_spawn(line, a->said);
     a->fd = a->pid > 0 ? pidfd_open(a->pid, 0) : -1;
 }
 

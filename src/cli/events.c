@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -84,4 +85,39 @@ void event_print(struct event_style *s, FILE *f, double time, const char *name,
         }
     }
     fputc('\n', f);
+}
+
+/* --- contexts ---------------------------------------------------------------------------- */
+
+void event_match_add(json_object **match, const struct cli *cli, const char *text)
+{
+    const char *is = strchr(text, '=');
+    if (!is || is == text)
+        cli_die(cli, "--match-context: '%s' must be KEY=VALUE", text);
+    cleanup_free char *key = xstrndup(text, (size_t)(is - text));
+    if (!*match)
+        *match = json_object_new_object();
+    json_object_object_add(*match, key, json_object_new_string(is + 1));
+}
+
+/* A value as it would be typed. */
+static bool is_same(json_object *wanted, json_object *value)
+{
+    double a = json_object_get_double(wanted), b = json_object_get_double(value);
+    if (json_object_is_type(value, json_type_double))
+        return fabs(a - b) < 1e-5;
+    return value &&
+           strcmp(json_object_get_string(wanted), json_object_get_string(value)) == 0;
+}
+
+bool event_match(json_object *match, json_object *context)
+{
+    if (!match)
+        return true;
+    json_object_object_foreach(match, key, wanted)
+    {
+        if (!is_same(wanted, cli_get(context, key)))
+            return false;
+    }
+    return true;
 }

@@ -24,4 +24,9 @@ void event_parse_time(struct event_style *style, const struct cli *cli, const ch
 void event_print(struct event_style *style, FILE *f, double time, const char *name,
                  const char *context);
 
+/* Of --match-context, KEY=VALUE: added to *MATCH, an object or NULL; what is none is the end. */
+void event_match_add(json_object **match, const struct cli *cli, const char *text);
+/* Whether CONTEXT, an object or NULL, has all of MATCH, which may be NULL. */
+bool event_match(json_object *match, json_object *context);
+
 #endif

@@ -77,6 +77,26 @@ void ids_add(struct ids *ids, struct cli *cli, const char *word)
         add(ids, cli_jobid(cli, word)); /* or says what is wrong with it */
 }
 
+static int compare(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+void ids_sort(struct ids *ids)
+{
+    if (ids->n)
+        qsort(ids->v, ids->n, sizeof(*ids->v), compare);
+}
+
+size_t ids_neighbours(const struct ids *ids, size_t i)
+{
+    size_t n = 1;
+    while (i + n < ids->n && ids->v[i + n] == jobid_nth(ids->v[i], n))
+        n++;
+    return n;
+}
+
 bool ids_confirm(const struct cli *cli, size_t n, bool force, const char *what)
 {
     if (n == 0)

@@ -17,6 +17,10 @@ bool ids_range(struct cli *cli, const char *word, uint64_t *first, uint64_t *las
 void ids_add(struct ids *ids, struct cli *cli, const char *word);
 /* Append all jobs in STATES (RFC 21 mask), newest first. */
 void ids_add_states(struct ids *ids, struct cli *cli, int states);
+/* In ascending order. */
+void ids_sort(struct ids *ids);
+/* In this order: how many, from number I on, follow each other as those of one array or submission do; at least 1. */
+size_t ids_neighbours(const struct ids *ids, size_t i);
 /* Ask for --force rather than do WHAT to N jobs. Whether to go on. */
 bool ids_confirm(const struct cli *cli, size_t n, bool force, const char *what);
 void ids_fini(struct ids *ids);

@@ -4,10 +4,10 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "src/common/program.h"
+#include "src/common/signals.h"
 #include "src/lib/link.h"
 
 #define PATIENCE 5.0 /* seconds between SIGHUP and SIGKILL */
@@ -42,12 +42,7 @@ static void catch_signals(struct inside *in)
 {
     static const int caught[] = {SIGCHLD, SIGINT,  SIGQUIT, SIGTERM,
                                  SIGHUP,  SIGUSR1, SIGUSR2};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
-        sigaddset(&set, caught[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    in->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    in->signal_fd = signals_open(caught, ARRAY_SIZE(caught));
 }
 
 int inside_start(struct inside *in, char **argv, struct error *err)
@@ -85,12 +80,9 @@ int inside_patience(const struct inside *in)
 
 bool inside_signals(struct inside *in, int *code)
 {
-    struct signalfd_siginfo si;
-    while (read(in->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-        int sig = (int)si.ssi_signo;
+    for (int sig; (sig = signals_next(in->signal_fd));)
         if (sig != SIGCHLD && sig != SIGINT && sig != SIGQUIT)
             kill(in->pid, sig);
-    }
     if (in->killing > 0 && time_mono() >= in->killing) {
         kill(in->pid, SIGKILL);
         in->killing += PATIENCE;
@@ -106,10 +98,9 @@ bool inside_signals(struct inside *in, int *code)
 
 bool inside_late_signals(struct inside *in)
 {
-    struct signalfd_siginfo si;
     bool any = false;
-    while (read(in->signal_fd, &si, sizeof(si)) == sizeof(si))
-        any = any || si.ssi_signo != SIGCHLD;
+    for (int sig; (sig = signals_next(in->signal_fd));)
+        any = any || sig != SIGCHLD;
     return any;
 }
 

@@ -37,6 +37,15 @@ enum {
     NOT_WAITABLE = 2
 }; /* exit code of job wait: that is no job, or there are no more */
 
+/* Of jobs that failed, so many are told of as they end, and the others, which may be very many, counted by how they did:
+ * so many ways. */
+enum { TOLD_MAX = 20, WAYS_MAX = 20 };
+
+struct way {
+    char *text;
+    uint64_t n, first; /* jobs, and the first of them */
+};
+
 struct waiting {
     struct cli *cli;
     bool any; /* the next one that is waitable */
@@ -46,22 +55,69 @@ struct waiting {
     size_t left, all;
     struct gauge gauge;
     int exit_code;
+    uint64_t told;
+    struct way ways[WAYS_MAX + 1]; /* the last one: all others */
+    unsigned nways;
 };
+
+/* A new string. */
+static char *describe(const struct hbatch_result *r, int code)
+{
+    if (!*r->result) /* the instance could not be asked again */
+        return xstrdup(r->exception_note ? r->exception_note
+                                         : "it is not known how it ended");
+    if (r->exception_type)
+        return xasprintf("%s: exception type=%s%s%s", r->result, r->exception_type,
+                         r->exception_note && *r->exception_note ? " " : "",
+                         r->exception_note ? r->exception_note : "");
+    if (code > 128)
+        return xasprintf("task(s) %s", strsignal(code - 128));
+    if (code > 0)
+        return xasprintf("task(s) exited with exit code %d", code);
+    return xstrdup("job completed successfully");
+}
+
+/* TEXT is taken over. */
+static void count(struct waiting *w, uint64_t id, char *text)
+{
+    cleanup_free char *mine = text;
+    unsigned i = 0;
+    while (i < w->nways && strcmp(w->ways[i].text, text) != 0)
+        i++;
+    if (i == w->nways && i < WAYS_MAX)
+        w->ways[w->nways++] = (struct way){.text = take(mine), .first = id};
+    w->ways[i].n++;
+}
+
+static void tell_counted(struct waiting *w)
+{
+    char buf[CLI_ID_SIZE];
+    for (unsigned i = 0; i <= WAYS_MAX; i++) {
+        struct way *way = &w->ways[i];
+        if (i == WAYS_MAX && way->n > 0)
+            cli_error(w->cli, "%ju more failed in other ways", (uintmax_t)way->n);
+        else if (way->n > 1)
+            cli_error(w->cli, "%s and %ju more: %s", cli_id(w->cli, way->first, buf),
+                      (uintmax_t)way->n - 1, way->text);
+        else if (way->n == 1)
+            cli_error(w->cli, "%s: %s", cli_id(w->cli, way->first, buf), way->text);
+        free(way->text);
+    }
+}
 
 static void tell(struct waiting *w, const struct hbatch_result *r, int code)
 {
     char buf[CLI_ID_SIZE];
-    const char *id = cli_id(w->cli, r->id, buf);
-    if (r->exception_type)
-        cli_error(w->cli, "%s: %s: exception type=%s%s%s", id, r->result,
-                  r->exception_type, r->exception_note && *r->exception_note ? " " : "",
-                  r->exception_note ? r->exception_note : "");
-    else if (code > 128)
-        cli_error(w->cli, "%s: task(s) %s", id, strsignal(code - 128));
-    else if (code > 0)
-        cli_error(w->cli, "%s: task(s) exited with exit code %d", id, code);
+    cleanup_free char *text = describe(r, code);
+    w->told++;
+    if (!w->verbose && w->told > TOLD_MAX)
+        count(w, r->id, take(text));
     else
-        cli_error(w->cli, "%s: job completed successfully", id);
+        cli_error(w->cli, "%s: %s", cli_id(w->cli, r->id, buf), text);
+    if (!w->verbose && w->told == TOLD_MAX && w->left > 0)
+        cli_error(
+            w->cli,
+            "others that fail are counted, and told at the end; --verbose tells each");
 }
 
 static void take_result(struct waiting *w, const struct hbatch_result *r)
@@ -101,11 +157,34 @@ static void on_result(json_object *result, const struct error *err, void *arg)
     take_result(w, &r);
 }
 
+/* As job.wait tells it. */
+static void print_json(const struct hbatch_result *r)
+{
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "id", json_object_new_uint64(r->id));
+    json_object_object_add(o, "state", json_object_new_string("INACTIVE"));
+    json_object_object_add(o, "result", json_object_new_string(r->result));
+    json_object_object_add(o, "status", json_object_new_int(r->status));
+    json_object_object_add(o, "exit", json_object_new_int(r->exit_code));
+    if (r->exception_type) {
+        json_object *e = json_object_new_object();
+        json_object_object_add(e, "type", json_object_new_string(r->exception_type));
+        json_object_object_add(e, "severity", json_object_new_int(r->exception_severity));
+        json_object_object_add(
+            e, "note",
+            json_object_new_string(r->exception_note ? r->exception_note : ""));
+        json_object_object_add(o, "exception", e);
+    }
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+}
+
 static void on_followed(const struct hbatch_result *r, uint64_t left, void *arg)
 {
     struct waiting *w = arg;
     (void)left;
     w->left--;
+    if (w->json && *r->result)
+        print_json(r);
     take_result(w, r);
 }
 
@@ -127,22 +206,12 @@ static void follow(struct waiting *w, uint64_t first, uint64_t count)
         cli_die(w->cli, "%s", err.text);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
 static void wait_for(struct waiting *w)
 {
     struct ids *ids = &w->ids;
-    size_t n = 1;
-    if (ids->n)
-        qsort(ids->v, ids->n, sizeof(*ids->v), compare);
-    for (size_t i = 0; i < ids->n; i += n) {
-        n = 1;
-        while (!w->json && i + n < ids->n && ids->v[i + n] == jobid_nth(ids->v[i], n))
-            n++;
+    ids_sort(ids);
+    for (size_t i = 0, n; i < ids->n; i += n) {
+        n = ids_neighbours(ids, i);
         if (n >= MANY) {
             follow(w, ids->v[i], n);
             continue;
@@ -216,6 +285,7 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
             gauge_show(&w.gauge, (double)(w.all - w.left), (double)w.all);
     }
     gauge_hide(&w.gauge);
+    tell_counted(&w);
     ids_fini(&w.ids);
     return w.exit_code;
 }
@@ -284,16 +354,6 @@ struct event_wait {
     struct guest_queue aside;
 };
 
-/* A value as it would be typed. */
-static bool is_same(json_object *wanted, json_object *value)
-{
-    double a = json_object_get_double(wanted), b = json_object_get_double(value);
-    if (json_object_is_type(value, json_type_double))
-        return fabs(a - b) < 1e-5;
-    return value &&
-           strcmp(json_object_get_string(wanted), json_object_get_string(value)) == 0;
-}
-
 static bool matches(const struct event_wait *w, const char *name, const char *context)
 {
     if (strcmp(name, w->name) != 0)
@@ -301,12 +361,7 @@ static bool matches(const struct event_wait *w, const char *name, const char *co
     if (!w->match)
         return true;
     cleanup_json json_object *o = context ? json_tokener_parse(context) : NULL;
-    json_object_object_foreach(w->match, key, wanted)
-    {
-        if (!is_same(wanted, cli_get(o, key)))
-            return false;
-    }
-    return true;
+    return event_match(w->match, o);
 }
 
 static void look_at(void *arg, double time, const char *name, const char *context)
@@ -337,17 +392,6 @@ static void on_end(const struct hbatch_result *result, uint64_t left, void *arg)
     if (!w->found)
         cli_check_end(w->cli, result);
     w->over = true;
-}
-
-static void add_match(struct event_wait *w, const char *text)
-{
-    const char *is = strchr(text, '=');
-    if (!is || is == text)
-        cli_die(w->cli, "--match-context: '%s' must be KEY=VALUE", text);
-    cleanup_free char *key = xstrndup(text, (size_t)(is - text));
-    if (!w->match)
-        w->match = json_object_new_object();
-    json_object_object_add(w->match, key, json_object_new_string(is + 1));
 }
 
 static void parse_event(struct event_wait *w, struct optparse *p, double *timeout)
@@ -387,7 +431,7 @@ static void parse_event(struct event_wait *w, struct optparse *p, double *timeou
                 cli_die(cli, "--path: the log of output has no events to wait for");
             break;
         case EV_MATCH:
-            add_match(w, p->value);
+            event_match_add(&w->match, cli, p->value);
             break;
         }
     }

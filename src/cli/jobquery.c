@@ -116,11 +116,16 @@ static int states_asked(const struct jobquery *q)
     return q->all || q->since > 0 ? ALL_STATES : JOB_ACTIVE;
 }
 
+/* job.list knows one queue; of several, or of jobs by id, the answer is looked through. */
+static bool picks_queues(const struct jobquery *q)
+{
+    return q->queues && (q->nids || strchr(q->queues, ','));
+}
+
 /* Whether job.list may give more than what is asked for. */
 static bool is_picky(const struct jobquery *q)
 {
-    return both(q) || (q->queues && strchr(q->queues, ',')) || q->one_user || q->ranks ||
-           q->hosts;
+    return both(q) || picks_queues(q) || q->one_user || q->ranks || q->hosts;
 }
 
 json_object *jobquery_params(const struct jobquery *q)
@@ -197,7 +202,7 @@ bool jobquery_selects(const struct jobquery *q, json_object *job)
     int result = job_result_decode(cli_get_string(job, "result", ""));
     if (both(q) && !(state & q->states) && !(result & q->results))
         return false;
-    if (q->queues && !is_in_queue(q, cli_get_string(job, "queue", "")))
+    if (picks_queues(q) && !is_in_queue(q, cli_get_string(job, "queue", "")))
         return false;
     if (q->one_user && cli_get_number(job, "userid", -1) != q->userid)
         return false;

@@ -229,16 +229,21 @@ int jobset_submit(struct jobset *set, json_object *spec,
     return 0;
 }
 
-int jobset_add(struct jobset *set, uint64_t id, struct error *err)
+int jobset_add(struct jobset *set, uint64_t first, uint64_t count, struct error *err)
 {
     struct hbatch_stream_ops ops = ops_of(set);
-    struct hbatch_error e;
-    set->total++;
+    json_object *params = cli_id_params(first);
+    if (count > 1)
+        json_object_object_add(params, "count", json_object_new_uint64(count));
+    json_object_object_add(params, "output", json_object_new_boolean(ops.output != NULL));
+    set->total += count;
     set->meter.total = set->total;
-    if (hbatch_attach(cli_connect(set->cli), id, &ops, set, &e) >= 0)
+    cleanup_json json_object *reply = stream_open(cli_connect(set->cli), "job.attach",
+                                                  params, &ops, set, NULL, NULL, err);
+    if (reply)
         return 0;
-    set->meter.total = --set->total;
-    return error_set(err, e.code, "%s", e.text);
+    set->meter.total = set->total -= count;
+    return -1;
 }
 
 void jobset_flush(struct jobset *set)

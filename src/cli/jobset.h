@@ -31,8 +31,8 @@ int jobset_submit(struct jobset *set, json_object *spec,
 /* The same without waiting: REPLY gets job.submit's reply. */
 void jobset_send(struct jobset *set, json_object *spec,
                  const struct hbatch_submit *submit, client_reply_f reply, void *arg);
-/* Add a job that exists. */
-int jobset_add(struct jobset *set, uint64_t id, struct error *err);
+/* Add COUNT jobs, which exist, from FIRST on (ids_neighbours). */
+int jobset_add(struct jobset *set, uint64_t first, uint64_t count, struct error *err);
 /* What came for the jobs is shown now, not when there is more of it. */
 void jobset_flush(struct jobset *set);
 /* Process until all are done; the exit code. */

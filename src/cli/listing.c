@@ -19,35 +19,28 @@ bool listing_take(struct listing *l, const struct opt *o, const char *value)
     return false;
 }
 
-bool listing_told(const struct listing *l, const struct listing_kind *kind)
+bool listing_told(const struct cli *cli, const struct listing *l,
+                  const struct listing_kind *kind)
 {
-    if (!l->format || strcmp(l->format, "help") != 0)
-        return false;
-    printf("Formats:\n");
-    for (size_t i = 0; i < kind->nformats; i++)
-        printf("  %-20s %s\n", kind->formats[i].name, kind->formats[i].text);
-    printf("\nFields:\n");
-    for (size_t i = 0; i < kind->nfields; i++)
-        printf("  %-20s %s\n", kind->fields[i].name, kind->fields[i].heading);
-    return true;
+    return l->format &&
+           formats_told(cli, &kind->formats, l->format, kind->fields, kind->nfields);
 }
 
-static const char *find_format(const struct listing *l, const struct listing_kind *kind)
-{
-    for (size_t i = 0; l->format && i < kind->nformats; i++)
-        if (strcmp(kind->formats[i].name, l->format) == 0)
-            return kind->formats[i].text;
-    return l->format ? l->format : kind->formats[0].text;
-}
-
-void listing_print(const struct cli *cli, const struct listing *l,
-                   const struct listing_kind *kind, const void **items, size_t n)
+struct format *listing_compile(const struct cli *cli, const struct listing *l,
+                               const struct listing_kind *kind)
 {
     struct error err;
-    struct format *f =
-        format_create(find_format(l, kind), kind->fields, kind->nfields, &err);
+    const char *name = l->format ? l->format : formats_default(&kind->formats);
+    cleanup_free char *text = formats_find(cli, &kind->formats, name);
+    struct format *f = format_create(text, kind->fields, kind->nfields, &err);
     if (!f)
         cli_die(cli, "--format: %s", err.text);
+    return f;
+}
+
+void listing_print_as(const struct listing *l, struct format *f, const void **items,
+                      size_t n)
+{
     format_prepare(f, items, n);
     if (!l->no_header) {
         cleanup_free char *line = format_header(f);
@@ -58,6 +51,12 @@ void listing_print(const struct cli *cli, const struct listing *l,
         puts(line);
     }
     format_destroy(f);
+}
+
+void listing_print(const struct cli *cli, const struct listing *l,
+                   const struct listing_kind *kind, const void **items, size_t n)
+{
+    listing_print_as(l, listing_compile(cli, l, kind), items, n);
 }
 
 void listing_print_json(json_object *o)

@@ -11,11 +11,7 @@
 #define HBATCH_CLI_LISTING_H
 
 #include "src/cli/cli.h"
-#include "src/cli/format.h"
-
-struct listing_format {
-    const char *name, *text;
-};
+#include "src/cli/formats.h"
 
 struct listing {
     const char *format; /* as given; NULL: it was not */
@@ -34,21 +30,31 @@ enum { LISTING_FORMAT = 1000, LISTING_NO_HEADER, LISTING_JSON };
 /* Whether O was one of these. */
 bool listing_take(struct listing *l, const struct opt *o, const char *value);
 
-/* What lines are made of; the first format is the default. */
+/* What lines are made of. */
 struct listing_kind {
     const struct format_field *fields;
     size_t nfields;
-    const struct listing_format *formats;
-    size_t nformats;
+    struct formats formats;
 };
-#define LISTING_KIND(FIELDS, FORMATS)                                                    \
+/* FILE and TABLE: where users have theirs (formats.h). */
+#define LISTING_KIND(FIELDS, FORMATS, FILE, TABLE, ENV)                                  \
     {                                                                                    \
-        FIELDS, ARRAY_SIZE(FIELDS), FORMATS, ARRAY_SIZE(FORMATS)                         \
+        FIELDS, ARRAY_SIZE(FIELDS),                                                      \
+        {                                                                                \
+            FILE, TABLE, ENV, FORMATS, ARRAY_SIZE(FORMATS)                               \
+        }                                                                                \
     }
 
-/* -o help, which is told; then there is nothing more to do. */
-bool listing_told(const struct listing *l, const struct listing_kind *kind);
-/* A line for each of ITEMS; a wrong format is the end. */
+/* -o help or get-config, which is told; then there is nothing more to do. */
+bool listing_told(const struct cli *cli, const struct listing *l,
+                  const struct listing_kind *kind);
+/* The format that was asked for, or the default; a wrong one is the end. */
+struct format *listing_compile(const struct cli *cli, const struct listing *l,
+                               const struct listing_kind *kind);
+/* A line for each of ITEMS; F is destroyed. */
+void listing_print_as(const struct listing *l, struct format *f, const void **items,
+                      size_t n);
+/* Both. */
 void listing_print(const struct cli *cli, const struct listing *l,
                    const struct listing_kind *kind, const void **items, size_t n);
 /* O on a line. */

@@ -19,7 +19,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_help.c \
 	src/cli/cmd_hostlist.c src/cli/hostset.c src/cli/hostset.h \
 	src/cli/cmd_info.c \
-	src/cli/cmd_job.c src/cli/job_cancelall.c src/cli/job_control.c src/cli/job_hostpids.c src/cli/job_purge.c src/cli/job_info.c src/cli/guest.c src/cli/guest.h src/cli/listing.c src/cli/listing.h src/cli/resource_drain.c src/cli/resource_rows.c src/cli/resource_rows.h src/cli/resource.h src/cli/tail.c src/cli/tail.h src/cli/pending.c src/cli/pending.h src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
+	src/cli/cmd_job.c src/cli/job_cancelall.c src/cli/job_control.c src/cli/job_hostpids.c src/cli/job_purge.c src/cli/job_info.c src/cli/guest.c src/cli/guest.h src/cli/listing.c src/cli/listing.h src/cli/resource_drain.c src/cli/resource_rows.c src/cli/resource_rows.h src/cli/resource_status.c src/cli/resource_eventlog.c src/cli/resource.h src/cli/tail.c src/cli/tail.h src/cli/pending.c src/cli/pending.h src/cli/job_query.c src/cli/job_resubmit.c src/cli/job_wait.c \
 	src/cli/cmd_jobs.c \
 	src/cli/cmd_multiprog.c src/cli/shwords.c src/cli/shwords.h \
 	src/cli/cmd_output.c \
@@ -66,7 +66,7 @@ bin_hbatch_SOURCES = \
 	src/cli/output.c src/cli/output.h \
 	src/cli/color.c src/cli/color.h \
 	src/cli/since.c src/cli/since.h \
-	src/cli/jobformats.c src/cli/jobformats.h \
+	src/cli/formats.c src/cli/formats.h \
 	src/cli/diagnose.c src/cli/diagnose.h \
 	src/cli/guide.c src/cli/guide.h \
 	src/cli/absent.c src/cli/absent.h \

@@ -59,9 +59,11 @@ static void unknown_long(const struct optparse *p, const char *name, size_t len)
     cli_die(p->cli, "unknown option --%s; see hbatch %s --help", word, p->cli->verb);
 }
 
+static void print_help(const struct cmd *cmd, const char *verb);
+
 static void show_help(const struct optparse *p)
 {
-    optparse_help(p->cmd, p->cli->verb);
+    print_help(p->cmd, p->cli->verb);
     exit(cli_finish(p->cli, 0));
 }
 
@@ -204,7 +206,8 @@ static void print_opt(const struct opt *o)
     optparse_print_wrapped(o->help, HELP_COLUMN);
 }
 
-void optparse_help(const struct cmd *cmd, const char *verb)
+/* All of --help. */
+static void print_help(const struct cmd *cmd, const char *verb)
 {
     printf("Usage: hbatch %s [OPTIONS]%s%s\n", verb, *cmd->args ? " " : "", cmd->args);
     optparse_print_wrapped(cmd->help, 0);

@@ -54,9 +54,7 @@ struct optparse {
 void optparse_init(struct optparse *p, struct cli *cli, const struct cmd *cmd, int argc,
                    char **argv);
 const struct opt *optparse_next(struct optparse *p);
-/* All of --help. */
 /* Print TEXT in lines of 80 columns, those after the first one indented by COLUMN. */
 void optparse_print_wrapped(const char *text, int column);
-void optparse_help(const struct cmd *cmd, const char *verb);
 
 #endif

@@ -43,14 +43,14 @@ char *reach_fill_in(const char *word, const char *host)
     return strbuf_take(&out);
 }
 
-static pid_t ask(const char *command, const char *host)
+pid_t reach_spawn(const char *command, int stderr_fd)
 {
     cleanup_free char *copy = xstrdup(command);
     char *words[MAX_WORDS + 1], *save = NULL;
     size_t n = 0;
     for (char *w = strtok_r(copy, " ", &save); w && n < MAX_WORDS;
          w = strtok_r(NULL, " ", &save))
-        words[n++] = reach_fill_in(w, host);
+        words[n++] = w;
     words[n] = NULL;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -58,6 +58,8 @@ static pid_t ask(const char *command, const char *host)
     posix_spawn_file_actions_init(&actions);
     for (int fd = 0; fd < 3; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    if (stderr_fd >= 0)
+        posix_spawn_file_actions_adddup2(&actions, stderr_fd, 2);
     posix_spawnattr_init(&attr);
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attr, &none);
@@ -68,9 +70,13 @@ static pid_t ask(const char *command, const char *host)
         pid = 0;
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
-    while (n > 0)
-        free(words[--n]);
     return pid;
+}
+
+static pid_t ask(const char *command, const char *host)
+{
+    cleanup_free char *line = reach_fill_in(command, host);
+    return reach_spawn(line, -1);
 }
 
 static void begin_some(struct reach *r)

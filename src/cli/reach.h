@@ -10,6 +10,9 @@
 
 /* TEXT with the host for each %h; new. */
 char *reach_fill_in(const char *text, const char *host);
+/* Start COMMAND, in a process group of its own, with nothing to read, and output to nowhere but errors to STDERR_FD
+ * (-1: neither).  0: it cannot be started. */
+pid_t reach_spawn(const char *command, int stderr_fd);
 
 struct reach;
 

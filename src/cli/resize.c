@@ -5,11 +5,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 #include "src/cli/target.h"
 #include "src/common/hostlist.h"
 #include "src/common/idset.h"
+#include "src/common/signals.h"
 #include "src/job/constraint.h"
 #include "src/lib/stream.h"
 
@@ -139,13 +139,8 @@ static void attach(struct resize *r, uint64_t id, const struct hbatch_stream_ops
 
 static void catch_signals(struct resize *r)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+    r->signal_fd = signals_open(caught, ARRAY_SIZE(caught));
 }
 
 /* Until it is done, a signal comes, or TIMEOUT_MS (-1: none) are over. Return the signal or 0. */
@@ -153,7 +148,6 @@ static int wait_done(struct resize *r, int timeout_ms)
 {
     double end = time_mono() + timeout_ms / 1000.0;
     while (!r->done) {
-        struct signalfd_siginfo si;
         struct error err;
         int left = timeout_ms < 0 ? -1 : (int)((end - time_mono()) * 1000) + 1;
         if (timeout_ms >= 0 && left <= 0)
@@ -166,8 +160,9 @@ static int wait_done(struct resize *r, int timeout_ms)
             {.fd = r->signal_fd, .events = POLLIN}};
         if (poll(fds, ARRAY_SIZE(fds), left) < 0)
             continue;
-        if (read(r->signal_fd, &si, sizeof(si)) == sizeof(si))
-            return (int)si.ssi_signo;
+        int signum = signals_next(r->signal_fd);
+        if (signum)
+            return signum;
         if (fds[0].revents)
             process(r, 0);
     }

@@ -4,12 +4,52 @@
 #define HBATCH_CLI_RESOURCE_H
 
 #include "src/cli/listing.h"
+#include "src/cli/resource_rows.h"
 
-extern const struct cmd resource_drain, resource_undrain;
+extern const struct cmd resource_status, resource_drain, resource_undrain,
+    resource_eventlog;
 
+enum {
+    RESOURCE_VERBOSE = 900,
+    RESOURCE_STATES,
+    RESOURCE_QUEUE,
+    RESOURCE_INCLUDE,
+    RESOURCE_SKIP_EMPTY,
+    RESOURCE_NO_SKIP_EMPTY
+};
+
+struct resource_choice { /* of options */
+    struct listing listing;
+    const char *states, *queues, *include;
+    bool by_rank, skip_empty, no_skip_empty;
+};
+
+#define RESOURCE_CHOICE_OPTS                                                             \
+    {RESOURCE_QUEUE, 'q', "queue", "NAME,...", "Only what these queues have"},           \
+    {                                                                                    \
+        RESOURCE_INCLUDE, 'i', "include", "RANKS|HOSTS", "Only these nodes"              \
+    }
+
+/* O is one of these, or of listing.h. */
+void resource_choose(struct resource_choice *c, const struct opt *o, const char *value);
+/* LIST of --states has only STATES; else that is the end. */
+void resource_check_states(struct cli *cli, const char *list, const char *const *states,
+                           size_t n);
 /* resource.list's result, a new one, with the nodes of these queues ("A,B") and of these ranks or hosts; NULL: of
  * all. */
 json_object *resource_nodes(struct cli *cli, const char *queues, const char *include);
+struct resource_targets {
+    hwloc_bitmap_t ranks;
+    struct hostlist *hosts; /* if RANKS is NULL */
+};
+/* Of --include; what is neither is the end. */
+struct resource_targets resource_targets(const struct cli *cli, const char *text);
+void resource_targets_fini(struct resource_targets *t);
+/* NODES know their queues (resource_name_queues). */
+void resource_ask_queues(struct cli *cli, json_object *nodes, const char *only);
+/* A line for each; F is destroyed, and so are the rows. */
+void resource_print_rows(const struct resource_choice *c, struct format *f,
+                         struct rows *rows);
 void resource_list_drained(struct cli *cli, const struct listing *l, const char *queues,
                            const char *include);
 

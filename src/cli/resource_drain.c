@@ -43,13 +43,15 @@ enum { FORCE, UPDATE, QUEUE, INCLUDE };
     }
 
 static const struct opt drain_opts[] = {
-    OVER_OPTS("Also nodes that are drained already, with the new reason",
+    OVER_OPTS("Also nodes that are drained already, with the new reason; given twice, "
+              "from now on",
               "Leave nodes that are drained already as they are"),
     {QUEUE, 'q', "queue", "NAME,...", "List those of these queues"},
     {INCLUDE, 'i', "include", "RANKS|HOSTS", "List those of these nodes"},
-    LISTING_OPTS("List with these fields: state nnodes nodelist ranks reason properties; "
-                 "or a format's name: default, long; 'help' lists them",
-                 "List as JSON"),
+    LISTING_OPTS(
+        "List with these fields: timestamp state nnodes nodelist ranks reason ...; "
+        "or a format's name: default, long; 'help' lists them",
+        "List as JSON"),
 };
 static const struct opt_group drain_groups[] = {OPTS(NULL, drain_opts), OPTS_END};
 
@@ -60,7 +62,8 @@ static const struct opt_group undrain_groups[] = {OPTS(NULL, undrain_opts), OPTS
 
 struct change {
     struct cli *cli;
-    bool drain, force, update;
+    bool drain, update;
+    int force; /* how often it was said */
 };
 
 /* RANKS without those that are as they are to be, which is an error unless an option says otherwise. New. */
@@ -103,6 +106,8 @@ static int change(const struct change *c, char *const *args, int n)
         return 0;
     json_object *params = json_object_new_object();
     json_object_object_add(params, "ranks", json_object_new_string(ranks));
+    if (c->drain && c->force > 1)
+        json_object_object_add(params, "anew", json_object_new_boolean(true));
     if (n > 1) {
         cleanup_free char *reason = cli_join(args + 1, n - 1);
         json_object_object_add(params, "reason", json_object_new_string(reason));
@@ -122,7 +127,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         if (o->id == FORCE)
-            c.force = true;
+            c.force++;
         else if (o->id == UPDATE)
             c.update = true;
         else
@@ -134,6 +139,8 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         else
             listing_take(&l, o, p.value);
     }
+    if (c.force && c.update)
+        cli_die(cli, "--force and --update cannot be used together");
     if (p.nargs && lists)
         cli_die(cli, "options for the list of drained nodes go without '%s'", p.args[0]);
     if (p.nargs)

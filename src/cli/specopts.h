@@ -27,6 +27,11 @@ enum {              /* ids of the options here; a verb's own start at SPECOPT_EN
 extern const struct opt specopts_common[9], specopts_per_task[4],
     specopts_per_resource[4], specopts_job[17], specopts_env[4], specopts_io[5],
     specopts_other[4];
+#define SPECOPTS_GROUPS                                                                  \
+    OPTS("Resources", specopts_common), OPTS("Per task", specopts_per_task),             \
+        OPTS("Per resource (instead of per task)", specopts_per_resource),               \
+        OPTS("Job", specopts_job), OPTS("Environment and limits", specopts_env),         \
+        OPTS("Input and output", specopts_io), OPTS("Other", specopts_other)
 extern const char specopts_more[];
 /* Of jobs that are instances, in place of those per task and per resource. */
 extern const struct opt specopts_per_slot[6], specopts_per_resource_slots[2],

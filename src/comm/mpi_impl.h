@@ -20,6 +20,8 @@ extern struct mpi_base mpi_base;
 
 /* The plugin is loaded into a program that it shares no code with: its own allocation check. */
 void *mpi_need(void *p);
+/* A message on COMM that is there: a new text of LEN bytes and a NUL, from rank *SRC; NULL: there is none. */
+char *mpi_take(MPI_Comm comm, int tag, int *src, size_t *len);
 
 /* --- mpi_peers.c */
 /* COMM (taken over) has all there are; its ranks are the peers. */

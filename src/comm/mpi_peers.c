@@ -58,6 +58,23 @@ void *mpi_need(void *p)
     return p;
 }
 
+char *mpi_take(MPI_Comm comm, int tag, int *src, size_t *len)
+{
+    int flag = 0, n;
+    MPI_Message message;
+    MPI_Status status;
+    MPI_Improbe(MPI_ANY_SOURCE, tag, comm, &flag, &message, &status);
+    if (!flag)
+        return NULL;
+    MPI_Get_count(&status, MPI_BYTE, &n);
+    char *data = mpi_need(malloc((size_t)n + 1));
+    MPI_Mrecv(data, n, MPI_BYTE, &message, &status);
+    data[n] = '\0';
+    *src = status.MPI_SOURCE;
+    *len = (size_t)n;
+    return data;
+}
+
 /* --- what blocks ---------------------------------------------------------------------------- */
 
 static const char *volatile blocked_by; /* a sentence, for one that never returns */
@@ -277,19 +294,14 @@ static int receive_on(const struct road *road, const struct mpi_events *events, 
 {
     int count = 0;
     for (;;) {
-        int flag = 0, len;
-        MPI_Message message;
-        MPI_Status status;
-        MPI_Improbe(MPI_ANY_SOURCE, TAG, road->comm, &flag, &message, &status);
-        if (!flag)
+        int rank;
+        size_t len;
+        char *data = mpi_take(road->comm, TAG, &rank, &len);
+        if (!data)
             return count;
-        MPI_Get_count(&status, MPI_BYTE, &len);
-        char *data = mpi_need(malloc((size_t)len + 1));
-        MPI_Mrecv(data, len, MPI_BYTE, &message, &status);
-        data[len] = '\0';
-        int src = road->ids[status.MPI_SOURCE];
+        int src = road->ids[rank];
         if (len > 0)
-            events->recv(src, data, (size_t)len, arg);
+            events->recv(src, data, len, arg);
         else
             said_farewell(src);
         free(data);

@@ -59,17 +59,12 @@ int spawner_progress(const struct mpi_events *events, void *arg)
         free(s);
     }
     while (spawner != MPI_COMM_NULL) {
-        int flag = 0, len;
-        MPI_Message message;
-        MPI_Status status;
-        MPI_Improbe(MPI_ANY_SOURCE, MPI_SPAWNER_TAG, spawner, &flag, &message, &status);
-        if (!flag)
+        int rank;
+        size_t len;
+        char *data = mpi_take(spawner, MPI_SPAWNER_TAG, &rank, &len);
+        if (!data)
             return count;
-        MPI_Get_count(&status, MPI_BYTE, &len);
-        char *data = mpi_need(malloc((size_t)len + 1));
-        MPI_Mrecv(data, len, MPI_BYTE, &message, &status);
-        data[len] = '\0';
-        events->spawner(status.MPI_SOURCE, data, (size_t)len, arg);
+        events->spawner(rank, data, len, arg);
         free(data);
         count++;
     }

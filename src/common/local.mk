@@ -8,6 +8,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/log.c src/common/log.h \
 	src/common/netlock.c src/common/netlock.h \
 	src/common/path.c src/common/path.h src/common/room.c src/common/room.h \
+	src/common/signals.c src/common/signals.h \
 	src/common/procid.c src/common/procid.h \
 	src/common/program.c src/common/program.h \
 	src/common/shebang.c src/common/shebang.h \

@@ -111,18 +111,16 @@ void orphans_kill_marked(const char *entry, const char *spare, double seconds)
     }
 }
 
-/* HBATCH_JOB_PATH of a task is [OUTER/]INSTANCE.JOB; deeper instances add theirs behind it. */
-static bool is_of_job(pid_t pid, const char *instance)
+bool orphans_is_of(pid_t pid, const char *name, const char *instance)
 {
-    static const char name[] = "HBATCH_JOB_PATH=";
     char path[64];
-    size_t len = 0, n = strlen(instance);
+    size_t len = 0, n = strlen(instance), k = strlen(name);
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
     cleanup_free char *env = read_file(path, &len);
     for (const char *p = env; p && p < env + len; p += strlen(p) + 1) {
-        if (strncmp(p, name, sizeof(name) - 1) != 0)
+        if (strncmp(p, name, k) != 0 || p[k] != '=')
             continue;
-        for (p += sizeof(name) - 1; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        for (p += k + 1; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
             if (strncmp(p, instance, n) == 0 && p[n] == '.')
                 return true;
         return false;
@@ -138,7 +136,7 @@ void orphans_reap(const char *instance, pid_t executor, pid_t program)
         if (child == executor || child == program ||
             waitpid(child, NULL, WNOHANG) == child)
             continue;
-        if (is_of_job(child, instance))
+        if (orphans_is_of(child, "HBATCH_JOB_PATH", instance))
             signal_tree(child, SIGKILL, 0);
     }
 }

@@ -14,6 +14,9 @@ void orphans_adopt(void);
  * INSTANCE among them: their executor, which would have adopted them, is dead.  EXECUTOR and
  * PROGRAM (0: none) are this process's own children. */
 void orphans_reap(const char *instance, pid_t executor, pid_t program);
+/* Whether PID is of INSTANCE: of a task, variable NAME is [OUTER/]INSTANCE.NUMBER, and deeper instances add theirs
+ * behind it, so HBATCH_JOB_PATH tells of its jobs, HBATCH_NODE_PATH of its ranks. */
+bool orphans_is_of(pid_t pid, const char *name, const char *instance);
 /* Send SIGNUM to process PID and all below it. */
 void orphans_signal(pid_t pid, int signum);
 /* Kill PID and those below it that are in this process's session; what one of them has put into a

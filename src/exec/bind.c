@@ -64,8 +64,10 @@ static bool is_near(const struct node *node, unsigned gpu, hwloc_const_bitmap_t 
     return found;
 }
 
-hwloc_bitmap_t bind_near(const struct node *node, hwloc_const_bitmap_t cores,
-                         hwloc_const_bitmap_t gpus, unsigned index, unsigned n)
+/* Task INDEX of N: its share of GPUS, as many as bind_share gives; each task has those near its share of CORES, as
+ * far as there are any. A new bitmap. */
+static hwloc_bitmap_t share_near(const struct node *node, hwloc_const_bitmap_t cores,
+                                 hwloc_const_bitmap_t gpus, unsigned index, unsigned n)
 {
     unsigned count = (unsigned)MAX(hwloc_bitmap_weight(gpus), 0);
     bool known = false;
@@ -134,7 +136,7 @@ void bind_gpus(const struct node *node, enum affinity kind, const char *map,
     if (node->ngpus == 0 || kind == AFFINITY_OFF)
         return;
     cleanup_bitmap hwloc_bitmap_t share =
-        kind == AFFINITY_PER_TASK ? bind_near(node, cores, gpus, index, n)
+        kind == AFFINITY_PER_TASK ? share_near(node, cores, gpus, index, n)
         : kind == AFFINITY_MAP    ? launch_options_map(map, index)
                                   : hwloc_bitmap_dup(gpus);
     for (unsigned v = 0; v < node->ngpus; v++) {

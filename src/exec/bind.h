@@ -15,11 +15,6 @@ hwloc_bitmap_t bind_share(hwloc_const_bitmap_t set, unsigned index, unsigned n);
 hwloc_bitmap_t bind_cpus(const struct node *node, enum affinity kind, const char *map,
                          hwloc_const_bitmap_t cores, unsigned index, unsigned n);
 
-/* Task INDEX of N: its share of GPUS, as many as bind_share gives; each task has those near its share of CORES, as
- * far as there are any. A new bitmap. */
-hwloc_bitmap_t bind_near(const struct node *node, hwloc_const_bitmap_t cores,
-                         hwloc_const_bitmap_t gpus, unsigned index, unsigned n);
-
 /* The environment that shows the task its GPUs: ADD(ARG, NAME, VALUE) for each variable that the node's
  * GPUs have; "-1" hides all, where the job has none. */
 void bind_gpus(const struct node *node, enum affinity kind, const char *map,

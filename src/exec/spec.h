@@ -20,7 +20,8 @@ struct app {     /* one program of a job; most jobs have one */
     const char *search; /* directories to look for the program in, before PATH; or NULL */
     struct envset *env;
     bool own_env;
-    char *path; /* where the program was found last; NULL: look */
+    json_object *expand; /* borrowed: {"NAME":"TEMPLATE"} or NULL */
+    char *path;          /* where the program was found last; NULL: look */
 };
 
 struct spec {

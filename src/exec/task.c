@@ -194,7 +194,6 @@ static void add_pmi(void *arg, char *kv)
 static void expand_env(struct task *task, const struct app *app, struct envbuf *b)
 {
     struct job *job = task->job;
-    json_object *expand = job->spec->options.env_expand;
     if (job->cc)
         for (unsigned i = 0; i < app->env->ntemplated; i++) {
             unsigned at = app->env->templated[i];
@@ -203,8 +202,8 @@ static void expand_env(struct task *task, const struct app *app, struct envbuf *
             envbuf_add(b, "%s", kv);
             b->v[at] = b->v[--b->n];
         }
-    if (expand) {
-        json_object_object_foreach(expand, name, value)
+    if (app->expand) {
+        json_object_object_foreach(app->expand, name, value)
         {
             cleanup_free char *text =
                 job_render(job, task, json_object_get_string(value));

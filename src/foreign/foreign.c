@@ -13,15 +13,16 @@
 #define MARGIN 15.0 /* s; of a short allocation, its tenth part */
 
 /* In the order they are tried. */
-const struct foreign_kind *const foreign_kinds[] = {
+/* Ended by NULL; the last one always recognizes itself. */
+static const struct foreign_kind *const kinds[] = {
     &foreign_slurm, &foreign_lsf,        &foreign_pbs, &foreign_sge,
     &foreign_hosts, &foreign_standalone, NULL};
 
 const struct foreign_kind *foreign_kind_find(const char *name)
 {
-    for (size_t i = 0; name && foreign_kinds[i]; i++)
-        if (strcmp(foreign_kinds[i]->name, name) == 0)
-            return foreign_kinds[i];
+    for (size_t i = 0; name && kinds[i]; i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
     return NULL;
 }
 
@@ -33,12 +34,12 @@ bool foreign_is_batch(const struct foreign_kind *k)
 static char *kind_names(void)
 {
     char *all = xstrdup("");
-    for (size_t i = 0; foreign_kinds[i]; i++) {
+    for (size_t i = 0; kinds[i]; i++) {
         char *more = xasprintf("%s%s%s", all,
-                               i == 0                 ? ""
-                               : foreign_kinds[i + 1] ? ", "
-                                                      : " or ",
-                               foreign_kinds[i]->name);
+                               i == 0         ? ""
+                               : kinds[i + 1] ? ", "
+                                              : " or ",
+                               kinds[i]->name);
         free(all);
         all = more;
     }
@@ -53,8 +54,8 @@ struct foreign *foreign_find(const struct foreign_options *o, struct error *err)
         return error_null(err, EINVAL, "'%s' is no kind of allocation; there is %s",
                           o->kind, names);
     }
-    for (size_t i = 0; foreign_kinds[i]; i++) {
-        const struct foreign_kind *k = foreign_kinds[i];
+    for (size_t i = 0; kinds[i]; i++) {
+        const struct foreign_kind *k = kinds[i];
         if ((o->kind && strcmp(o->kind, k->name) != 0) || (inside && foreign_is_batch(k)))
             continue;
         char *id = k->recognize(o);

@@ -45,8 +45,6 @@ struct foreign_kind {
     const char *host_var; /* variable with this host's name in the list, or NULL */
 };
 
-/* All kinds, ended by NULL; the last one always recognizes itself. */
-extern const struct foreign_kind *const foreign_kinds[];
 const struct foreign_kind *foreign_kind_find(const char *name); /* or NULL */
 
 /* Whether the kind is a batch system's, whose environment tells. */

@@ -4,6 +4,7 @@
  * what executors say they have, against what the tables say. */
 #include "src/instance/bypass.h"
 #include "src/instance/change.h"
+#include "src/instance/journal.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/replica_impl.h"
 #include "src/instance/standing.h"
@@ -74,6 +75,7 @@ static void adopt_nodes(struct leader *ld, const struct replica *rp)
             node->drained = xstrdup(at.reason ? at.reason : "");
         else if (rp->drained[at.rank])
             node->drained = xstrdup(rp->drained[at.rank]);
+        journal_drained(ld->config.journal, at.rank, &node->drained_at);
     }
 }
 
@@ -149,7 +151,7 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
     for (struct job *job = jobtable_first(ld->jobs); job; job = job->next) {
         job->told = job->sub->count == 1 || job->logged;
         if (job->sub->count == 1)
-            job_log(job);
+            job_log(job); /* which the store has, but for one of an old version */
         if (job->sub->parent && jobspec_is_instance(job->sub->spec))
             spawn_note_instance(ld, job->sj.id);
         if (job->state == JOB_SCHED && job->ahead >= 0)
@@ -180,16 +182,6 @@ void leader_adopt(struct leader *ld, const struct replica *rp)
 
 /* --- executors ------------------------------------------------------------------------------ */
 
-static bool has(json_object *ids, jobid_t id)
-{
-    size_t n =
-        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
-    for (size_t i = 0; i < n; i++)
-        if (json_object_get_int64(json_object_array_get_idx(ids, i)) == (int64_t)id)
-            return true;
-    return false;
-}
-
 static void send_end(struct leader *ld, unsigned rank, jobid_t id, double grace)
 {
     json_object *o = json_object_new_object();
@@ -206,7 +198,7 @@ static bool has_run(json_object *hello, const struct job *job)
     int64_t run = 0;
     snprintf(id, sizeof(id), "%llu", (unsigned long long)job->sj.id);
     jsonutil_int(jsonutil_get(jsonutil_get(hello, "runs"), id), 0, INT64_MAX, &run);
-    return run == job->run && has(jsonutil_get(hello, "jobs"), job->sj.id);
+    return run == job->run && jsonutil_has_int(jsonutil_get(hello, "jobs"), job->sj.id);
 }
 
 /* A job that this rank's node has its part of. */
@@ -223,7 +215,7 @@ static void compare_job(struct leader *ld, struct job *job, unsigned index, unsi
     }
     if (job->ending)
         send_end(ld, rank, job->sj.id, ld->end_grace);
-    else if (job->log.s && strstr(job->log.s, "\"name\":\"resource-update\""))
+    else if (joblog_count(ld->store, job, "\"name\":\"resource-update\"") > 0)
         update_tell_executors(ld, job); /* it may not have been heard */
 }
 
@@ -292,7 +284,8 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
         if (index < 0 || job->nodes[index].done)
             continue;
         /* the leader that was told so is gone, and had told nobody: other nodes were to come */
-        if (!job->nodes[index].started && has(started, job->sj.id) && has_run(msg, job))
+        if (!job->nodes[index].started && jsonutil_has_int(started, job->sj.id) &&
+            has_run(msg, job))
             manager_node_started(ld, job, (unsigned)index, time_now());
         compare_job(ld, job, (unsigned)index, rank, msg);
     }

@@ -291,16 +291,6 @@ void array_encode_run(const struct array *a, struct array_run run, struct strbuf
     idranges_encode(a->ids, run.first, run.first + run.n, b);
 }
 
-char *array_encode(const struct array *a, int states, struct array_run run)
-{
-    struct strbuf b = {0};
-    uint64_t end = MIN(run.first + run.n, a->count);
-    for (struct array_run r = array_find(a, states, run.first); r.n && r.first < end;
-         r = array_find(a, states, r.first + r.n))
-        idranges_encode(a->ids, r.first, MIN(r.first + r.n, end), &b);
-    return strbuf_take(&b);
-}
-
 /* --- groups ------------------------------------------------------------------------------- */
 
 int array_group(const struct array *a, uint64_t position)

@@ -56,8 +56,6 @@ uint64_t array_number(const struct array *a, int states);
 struct array_run array_find(const struct array *a, int states, uint64_t from);
 /* The last element in STATES before position BELOW, or -1. */
 int64_t array_find_below(const struct array *a, int states, uint64_t below);
-/* The indices of elements in STATES, of those in RUN, as an index set; new. */
-char *array_encode(const struct array *a, int states, struct array_run run);
 /* The indices of RUN are added to the index set B. */
 void array_encode_run(const struct array *a, struct array_run run, struct strbuf *b);
 

@@ -5,6 +5,7 @@
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/instance/archives.h"
+#include "src/instance/journal.h"
 #include "src/instance/leader_impl.h"
 #include "src/instance/record.h"
 #include "src/instance/site.h"
@@ -63,7 +64,7 @@ static void tell_text(struct leader *ld, struct text *t)
     cleanup_strbuf struct strbuf b = {0};
     strbuf_addf(&b, "{\"c\":\"text\",\"k\":\"%s\",\"h\":\"%s\",\"data\":",
                 t->kind == TEXT_ENV ? "env" : "spec", t->name);
-    strbuf_addn(&b, t->data, t->len);
+    text_add(t, &b);
     publish(ld, &b);
 }
 
@@ -446,30 +447,58 @@ void change_log(struct leader *ld, const struct job *job)
         tell_event(ld, job, line, (size_t)(end - line));
 }
 
-void change_node(struct leader *ld, unsigned rank)
+/* The journal has it at once, the others with the stream. */
+static void note_node(struct leader *ld, const struct pool_node *node, double t,
+                      const char *why)
 {
+    const struct leader_node *own = &ld->nodes[node->rank];
+    journal_note(ld->config.journal, t,
+                 &(struct journal_node){.rank = node->rank,
+                                        .host = node->host,
+                                        .up = node->state != POOL_DOWN,
+                                        .drained = own->drained,
+                                        .since = own->drained_at,
+                                        .reason = why});
+}
+
+void change_drained(struct leader *ld, unsigned rank, const char *why)
+{
+    double now = time_now();
     sched_kick(ld->sched); /* plans that counted on it are void: others may go before */
     leader_wake(ld);
-    if (!ld->config.publish)
-        return;
     for (size_t i = 0; i < pool_nnodes(ld->pool); i++) {
         struct pool_node node = pool_nth(ld->pool, i);
         if (node.rank != rank)
             continue;
         cleanup_strbuf struct strbuf b = {0};
-        strbuf_addf(&b, "{\"c\":\"node\",\"rank\":%u,\"state\":%d", rank,
-                    (int)node.state);
+        note_node(ld, &node, now, why);
+        strbuf_addf(&b, "{\"c\":\"node\",\"rank\":%u,\"state\":%d,\"t\":%.6f", rank,
+                    (int)node.state, now);
         if (node.reason)
             add_string(&b, "reason", node.reason);
         if (node.state == POOL_DOWN && ld->nodes[rank].drained)
             add_string(&b, "drained", ld->nodes[rank].drained);
-        publish(ld, &b);
-        record_node(ld->store, rank, b.s);
+        if (ld->nodes[rank].drained)
+            strbuf_addf(&b, ",\"since\":%.6f", ld->nodes[rank].drained_at);
+        if (why)
+            add_string(&b, "why", why);
+        if (ld->config.publish)
+            publish(ld, &b);
+        else
+            strbuf_add(&b, "}");
+        if (ld->config.publish || ld->config.keeps)
+            record_node(ld->store, rank, b.s);
     }
+}
+
+void change_node(struct leader *ld, unsigned rank)
+{
+    change_drained(ld, rank, NULL);
 }
 
 void change_gone(struct leader *ld, unsigned rank)
 {
+    journal_gone(ld->config.journal, time_now(), rank);
     if (!ld->config.publish)
         return;
     cleanup_strbuf struct strbuf b = {0};

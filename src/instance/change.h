@@ -56,6 +56,8 @@ void change_released(struct leader *ld, const struct job *job, const struct rset
 void change_event(struct leader *ld, const struct job *job, const char *line);
 void change_log(struct leader *ld, const struct job *job);
 void change_node(struct leader *ld, unsigned rank);
+/* The same of one that was drained, or is not any more, because of WHY (or NULL). */
+void change_drained(struct leader *ld, unsigned rank, const char *why);
 /* RANK is lost for good, and no node of the instance any more. */
 void change_gone(struct leader *ld, unsigned rank);
 /* Another executor said hello on RANK. */

@@ -248,7 +248,10 @@ static int look_up(struct leader *ld, struct depend_wish *w, json_object *o,
 
 int depend_lookup(struct leader *ld, struct submission *sub, struct error *err)
 {
-    json_object *deps = jobspec_dependencies(sub->spec);
+    if (!jobspec_dependencies(sub->spec)) /* which does not say what they are: forms.h */
+        return 0;
+    cleanup_json json_object *o = text_json(sub->jobspec_text);
+    json_object *deps = jsonutil_at(o, "attributes.system.dependencies");
     size_t n = deps ? json_object_array_length(deps) : 0;
     if (n == 0)
         return 0;

@@ -83,7 +83,8 @@ struct job *element_create(struct jobtable *t, const struct job *rest, uint64_t 
     return job;
 }
 
-struct job *element_take(struct jobtable *t, struct submission *sub, uint64_t position)
+/* The element at POSITION gets a job, if it is still in its rest; NULL: it is not. */
+static struct job *take_one(struct jobtable *t, struct submission *sub, uint64_t position)
 {
     int group = array_take(sub->array, position);
     return group < 0 ? NULL : element_create(t, sub->rests[group], position);
@@ -94,7 +95,7 @@ struct job *element_find(struct jobtable *t, jobid_t id)
     uint64_t position;
     struct job *job = jobtable_find(t, id);
     struct submission *sub = job ? NULL : jobtable_array_of(t, id, &position);
-    return sub ? element_take(t, sub, position) : job;
+    return sub ? take_one(t, sub, position) : job;
 }
 
 struct job element_view(const struct job *rest, uint64_t position)

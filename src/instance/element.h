@@ -32,8 +32,6 @@ struct job *element_rest_at(const struct submission *sub, uint64_t position);
 struct job *element_rest_any(const struct submission *sub);
 /* The element at POSITION, which was taken from REST, gets a job, which is added to T. */
 struct job *element_create(struct jobtable *t, const struct job *rest, uint64_t position);
-/* The same of one that is still in its rest; NULL: it is not. */
-struct job *element_take(struct jobtable *t, struct submission *sub, uint64_t position);
 /* The job with ID, which is made if it is an element of a rest; NULL: there is none. */
 struct job *element_find(struct jobtable *t, jobid_t id);
 /* The element at POSITION, as a job to look at while REST is as it is. */

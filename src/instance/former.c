@@ -9,49 +9,27 @@
 #include <string.h>
 #include <unistd.h>
 #include "src/common/log.h"
+#include "src/common/orphans.h"
 #include "src/common/procid.h"
 #include "src/common/util.h"
 
 /* Looks that found nobody, one after the other: a process that was about to start another one. */
 enum { CLEAN_SCANS = 3 };
 
-/* The words of /proc/PID/FILE, each ended by '\0', in a new text of LEN bytes; NULL: it is gone. */
-static char *words_of(pid_t pid, const char *file, size_t *len)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-    return read_file(path, len);
-}
-
 /* hbatch-exec ... --rundir=RUNDIR */
 static bool is_executor(pid_t pid, const char *rundir)
 {
     static const char name[] = "hbatch-exec", option[] = "--rundir=";
+    char path[64];
     size_t len = 0;
-    cleanup_free char *text = words_of(pid, "cmdline", &len);
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    cleanup_free char *text = read_file(path, &len);
     const char *slash = text ? strrchr(text, '/') : NULL;
     if (!text || strcmp(slash ? slash + 1 : text, name) != 0)
         return false;
     for (const char *p = text; p < text + len; p += strlen(p) + 1)
         if (strncmp(p, option, sizeof(option) - 1) == 0)
             return strcmp(p + sizeof(option) - 1, rundir) == 0;
-    return false;
-}
-
-/* HBATCH_NODE_PATH of a task is [OUTER/]INSTANCE.RANK; deeper instances add theirs behind it. */
-static bool is_of(pid_t pid, const char *instance)
-{
-    static const char name[] = "HBATCH_NODE_PATH=";
-    size_t len = 0, n = strlen(instance);
-    cleanup_free char *env = words_of(pid, "environ", &len);
-    for (const char *p = env; p && p < env + len; p += strlen(p) + 1) {
-        if (strncmp(p, name, sizeof(name) - 1) != 0)
-            continue;
-        for (p += sizeof(name) - 1; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-            if (strncmp(p, instance, n) == 0 && p[n] == '.')
-                return true;
-        return false;
-    }
     return false;
 }
 
@@ -64,7 +42,8 @@ static unsigned scan(const char *instance, const char *rundir)
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
         struct procid id;
         if (pid <= 1 || pid == getpid() || !procid_get(&id, pid) ||
-            (!is_executor(pid, rundir) && !is_of(pid, instance)))
+            (!is_executor(pid, rundir) &&
+             !orphans_is_of(pid, "HBATCH_NODE_PATH", instance)))
             continue;
         log_info("process %d of a former life of this instance is killed", (int)pid);
         procid_kill(&id, SIGKILL);

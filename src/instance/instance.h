@@ -5,6 +5,7 @@
 #define HBATCH_INSTANCE_INSTANCE_H
 
 #include "src/instance/execlink.h"
+#include "src/instance/journal.h"
 #include "src/instance/leader.h"
 #include "src/instance/logring.h"
 #include "src/instance/options.h"
@@ -36,6 +37,7 @@ struct instance {
     struct execlink *exec;
     struct archives *archives; /* files that all ranks have */
     struct logring *log;       /* the latest lines */
+    struct journal *journal;   /* what happened to nodes */
     bool logging;              /* one is being added */
     struct leader *leader;     /* of the rank that leads */
     struct replica *replica;   /* of the others: the leader's tables */

@@ -241,7 +241,7 @@ bool job_event_is_plain(const char *name)
 const struct strbuf *job_log(struct job *job)
 {
     char context[96];
-    if (job->log.len > 0)
+    if (job->log.len > 0 || job->stored)
         return &job->log;
     snprintf(context, sizeof(context),
              "{\"userid\":%u,\"urgency\":%d,\"flags\":%u,\"version\":1}", geteuid(),
@@ -259,6 +259,13 @@ const struct strbuf *job_log(struct job *job)
     if (job->started)
         add_line(job, job->t_run, "start", NULL);
     return &job->log;
+}
+
+void job_log_stored(struct job *job)
+{
+    free(job->log.s);
+    job->log = (struct strbuf){0};
+    job->stored = true;
 }
 
 void job_note(struct job *job, json_object *memo)

@@ -15,6 +15,7 @@
 
 struct array;       /* array.h */
 struct text;        /* specs.h */
+struct forms;       /* forms.h */
 struct depend_wish; /* depend.h */
 struct dependency;
 struct site; /* site.h */
@@ -113,8 +114,9 @@ struct job {
     char *reason;   /* why it is in state DEPEND; in SCHED: why it can never run here */
     json_object *memo; /* what was noted of it (RFC 21, memo), or NULL */
     struct strbuf
-        log;  /* RFC 18 lines; of an element empty until they are needed (job_log) */
-    bool odd; /* its times alone do not tell what is in it */
+        log;     /* RFC 18 lines; of an element empty until they are needed (job_log) */
+    bool stored; /* and what the store has, which goes before them (joblog.h) */
+    bool odd;    /* its times alone do not tell what is in it */
     struct stream *streams; /* that attach to it */
 };
 
@@ -171,6 +173,8 @@ void job_node_done(struct job *job, unsigned index, int status, json_object *rep
 /* Its log: of an element of which nobody wanted to know it so far, and to which nothing else happened, it is made up from
  * its times, as it is for one that is over. */
 const struct strbuf *job_log(struct job *job);
+/* The store has it. */
+void job_log_stored(struct job *job);
 /* Whether the job's times tell of event NAME. */
 bool job_event_is_plain(const char *name);
 /* Where it runs, which is its own, or that of those before it; NULL: it does not, or cannot. */
@@ -193,8 +197,10 @@ enum job_result job_result_of(const struct job *job);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */
 void submission_drop(struct submission *sub); /* NULL is allowed */
-/* A submission's specification, from its text: without rows (bulk.h). */
-struct jobspec *submission_decode(const char *text, size_t len, struct error *err);
+/* A submission's specification, from its text: without rows (bulk.h); all of it, or as jobs that wait have it (forms.h). */
+struct jobspec *submission_decode(const struct text *text, struct error *err);
+struct jobspec *submission_form(struct forms *forms, const struct text *text,
+                                struct error *err);
 
 static inline struct job *job_of(struct sched_job *sj)
 {

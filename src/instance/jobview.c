@@ -224,7 +224,7 @@ json_object *jobview_stored(const struct store_entry *e, json_object *keys)
     return view.o;
 }
 
-json_object *jobview_nodes(const struct pool *pool)
+json_object *jobview_nodes(const struct pool *pool, const struct journal *journal)
 {
     static const char *const states[] = {
         [POOL_UP] = "up", [POOL_DRAINED] = "drained", [POOL_DOWN] = "down"};
@@ -248,6 +248,12 @@ json_object *jobview_nodes(const struct pool *pool)
             json_object_object_add(o, "properties", properties);
         if (node.reason)
             json_object_object_add(o, "reason", json_object_new_string(node.reason));
+        double since = 0;
+        const char *drained = journal_drained(journal, node.rank, &since);
+        if (drained)
+            json_object_object_add(o, "drained", json_object_new_string(drained));
+        if (drained && since > 0)
+            json_object_object_add(o, "since", json_object_new_double(since));
         json_object_array_add(nodes, o);
     }
     json_object *result = json_object_new_object();

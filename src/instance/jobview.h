@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 #include "src/instance/job.h"
+#include "src/instance/journal.h"
 #include "src/instance/queues.h"
 #include "src/store/store.h"
 
@@ -16,8 +17,8 @@ json_object *jobview_active(const struct job *job, double left,
                             json_object *keys);
 /* ENTRY has a run. */
 json_object *jobview_stored(const struct store_entry *entry, json_object *keys);
-/* {"nodes":[...]}: resource.list's result. */
-json_object *jobview_nodes(const struct pool *pool);
+/* {"nodes":[...]}: resource.list's result; JOURNAL, or NULL, knows since when nodes are drained. */
+json_object *jobview_nodes(const struct pool *pool, const struct journal *journal);
 /* {"all":{"nnodes","ncores","ngpus","memory"},"up":..,"allocated":..,"free":..} */
 json_object *jobview_totals(const struct pool *pool);
 

@@ -70,7 +70,7 @@ static void teach(struct leader *ld, unsigned rank, struct text *t)
     cleanup_strbuf struct strbuf line = {0};
     strbuf_addf(&line, "{\"m\":\"%s\",\"h\":\"%s\",\"%s\":", env ? "env" : "spec",
                 t->name, env ? "env" : "jobspec");
-    strbuf_addn(&line, t->data, t->len);
+    text_add(t, &line);
     strbuf_addc(&line, '}');
     gate_exec(ld, rank, line.s, line.len);
 }

@@ -182,6 +182,12 @@ static void bring_store(struct instance *in)
                   in->rank, rundir);
 }
 
+static void begin_journal(const struct instance *in)
+{
+    journal_begin(in->journal, time_now(), in->nodes, in->size,
+                  in->sub.told ? "job-info" : "dynamic-discovery");
+}
+
 int lead_start(struct instance *in, struct error *err)
 {
     cleanup_free char *store = xasprintf("%s/store-0.sqlite", in->rundir);
@@ -215,12 +221,14 @@ int lead_start(struct instance *in, struct error *err)
         .safe = in->transport ? safe : NULL,
         .describe = in->transport ? describe : NULL,
         .log = in->log,
+        .journal = in->journal,
         .archives = in->archives,
         .restart = in->transport && in->options.supervised ? restart_all : NULL,
         .changed = in->sub.told ? on_changed : NULL,
         .quiet = on_quiet,
         .arg = in,
     };
+    begin_journal(in);
     in->leader = leader_create(&config, err);
     return in->leader ? 0 : -1;
 }
@@ -360,7 +368,10 @@ int lead_tables(struct instance *in, struct error *err)
     bool anew = !in->options.recover && in->life > 1;
     in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
     replica_set_archives(in->replica, in->archives);
-    return in->options.recover || anew ? replica_restore(in->replica, anew, err) : 0;
+    replica_set_journal(in->replica, in->journal);
+    int rc = in->options.recover || anew ? replica_restore(in->replica, anew, err) : 0;
+    begin_journal(in);
+    return rc;
 }
 
 int lead_join(struct instance *in, struct error *err)
@@ -377,8 +388,10 @@ int lead_joined(struct instance *in, json_object *described, struct error *err)
 {
     in->replica = replica_create(in->nodes, in->size, in->info, take(in->store));
     replica_set_archives(in->replica, in->archives);
+    replica_set_journal(in->replica, in->journal);
     if (replica_restore(in->replica, false, err) < 0)
         return -1;
+    begin_journal(in);
     members_join(in->members, in->transport, described, &members_ops, in);
     return 0;
 }

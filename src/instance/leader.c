@@ -10,6 +10,7 @@
 #include <string.h>
 #include "src/common/log.h"
 #include "src/common/util.h"
+#include "src/instance/forms.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/instance/replica_impl.h"
@@ -152,7 +153,10 @@ static int commit(struct leader *ld, struct error *err)
     record_runs(ld->store, &ld->untold_runs);
     if (ld->config.publish && store_unflushed(ld->store) > 0)
         record_state(ld->store, ld->config.generation, gate_epoch(ld));
-    return store_flush(ld->store, err);
+    if (store_flush(ld->store, err) < 0)
+        return -1;
+    joblog_flushed(&ld->joblog, ld->jobs);
+    return 0;
 }
 
 /* Submissions are committed before they are acknowledged.  Ends may wait a little for
@@ -286,6 +290,7 @@ static int make_tables(struct leader *ld, struct error *err)
         return -1;
     ld->jobs = jobtable_create();
     ld->specs = specs_create(specs_dropped, ld);
+    ld->forms = forms_create();
     ld->keys = keys_create();
     ld->queues = queues_create(ld->config.info);
     struct rset *r = node_resources(ld->config.nodes, ld->config.size);
@@ -300,9 +305,12 @@ static void take_tables(struct leader *ld, struct replica *rp)
     ld->store = take(rp->store);
     ld->jobs = take(rp->jobs);
     ld->specs = take(rp->specs);
+    ld->forms = take(rp->forms);
     ld->pool = take(rp->pool);
     ld->keys = take(rp->keys);
     ld->queues = take(rp->queues);
+    ld->joblog = rp->joblog;
+    rp->joblog = (struct joblog){0};
     specs_adopt(ld->specs, specs_dropped, ld);
 }
 
@@ -398,13 +406,13 @@ void leader_destroy(struct leader *ld)
     queues_destroy(ld->queues);
     pool_destroy(ld->pool);
     specs_destroy(ld->specs);
-    jobspec_destroy(ld->latest_spec);
+    forms_destroy(ld->forms);
     keys_destroy(ld->keys);
     store_close(ld->store);
     for (unsigned i = 0; i < ld->config.size; i++) {
         json_object_put(ld->nodes[i].starts);
         free(ld->nodes[i].stale);
-        free(ld->nodes[i].lease);
+        lease_destroy(ld->nodes[i].lease);
         free(ld->nodes[i].drained);
     }
     free(ld->nodes);
@@ -414,6 +422,7 @@ void leader_destroy(struct leader *ld)
     free(ld->spawned);
     free(ld->preemptible);
     free(ld->held_changes.s);
+    joblog_clear(&ld->joblog);
     news_destroy(ld->news);
     /* libuv calls close callbacks in the reverse order of uv_close: the timer's comes last */
     uv_close((uv_handle_t *)&ld->timer, on_closed);

@@ -60,6 +60,7 @@ struct leader_config {
     void (*describe)(void *arg);
     struct archives *archives; /* or NULL */
     struct logring *log;       /* what instance.log tells, or NULL */
+    struct journal *journal;   /* what resource.journal tells, or NULL */
     /* Jobs have changed: leader_stats may tell something else. NULL: nobody wants to know. */
     void (*changed)(void *arg);
     /* All ranks are to leave, and to be started again. */

@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 #include "src/instance/depend.h"
 #include "src/instance/element.h"
-#include "src/instance/job.h"
+#include "src/instance/joblog.h"
 #include "src/instance/keys.h"
 #include "src/instance/leader.h"
 #include "src/instance/lease.h"
@@ -25,7 +25,8 @@ struct leader_node {     /* an executor as the leader sees it */
     bool lost;           /* it cannot be reached, and its tasks are gone */
     bool away;           /* its rank died, and may be started again until then: */
     double away_until;
-    char *drained; /* why, NULL: it is not */
+    char *drained;     /* why, NULL: it is not */
+    double drained_at; /* 0: that is not known */
     jobid_t *
         stale; /* [nstale] jobs that it still has and must not: it gets none till they end */
     size_t nstale;
@@ -44,8 +45,7 @@ struct leader {
     struct sched *sched;
     struct store *store;
     struct specs *specs;
-    struct jobspec
-        *latest_spec;  /* of which the next one may have parts, or all but its words */
+    struct forms *forms;
     struct keys *keys; /* of submissions */
     struct jobtable *jobs;
     struct depends *depends;
@@ -108,6 +108,7 @@ struct leader {
     bool adopting;      /* events of what is taken over were told before */
     struct strbuf held_changes; /* see change_hold */
     bool holds_changes;
+    struct joblog joblog;        /* what the next commit takes */
     struct run_jobs untold_runs; /* for the store, with the next commit */
     int64_t last_class;          /* of a lease: never one of another leader */
     uint64_t lease_gains;        /* pool_gains when room was looked for */
@@ -190,10 +191,10 @@ struct submission *manager_submit(struct leader *ld, json_object *o,
                                   const struct submit_options *opts, struct error *err);
 /* sched's callback. */
 void manager_start(struct sched_job *sj, struct placement *pl, void *arg);
-/* The first job of the queue, or NULL; it is taken out of it, for a lease.  What of a lease did not begin: into the
- * queue again, or over. */
+/* The first job of the queue, or NULL.  JOB is taken out of the queue, for a lease (of a rest: its first element).  What of a
+ * lease did not begin: into the queue again, or over. */
 struct job *manager_head(struct leader *ld);
-struct job *manager_take_head(struct leader *ld);
+struct job *manager_take(struct leader *ld, struct job *job);
 void manager_returned(struct leader *ld, struct job *job);
 /* JOB, of a lease, has its placement, and runs there since WHEN; JOB may have been known to: it was the heir of one
  * that is over. */
@@ -369,8 +370,9 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg);
 bool adopt_stale_ended(struct leader *ld, unsigned rank, jobid_t id);
 
 /* --- report.c */
-/* Node RANK is drained, with REASON, or (NULL) is not, as soon as it is up. */
-void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason);
+/* Node RANK is drained from WHEN on, with REASON, or (NULL) is not, as soon as it is up. */
+void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason,
+                  double when);
 void report_line(struct leader *ld, unsigned rank, char *line, size_t len);
 void report_lost(struct leader *ld, unsigned rank, bool restarted);
 void report_rank_lost(struct leader *ld, unsigned rank, double wait);
@@ -393,9 +395,9 @@ int stream_look(struct leader *ld, const struct request *rq, jobid_t id, bool ou
 /* The file that it is in on RANK, if that is one of a former life of the instance; new, or NULL. */
 char *outputs_former(struct leader *ld, jobid_t id, unsigned rank);
 json_object *outputs_describe(struct leader *ld, jobid_t id);
-/* The same for all elements of an array, which exist, as one stream. */
-void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
-                         uint64_t count);
+/* The same for COUNT jobs from FIRST on as one stream; to one that does not exist, it is told as its end. */
+void stream_attach_block(struct leader *ld, const struct request *rq, jobid_t first,
+                         uint64_t count, bool output);
 /* Follow the ends of COUNT jobs from FIRST; those already over are reported at once. -1 with
  * err set if one of them does not exist. */
 int stream_follow(struct leader *ld, const struct request *rq, jobid_t first,

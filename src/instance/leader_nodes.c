@@ -5,6 +5,7 @@
 
 #include "src/common/log.h"
 #include "src/common/util.h"
+#include "src/instance/journal.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 
@@ -58,6 +59,7 @@ void leader_shrink(struct leader *ld, unsigned rank)
     node->seen = node->acked = 0;
     if (pool_remove_node(ld->pool, rank, &err) < 0)
         log_error("%s", err.text);
+    journal_gone(ld->config.journal, time_now(), rank);
     count_cores(ld);
     leader_wake(ld);
 }
@@ -126,7 +128,9 @@ void leader_drain(struct leader *ld, unsigned rank, bool drained, const char *re
 {
     cleanup_bitmap hwloc_bitmap_t one = hwloc_bitmap_alloc();
     hwloc_bitmap_set(one, rank);
-    report_drain(ld, rank, drained, reason);
+    const struct leader_node *node = &ld->nodes[rank];
+    report_drain(ld, rank, drained, reason,
+                 node->drained ? node->drained_at : time_now());
     orders_drain(ld, one, drained, reason); /* and so on down the tree */
     leader_wake(ld);
 }

@@ -21,6 +21,13 @@ struct lease *lease_create(void)
     return lease;
 }
 
+void lease_destroy(struct lease *lease)
+{
+    if (lease)
+        free(lease->queue);
+    free(lease);
+}
+
 static struct lease *lease_of(const struct leader *ld, unsigned rank)
 {
     return ld->nodes[rank].lease;
@@ -50,9 +57,24 @@ static bool is_eligible(const struct job *job)
     return sub->leasable == LEASABLE;
 }
 
-static bool same_class(const struct pool_request *a, const struct pool_request *b)
+/* Of a queue that limits how many of its jobs run: its name, "" if it has none; NULL: no limit. */
+static const char *limited_queue(const struct leader *ld, const struct job *job)
 {
+    const struct queue_state *q = queues_of(ld->queues, job->sub->spec);
+    if (queues_limits(ld->queues, q)->max_running < 0)
+        return NULL;
+    return q->name ? q->name : "";
+}
+
+/* Jobs of such a queue follow each other only, so no more of them run than before. */
+static bool same_class(const struct leader *ld, const struct lease *lease,
+                       const struct job *job)
+{
+    const struct pool_request *a = &lease->req, *b = &job->sj.req;
     const struct job_shape *x = &a->shape, *y = &b->shape;
+    const char *queue = limited_queue(ld, job);
+    if (!queue != !lease->queue || (queue && strcmp(queue, lease->queue) != 0))
+        return false;
     return a->constraint == b->constraint && x->nnodes_min == y->nnodes_min &&
            x->nnodes_max == y->nnodes_max && x->nslots == y->nslots &&
            x->cores_per_slot == y->cores_per_slot &&
@@ -70,14 +92,18 @@ int64_t lease_slot(struct leader *ld, struct job *job)
     struct lease *lease = lease_of(ld, job->pl->rset->nodes[0].rank);
     if (job->slot)
         return lease->class;
+    bool same = same_class(ld, lease, job);
     if (lease->slots == 0 && lease->n == 0) {
-        if (!lease->class || !same_class(&lease->req, &job->sj.req)) {
+        if (!lease->class || !same) {
+            const char *queue = limited_queue(ld, job);
+            free(lease->queue);
+            lease->queue = queue ? xstrdup(queue) : NULL;
             lease->mean = 0;
             lease->ended = 0;
             lease->class = ++ld->last_class;
         }
         lease->req = job->sj.req;
-    } else if (!same_class(&lease->req, &job->sj.req)) {
+    } else if (!same) {
         return 0;
     }
     lease->slots++;
@@ -269,14 +295,51 @@ static bool ends_in_time(const struct leader *ld, const struct job *job)
 static bool fits(const struct leader *ld, const struct lease *lease,
                  const struct job *job)
 {
-    if (!job || job->run > 0 || !same_class(&lease->req, &job->sj.req) ||
-        !is_eligible(job) || !ends_in_time(ld, job) ||
-        queues_limits(ld->queues, queues_of(ld->queues, job->sub->spec))->max_running >=
-            0)
+    if (!job || job->run > 0 || !same_class(ld, lease, job) || !is_eligible(job) ||
+        !ends_in_time(ld, job))
         return false;
     /* of the others, a store that outlives the instance has to know when they begin */
     return manager_may_requeue(job) ||
            (!ld->config.keeps && lease->n < LEASE_UNSAFE * lease->slots);
+}
+
+static bool goes_first(const struct sched_job *a, const struct sched_job *b)
+{
+    return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+}
+
+/* The limited queue of a lease; NULL: it has none, or not any more. */
+static const struct queue_state *queue_of(const struct leader *ld,
+                                          const struct lease *lease)
+{
+    const struct queue_state *q =
+        lease->queue ? queues_find(ld->queues, *lease->queue ? lease->queue : NULL)
+                     : NULL;
+    return q && queues_limits(ld->queues, q)->max_running >= 0 ? q : NULL;
+}
+
+/* How many more of its jobs may run than do; < 0: too many do. */
+static int64_t room_of(const struct leader *ld, const struct queue_state *q)
+{
+    return queues_limits(ld->queues, q)->max_running - (int64_t)q->running;
+}
+
+/* The first one of its queue, which the scheduler does not show where as many run as may. */
+static struct job *lane_head(const struct leader *ld, const struct queue_state *q)
+{
+    struct sched_job *sj = sched_lane_first(ld->sched, (unsigned)(q - ld->queues->v));
+    return sj ? job_of(sj) : NULL;
+}
+
+/* Who would be started where a job of the lease ends; or NULL. */
+static struct job *next_one(struct leader *ld, const struct lease *lease)
+{
+    const struct queue_state *q = queue_of(ld, lease);
+    struct job *head = manager_head(ld);
+    if (!lease->queue)
+        return head;
+    struct job *first = q && room_of(ld, q) >= 0 ? lane_head(ld, q) : NULL;
+    return first && head && goes_first(&head->sj, &first->sj) ? NULL : first;
 }
 
 /* Where several nodes work on the queue, each takes its share of a half of what is left: so they come to its end
@@ -293,8 +356,8 @@ static void fill(struct leader *ld, unsigned rank, unsigned slots)
         want = (unsigned)MIN(want, left * lease->slots / slots / 2 + 1);
     unsigned before = lease->n;
     for (struct job *job;
-         lease->n < want && (job = manager_head(ld)) && fits(ld, lease, job);) {
-        if (!(job = manager_take_head(ld)))
+         lease->n < want && (job = next_one(ld, lease)) && fits(ld, lease, job);) {
+        if (!(job = manager_take(ld, job)))
             break;
         put_ahead(ld, job, rank);
         lease->unsent++;
@@ -303,16 +366,8 @@ static void fill(struct leader *ld, unsigned rank, unsigned slots)
         change_lease(ld, rank);
 }
 
-static bool goes_first(const struct sched_job *a, const struct sched_job *b)
+static bool goes_before(const struct job *head, const struct job *last)
 {
-    return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
-}
-
-/* Somebody waits who was not there when the last one of them was taken from the queue. */
-static bool is_overtaking(struct leader *ld, struct lease *lease)
-{
-    const struct job *head = manager_head(ld),
-                     *last = TAILQ_LAST(&lease->ahead, ahead_jobs);
     if (!head || !last)
         return false;
     if (head->sub ==
@@ -321,9 +376,21 @@ static bool is_overtaking(struct leader *ld, struct lease *lease)
     return goes_first(&head->sj, &last->sj);
 }
 
+/* Somebody waits who was not there when the last one of them was taken from the queue. */
+static bool is_overtaking(struct leader *ld, struct lease *lease)
+{
+    const struct job *last = TAILQ_LAST(&lease->ahead, ahead_jobs);
+    const struct queue_state *q = queue_of(ld, lease);
+    return goes_before(manager_head(ld), last) ||
+           (q && goes_before(lane_head(ld, q), last));
+}
+
 /* One of them could begin at once somewhere else. */
 static bool has_room(struct leader *ld, const struct lease *lease)
 {
+    const struct queue_state *q = queue_of(ld, lease);
+    if (q && room_of(ld, q) <= 0)
+        return false;
     struct placement *pl = pool_alloc(ld->pool, &lease->req);
     if (!pl)
         return false;
@@ -337,7 +404,8 @@ static void check(struct leader *ld, unsigned rank, bool gained, double now)
     struct lease *lease = lease_of(ld, rank);
     if (lease->n == 0 || lease->recalling)
         return;
-    if (!is_usable(ld, rank) || is_overtaking(ld, lease)) {
+    const struct queue_state *q = queue_of(ld, lease);
+    if (!is_usable(ld, rank) || is_overtaking(ld, lease) || (q && room_of(ld, q) < 0)) {
         lease_recall(ld, rank);
         return;
     }
@@ -477,16 +545,6 @@ void lease_adopt(struct leader *ld, struct job *job, unsigned rank)
     put_ahead(ld, job, rank);
 }
 
-static bool is_listed(json_object *ids, jobid_t id)
-{
-    size_t n =
-        json_object_is_type(ids, json_type_array) ? json_object_array_length(ids) : 0;
-    for (size_t i = 0; i < n; i++)
-        if (json_object_get_int64(json_object_array_get_idx(ids, i)) == (int64_t)id)
-            return true;
-    return false;
-}
-
 /* What began is told by the events that follow. */
 void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
 {
@@ -502,7 +560,7 @@ void lease_hello(struct leader *ld, unsigned rank, json_object *hello)
     lease->unsent = 0;
     for (struct job *job = TAILQ_FIRST(&lease->ahead), *next; job; job = next) {
         next = TAILQ_NEXT(job, ahead_entry);
-        if (is_listed(ids, job->sj.id))
+        if (jsonutil_has_int(ids, job->sj.id))
             continue;
         take_back_told(ld, job);
     }

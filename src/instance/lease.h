@@ -2,7 +2,7 @@
 /* lease: jobs that an executor has before there is room for them, and starts by itself where others end: the
  * end of a job of a burst then costs no round trip, and many ends come in one message.
  *
- * A lease belongs to a node.  It has a *class*, what its jobs ask for, and *slots*: the jobs of that class that run on the
+ * A lease belongs to a node.  It has a *class*, what its jobs ask for (and their queue, if it limits how many run), and *slots*: the jobs of that class that run on the
  * node, each on a part of it.  The jobs *ahead* were taken from the head of the queue, in its order, when no
  * room was left in the pool.  They have no resources yet, and are in state SCHED; where a slot's job ends, its
  * finish event says which of them has taken over its place (lease_began).  So what a lease has of the pool is always
@@ -28,6 +28,8 @@ struct leader;
 
 struct lease { /* of a node */
     struct pool_request req;
+    char *
+        queue; /* which limits how many of its jobs run, "": the one without a name; NULL: no limit */
     int64_t class; /* 0: none yet */
     unsigned
         slots; /* jobs of the class that run here, and whose place can be taken over */
@@ -49,7 +51,8 @@ struct lease { /* of a node */
 #define LEASE_MAX 256   /* jobs ahead for a slot */
 #define LEASE_UNSAFE 16 /* ... of those that must not run twice */
 
-struct lease *lease_create(void); /* free ends it */
+struct lease *lease_create(void);
+void lease_destroy(struct lease *lease); /* NULL is allowed */
 /* JOB, which is placed, is about to be started: its class, 0: its place is given to nobody. */
 int64_t lease_slot(struct leader *ld, struct job *job);
 /* JOB, which ran in a slot, gives its place back. */

@@ -23,6 +23,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/bypass.c src/instance/bypass.h \
 	src/instance/archives.c src/instance/archives.h src/instance/rpc_archive.c \
 	src/instance/logring.c src/instance/logring.h \
+	src/instance/journal.c src/instance/journal.h \
 	src/instance/keys.c src/instance/keys.h \
 	src/instance/queues.c src/instance/queues.h src/instance/queues_impl.h src/instance/queues_admit.c src/instance/queues_describe.c src/instance/leader_queues.c src/instance/standing.c src/instance/standing.h src/instance/account.c src/instance/rpc_account.c src/instance/rpc_purge.c src/instance/waitable.c \
 	src/instance/array.c src/instance/array.h \
@@ -42,7 +43,9 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/enclosed.c src/instance/enclosed.h \
 	src/instance/surroundings.c src/instance/surroundings.h \
 	src/instance/usage.c src/instance/usage.h \
+	src/instance/forms.c src/instance/forms.h \
 	src/instance/job.c src/instance/job.h \
+	src/instance/joblog.c src/instance/joblog.h \
 	src/instance/site.c src/instance/site.h \
 	src/instance/mapping.c src/instance/mapping.h \
 	src/instance/record.c src/instance/record.h \

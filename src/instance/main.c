@@ -187,7 +187,7 @@ static void stop_signals(struct instance *in)
         }
 }
 
-enum { LOG_LINES = 1000 };
+enum { LOG_LINES = 1000, JOURNAL_EVENTS = 4096 };
 
 /* --- quiet, and the end ----------------------------------------------------------------- */
 
@@ -368,6 +368,7 @@ static void tear_down(struct instance *in)
     json_object_put(in->options.attrs);
     log_hook(NULL, NULL, LOG_L_ERROR);
     logring_destroy(in->log);
+    journal_destroy(in->journal);
     archives_clear(in->archives);
     archives_destroy(in->archives);
     free(in->told_nodes);
@@ -421,6 +422,7 @@ int main(int argc, char **argv)
     struct error err;
     log_init("hbatch-instance", LOG_L_WARNING);
     in.log = logring_create(LOG_LINES);
+    in.journal = journal_create(JOURNAL_EVENTS);
     log_hook(on_log, &in, LOG_L_INFO);
     options_parse(&in.options, argc, argv);
     if (in.options.verbose)

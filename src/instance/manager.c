@@ -23,7 +23,7 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
         return;
     job->t_event = when = MAX(when, job->t_event); /* they may come from several clocks */
     bool plain = job_event_is_plain(name), element = job->sub->count > 1 && !job->rest;
-    if (element && plain && job->log.len == 0 && !job->streams)
+    if (element && plain && !job->logged && job->log.len == 0 && !job->streams)
         return;
     if (element && !plain)
         job_log(job);
@@ -42,8 +42,8 @@ void job_event(struct leader *ld, struct job *job, double when, const char *name
     if (job->streams)
         stream_event(ld, job, job->log.s + start, job->log.len - start - 1);
     /* the log of an element is made up from its times when it is asked for */
-    if (job->sub->count == 1 || job->logged) {
-        store_event(ld->store, job->sj.id, job->log.s + start);
+    if (job_is_logged(job)) {
+        joblog_add(&ld->joblog, job, ld->store, job->log.s + start);
         change_event(ld, job, job->log.s + start);
     }
 }
@@ -150,7 +150,6 @@ static void queue_job(struct leader *ld, struct submission *sub, int64_t index,
     job_event(ld, job, now, "submit", context);
     if (!depend_wait(ld, job))
         queue_for_resources(ld, job, now);
-    strbuf_fit(&job->log); /* it may wait for long, with many others */
 }
 
 void manager_release(struct leader *ld, struct job *job)

@@ -24,9 +24,9 @@ bool manager_keeps_jobs(const struct leader *ld)
 /* An element of an array: its times no longer tell its story. */
 void manager_keep_log(struct leader *ld, struct job *job)
 {
-    if (job->sub->count == 1 || job->logged)
+    if (job_is_logged(job))
         return;
-    store_event(ld->store, job->sj.id, job_log(job)->s);
+    joblog_add(&ld->joblog, job, ld->store, job_log(job)->s);
     job->logged = job->told = true;
     change_log(ld, job);
 }
@@ -50,16 +50,6 @@ void manager_requeue(struct leader *ld, struct job *job)
     leader_wake(ld);
 }
 
-/* Its log has gone through all that it has. */
-static unsigned count_retries(const struct job *job)
-{
-    static const char event[] = "\"name\":\"retry\",\"context\":{\"try\":";
-    unsigned n = 0;
-    for (const char *at = job->log.s; at && (at = strstr(at, event)); at++)
-        n++;
-    return n;
-}
-
 bool manager_retry(struct leader *ld, struct job *job, double when)
 {
     int64_t tries = 0;
@@ -72,7 +62,8 @@ bool manager_retry(struct leader *ld, struct job *job, double when)
     if (!option || !jsonutil_int(option, 0, MANAGER_RETRY_MAX, &tries) || ld->shutdown ||
         !job->pl || !failed)
         return false;
-    unsigned before = count_retries(job);
+    unsigned before =
+        joblog_count(ld->store, job, "\"name\":\"retry\",\"context\":{\"try\":");
     if (before >= tries)
         return false;
     cleanup_free char *ranks = rset_ranks(job->pl->rset);

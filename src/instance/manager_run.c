@@ -67,9 +67,8 @@ struct job *manager_head(struct leader *ld)
     return sj ? job_of(sj) : NULL;
 }
 
-struct job *manager_take_head(struct leader *ld)
+struct job *manager_take(struct leader *ld, struct job *job)
 {
-    struct job *job = manager_head(ld);
     if (job->rest)
         return elements_next(ld, job);
     sched_remove(ld->sched, &job->sj);

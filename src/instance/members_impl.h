@@ -93,7 +93,5 @@ void succession_ask_again(struct members *m);
 void succession_answered(struct members *m);
 void succession_pulled(struct members *m);
 void succession_reform(struct members *m, unsigned generation, uint64_t epoch);
-/* All of this rank's dead are dead to the transport. */
-void succession_bury(struct members *m);
 
 #endif

@@ -90,7 +90,7 @@ json_object *outputs_describe(struct leader *ld, jobid_t id)
     if (rest)
         job = rest;
     const struct text *said = job ? job->sub->jobspec_text : NULL; /* all of it */
-    struct jobspec *spec = said ? submission_decode(said->data, said->len, NULL) : NULL;
+    struct jobspec *spec = said ? submission_decode(said, NULL) : NULL;
     json_object *o = json_object_new_object();
     if (!job) {
         look_up(ld, id, &f);

@@ -16,6 +16,7 @@ void record_submission(struct store *store, const struct submission *sub, double
     const struct job_shape *shape = jobspec_shape(sub->spec);
     unsigned nodes = shape->nnodes_min;
     unsigned slots = shape->nslots * MAX(nodes, 1u);
+    cleanup_free char *jobspec = text_get(sub->jobspec_text);
     struct store_job sj = {
         .id = sub->first,
         .count = sub->count,
@@ -33,13 +34,15 @@ void record_submission(struct store *store, const struct submission *sub, double
         .name = jobspec_name(sub->spec),
         .cwd = jobspec_cwd(sub->spec),
         .queue = jobspec_queue(sub->spec),
-        .jobspec = sub->jobspec_text->data,
+        .jobspec = jobspec,
         .key = sub->key,
         .parent = sub->parent,
         .parent_rank = sub->parent_rank,
     };
-    if (sub->env_text)
-        store_env(store, sub->env_text->name, sub->env_text->data);
+    if (sub->env_text) {
+        cleanup_free char *env = text_get(sub->env_text);
+        store_env(store, sub->env_text->name, env);
+    }
     store_job_submit(store, &sj);
 }
 

@@ -7,6 +7,8 @@
 #include "src/common/util.h"
 #include "src/instance/archives.h"
 #include "src/instance/element.h"
+#include "src/instance/forms.h"
+#include "src/instance/journal.h"
 #include "src/instance/node.h"
 #include "src/instance/record.h"
 #include "src/job/jsonutil.h"
@@ -34,6 +36,7 @@ struct replica *replica_create(json_object **nodes, unsigned size, json_object *
     rp->pool = pool_create(rp->all);
     rp->jobs = jobtable_create();
     rp->specs = specs_create(on_drop, rp);
+    rp->forms = forms_create();
     rp->keys = keys_create();
     rp->queues = queues_create(info);
     rp->queues->accounts->ncores = rset_ncores(rp->all);
@@ -69,11 +72,17 @@ void replica_shrink(struct replica *rp, unsigned rank)
     struct error err;
     if (pool_remove_node(rp->pool, rank, &err) < 0)
         log_error("%s", err.text);
+    journal_gone(rp->journal, time_now(), rank);
 }
 
 void replica_set_archives(struct replica *rp, struct archives *archives)
 {
     rp->archives = archives;
+}
+
+void replica_set_journal(struct replica *rp, struct journal *journal)
+{
+    rp->journal = journal;
 }
 
 struct store **replica_store_of(struct replica *rp)
@@ -109,6 +118,7 @@ void replica_destroy(struct replica *rp)
         replica_forget_array(rp, jobtable_array(rp->jobs, 0));
     jobtable_destroy(rp->jobs);
     specs_destroy(rp->specs);
+    forms_destroy(rp->forms);
     keys_destroy(rp->keys);
     queues_destroy(rp->queues);
     pool_destroy(rp->pool);
@@ -121,6 +131,7 @@ void replica_destroy(struct replica *rp)
     free(rp->execs);
     free(rp->drained);
     free(rp->shutdown);
+    joblog_clear(&rp->joblog);
     free(rp);
 }
 
@@ -216,4 +227,6 @@ void replica_flush(struct replica *rp)
     record_runs(rp->store, &rp->untold_runs);
     if (store_flush(rp->store, &err) < 0)
         log_error("%s", err.text);
+    else if (rp->jobs)
+        joblog_flushed(&rp->joblog, rp->jobs);
 }

@@ -13,6 +13,7 @@
 #include "src/common/error.h"
 
 struct archives;
+struct journal;
 struct replica;
 
 struct store;
@@ -33,6 +34,8 @@ void replica_grow(struct replica *rp, json_object **nodes, unsigned size);
 void replica_shrink(struct replica *rp, unsigned rank);
 /* Where archives are put. */
 void replica_set_archives(struct replica *rp, struct archives *archives);
+/* Where it is noted what happens to nodes; NULL: nowhere. */
+void replica_set_journal(struct replica *rp, struct journal *journal);
 struct store **replica_store_of(struct replica *rp); /* to put another one there */
 
 /* Apply one line of the stream. -1 with err set: it does not fit what is known, which must

@@ -27,7 +27,7 @@ static json_object *answer_nodes(struct replica *rp, json_object *params,
                                  struct error *err)
 {
     (void)params, (void)err;
-    return jobview_nodes(rp->pool);
+    return jobview_nodes(rp->pool, rp->journal);
 }
 
 static const struct {

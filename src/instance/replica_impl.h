@@ -4,7 +4,7 @@
 #ifndef HBATCH_INSTANCE_REPLICA_IMPL_H
 #define HBATCH_INSTANCE_REPLICA_IMPL_H
 
-#include "src/instance/job.h"
+#include "src/instance/joblog.h"
 #include "src/instance/keys.h"
 #include "src/instance/queues.h"
 #include "src/instance/replica.h"
@@ -14,9 +14,11 @@ struct replica {
     struct pool *pool;
     struct jobtable *jobs;
     struct specs *specs;
-    struct keys *keys; /* of submissions, as the leader has them */
+    struct forms *forms; /* of submissions */
+    struct keys *keys;   /* of submissions, as the leader has them */
     struct queues *queues;
     struct archives *archives; /* the instance's, or NULL */
+    struct journal *journal;   /* of what happens to nodes, or NULL */
     struct rset *all;          /* the instance's resources, for the hosts of ranks */
     json_object *info;
     struct store *store;
@@ -33,6 +35,7 @@ struct replica {
     int exit_code;               /* leader_end_with */
     char *shutdown;              /* why the instance is shutting down, NULL: it is not */
     double flushed;              /* monotonic time of the last commit */
+    struct joblog joblog;        /* what the next commit takes */
     struct run_jobs untold_runs; /* for the store, with the next commit */
 };
 

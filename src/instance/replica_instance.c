@@ -8,6 +8,7 @@
 #include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/archives.h"
+#include "src/instance/journal.h"
 #include "src/instance/params.h"
 #include "src/instance/record.h"
 #include "src/job/jsonutil.h"
@@ -39,6 +40,21 @@ static int on_purge(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static void note_node(struct replica *rp, unsigned rank, json_object *o)
+{
+    struct pool_node at = pool_nth(rp->pool, pool_position(rp->pool, rank));
+    const char *reason = at.reason ? at.reason : "";
+    double t = replica_seconds(o, "t");
+    journal_note(rp->journal, t > 0 ? t : time_now(),
+                 &(struct journal_node){
+                     .rank = rank,
+                     .host = at.host,
+                     .up = at.state != POOL_DOWN,
+                     .drained = at.state == POOL_DRAINED ? reason : rp->drained[rank],
+                     .since = replica_seconds(o, "since"),
+                     .reason = jsonutil_string(jsonutil_get(o, "why"))});
+}
+
 static int on_node(struct replica *rp, json_object *o, struct error *err)
 {
     int64_t state = replica_number(o, "state", -1), rank = replica_number(o, "rank", -1);
@@ -51,6 +67,7 @@ static int on_node(struct replica *rp, json_object *o, struct error *err)
     free(rp->drained[rank]);
     rp->drained[rank] = drained ? xstrdup(drained) : NULL;
     record_node(rp->store, (unsigned)rank, json_object_to_json_string(o));
+    note_node(rp, (unsigned)rank, o);
     return 0;
 }
 
@@ -59,6 +76,7 @@ static int on_gone(struct replica *rp, json_object *o, struct error *err)
     int64_t rank = replica_number(o, "rank", -1), size = 0;
     if (pool_remove_node(rp->pool, (unsigned)rank, err) < 0)
         return -1;
+    journal_gone(rp->journal, time_now(), (unsigned)rank);
     if (jsonutil_int(jsonutil_get(rp->info, "size"), 2, INT32_MAX, &size))
         json_object_object_add(rp->info, "size", json_object_new_int64(size - 1));
     return 0;

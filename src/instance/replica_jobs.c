@@ -9,6 +9,7 @@
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/instance/element.h"
+#include "src/instance/forms.h"
 #include "src/instance/mapping.h"
 #include "src/instance/record.h"
 #include "src/instance/site.h"
@@ -57,7 +58,7 @@ static struct text *use_text(struct replica *rp, json_object *o, const char *key
 {
     const char *name = jsonutil_string(jsonutil_get(o, key));
     struct text *t = name ? specs_find(rp->specs, name) : NULL;
-    return t ? specs_get(rp->specs, t->kind, t->data, t->len) : NULL;
+    return t ? specs_hold(rp->specs, t) : NULL;
 }
 
 /* REASON: why the job waits, NULL: it does not. */
@@ -92,7 +93,7 @@ static int on_submit(struct replica *rp, json_object *o, struct error *err)
     sub->refs = 1;
     sub->jobspec_text = spec;
     sub->env_text = use_text(rp, o, "env");
-    sub->spec = submission_decode(spec->data, spec->len, err);
+    sub->spec = submission_form(rp->forms, spec, err);
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
@@ -268,7 +269,7 @@ static int on_event(struct replica *rp, json_object *o, struct error *err)
     strbuf_addc(&job->log, '\n');
     job->logged = job->sub->count > 1;
     job->told = true;
-    store_event(rp->store, job->sj.id, job->log.s + start);
+    joblog_add(&rp->joblog, job, rp->store, job->log.s + start);
     return 0;
 }
 
@@ -452,7 +453,8 @@ static int replace_jobspec(struct replica *rp, struct job *job, json_object *o,
         specs_put(rp->specs, text);
         return error_set(err, ENOENT, "its jobspec did not come before it");
     }
-    struct jobspec *spec = jobspec_decode(text->data, text->len, err);
+    cleanup_free char *data = text_get(text);
+    struct jobspec *spec = jobspec_decode(data, text->len, err);
     json_object *constraints = spec ? jobspec_constraints(spec) : NULL;
     struct constraint *c = constraints ? constraint_from_json(constraints, err) : NULL;
     if (!spec || (constraints && !c)) {

@@ -267,7 +267,8 @@ void report_rank_lost(struct leader *ld, unsigned rank, double wait)
     leader_wake(ld);
 }
 
-void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason)
+void report_drain(struct leader *ld, unsigned rank, bool drained, const char *reason,
+                  double when)
 {
     struct leader_node *node = &ld->nodes[rank];
     log_info("%s is %s%s%s", name_of(ld, rank).text,
@@ -275,13 +276,11 @@ void report_drain(struct leader *ld, unsigned rank, bool drained, const char *re
              drained && reason ? reason : "");
     free(node->drained);
     node->drained = drained ? xstrdup(reason ? reason : "") : NULL;
-    if (node->lost) { /* it will be, when it is back */
-        change_node(ld, rank);
-        return;
-    }
-    pool_set_state(ld->pool, rank, drained ? POOL_DRAINED : POOL_UP,
-                   drained ? reason : NULL);
-    change_node(ld, rank);
+    node->drained_at = drained ? when : 0;
+    if (!node->lost) /* else it will be, when it is back */
+        pool_set_state(ld->pool, rank, drained ? POOL_DRAINED : POOL_UP,
+                       drained ? reason : NULL);
+    change_drained(ld, rank, drained ? NULL : reason);
 }
 
 void report_await(struct leader *ld, unsigned rank)

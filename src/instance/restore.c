@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* restore: a replica's tables from its store: of an instance whose ranks are started again. */
 #include "src/instance/element.h"
+#include "src/instance/forms.h"
 #include "src/instance/replica_impl.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include "src/common/util.h"
 #include "src/instance/mapping.h"
 #include "src/instance/record.h"
+#include "src/job/bulk.h"
 #include "src/job/jsonutil.h"
 #include "src/job/rset_parts.h"
 
@@ -25,12 +27,14 @@ static struct text *text_of(struct replica *rp, enum text_kind kind, const char 
     return text ? specs_get(rp->specs, kind, text, strlen(text)) : NULL;
 }
 
-/* The environment that the jobspec names. */
-static struct text *environment(struct replica *rp, const char *jobspec)
+/* The environment that the jobspec names, as the store does. */
+static struct text *environment(struct replica *rp, json_object *jobspec)
 {
-    cleanup_json json_object *o = json_tokener_parse(jobspec);
-    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    const char *name = jsonutil_string(jsonutil_get(system, "environment"));
+    const char *name =
+        jsonutil_string(jsonutil_at(jobspec, "attributes.system.environment"));
+    struct text *known = name ? specs_find(rp->specs, name) : NULL;
+    if (known && known->kind == TEXT_ENV)
+        return specs_hold(rp->specs, known);
     cleanup_free char *text = name ? store_env_get(rp->store, name, NULL) : NULL;
     return text_of(rp, TEXT_ENV, text);
 }
@@ -40,16 +44,22 @@ restore_submission(struct replica *rp, const struct store_job *sj, struct error 
 {
     struct submission *sub = xcalloc(1, sizeof(*sub));
     sub->refs = 1;
-    sub->spec = submission_decode(sj->jobspec, strlen(sj->jobspec), err);
+    cleanup_json json_object *o = jsonutil_decode(sj->jobspec, strlen(sj->jobspec), err);
+    struct text *env = environment(rp, o);
+    if (o) {
+        bulk_apply(o, -1);
+        sub->spec = forms_take(rp->forms, o, err);
+    }
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
         sub->constraint = constraint_from_json(constraints, err);
     if (!sub->spec || (constraints && !sub->constraint)) {
+        specs_put(rp->specs, env);
         submission_drop(sub);
         return NULL;
     }
     sub->jobspec_text = text_of(rp, TEXT_JOBSPEC, sj->jobspec);
-    sub->env_text = environment(rp, sj->jobspec);
+    sub->env_text = env;
     sub->first = sj->id;
     sub->count = sj->count; /* for now */
     sub->flags = sj->flags;
@@ -238,6 +248,8 @@ static int restore_job(struct replica *rp, struct job *job, const struct store_j
         job->state = JOB_DEPEND; /* adopt.c finds out for what, or that it does not */
     if (rp->anew)
         job_check(job, rp->pool);
+    if (job->log.len > 0)
+        job_log_stored(job);
     return 0;
 }
 

@@ -434,7 +434,8 @@ void router_new_leader(struct router *r, struct leader *leader)
     execlink_renew(r->config.exec, NULL);
 }
 
-void router_publish(struct router *r, const char *text, size_t len)
+/* Add a line to the state stream. */
+static void publish(struct router *r, const char *text, size_t len)
 {
     transport_publish(r->config.transport, text, len);
 }
@@ -446,7 +447,7 @@ static void on_usage_timer(uv_timer_t *h)
     if (transport_reducing(
             r->config.transport)) /* some rank sleeps: nobody waits for it */
         return;
-    router_publish(r, ask_usage, sizeof(ask_usage) - 1);
+    publish(r, ask_usage, sizeof(ask_usage) - 1);
     reduce_usage(r);
 }
 

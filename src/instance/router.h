@@ -45,8 +45,6 @@ void router_destroy(struct router *r);
 
 /* On the leader's rank: carry LINE to the executor of RANK; tell all ranks to end. */
 void router_to_exec(struct router *r, unsigned rank, const char *line, size_t len);
-/* Add a line to the state stream. */
-void router_publish(struct router *r, const char *text, size_t len);
 void router_quit_all(struct router *r);
 /* All ranks are to leave, with their executors going on. */
 void router_restart_all(struct router *r);

@@ -135,8 +135,10 @@ static void open_stream(struct leader *ld, struct reply *r, const char *follow)
         (uint64_t)json_object_get_int64(json_object_object_get(r->result, "count"));
     if (strcmp(follow, "attach") != 0)
         stream_follow(ld, &r->rq, first, count, &err);
+    else if (count > 1)
+        stream_attach_block(ld, &r->rq, first, count, true);
     else
-        stream_attach_array(ld, &r->rq, first, count);
+        stream_attach(ld, &r->rq, first, true, &err);
     stream_hold(ld, &r->rq, first);
 }
 

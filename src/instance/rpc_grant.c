@@ -189,8 +189,7 @@ static json_object *make_system(const struct job *job, json_object *constraints)
         json_object_object_add(system, "queue",
                                json_object_new_string(jobspec_queue(spec)));
     if (job->sub->env_text)
-        json_object_object_add(system, "environment",
-                               json_tokener_parse(job->sub->env_text->data));
+        json_object_object_add(system, "environment", text_json(job->sub->env_text));
     if (!constraints)
         constraints = jobspec_constraints(spec);
     if (constraints)

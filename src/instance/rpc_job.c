@@ -156,25 +156,6 @@ static int rpc_submit(struct leader *ld, const struct request *rq, json_object *
     return 0;
 }
 
-/* To all jobs of an array: of one that its client submitted on another connection. */
-static int attach_array(struct leader *ld, const struct request *rq, jobid_t first,
-                        uint64_t count, struct error *err)
-{
-    uint64_t at;
-    struct submission *sub = jobtable_array_of(ld->jobs, first, &at);
-    if (sub && at == 0 && sub->count == count)
-        count = 0; /* all of them are there */
-    for (uint64_t i = 0; i < count; i++) {
-        jobid_t id = jobid_nth(first, i);
-        if (!jobtable_find(ld->jobs, id) && !elements_waiting(ld, id, &at) &&
-            !stream_is_over(ld, id, err))
-            return -1;
-    }
-    reply_result(ld, rq, json_object_new_object());
-    stream_attach_array(ld, rq, first, count ? count : sub->count);
-    return 0;
-}
-
 static int rpc_attach(struct leader *ld, const struct request *rq, json_object *params,
                       struct error *err)
 {
@@ -183,17 +164,21 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     if (param_id(params, "id", &id, err) < 0 ||
         param_int(params, "count", 1, JOB_ARRAY_MAX, 1, &count, err) < 0)
         return -1;
-    if (count > 1)
-        return attach_array(ld, rq, id, (uint64_t)count, err);
     json_object *output = jsonutil_get(params, "output"),
                 *follow = jsonutil_get(params, "follow");
     bool now = follow && !json_object_get_boolean(follow);
+    bool with_output = !output || json_object_get_boolean(output);
     uint64_t position;
     const struct job *job = jobtable_find(ld->jobs, id);
     if (!job)
         job = elements_waiting(ld, id, &position);
     if (!job && !stream_is_over(ld, id, err)) /* before the reply: there is only one */
         return -1;
+    if (count > 1) {
+        reply_result(ld, rq, json_object_new_object());
+        stream_attach_block(ld, rq, id, (uint64_t)count, with_output);
+        return 0;
+    }
     json_object *result = json_object_new_object();
     json_object_object_add(result, "id", json_object_new_int64((int64_t)id));
     if (job)
@@ -201,7 +186,6 @@ static int rpc_attach(struct leader *ld, const struct request *rq, json_object *
     enum job_state state = job ? job->state : JOB_INACTIVE;
     json_object_object_add(result, "state",
                            json_object_new_string(job_state_name(state, false)));
-    bool with_output = !output || json_object_get_boolean(output);
     if ((now || state == JOB_INACTIVE) && with_output)
         json_object_object_add(result, "output", outputs_describe(ld, id));
     reply_result(ld, rq, result);

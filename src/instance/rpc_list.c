@@ -57,12 +57,14 @@ static json_object *restore_environment(struct leader *ld, json_object *spec)
 }
 
 /* One key of an active job, or NULL: ask the store. */
-static json_object *active_info(struct job *job, const char *key)
+static json_object *active_info(struct leader *ld, struct job *job, const char *key)
 {
     if (!job)
         return NULL;
-    if (strcmp(key, "eventlog") == 0)
-        return json_object_new_string(job_log(job)->s);
+    if (strcmp(key, "eventlog") == 0) {
+        cleanup_free char *log = joblog_get(ld->store, job);
+        return json_object_new_string(log);
+    }
     if (strcmp(key, "R") == 0 && job->pl)
         return rset_to_json(job_held(job));
     if (strcmp(key, "taskmap") == 0 && job->map) {
@@ -107,7 +109,7 @@ static int rpc_info(struct leader *ld, const struct request *rq, json_object *pa
                 "no such key: %s; there are jobspec, R, eventlog and taskmap",
                 jsonutil_show(json_object_array_get_idx(keys, i)).text);
         }
-        json_object *value = active_info(job, key);
+        json_object *value = active_info(ld, job, key);
         if (!value && strcmp(key, "jobspec") == 0)
             value = restore_environment(ld, json_tokener_parse(spec));
         if (!value && strcmp(key, "jobspec-base") == 0) {

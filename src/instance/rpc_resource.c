@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rpc_resource: requests about nodes. */
 #include "src/instance/jobview.h"
+#include "src/instance/journal.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -12,8 +13,15 @@ static int rpc_list_nodes(struct leader *ld, const struct request *rq,
                           json_object *params, struct error *err)
 {
     (void)params, (void)err;
-    reply_result(ld, rq, jobview_nodes(ld->pool));
+    reply_result(ld, rq, jobview_nodes(ld->pool, ld->config.journal));
     return 0;
+}
+
+/* What is drained already keeps its time, unless the request says otherwise. */
+static double drained_since(const struct leader *ld, unsigned rank, bool anew, double now)
+{
+    const struct leader_node *node = &ld->nodes[rank];
+    return node->drained && !anew ? node->drained_at : now;
 }
 
 static int set_states(struct leader *ld, const struct request *rq, json_object *params,
@@ -21,6 +29,8 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
 {
     const char *text = jsonutil_string(jsonutil_get(params, "ranks"));
     const char *reason = jsonutil_string(jsonutil_get(params, "reason"));
+    bool anew = json_object_get_boolean(jsonutil_get(params, "anew"));
+    double now = time_now();
     if (!text)
         return error_set(err, EINVAL, "request: the parameter 'ranks' is missing");
     cleanup_bitmap hwloc_bitmap_t ranks = idset_decode(text, err);
@@ -39,7 +49,8 @@ static int set_states(struct leader *ld, const struct request *rq, json_object *
     int rank;
     hwloc_bitmap_foreach_begin(rank, ranks)
     {
-        report_drain(ld, (unsigned)rank, state == POOL_DRAINED, reason);
+        report_drain(ld, (unsigned)rank, state == POOL_DRAINED, reason,
+                     drained_since(ld, (unsigned)rank, anew, now));
     }
     hwloc_bitmap_foreach_end();
     orders_drain(ld, ranks, state == POOL_DRAINED, reason);
@@ -60,7 +71,18 @@ static int rpc_undrain(struct leader *ld, const struct request *rq, json_object 
     return set_states(ld, rq, params, POOL_UP, err);
 }
 
+static int rpc_journal(struct leader *ld, const struct request *rq, json_object *params,
+                       struct error *err)
+{
+    int64_t since;
+    if (param_int(params, "since", 0, INT64_MAX, 0, &since, err) < 0)
+        return -1;
+    reply_result(ld, rq, journal_to_json(ld->config.journal, (uint64_t)since));
+    return 0;
+}
+
 const struct rpc rpc_resource_table[] = {
+    {"resource.journal", rpc_journal},
     {"resource.list", rpc_list_nodes},
     {"resource.drain", rpc_drain},
     {"resource.undrain", rpc_undrain},

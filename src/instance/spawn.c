@@ -77,8 +77,7 @@ static void spawn_fini(struct spawn *s)
 
 static json_object *parent_environment(const struct job *parent)
 {
-    struct text *t = parent ? parent->sub->env_text : NULL;
-    return t ? json_tokener_parse(t->data) : NULL;
+    return parent ? text_json(parent->sub->env_text) : NULL;
 }
 
 /* The environment of the asking job with what the request adds. */

@@ -6,7 +6,10 @@
 #include <string.h>
 #include "src/common/util.h"
 
-enum { BUCKETS = 1024, KEEP = 256, KEEP_BYTES = 1 << 20 };
+enum { BUCKETS = 1024, KEEP = 256, KEEP_BYTES = 1 << 20, KINDS = 2 };
+
+/* A text is compared with so many others, and is like one if at most half of it is its own. */
+enum { MODELS = 8, SHORT = 128 };
 
 struct specs {
     struct text **buckets; /* nbuckets: a power of 2 */
@@ -14,6 +17,9 @@ struct specs {
     struct text *first, *last; /* unused ones, the one that was used last is last */
     unsigned unused;
     size_t unused_bytes;
+    struct text
+        *models[KINDS][MODELS]; /* the last ones that were like no other, or NULL */
+    unsigned next_model[KINDS];
     void (*drop)(const struct text *t, void *arg);
     void *arg;
 };
@@ -63,10 +69,107 @@ static void grow(struct specs *s)
     free(old);
 }
 
+/* --- what a text has of another ----------------------------------------------------------- */
+
+size_t text_held(const struct text *t)
+{
+    return t->len - t->head - t->tail;
+}
+
+void text_add(const struct text *t, struct strbuf *b)
+{
+    if (t->like)
+        strbuf_addn(b, t->like->middle, t->head);
+    strbuf_addn(b, t->middle, text_held(t));
+    if (t->like)
+        strbuf_addn(b, t->like->middle + t->like->len - t->tail, t->tail);
+}
+
+char *text_get(const struct text *t)
+{
+    struct strbuf b = {0};
+    text_add(t, &b);
+    return strbuf_take(&b);
+}
+
+json_object *text_json(const struct text *t)
+{
+    cleanup_free char *text = t ? text_get(t) : NULL;
+    return text ? json_tokener_parse(text) : NULL;
+}
+
+static bool text_is(const struct text *t, enum text_kind kind, const char *data,
+                    size_t len)
+{
+    if (t->kind != kind || t->len != len)
+        return false;
+    size_t held = text_held(t);
+    return (!t->like || (memcmp(t->like->middle, data, t->head) == 0 &&
+                         memcmp(t->like->middle + t->like->len - t->tail,
+                                data + len - t->tail, t->tail) == 0)) &&
+           memcmp(t->middle, data + t->head, held) == 0;
+}
+
+static size_t common_head(const char *a, const char *b, size_t most)
+{
+    size_t n = 0;
+    while (n < most && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* Before the ends A and B. */
+static size_t common_tail(const char *a, const char *b, size_t most)
+{
+    size_t n = 0;
+    while (n < most && a[-1 - (ptrdiff_t)n] == b[-1 - (ptrdiff_t)n])
+        n++;
+    return n;
+}
+
+/* The model that T, of which all is known but what it is like, has the most of. */
+static void find_model(const struct specs *s, struct text *t, const char *data)
+{
+    size_t most = t->len / 2;
+    for (unsigned i = 0; t->len >= SHORT && i < MODELS; i++) {
+        struct text *m = s->models[t->kind][i];
+        if (!m)
+            continue;
+        size_t shorter = MIN(t->len, m->len);
+        size_t head = common_head(data, m->middle, shorter);
+        size_t tail = common_tail(data + t->len, m->middle + m->len, shorter - head);
+        if (head + tail <= most)
+            continue;
+        most = head + tail;
+        t->like = m;
+        t->head = (unsigned)head;
+        t->tail = (unsigned)tail;
+    }
+}
+
+static void be_model(struct specs *s, struct text *t)
+{
+    unsigned *next = &s->next_model[t->kind];
+    s->models[t->kind][*next] = t;
+    *next = (*next + 1) % MODELS;
+}
+
+static void fill(struct specs *s, struct text *t, const char *data)
+{
+    find_model(s, t, data);
+    if (t->like)
+        specs_hold(s, t->like);
+    else if (t->len >= SHORT)
+        be_model(s, t);
+    t->middle = xstrndup(data + t->head, text_held(t));
+}
+
+/* --- the unused ones ---------------------------------------------------------------------- */
+
 static void unlink_unused(struct specs *s, struct text *t)
 {
     s->unused--;
-    s->unused_bytes -= t->len;
+    s->unused_bytes -= text_held(t);
     *(t->prev ? &t->prev->next : &s->first) = t->next;
     *(t->next ? &t->next->prev : &s->last) = t->prev;
 }
@@ -74,25 +177,35 @@ static void unlink_unused(struct specs *s, struct text *t)
 static void link_unused(struct specs *s, struct text *t)
 {
     s->unused++;
-    s->unused_bytes += t->len;
+    s->unused_bytes += text_held(t);
     t->prev = s->last;
     t->next = NULL;
     *(s->last ? &s->last->next : &s->first) = t;
     s->last = t;
 }
 
-static void free_text(struct specs *s, struct text *t)
+static void free_text(struct text *t)
 {
-    struct text **p = bucket(s, t->hash);
+    hwloc_bitmap_free(t->known);
+    free(t->middle);
+    free(t);
+}
+
+/* T, which is unused, is no more. */
+static void forget(struct specs *s, struct text *t)
+{
+    struct text **p = bucket(s, t->hash), *like = t->like;
     while (*p != t)
         p = &(*p)->chain;
     *p = t->chain;
     s->count--;
-    if (t->refs == 0)
-        unlink_unused(s, t);
-    hwloc_bitmap_free(t->known);
-    free(t->data);
-    free(t);
+    unlink_unused(s, t);
+    for (unsigned i = 0; i < MODELS; i++)
+        if (s->models[t->kind][i] == t)
+            s->models[t->kind][i] = NULL;
+    free_text(t);
+    if (like && --like->refs == 0)
+        link_unused(s, like);
 }
 
 void specs_destroy(struct specs *s)
@@ -100,8 +213,10 @@ void specs_destroy(struct specs *s)
     if (!s)
         return;
     for (size_t i = 0; i < s->nbuckets; i++)
-        while (s->buckets[i])
-            free_text(s, s->buckets[i]);
+        for (struct text *t = s->buckets[i], *next; t; t = next) {
+            next = t->chain;
+            free_text(t);
+        }
     free(s->buckets);
     free(s);
 }
@@ -114,7 +229,7 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, s
     for (; t; t = t->chain) {
         if (t->hash != h)
             continue;
-        if (t->kind == kind && t->len == len && memcmp(t->data, data, len) == 0)
+        if (text_is(t, kind, data, len))
             break;
         twins++;
     }
@@ -129,9 +244,9 @@ struct text *specs_get(struct specs *s, enum text_kind kind, const char *data, s
                  h, twins);
         if (twins == 0)
             t->name[17] = '\0';
-        t->data = xstrndup(data, len);
         t->len = len;
         t->refs = 1;
+        fill(s, t, data);
         if (++s->count > s->nbuckets)
             grow(s);
         t->chain = *bucket(s, h);
@@ -154,7 +269,7 @@ void specs_put(struct specs *s, struct text *t)
     link_unused(s, t);
     while (s->unused > KEEP || (s->unused > 1 && s->unused_bytes > KEEP_BYTES)) {
         s->drop(s->first, s->arg);
-        free_text(s, s->first);
+        forget(s, s->first);
     }
 }
 

@@ -7,7 +7,7 @@
 
 enum { URGENCY_MAX = 31 };
 
-const char *standing_bank_name(const struct submission *sub)
+static const char *bank_name(const struct submission *sub)
 {
     const char *name = jsonutil_string(jobspec_attr(sub->spec, "system.bank"));
     return name ? name : "default";
@@ -16,7 +16,7 @@ const char *standing_bank_name(const struct submission *sub)
 struct account *standing_bank(const struct queues *q, struct submission *sub)
 {
     if (!sub->bank)
-        sub->bank = accounts_get(q->accounts, ACCOUNT_BANK, standing_bank_name(sub));
+        sub->bank = accounts_get(q->accounts, ACCOUNT_BANK, bank_name(sub));
     return sub->bank;
 }
 

@@ -8,7 +8,6 @@
 
 /* The bank that SUB is accounted to. */
 struct account *standing_bank(const struct queues *q, struct submission *sub);
-const char *standing_bank_name(const struct submission *sub);
 /* For the scheduler: urgency alone, or all factors. */
 uint64_t standing_priority(const struct queues *q, const struct job *job);
 /* As users see it at NOW: with all factors, their sum without fractions. */

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stream: what clients watch: attach (events and output of one job, or of each of an array), follow
+/* stream: what clients watch: attach (events and output of one job, or of each of many), follow
  * (the ends of many), wait (the end of one).
  *
- * An array that is attached to is a stream for each element that has a job, and one for all; they have one
- * request and one *window*: what the client was sent and has taken, and how many ends are still to be told. */
+ * Many jobs that are attached to by one request, elements of an array or others whose ids follow each other, are a
+ * *block*.  It is looked at from its first job on, a part of it in a turn: what has ended, or is there as a job, gets a
+ * stream of its own, and elements that wait get theirs with their jobs.  Of jobs that had ended, few are told of at a time.
+ * These streams and the block's have one request and one *window*: what the client was sent and has taken, and how many
+ * ends are still to be told. */
 #include "src/instance/stream_impl.h"
 
 #include <string.h>
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
 
+enum {
+    OVER_AT_ONCE = 64,   /* jobs of a block that are over, and read from */
+    LOOKED_AT_ONCE = 256 /* jobs of a block in a turn */
+};
+
 static struct stream **list_of(struct leader *ld, enum stream_kind kind)
 {
     return kind == WHOLE                     ? &ld->wholes
-           : kind == FOLLOW || kind == ARRAY ? &ld->follows
+           : kind == FOLLOW || kind == BLOCK ? &ld->follows
                                              : &ld->streams;
 }
 
@@ -71,7 +79,7 @@ static void unlink_from_array(struct stream *st)
 
 void stream_link_to_job(struct stream *st, struct job *job)
 {
-    job_log(job); /* it is watched: events are added to it from now on */
+    job_log(job); /* it is watched: an element's events are added to it from now on */
     st->job = job;
     st->job_next = job->streams;
     job->streams = st;
@@ -81,8 +89,10 @@ void stream_destroy(struct leader *ld, struct stream *st)
 {
     stream_unlink_from_job(st);
     unlink_from_array(st);
-    if (st->kind == ARRAY)
+    if (st->kind == BLOCK)
         st->window->all = NULL;
+    if (st->late && st->window->over-- == OVER_AT_ONCE)
+        leader_wake(ld); /* for those that come next */
     if (st->prev)
         st->prev->next = st->next;
     else
@@ -124,6 +134,12 @@ static void send_log(const struct stream *st, const char *log, size_t len)
         send_event(st, p, n);
         p += n + 1;
     }
+}
+
+static void send_log_of(struct leader *ld, const struct stream *st, struct job *job)
+{
+    cleanup_free char *log = joblog_get(ld->store, job);
+    send_log(st, log, strlen(log));
 }
 
 void stream_event(struct leader *ld, struct job *job, const char *line, size_t len)
@@ -191,7 +207,7 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
         st->now = now;
         if (!now)
             stream_link_to_job(st, job);
-        send_log(st, job_log(job)->s, job->log.len);
+        send_log_of(ld, st, job);
         if (output && job->pl && job->map)
             stream_open_running(ld, st, job);
         if (now)
@@ -202,6 +218,8 @@ static int attach(struct leader *ld, const struct request *rq, jobid_t id, bool 
     if (!end)
         return -1;
     struct stream *st = create_attach(ld, rq, id, output, window);
+    st->late = true;
+    st->window->over++;
     cleanup_free char *log = store_job_info(ld->store, id, "eventlog", NULL);
     if (log)
         send_log(st, log, strlen(log));
@@ -230,58 +248,11 @@ void stream_link_to_array(struct stream *st, struct submission *sub)
     sub->watchers = st;
 }
 
-/* Those elements that wait get their streams with their jobs. */
-static void watch_array(struct leader *ld, const struct request *rq,
-                        struct submission *sub, struct window *window)
-{
-    struct stream *st = stream_create(ld, ARRAY, rq, sub->first);
-    st->left = 1; /* its window knows better */
-    st->window = window;
-    window->refs++;
-    window->all = st;
-    stream_link_to_array(st, sub);
-}
-
-void stream_element(struct leader *ld, struct job *job)
-{
-    for (struct stream *all = job->sub->watchers; all; all = all->job_next) {
-        if (all->kind != ARRAY)
-            continue;
-        struct stream *st = create_attach(ld, &all->rq, job->sj.id, true, all->window);
-        stream_link_to_job(st, job);
-        send_log(st, job_log(job)->s, job->log.len);
-    }
-}
-
 void stream_array_over(struct leader *ld, struct submission *sub)
 {
     (void)ld;
     while (sub->watchers)
         unlink_from_array(sub->watchers);
-}
-
-void stream_attach_array(struct leader *ld, const struct request *rq, jobid_t first,
-                         uint64_t count)
-{
-    uint64_t position;
-    struct submission *sub = jobtable_array_of(ld->jobs, first, &position);
-    struct window *window = xcalloc(1, sizeof(*window));
-    window->refs = 1; /* ours, until all are there */
-    window->left = count;
-    bool whole = sub && position == 0 && sub->count == count;
-    for (uint64_t i = 0; i < count; i++) {
-        if (whole) {
-            struct array_run r = array_find(sub->array, ARRAY_TAKEN | ARRAY_OVER, i);
-            if (r.n == 0)
-                break;
-            i = r.first;
-        }
-        attach(ld, rq, jobid_nth(first, i), true, false, window, NULL);
-    }
-    if (whole)
-        watch_array(ld, rq, sub, window);
-    if (--window->refs == 0)
-        free(window);
 }
 
 int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
@@ -297,6 +268,69 @@ int stream_wait(struct leader *ld, const struct request *rq, jobid_t id,
         return -1;
     reply_when_safe(ld, rq, end);
     return 0;
+}
+
+/* --- blocks ------------------------------------------------------------------------------- */
+
+void stream_attach_block(struct leader *ld, const struct request *rq, jobid_t first,
+                         uint64_t count, bool output)
+{
+    struct stream *st = stream_create(ld, BLOCK, rq, first);
+    st->output = output;
+    st->count = count;
+    st->left = 1; /* its window knows better */
+    st->window = xcalloc(1, sizeof(*st->window));
+    *st->window = (struct window){.refs = 1, .left = count, .all = st};
+    leader_wake(ld);
+}
+
+void stream_element(struct leader *ld, struct job *job)
+{
+    for (struct stream *all = ld->follows; all; all = all->next) {
+        if (all->kind != BLOCK ||
+            jobid_position(all->first, all->looked_at, job->sj.id) < 0)
+            continue;
+        struct stream *st =
+            create_attach(ld, &all->rq, job->sj.id, all->output, all->window);
+        stream_link_to_job(st, job);
+        send_log_of(ld, st, job);
+    }
+}
+
+/* How many jobs of the block from the next one on are elements that wait: nothing is to be done for them. */
+static uint64_t count_waiting(const struct leader *ld, const struct stream *st)
+{
+    uint64_t at, left = st->count - st->looked_at;
+    jobid_t id = jobid_nth(st->first, st->looked_at);
+    const struct submission *sub = jobtable_array_of(ld->jobs, id, &at);
+    if (!sub || array_state(sub->array, at) != ARRAY_REST)
+        return 0;
+    return MIN(left, array_find(sub->array, ARRAY_REST, at).n);
+}
+
+bool stream_look_on(struct leader *ld, struct stream *st)
+{
+    struct window *w = st->window;
+    w->refs++; /* the last end may be told here */
+    for (unsigned n = 0; w->all && st->looked_at < st->count && w->over < OVER_AT_ONCE;
+         n++) {
+        if (n == LOOKED_AT_ONCE) {
+            leader_wake(ld);
+            break;
+        }
+        uint64_t waiting = count_waiting(ld, st);
+        st->looked_at += waiting;
+        if (waiting > 0)
+            continue;
+        struct error err;
+        jobid_t id = jobid_nth(st->first, st->looked_at++);
+        if (attach(ld, &st->rq, id, st->output, false, w, &err) < 0)
+            stream_missing(ld, st, id, &err);
+    }
+    bool there = w->all != NULL;
+    if (--w->refs == 0)
+        free(w);
+    return there;
 }
 
 /* --- holding, and leaving --------------------------------------------------------------------- */

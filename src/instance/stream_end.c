@@ -144,6 +144,12 @@ static void add_job_end(struct leader *ld, struct stream *st, const struct job *
     st->left--;
 }
 
+void stream_missing(struct leader *ld, struct stream *st, jobid_t id,
+                    const struct error *err)
+{
+    add_end(ld, st, id, -1, JOB_FAILED, describe_exception("purge", 0, err->text), 1);
+}
+
 void stream_job_over(struct leader *ld, struct job *job)
 {
     bool told = false;
@@ -169,7 +175,7 @@ void stream_job_over(struct leader *ld, struct job *job)
             add_job_end(ld, st, job);
         }
     for (struct stream *st = ld->follows; st; st = st->next)
-        if (jobid_position(st->first, st->count, job->sj.id) >= 0) {
+        if (st->kind == FOLLOW && jobid_position(st->first, st->count, job->sj.id) >= 0) {
             told |= st->waits;
             add_job_end(ld, st, job);
         }
@@ -181,10 +187,13 @@ void stream_job_over(struct leader *ld, struct job *job)
 static struct array_run followed(const struct stream *st, const struct submission *sub,
                                  struct array_run run)
 {
-    if (st->kind == ARRAY || st->kind == WHOLE)
+    if (st->kind == WHOLE)
         return st->array == sub ? run : (struct array_run){0, 0};
+    uint64_t count = st->kind == BLOCK ? st->looked_at : st->count;
+    if (count == 0)
+        return (struct array_run){0, 0};
     struct array_run in =
-        element_between(sub, st->first, jobid_nth(st->first, st->count - 1));
+        element_between(sub, st->first, jobid_nth(st->first, count - 1));
     uint64_t first = MAX(in.first, run.first);
     uint64_t end = MIN(in.first + in.n, run.first + run.n);
     return (struct array_run){first, end > first ? end - first : 0};
@@ -199,7 +208,7 @@ static bool tell_elements(struct leader *ld, struct stream *st, struct submissio
         return false;
     add_end(ld, st, jobid_nth(sub->first, r.first), -1, element_result(end),
             describe_exception(end->type, 0, end->note), r.n);
-    if (st->kind != ARRAY)
+    if (st->kind != BLOCK)
         st->left -= r.n;
     return st->waits && r.n == run.n;
 }
@@ -228,7 +237,7 @@ static void flush_ends(struct leader *ld, struct stream *st, uint64_t safe)
     if (!st->sealed || st->epoch > safe)
         return;
     uint64_t left = st->left + st->nends;
-    if (st->kind == ARRAY)
+    if (st->kind == BLOCK)
         left = st->window->left -= st->nsealed;
     json_object *params = json_object_new_object();
     json_object_object_add(params, "sub", json_object_new_int64(st->rq.id));
@@ -255,7 +264,8 @@ void stream_flush(struct leader *ld)
     }
     for (struct stream *st = ld->follows, *next; st; st = next) {
         next = st->next;
-        flush_ends(ld, st, safe);
+        if (st->kind != BLOCK || stream_look_on(ld, st))
+            flush_ends(ld, st, safe);
     }
     for (struct stream *st = TAILQ_FIRST(&ld->telling), *next; st; st = next) {
         next = TAILQ_NEXT(st, held_entry);

@@ -90,7 +90,8 @@ static void open_reader(struct leader *ld, struct stream *st, jobid_t id, unsign
     exec_send(ld, rank, o);
 }
 
-void stream_open_readers(struct leader *ld, struct stream *st, const struct job *job)
+/* Read JOB's output from all its nodes, for ST. */
+static void open_everywhere(struct leader *ld, struct stream *st, const struct job *job)
 {
     for (size_t i = 0; i < job->pl->rset->nnodes; i++)
         open_reader(ld, st, job->sj.id, job->pl->rset->nodes[i].rank, NULL, NULL);
@@ -207,12 +208,12 @@ void stream_launched(struct leader *ld, struct job *job)
 {
     for (struct stream *st = job->streams; st; st = st->job_next)
         if (st->kind == ATTACH && st->output)
-            stream_open_readers(ld, st, job);
+            open_everywhere(ld, st, job);
     struct job *parent =
         job->sub->parent ? jobtable_find(ld->jobs, job->sub->parent) : NULL;
     for (struct stream *st = parent ? parent->streams : NULL; st; st = st->job_next)
         if (st->kind == ATTACH && st->output)
-            stream_open_readers(ld, st, job);
+            open_everywhere(ld, st, job);
 }
 
 /* One that reads JOB for those who watch the job that spawned it. */
@@ -282,10 +283,10 @@ void stream_open_stored(struct leader *ld, struct stream *st, jobid_t id)
 /* Of a job that runs, and of what its tasks have spawned so far. */
 void stream_open_running(struct leader *ld, struct stream *st, const struct job *job)
 {
-    stream_open_readers(ld, st, job);
+    open_everywhere(ld, st, job);
     for (const struct job *j = jobtable_first(ld->jobs); j; j = j->next)
         if (j->sub->parent == job->sj.id && j->pl && j->map)
-            stream_open_readers(ld, st, j);
+            open_everywhere(ld, st, j);
 }
 
 void stream_stop_reading(struct leader *ld, const struct stream *st)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* submission: what was submitted, in the least memory: a leader may have a million of them. */
+#include "src/instance/forms.h"
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
@@ -56,110 +57,6 @@ static int extract_environment(struct leader *ld, json_object *o, struct text **
     return 0;
 }
 
-/* One specification is often like the last one: what is equal is in memory once, and the rest takes no more room than it
- * needs, of which json-c would keep more. */
-static void share(json_object *o, json_object *like)
-{
-    json_object_object_foreach(o, key, value)
-    {
-        json_object *theirs = jsonutil_get(like, key);
-        if (theirs && json_object_equal(theirs, value))
-            json_object_object_add(o, key, json_object_get(theirs));
-        else if (json_object_is_type(value, json_type_object))
-            share(value, theirs);
-    }
-    lh_table_resize(json_object_get_object(o), json_object_object_length(o) * 3 / 2 + 1);
-}
-
-static json_object *task_of(json_object *spec)
-{
-    json_object *tasks = jsonutil_get(spec, "tasks");
-    return json_object_is_type(tasks, json_type_array)
-               ? json_object_array_get_idx(tasks, 0)
-               : NULL;
-}
-
-/* What jobs differ in, and what only their executors read (of this instance): it is in the text.  Return the job's
- * name, or NULL: it has none of its own. */
-static char *take_words(struct leader *ld, json_object *o)
-{
-    json_object *system = jsonutil_get(jsonutil_get(o, "attributes"), "system");
-    json_object *options = jsonutil_get(jsonutil_get(system, "shell"), "options");
-    json_object *job = jsonutil_get(system, "job");
-    if (options)
-        json_object_object_del(options, "output");
-    const char *name = jsonutil_string(jsonutil_get(job, "name"));
-    json_object *like =
-        ld->latest_spec ? jobspec_attr(ld->latest_spec, "system.job.name") : NULL;
-    char *own = name ? xstrdup(name) : NULL;
-    if (own && like)
-        json_object_object_add(job, "name", json_object_get(like));
-    return own;
-}
-
-static void share_parts(struct leader *ld, json_object *o)
-{
-    json_object *like = ld->latest_spec ? jobspec_json(ld->latest_spec) : NULL;
-    json_object *task = task_of(o), *tasks = jsonutil_get(o, "tasks");
-    if (!json_object_is_type(task, json_type_object))
-        return; /* which it is told next */
-    share(o, like);
-    if (jsonutil_get(o, "tasks") != tasks)
-        return;
-    share(task, task_of(like));
-    json_object_array_shrink(tasks, 0);
-    json_object *command = jsonutil_get(task, "command");
-    if (json_object_is_type(command, json_type_array))
-        json_object_array_shrink(command, 0);
-}
-
-/* All but what is said of the job in words: the command, and its name. */
-static bool equal_but_for_words(const struct jobspec *a, const struct jobspec *b)
-{
-    static const char *const parts[] = {"attributes", "resources"}, *const keys[] = {
-                                                                        "slot", "count"};
-    json_object *x = jobspec_json(a), *y = jobspec_json(b);
-    if (jobspec_programs(a) || jobspec_programs(b))
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-        if (jsonutil_get(x, parts[i]) != jsonutil_get(y, parts[i])) /* see share */
-            return false;
-    if (json_object_array_length(jsonutil_get(x, "tasks")) != 1 ||
-        json_object_array_length(jsonutil_get(y, "tasks")) != 1)
-        return false;
-    x = task_of(x);
-    y = task_of(y);
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (!json_object_equal(jsonutil_get(x, keys[i]), jsonutil_get(y, keys[i])))
-            return false;
-    return true;
-}
-
-/* Nobody here asks for a command's words: the executors have them from the text.  NAME: the job's, or NULL: as its
- * program. */
-static struct jobspec *share_spec(struct leader *ld, struct jobspec *spec,
-                                  const char *name)
-{
-    if (!spec)
-        return NULL;
-    if (name && strcmp(name, jobspec_name(spec)) != 0) {
-        struct jobspec *named = jobspec_named(spec, name);
-        jobspec_destroy(spec);
-        spec = named;
-    }
-    struct jobspec *latest = ld->latest_spec;
-    if (latest && equal_but_for_words(latest, spec)) {
-        bool same = strcmp(jobspec_name(latest), jobspec_name(spec)) == 0;
-        struct jobspec *shared =
-            same ? jobspec_ref(latest) : jobspec_named(latest, jobspec_name(spec));
-        jobspec_destroy(spec);
-        spec = shared;
-    }
-    jobspec_destroy(latest);
-    ld->latest_spec = jobspec_ref(spec);
-    return spec;
-}
-
 /* Validated with its environment, rows and words in place, so that a mistake in them is found. */
 static int validate(json_object *o, struct error *err)
 {
@@ -200,9 +97,7 @@ struct submission *submission_make(struct leader *ld, json_object *o, const char
         queues_admit(ld->queues, o, err) == 0) {
         sub->jobspec_text = intern(ld, TEXT_JOBSPEC, o);
         bulk_apply(o, -1);
-        cleanup_free char *name = take_words(ld, o);
-        share_parts(ld, o);
-        sub->spec = share_spec(ld, jobspec_from_json(o, err), name);
+        sub->spec = forms_take(ld->forms, o, err);
     }
     json_object *constraints = sub->spec ? jobspec_constraints(sub->spec) : NULL;
     if (constraints)
@@ -215,10 +110,26 @@ struct submission *submission_make(struct leader *ld, json_object *o, const char
     return NULL;
 }
 
-struct jobspec *submission_decode(const char *text, size_t len, struct error *err)
+static json_object *decode_text(const struct text *t, struct error *err)
 {
-    struct jobspec *spec = jobspec_decode(text, len, err);
-    if (spec)
-        bulk_apply(jobspec_json(spec), -1);
-    return spec;
+    cleanup_free char *text = text_get(t);
+    json_object *o = jsonutil_decode(text, t->len, err);
+    if (o)
+        bulk_apply(o, -1);
+    else
+        error_prefix(err, "jobspec");
+    return o;
+}
+
+struct jobspec *submission_decode(const struct text *text, struct error *err)
+{
+    cleanup_json json_object *o = decode_text(text, err);
+    return o ? jobspec_from_json(o, err) : NULL;
+}
+
+struct jobspec *submission_form(struct forms *forms, const struct text *text,
+                                struct error *err)
+{
+    cleanup_json json_object *o = decode_text(text, err);
+    return o ? forms_take(forms, o, err) : NULL;
 }

@@ -19,7 +19,8 @@ unsigned succession_candidate(const struct members *m)
 /* --- the collectives anew -------------------------------------------------------------------- */
 
 /* All of this rank's dead are dead to the transport. */
-void succession_bury(struct members *m)
+/* All of this rank's dead are dead to the transport. */
+static void bury(struct members *m)
 {
     for (unsigned i = 0; i < m->size; i++)
         if (m->gone[i] && !m->sure[i])
@@ -56,7 +57,7 @@ static void order_reform(struct members *m)
     memcpy(sure, m->sure, m->size * sizeof(*sure));
     bool *fresh = xcalloc(m->size, sizeof(*fresh));
     memcpy(fresh, m->gone, m->size * sizeof(*fresh));
-    succession_bury(m);
+    bury(m);
     cleanup_free char *text = idset_encode(lost, 0);
     uint64_t epoch = transport_published(m->transport);
     cleanup_free char *order =

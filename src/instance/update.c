@@ -176,7 +176,7 @@ static json_object *make_jobspec(struct leader *ld, const struct job *job,
                                  struct error *err)
 {
     /* from the text: others may share what was made of it, but for the words of the command */
-    cleanup_json json_object *old = json_tokener_parse(job->sub->jobspec_text->data);
+    cleanup_json json_object *old = text_json(job->sub->jobspec_text);
     json_object *o = NULL;
     json_object *queue = jsonutil_get(updates, queue_key);
     if (jsonutil_get(updates, constraints_key) && ld->queues->config->nqueues > 0)
@@ -322,7 +322,7 @@ static void note_duration(struct leader *ld, struct job *job, double d)
     struct error err;
     if (job->sub->count > 1)
         return;
-    cleanup_json json_object *o = json_tokener_parse(job->sub->jobspec_text->data),
+    cleanup_json json_object *o = text_json(job->sub->jobspec_text),
                              *value = json_object_new_double(d);
     struct jobspec *spec =
         put(o, duration_key, value, &err) == 0 ? jobspec_from_json(o, &err) : NULL;

@@ -34,13 +34,36 @@ static bool is_end(struct scan *s)
     return *s->at == '\0' || *s->at == '#';
 }
 
+/* The quotes that a text begins with at AT: one, or three of a text that may be on several lines. */
+static size_t quotes(const char *at)
+{
+    return at[1] == at[0] && at[2] == at[0] ? 3 : 1;
+}
+
+/* A backslash at the end of a line takes all that is blank after it along: how much that is, 0: it is none. */
+static size_t line_end(const char *at)
+{
+    size_t n = *at == '\\' ? 1 + strspn(at + 1, " \t\r") : 0;
+    return n && at[n] == '\n' ? n + strspn(at + n, " \t\r\n") : 0;
+}
+
 /* A text in quotes, new; NULL: it has no end, or an escape that is not known. */
 static char *scan_quoted(struct scan *s)
 {
     static const char escapes[] = "\"\\nrtbf", meant[] = "\"\\\n\r\t\b\f";
     struct strbuf b = {0};
-    char quote = *s->at++;
-    for (; *s->at && *s->at != quote; s->at++) {
+    char quote = *s->at;
+    const size_t n = quotes(s->at);
+    s->at += n;
+    if (n == 3)
+        s->at += strspn(s->at, "\r") + (s->at[strspn(s->at, "\r")] == '\n');
+    for (; *s->at && (n == 3 ? *s->at != quote || quotes(s->at) < 3 : *s->at != quote);
+         s->at++) {
+        size_t skip = n == 3 && quote == '"' ? line_end(s->at) : 0;
+        if (skip) {
+            s->at += skip - 1;
+            continue;
+        }
         const char *known =
             quote == '"' && *s->at == '\\' && s->at[1] ? strchr(escapes, s->at[1]) : NULL;
         if (quote == '"' && *s->at == '\\' && !known) {
@@ -54,7 +77,7 @@ static char *scan_quoted(struct scan *s)
         free(b.s);
         return NULL;
     }
-    s->at++;
+    s->at += n;
     return b.s ? b.s : xstrdup("");
 }
 
@@ -258,42 +281,62 @@ static int read_line(struct toml *t, const char *line, struct error *err)
     return rc;
 }
 
-/* How many brackets are open at the end of LINE, whose comment is cut off. */
-static int open_brackets(char *line)
+struct nest {   /* what goes on in the next line */
+    int open;   /* brackets */
+    char quote; /* of a text in three of them, or 0 */
+};
+
+/* Where the text in three QUOTEs that AT is in ends: after it; NULL: not in this line. */
+static char *text_end(char *at, char quote)
 {
-    int open = 0;
-    for (char *p = line; *p && *p != '#'; p++) {
-        char quote = *p == '"' || *p == '\'' ? *p : '\0';
-        if (quote)
-            for (p++; *p && *p != quote; p++)
-                p += quote == '"' && *p == '\\' && p[1];
-        if (!*p)
-            return open;
-        open += *p == '[' || *p == '{';
-        open -= *p == ']' || *p == '}';
-        if (p[1] == '#')
-            p[1] = '\0';
+    for (; *at; at++) {
+        if (quote == '"' && *at == '\\' && at[1])
+            at++;
+        else if (*at == quote && quotes(at) == 3)
+            return at + 3;
     }
-    if (*line == '#')
-        *line = '\0';
-    return open;
+    return NULL;
+}
+
+/* Look through LINE, whose comment is cut off. */
+static void look_through(char *line, struct nest *nest)
+{
+    char *p = line;
+    while (*p && *p != '#') {
+        if (!nest->quote && (*p == '"' || *p == '\'') && quotes(p) == 3) {
+            nest->quote = *p;
+            p += 3;
+        }
+        if (nest->quote) {
+            if (!(p = text_end(p, nest->quote)))
+                return;
+            nest->quote = '\0';
+            continue;
+        }
+        char quote = *p == '"' || *p == '\'' ? *p : '\0';
+        nest->open += (*p == '[' || *p == '{') - (*p == ']' || *p == '}');
+        for (p++; quote && *p && *p != quote; p++)
+            p += quote == '"' && *p == '\\' && p[1];
+        p += quote && *p;
+    }
+    *p = '\0';
 }
 
 /* A line, and those after it that its value goes on in; *N: how many, *AT: what comes then. */
 static char *whole_line(const char **at, unsigned *n)
 {
     struct strbuf b = {0};
-    int open = 0;
+    struct nest nest = {0};
     *n = 0;
     do {
         size_t len = strcspn(*at, "\n");
         cleanup_free char *line = xstrndup(*at, len);
-        open += open_brackets(line);
+        look_through(line, &nest);
         strbuf_add(&b, line);
         strbuf_addc(&b, '\n');
         *at += len + ((*at)[len] == '\n');
         ++*n;
-    } while (open > 0 && **at);
+    } while ((nest.open > 0 || nest.quote) && **at);
     return b.s;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* conf: configuration files: TOML or JSON to one JSON object, with the lines that its keys are on.
  *
- * Of TOML what configurations are made of: tables, dotted keys, texts in quotes, numbers, true and false, lists (over
- * several lines, too) and inline tables; no dates, no arrays of tables, no texts over several lines.  A text whose first
+ * Of TOML what configurations are made of: tables, dotted keys, texts in quotes (also in three of them, on
+ * several lines), numbers, true and false, lists (over several lines, too) and inline tables; no dates, no arrays of
+ * tables.  A text whose first
  * character is '{' is JSON. */
 #ifndef HBATCH_JOB_CONF_H
 #define HBATCH_JOB_CONF_H

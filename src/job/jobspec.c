@@ -156,6 +156,14 @@ static const char *basename_of(const char *program)
     return slash && slash[1] ? slash + 1 : program;
 }
 
+static const char *name_of(json_object *o, json_object *command)
+{
+    json_object *name = jsonutil_at(o, "attributes.system.job.name");
+    return name ? json_object_get_string(name)
+                : basename_of(
+                      json_object_get_string(json_object_array_get_idx(command, 0)));
+}
+
 static int decode(struct jobspec *js, struct error *err)
 {
     static const char *const keys[] = {"version", "resources", "tasks", "attributes",
@@ -173,10 +181,8 @@ static int decode(struct jobspec *js, struct error *err)
         jobspec_decode_attributes(js, jsonutil_get(o, "attributes"), err) < 0)
         return -1;
     free(take(js->slots));
-    json_object *name = jobspec_attr(js, "system.job.name");
-    js->name = name ? json_object_get_string(name)
-                    : basename_of(json_object_get_string(
-                          json_object_array_get_idx(js->command, 0)));
+    js->name = name_of(o, js->command);
+    js->cwd = jsonutil_string(jsonutil_get(js->system, "cwd"));
     return 0;
 }
 
@@ -215,7 +221,6 @@ void jobspec_destroy(struct jobspec *js)
         return;
     if (js->like) {
         jobspec_destroy(js->like);
-        free(js->own_name);
         free(js);
         return;
     }
@@ -226,13 +231,38 @@ void jobspec_destroy(struct jobspec *js)
     free(js);
 }
 
-struct jobspec *jobspec_named(struct jobspec *js, const char *name)
+struct jobspec_own *jobspec_own_of(json_object *o)
 {
-    struct jobspec *other = xmalloc(sizeof(*other));
+    json_object *task = json_object_array_get_idx(jsonutil_get(o, "tasks"), 0);
+    json_object *system = jsonutil_at(o, "attributes.system");
+    const char *name = name_of(o, jsonutil_get(task, "command")),
+               *cwd = jsonutil_string(jsonutil_get(system, "cwd"));
+    size_t len = strlen(name) + 1;
+    struct jobspec_own *own =
+        xcalloc(1, sizeof(*own) + len + (cwd ? strlen(cwd) + 1 : 0));
+    jsonutil_number(jsonutil_get(system, "duration"), &own->duration);
+    memcpy(own->name, name, len);
+    own->cwd = cwd ? strcpy(own->name + len, cwd) : NULL;
+    return own;
+}
+
+bool jobspec_has(const struct jobspec *js, const struct jobspec_own *own)
+{
+    return js->shape.duration == own->duration && strcmp(js->name, own->name) == 0 &&
+           (js->cwd && own->cwd ? strcmp(js->cwd, own->cwd) == 0 : js->cwd == own->cwd);
+}
+
+struct jobspec *jobspec_variant(struct jobspec *js, const struct jobspec_own *own)
+{
+    size_t name = strlen(own->name) + 1, cwd = own->cwd ? strlen(own->cwd) + 1 : 0;
+    struct jobspec *other = xmalloc(sizeof(*other) + name + cwd);
+    char *words = (char *)(other + 1);
     *other = *js;
     other->refs = 1;
     other->like = jobspec_ref(js->like ? js->like : js);
-    other->name = other->own_name = xstrdup(name);
+    other->shape.duration = own->duration;
+    other->name = memcpy(words, own->name, name);
+    other->cwd = cwd ? memcpy(words + name, own->cwd, cwd) : NULL;
     return other;
 }
 
@@ -266,7 +296,7 @@ static const char *system_string(const struct jobspec *js, const char *name)
 
 const char *jobspec_cwd(const struct jobspec *js)
 {
-    return system_string(js, "cwd");
+    return js->cwd;
 }
 
 const char *jobspec_queue(const struct jobspec *js)

@@ -81,8 +81,17 @@ struct jobspec *jobspec_decode(const char *text, size_t len, struct error *err);
 struct jobspec *jobspec_ref(struct jobspec *js);
 void jobspec_destroy(struct jobspec *js);
 
-/* Another one with all of JS, but called NAME. */
-struct jobspec *jobspec_named(struct jobspec *js, const char *name);
+/* What jobs of one form have by themselves. */
+struct jobspec_own {
+    double duration;
+    const char *cwd; /* or NULL */
+    char name[];     /* the directory is behind it */
+};
+/* That of the JSON of a jobspec with one command, new; freed by free. */
+struct jobspec_own *jobspec_own_of(json_object *o);
+bool jobspec_has(const struct jobspec *js, const struct jobspec_own *own);
+/* Another one with all of JS, but OWN. */
+struct jobspec *jobspec_variant(struct jobspec *js, const struct jobspec_own *own);
 
 /* All that is returned below is owned by the jobspec. */
 json_object *jobspec_json(const struct jobspec *js);

@@ -176,6 +176,20 @@ static int check_job(const struct jobspec *js, const char *path, json_object *va
     return 0;
 }
 
+/* Variables that are made on the node, where a task starts. */
+static int check_templates(const char *path, json_object *value, struct error *err)
+{
+    if (check_variables(NULL, path, value, err) < 0)
+        return -1;
+    json_object_object_foreach(value, name, v)
+    {
+        if (!v)
+            return jobspec_bad(err, jobspec_at("%s.%s", path, name).text,
+                               "a string without NUL bytes", v);
+    }
+    return 0;
+}
+
 int jobspec_check_overlay(struct error *err, const char *path, json_object *o)
 {
     json_object *v;
@@ -188,6 +202,8 @@ int jobspec_check_overlay(struct error *err, const char *path, json_object *o)
     if (json_object_object_get_ex(o, "path", &v) &&
         check_string(NULL, jobspec_at("%s.path", path).text, v, err) < 0)
         return -1;
+    if (json_object_object_get_ex(o, "env-expand", &v))
+        return check_templates(jobspec_at("%s.env-expand", path).text, v, err);
     return 0;
 }
 

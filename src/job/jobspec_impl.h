@@ -14,11 +14,10 @@ struct jobspec {
     unsigned refs;
     json_object *json; /* a reference of its own; all below points into it */
     struct job_shape shape;
-    const char *name;
-    char *
-        own_name; /* of one that is called otherwise than LIKE, which has all else; else NULL */
-    struct jobspec *like;
-    const char *label;          /* of the slot; tasks name it */
+    const char *name, *cwd;
+    struct jobspec
+        *like;         /* of a variant, which has but the two above: who has all else */
+    const char *label; /* of the slot; tasks name it */
     struct jobspec_slot *slots; /* of several; while it is decoded */
     unsigned nslots;
     struct job_part *parts; /* the shape's */

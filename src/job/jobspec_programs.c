@@ -35,7 +35,7 @@ static int decode_count(json_object *count, const char *path, unsigned *per_slot
 /* As an entry of the option apps. */
 static json_object *make_program(json_object *task, unsigned ntasks)
 {
-    static const char *const keys[] = {"environment", "cwd", "path"};
+    static const char *const keys[] = {"environment", "env-expand", "cwd", "path"};
     json_object *o = json_object_new_object(), *v;
     json_object *attributes = jsonutil_get(task, "attributes");
     json_object_object_add(o, "command", json_object_get(jsonutil_get(task, "command")));

@@ -271,7 +271,7 @@ static int decode_top(struct jobspec *js, json_object *resources, struct labels 
                       struct error *err)
 {
     static const char must[] =
-        "an array of one node, or of slots, with memory beside a single slot";
+        "an array of one node, or of slots, with memory beside them";
     size_t n = json_object_is_type(resources, json_type_array)
                    ? json_object_array_length(resources)
                    : 0;
@@ -289,11 +289,10 @@ static int decode_top(struct jobspec *js, json_object *resources, struct labels 
         return decode_node(js, o, "resources[0]", labels, err);
     if (decode_slots(js, resources, "resources", must, labels, err) < 0)
         return -1;
-    if (js->nslots && (js->shape.mem_per_node || js->shape.exclusive))
+    if (js->nslots && js->shape.exclusive)
         return error_set(err, EINVAL,
-                         "jobspec: resources: %s goes with several slots only where they "
-                         "are in a node",
-                         js->shape.exclusive ? "\"exclusive\"" : "memory for each node");
+                         "jobspec: resources: \"exclusive\" goes with several slots only "
+                         "where they are in a node");
     return 0;
 }
 

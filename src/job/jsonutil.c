@@ -122,6 +122,16 @@ bool jsonutil_number(json_object *o, double *v)
     return true;
 }
 
+bool jsonutil_has_int(json_object *o, int64_t n)
+{
+    size_t len =
+        json_object_is_type(o, json_type_array) ? json_object_array_length(o) : 0;
+    for (size_t i = 0; i < len; i++)
+        if (json_object_get_int64(json_object_array_get_idx(o, i)) == n)
+            return true;
+    return false;
+}
+
 const char *jsonutil_string(json_object *o)
 {
     if (!json_object_is_type(o, json_type_string))

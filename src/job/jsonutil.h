@@ -31,6 +31,8 @@ const char *jsonutil_stray_key(json_object *o, const char *const *allowed);
 bool jsonutil_int(json_object *o, int64_t low, int64_t high, int64_t *v);
 /* A finite integer or floating point number: true, and its value in *V (may be NULL). */
 bool jsonutil_number(json_object *o, double *v);
+/* Whether array O has the number N; false if it is no array. */
+bool jsonutil_has_int(json_object *o, int64_t n);
 /* The string, or NULL when O is none or holds a NUL byte. */
 const char *jsonutil_string(json_object *o);
 

@@ -19,7 +19,7 @@ src_job_libjob_la_SOURCES = \
 	src/job/rset.c src/job/rset.h src/job/rset_json.c \
 	src/job/rset_groups.c src/job/rset_groups.h src/job/rset_parts.c src/job/rset_parts.h \
 	src/job/share.c src/job/share.h \
-	src/job/state.c src/job/state.h src/job/replay.c \
+	src/job/state.c src/job/state.h \
 	src/job/subend.h \
 	src/job/taskmap.c src/job/taskmap.h src/job/taskmap_decode.c \
 	src/job/taskmap_impl.h

@@ -32,32 +32,6 @@ void rset_destroy(struct rset *r)
     free(r);
 }
 
-static json_object *copy_json(json_object *o)
-{
-    json_object *copy = NULL;
-    if (o)
-        json_object_deep_copy(o, &copy, NULL);
-    return copy;
-}
-
-struct rset *rset_copy(const struct rset *r)
-{
-    struct rset *copy = rset_create();
-    for (size_t i = 0; i < r->nnodes; i++) {
-        const struct rset_node *node = &r->nodes[i];
-        struct rset_node *n =
-            rset_add(copy, node->rank, node->host, node->cores, node->gpus);
-        n->memory = node->memory;
-        n->domains = domains_ref(node->domains);
-    }
-    copy->nslots = r->nslots;
-    copy->starttime = r->starttime;
-    copy->expiration = r->expiration;
-    copy->properties = copy_json(r->properties);
-    copy->scheduling = copy_json(r->scheduling);
-    return copy;
-}
-
 /* Index of the first node whose rank is RANK or more. */
 static size_t position(const struct rset *r, unsigned rank)
 {
@@ -170,23 +144,4 @@ char *rset_ranks(const struct rset *r)
     for (size_t i = 0; i < r->nnodes; i++)
         hwloc_bitmap_set(ranks, r->nodes[i].rank);
     return idset_encode(ranks, 0);
-}
-
-char *rset_dims(const struct rset *r)
-{
-    cleanup_strbuf struct strbuf b = {0};
-    struct rset_groups g = rset_groups_create(r);
-    for (size_t i = 0; i < g.n; i++) {
-        const struct rset_node *node = g.at[i].node;
-        cleanup_free char *ranks = idset_encode(g.at[i].ranks, IDSET_BRACKETS);
-        cleanup_free char *cores = idset_encode(node->cores, IDSET_BRACKETS);
-        cleanup_free char *gpus = idset_encode(node->gpus, IDSET_BRACKETS);
-        strbuf_addf(&b, "%srank%s/core%s", i ? " " : "", ranks, cores);
-        if (*gpus)
-            strbuf_addf(&b, ",gpu%s", gpus);
-        if (node->memory)
-            strbuf_addf(&b, ",memory=%s", bytes_encode(node->memory).s);
-    }
-    rset_groups_clear(&g);
-    return strbuf_take(&b);
 }

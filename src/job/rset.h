@@ -36,7 +36,6 @@ struct rset {
 
 struct rset *rset_create(void);
 void rset_destroy(struct rset *r); /* NULL is allowed */
-struct rset *rset_copy(const struct rset *r);
 
 /* Add a node (HOST copied; the bitmaps copied; GPUS may be NULL). Ranks stay sorted. A rank
  * that is there already gets the cores and GPUs added to its own. The pointer, and those
@@ -58,7 +57,5 @@ uint64_t rset_memory(const struct rset *r);
 /* Hosts in rank order as a hostlist text; ranks as an idset text. The caller frees. */
 char *rset_nodelist(const struct rset *r);
 char *rset_ranks(const struct rset *r);
-/* Short human form "rank[0-1]/core[0-3],gpu0 rank2/core0"; the caller frees. */
-char *rset_dims(const struct rset *r);
 
 #endif

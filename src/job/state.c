@@ -71,20 +71,6 @@ int job_result_decode(const char *name)
     return value_of(results, name);
 }
 
-enum job_result job_replay_result(const struct job_replay *jr)
-{
-    if (jr->state != JOB_INACTIVE)
-        return JOB_NO_RESULT;
-    if (!jr->interrupted)
-        return jr->status == 0 ? JOB_COMPLETED : JOB_FAILED;
-    if (strcmp(jr->exception_type, "cancel") == 0)
-        return JOB_CANCELED;
-    if (strcmp(jr->exception_type, "timeout") == 0 ||
-        strcmp(jr->exception_type, "timelimit") == 0)
-        return JOB_TIMEOUT;
-    return JOB_FAILED;
-}
-
 int job_exit_code(int status)
 {
     if (status >= 0 && WIFEXITED(status))

@@ -69,15 +69,21 @@ json_object *build_instance_command(const struct hbatch_jobspec *b);
 void build_instance_attributes(const struct hbatch_jobspec *b, json_object *system,
                                json_object *shell);
 
+/* The job's environment, over which programs have their own rules. */
+struct build_env {
+    json_object *variables, *expand; /* expand: templates by name, or NULL */
+};
+
 /* For jobspec_encode.c (jobspec_programs.c): whether the programs ask for different things, and so need slots of their
  * own; and if so, the resources (an array), and the entries of tasks. */
 bool build_programs_differ(const struct hbatch_jobspec *b);
 json_object *build_programs_resources(const struct hbatch_jobspec *b, struct error *err);
-json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env,
-                                  struct error *err);
+json_object *build_programs_tasks(const struct hbatch_jobspec *b,
+                                  const struct build_env *env, struct error *err);
 /* Else: the option apps, and how many tasks there are in all. */
-json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env,
-                                 unsigned *ntasks, struct error *err);
+json_object *build_programs_apps(const struct hbatch_jobspec *b,
+                                 const struct build_env *env, unsigned *ntasks,
+                                 struct error *err);
 /* Resource vertices: OF a type, with children (an array, or NULL), which is taken over; memory. */
 json_object *build_vertex(const char *type, json_object *count, json_object *with);
 json_object *build_memory(uint64_t bytes);

@@ -41,16 +41,23 @@ void envrules_init(struct envrules *e, char *const *environ_)
     }
 }
 
-void envrules_init_json(struct envrules *e, json_object *env)
+static void copy_all(json_object *to, json_object *from)
+{
+    json_object_object_foreach(from, name, value)
+    {
+        json_object_object_add(to, name, json_object_get(value));
+    }
+}
+
+void envrules_init_json(struct envrules *e, json_object *env, json_object *expand)
 {
     e->env = json_object_new_object();
     e->expand = json_object_new_object();
     e->from = json_object_get(env);
     e->unfit = json_object_new_object();
-    json_object_object_foreach(env, name, value)
-    {
-        json_object_object_add(e->env, name, json_object_get(value));
-    }
+    copy_all(e->env, env);
+    if (expand)
+        copy_all(e->expand, expand);
 }
 
 void envrules_fini(struct envrules *e)
@@ -133,6 +140,7 @@ static int remove_matching(struct envrules *e, const char *text, struct error *e
     if (pattern_init(&p, text, err) < 0)
         return -1;
     drop_matching(&e->env, &p);
+    drop_matching(&e->expand, &p);
     drop_matching(&e->unfit, &p);
     pattern_fini(&p);
     return 0;
@@ -242,6 +250,7 @@ static int set_variable(struct envrules *e, const char *rule, const char *eq,
     if (substitute(e, rule, eq + 1, &value, err) < 0)
         return -1;
     json_object_object_add(e->env, name, json_object_new_string(value.s ? value.s : ""));
+    json_object_object_del(e->expand, name); /* of an earlier rule */
     return 0;
 }
 

@@ -27,8 +27,8 @@ struct envrules {
  * carried in a job specification: it is left out, and its name noted in UNFIT unless a rule removes
  * or sets it. */
 void envrules_init(struct envrules *e, char *const *environ_);
-/* Start from an object of names and values instead (copied). */
-void envrules_init_json(struct envrules *e, json_object *env);
+/* Start from objects of names and values, and of templates (or NULL), instead (copied). */
+void envrules_init_json(struct envrules *e, json_object *env, json_object *expand);
 void envrules_fini(struct envrules *e);
 int envrules_apply(struct envrules *e, const char *rule, struct error *err);
 

@@ -339,16 +339,24 @@ static int check_command(json_object *command, bool may_be_empty, struct error *
     return 0;
 }
 
+static struct build_env environment_of(json_object *system, json_object *shell)
+{
+    struct build_env env = {NULL, NULL};
+    json_object_object_get_ex(system, "environment", &env.variables);
+    json_object_object_get_ex(shell, "env-expand", &env.expand);
+    return env;
+}
+
 /* Programs that have slots of their own. */
 static int add_different(struct hbatch_jobspec *b, json_object *spec, json_object *system,
-                         struct error *err)
+                         json_object *shell, struct error *err)
 {
-    json_object *env, *resources = build_programs_resources(b, err);
+    const struct build_env env = environment_of(system, shell);
+    json_object *resources = build_programs_resources(b, err);
     if (!resources)
         return -1;
     json_object_object_add(spec, "resources", resources);
-    json_object_object_get_ex(system, "environment", &env);
-    json_object *tasks = build_programs_tasks(b, env, err);
+    json_object *tasks = build_programs_tasks(b, &env, err);
     if (!tasks)
         return -1;
     json_object_object_add(spec, "tasks", tasks);
@@ -362,9 +370,8 @@ static int add_alike(struct hbatch_jobspec *b, json_object *spec, json_object *s
     bool had_ntasks = b->have_ntasks;
     unsigned ntasks = b->ntasks;
     if (b->nprograms > 0) {
-        json_object *env;
-        json_object_object_get_ex(system, "environment", &env);
-        json_object *apps = build_programs_apps(b, env, &b->ntasks, err);
+        const struct build_env env = environment_of(system, shell);
+        json_object *apps = build_programs_apps(b, &env, &b->ntasks, err);
         if (!apps)
             return -1;
         json_object_object_add(shell, "apps", apps);
@@ -409,7 +416,7 @@ static int fill(struct hbatch_jobspec *b, json_object *spec, struct error *err)
     if (add_environment(b, system, shell, err) < 0)
         return -1;
     if (build_programs_differ(b)) {
-        if (add_different(b, spec, system, err) < 0)
+        if (add_different(b, spec, system, shell, err) < 0)
             return -1;
     } else if (add_alike(b, spec, system, shell, err) < 0) {
         return -1;

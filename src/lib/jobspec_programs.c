@@ -55,7 +55,7 @@ bool build_programs_differ(const struct hbatch_jobspec *b)
 
 /* --- what they have of their own ------------------------------------------------------------- */
 
-static int add_own(const struct program *p, json_object *env, json_object *o,
+static int add_own(const struct program *p, const struct build_env *env, json_object *o,
                    struct error *err)
 {
     if (p->cwd)
@@ -63,18 +63,24 @@ static int add_own(const struct program *p, json_object *env, json_object *o,
     if (!p->env_rules)
         return 0;
     struct envrules e;
-    envrules_init_json(&e, env);
+    envrules_init_json(&e, env->variables, env->expand);
     int rc = build_apply_rules(&e, p->env_rules, err);
-    if (rc == 0 && json_object_object_length(e.expand))
-        rc = error_set(err, EINVAL,
-                       "env: templates ({{...}}) can only be set for the first program");
+    json_object_object_foreach(env->variables, name, value)
+    {
+        (void)value;
+        if (!json_object_object_get_ex(e.env, name, NULL))
+            json_object_object_add(e.env, name, NULL); /* it is to have none */
+    }
     json_object_object_add(o, "environment", json_object_get(e.env));
+    if (env->expand || json_object_object_length(e.expand))
+        json_object_object_add(o, "env-expand", json_object_get(e.expand));
     envrules_fini(&e);
     return rc;
 }
 
-json_object *build_programs_apps(const struct hbatch_jobspec *b, json_object *env,
-                                 unsigned *ntasks, struct error *err)
+json_object *build_programs_apps(const struct hbatch_jobspec *b,
+                                 const struct build_env *env, unsigned *ntasks,
+                                 struct error *err)
 {
     json_object *apps = json_object_new_array();
     uint64_t all = 0;
@@ -127,11 +133,6 @@ static int check(const struct hbatch_jobspec *b, struct error *err)
                          "things");
     if (b->mem && b->mem_per_core)
         return error_set(err, EINVAL, "mem and mem-per-core cannot be used together");
-    if (b->mem && !b->have_nodes)
-        return error_set(err, EINVAL,
-                         "mem: needs nodes where programs ask for different things; "
-                         "mem-per-core is for "
-                         "each program");
     return 0;
 }
 
@@ -163,11 +164,13 @@ json_object *build_programs_resources(const struct hbatch_jobspec *b, struct err
         json_object_array_add(slots, build_slot(label, p.ntasks / nodes, p.cores, p.gpus,
                                                 p.mem_per_core * p.cores));
     }
+    if (!b->have_nodes && b->mem)
+        json_object_array_add(slots, build_memory(b->mem));
     return b->have_nodes ? build_nodes(b, b->exclusive, slots) : slots;
 }
 
-static json_object *make_task(const struct program *p, size_t i, json_object *env,
-                              struct error *err)
+static json_object *make_task(const struct program *p, size_t i,
+                              const struct build_env *env, struct error *err)
 {
     json_object *task = json_object_new_object(), *count = json_object_new_object();
     json_object *own = json_object_new_object();
@@ -188,8 +191,8 @@ static json_object *make_task(const struct program *p, size_t i, json_object *en
     return NULL;
 }
 
-json_object *build_programs_tasks(const struct hbatch_jobspec *b, json_object *env,
-                                  struct error *err)
+json_object *build_programs_tasks(const struct hbatch_jobspec *b,
+                                  const struct build_env *env, struct error *err)
 {
     json_object *tasks = json_object_new_array();
     for (size_t i = 0; i <= b->nprograms; i++) {

@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += src/sched/libsched.la
 src_sched_libsched_la_SOURCES = \
 	src/sched/pool.c src/sched/pool.h src/sched/pool_impl.h \
-	src/sched/pool_find.c src/sched/pool_why.c src/sched/pool_contiguous.c src/sched/pool_parts.c src/sched/pool_pick.c \
+	src/sched/pool_find.c src/sched/pool_why.c src/sched/pool_contiguous.c src/sched/pool_parts.c src/sched/pool_pack.c src/sched/pool_pick.c \
 	src/sched/pool_order.c src/sched/pool_order.h \
 	src/sched/place.c src/sched/place.h \
 	src/sched/place_best.c src/sched/place_first.c src/sched/place_spread.c \

@@ -39,7 +39,7 @@ static bool first_wide(const struct query *q)
             w->levels[s.nslots]--;
             w->found[w->nfound++] = s;
         } else if (left > 0 && s.nslots >= left) {
-            w->found[w->nfound++] = (struct pool_spot){s.node, left, 0};
+            w->found[w->nfound++] = (struct pool_spot){s.node, left, 0, false};
             left = 0;
         }
     }
@@ -68,7 +68,7 @@ static bool first_alike(const struct query *q)
             found_add(w, i, left);
             memmove(w->found + k + 1, w->found + k,
                     (w->nfound - 1 - k) * sizeof(*w->found));
-            w->found[k] = (struct pool_spot){i, left, 0};
+            w->found[k] = (struct pool_spot){i, left, 0, false};
             return true;
         }
     }

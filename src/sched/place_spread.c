@@ -131,7 +131,7 @@ static bool spread_slots(const struct query *q)
             left -= !all;
         }
         if (take > 0)
-            w->found[w->nfound++] = (struct pool_spot){s.node, take, 0};
+            w->found[w->nfound++] = (struct pool_spot){s.node, take, 0, false};
     }
     return true;
 }

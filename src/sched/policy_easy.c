@@ -239,7 +239,7 @@ static size_t choose(struct sched *s, struct easy *e, const struct pool_request 
         qsort(e->choice, n, sizeof(*e->choice), by_cost);
         *spots = xmalloc(want * sizeof(**spots));
         for (size_t i = 0; i < want; i++)
-            (*spots)[i] = (struct pool_spot){e->choice[i].node, nslots, 0};
+            (*spots)[i] = (struct pool_spot){e->choice[i].node, nslots, 0, false};
         return want;
     }
     const struct pool_spot *found =

@@ -282,8 +282,8 @@ static unsigned take_parts(struct pool *p, struct placement *pl,
     for (unsigned k = 0; k < s->nparts; k++) {
         unsigned part = spot->part ? spot->part - 1 : s->parts[k].hardest;
         struct pool_request sub = pool_part_request(req, part);
-        struct pool_spot some = {spot->node,
-                                 spot->part ? spot->nslots : s->parts[part].nslots, 0};
+        struct pool_spot some = {
+            spot->node, spot->part ? spot->nslots : s->parts[part].nslots, 0, false};
         sub.shape.exclusive = false;
         take_slots(p, pl, &sub, &some);
         rset_parts_add(pl->rset, part, s->nparts, p->nodes[spot->node].rank, some.nslots,
@@ -314,7 +314,7 @@ struct placement *pool_alloc_at(struct pool *p, const struct pool_request *req,
         unsigned nslots = spots[i].nslots;
         if (req->shape.nparts > 0) {
             nslots = take_parts(p, pl, req, &spots[i]);
-            if (req->shape.mem_per_node && !req->shape.exclusive)
+            if (req->shape.mem_per_node && !req->shape.exclusive && !spots[i].again)
                 take_node_memory(p, pl, req, node);
         } else if (!req->shape.exclusive) {
             take_slots(p, pl, req, &spots[i]);

@@ -83,7 +83,7 @@ int pool_satisfiable_beside(const struct pool *p, const struct pool_request *req
  * GPUs and cores of one domain are taken together, and who asks for no GPU keeps away from cores near free ones.
  * A contiguous request goes on nodes of adjacent ranks (pool_contiguous.c).
  * A request of several parts goes on one node that holds all of it, or else its parts go one after the other, those
- * first that are the hardest to place (pool_parts.c).
+ * first that are the hardest to place (pool_parts.c), or else wherever a search finds a place (pool_pack.c).
  * Return a new placement, its nodes in rank order, or NULL: not now. */
 struct placement *pool_alloc(struct pool *p, const struct pool_request *req);
 /* Take exactly R (a restart re-attaches running jobs), whatever the state of its nodes: -1,
@@ -134,6 +134,7 @@ struct pool_spot {
     size_t node;
     unsigned nslots;
     unsigned part; /* 0: whole slots; else the part's number from 1 on */
+    bool again;    /* the spot before is on the same node */
 };
 
 /* Where REQ would go by what V shows (NULL: what is free now), as pool_alloc says; NULL: nowhere, and *N is

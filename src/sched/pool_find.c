@@ -140,7 +140,8 @@ void pool_index_node(const struct pool *p, size_t i)
     }
 }
 
-void pool_index_refresh(const struct pool *p)
+/* All of them, if they are stale. */
+static void refresh(const struct pool *p)
 {
     if (!p->work->stale)
         return;
@@ -163,7 +164,7 @@ void found_add(struct pool_work *w, size_t node, unsigned nslots)
         w->found_room = MAX(2 * w->found_room, (size_t)8);
         w->found = xrealloc(w->found, w->found_room * sizeof(*w->found));
     }
-    w->found[w->nfound++] = (struct pool_spot){node, nslots, 0};
+    w->found[w->nfound++] = (struct pool_spot){node, nslots, 0, false};
 }
 
 bool query_is_plain(const struct query *q, unsigned gpus)
@@ -280,7 +281,7 @@ static bool search(const struct query *q, const struct place_strategy *strategy)
     q->p->work->nfound = 0;
     if (q->nodes > q->p->nnodes || too_many(q, all))
         return false;
-    pool_index_refresh(q->p);
+    refresh(q->p);
     if (q->req->shape.contiguous)
         return pool_contiguous_find(q, strategy);
     if (q->nodes == 0 && q->req->shape.nparts > 0)
@@ -387,6 +388,7 @@ struct pool_amount pool_spot_need(const struct pool *p, const struct pool_reques
     if (spot->part == 0)
         return pool_need(p, req, spot->node, spot->nslots);
     struct pool_request part = pool_part_request(req, spot->part - 1);
+    part.shape.mem_per_node = spot->again ? 0 : req->shape.mem_per_node;
     return pool_need(p, &part, spot->node, spot->nslots);
 }
 
@@ -405,7 +407,7 @@ size_t pool_position(const struct pool *p, unsigned rank)
 const size_t *pool_changes(const struct pool *p, size_t *n, bool *all)
 {
     struct pool_work *w = p->work;
-    pool_index_refresh(p);
+    refresh(p);
     *all = w->remade || !w->logs;
     if (*all) {
         w->logs = true;

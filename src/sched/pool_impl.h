@@ -75,9 +75,8 @@ struct pool {
 
 /* Index of the node of RANK, or -1. */
 ptrdiff_t pool_find_rank(const struct pool *p, unsigned rank);
-/* Bring the indexes up to date for node I, or all of them if they are stale. */
+/* Bring the indexes up to date for node I. */
 void pool_index_node(const struct pool *p, size_t i);
-void pool_index_refresh(const struct pool *p);
 
 /* Search a place for REQ among what VIEW shows, or OWN if it is not NULL, less HELD, in the first way that comes: fills
  * work->found.  Return false if there is none. */
@@ -137,7 +136,9 @@ unsigned place_levels(const struct query *q);
 
 /* As place_strategy's slots, for requests with parts.  Whether there is a place does not depend on STRATEGY. */
 bool pool_parts_find(const struct query *q, const struct place_strategy *strategy);
-/* The request for part PART (from 0 on) alone. */
+/* Any place for a request with parts, if there is one, into what is found, in any order. */
+bool pool_parts_pack(const struct query *q);
+/* The request for part PART (from 0 on) alone, without what is for a node. */
 struct pool_request pool_part_request(const struct pool_request *req, unsigned part);
 
 /* --- adjacent nodes --------------------------------------------------------------------------- */

@@ -2,9 +2,8 @@
 /* pool_parts: places for requests of several parts, whose slots are not alike.
  *
  * One node that holds all of it is taken if there is one (but to spread); else the parts go one after the other, each as
- * the strategy would place it alone beside those before: the hardest first, and if that leads nowhere, last.  That is
- * no search for a place that exists: several parts in several nodes is a problem of packing.  What finds none so waits
- * until there is more room; and what would find none if all were free is refused. */
+ * the strategy would place it alone beside those before: the hardest first, and if that leads nowhere, last.  What finds
+ * none so is searched for (pool_pack.c). */
 #include "src/sched/pool_impl.h"
 
 #include <string.h>
@@ -51,6 +50,8 @@ static bool place_part(const struct query *q, const struct place_strategy *strat
     struct pool_request req = pool_part_request(q->req, part);
     struct query sub = query_make(q->p, &req, q->view, q->own, q->held);
     sub.taken = w->taken;
+    sub.node_memory =
+        q->node_memory; /* which is not taken, so it is there for all parts */
     w->nfound = 0;
     if (!strategy->slots(&sub))
         return false;
@@ -60,7 +61,7 @@ static bool place_part(const struct query *q, const struct place_strategy *strat
         query_need(&sub, s.nslots, &need);
         t->cores += need.cores;
         t->gpus += need.gpus;
-        t->memory += need.memory;
+        t->memory += need.memory - q->node_memory;
         s.part = part + 1;
         add_spot(w, s);
     }
@@ -72,6 +73,13 @@ static int by_node(const void *a, const void *b)
     const struct pool_spot *s = a, *t = b;
     return s->node != t->node ? (s->node > t->node) - (s->node < t->node)
                               : (s->part > t->part) - (s->part < t->part);
+}
+
+static void put_in_order(struct pool_work *w)
+{
+    qsort(w->found, w->nfound, sizeof(*w->found), by_node);
+    for (size_t i = 1; i < w->nfound; i++)
+        w->found[i].again = w->found[i].node == w->found[i - 1].node;
 }
 
 static bool place_in_order(const struct query *q, const struct place_strategy *strategy,
@@ -94,7 +102,7 @@ static bool place_in_order(const struct query *q, const struct place_strategy *s
     }
     if (found) {
         memcpy(w->found, w->part_spots, w->nfound * sizeof(*w->found));
-        qsort(w->found, w->nfound, sizeof(*w->found), by_node);
+        put_in_order(w);
     }
     return found;
 }
@@ -118,8 +126,11 @@ static bool place_any(const struct query *q, const struct place_strategy *strate
 
 bool pool_parts_find(const struct query *q, const struct place_strategy *strategy)
 {
-    if (!place_any(q, &place_first))
-        return false;
+    if (!place_any(q, &place_first)) {
+        bool found = q->p->nnodes > 1 && pool_parts_pack(q);
+        put_in_order(q->p->work);
+        return found;
+    }
     if (strategy == &place_first)
         return true;
     return strategy == &place_spread

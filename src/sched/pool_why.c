@@ -115,6 +115,7 @@ static int explain_parts(const struct query *q, size_t nnodes, struct error *err
     const struct job_shape *s = &q->req->shape;
     for (unsigned i = 0; i < s->nparts; i++) {
         struct pool_request part = pool_part_request(q->req, i);
+        part.shape.mem_per_node = q->node_memory;
         if (pool_search(q->p, &part, q->view, q->own, q->held))
             continue;
         struct query sub = query_make(q->p, &part, q->view, q->own, q->held);

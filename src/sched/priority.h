@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "src/common/error.h"
 
 struct priority_weights {
     double urgency, age, size, fairshare; /* >= 0 */
@@ -28,11 +27,6 @@ struct priority_factors {
 
 /* Urgency before all, then age, a week of which is worth less than a step of urgency; no size, no fair share. */
 extern const struct priority_weights priority_default;
-
-/* KEY=NUMBER[,...] with keys urgency, age, size, fairshare and age-max (seconds); small-first alone.  What
- * is not named is as in priority_default. -1 with err set. */
-int priority_weights_parse(struct priority_weights *w, const char *text,
-                           struct error *err);
 
 /* For sched_reprioritize: 0 if the job is held, UINT64_MAX if its urgency is 31, else between.  Factors
  * beyond their range count as its ends. */

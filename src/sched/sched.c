@@ -503,6 +503,14 @@ void sched_set_room(struct sched *s, unsigned lane, uint64_t room)
     change(s);
 }
 
+struct sched_job *sched_lane_first(struct sched *s, unsigned lane)
+{
+    const struct lane *l = &s->lanes[lane];
+    if (s->halted || !is_limited(l))
+        return NULL;
+    return unless_held(l->nshown ? l->shown[0] : queue_first(&l->behind));
+}
+
 void sched_halt(struct sched *s, bool halted)
 {
     s->halted = halted;

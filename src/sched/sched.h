@@ -101,6 +101,8 @@ void sched_set_lane(struct sched *s, unsigned lane, unsigned group, bool closed)
  * not more than SCHED_SHOWN.  O(log n + SCHED_SHOWN). */
 enum { SCHED_SHOWN = 1000 };
 void sched_set_room(struct sched *s, unsigned lane, uint64_t room);
+/* The first job of a lane with a limited room, shown or not, that is not held; NULL: there is none, or the lane has no limit. */
+struct sched_job *sched_lane_first(struct sched *s, unsigned lane);
 /* Nothing starts while it is halted, at no cost. */
 void sched_halt(struct sched *s, bool halted);
 /* Something that the scheduler does not see has changed: the next sched_run is to make a pass. */

@@ -317,6 +317,11 @@ size_t store_unflushed(const struct store *store)
     return store->nops + store->nevents;
 }
 
+bool store_is_behind(const struct store *store)
+{
+    return store->behind;
+}
+
 static int commit(struct store *store, struct error *err)
 {
     if (begin(store, err) < 0)

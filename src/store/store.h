@@ -166,6 +166,8 @@ void store_sweep(struct store *store);
 int store_flush(struct store *store, struct error *err);
 /* Calls that wait for a flush. */
 size_t store_unflushed(const struct store *store);
+/* Whether the last flush has failed: what was written since the one before is not to be read. */
+bool store_is_behind(const struct store *store);
 
 /* --- reading: sees what was written, flushed or not -------------------------------------- */
 struct store_entry {
@@ -200,6 +202,8 @@ int64_t store_list(struct store *store, const struct store_filter *filter,
  * "output".  NULL with
  * code ENOENT: no such job, ENODATA: it has none, EINVAL: no such key.  The caller frees. */
 char *store_job_info(struct store *store, jobid_t id, const char *key, struct error *err);
+/* The lines of a job that store_event was told, or NULL.  The caller frees. */
+char *store_log_get(struct store *store, jobid_t id, struct error *err);
 /* Environment by hash, attribute by name, NULL with ENOENT. The caller frees. */
 char *store_env_get(struct store *store, const char *hash, struct error *err);
 char *store_attr_get(struct store *store, const char *name, struct error *err);

@@ -62,16 +62,26 @@ static void take_run(struct walk *w, const struct store_run *run, uint64_t n,
     w->fn(w->arg, NULL, run);
 }
 
+/* WHICH statement, for the jobs between FIRST and LAST. */
+static sqlite3_stmt *select_between(struct store *store, enum store_statement which,
+                                    jobid_t first, jobid_t last, struct error *err)
+{
+    sqlite3_stmt *st = store_statement(store, which, err);
+    if (st != NULL) {
+        sqlite3_bind_int64(st, 1, (int64_t)first);
+        sqlite3_bind_int64(st, 2, (int64_t)last);
+    }
+    return st;
+}
+
 /* Runs one by one, by their ids: a range goes on until one comes that stays. */
 static int walk_runs(struct store *store, struct walk *w, jobid_t first, jobid_t last,
                      size_t max, jobid_t *next, struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, ST_PURGEABLE, err);
+    sqlite3_stmt *st = select_between(store, ST_PURGEABLE, first, last, err);
     int rc = SQLITE_DONE;
     if (st == NULL)
         return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)first);
-    sqlite3_bind_int64(st, 2, (int64_t)last);
     for (size_t seen = 0; (rc = sqlite3_step(st)) == SQLITE_ROW; seen++) {
         struct store_run run = {
             .id = (jobid_t)sqlite3_column_int64(st, 0),
@@ -97,12 +107,10 @@ static int walk_runs(struct store *store, struct walk *w, jobid_t first, jobid_t
 static int walk_spans(struct store *store, struct walk *w, jobid_t first, jobid_t last,
                       struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, ST_PURGEABLE_SPANS, err);
+    sqlite3_stmt *st = select_between(store, ST_PURGEABLE_SPANS, first, last, err);
     int rc = SQLITE_DONE;
     if (st == NULL)
         return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)first);
-    sqlite3_bind_int64(st, 2, (int64_t)last);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         jobid_t id = (jobid_t)sqlite3_column_int64(st, 0),
                 job = (jobid_t)sqlite3_column_int64(st, 1);

@@ -147,6 +147,21 @@ static void tell(struct list *l, const struct store_entry *entry)
               (l->filter->max > 0 && (size_t)l->calls >= l->filter->max);
 }
 
+/* How many of the N ids from position START of JOB on are not above LAST. */
+static uint64_t count_up_to(const struct store_job *job, uint64_t start, uint64_t n,
+                            jobid_t last)
+{
+    uint64_t below = 0; /* ids ascend: so many are surely not above it, and N at most */
+    while (below < n) {
+        uint64_t middle = below + (n - below) / 2;
+        if (jobid_nth(job->id, start + middle) <= last)
+            below = middle + 1;
+        else
+            n = middle;
+    }
+    return below;
+}
+
 /* The elements of a span with FIRST <= id <= LAST, each by itself; RUN: the first of N. Return their number. */
 static size_t tell_span(struct list *l, struct store_entry *entry, struct store_run *run,
                         uint64_t n, jobid_t first, jobid_t last)
@@ -154,10 +169,10 @@ static size_t tell_span(struct list *l, struct store_entry *entry, struct store_
     const struct store_job *job = &entry->job;
     int64_t start = jobid_position(job->id, job->count, run->id);
     size_t told = 0;
+    if (start >= 0)
+        n = count_up_to(job, (uint64_t)start, n, last);
     for (uint64_t i = n; start >= 0 && i-- > 0 && !l->stop;) {
         run->id = jobid_nth(job->id, (uint64_t)start + i);
-        if (run->id > last)
-            continue;
         if (run->id < first)
             break;
         run->cc = index_of(l, job, (uint64_t)start + i);
@@ -370,7 +385,7 @@ static char *make_jobspec(const char *text, const struct store_job *job, int64_t
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-static char *stored_log(struct store *store, jobid_t id, struct error *err)
+char *store_log_get(struct store *store, jobid_t id, struct error *err)
 {
     if (store_settle_events(store, err) < 0)
         return NULL;
@@ -470,7 +485,7 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
     }
     if (k == KEY_EVENTLOG) {
         struct error failed = {0};
-        char *log = stored_log(store, id, &failed);
+        char *log = store_log_get(store, id, &failed);
         if (log != NULL || failed.code != 0) {
             if (log == NULL && err != NULL)
                 *err = failed;

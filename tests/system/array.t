@@ -89,6 +89,29 @@ hbatch cancel --states=pending -q
 wait $watcher
 is $? 1 "... and who watches"
 hbatch cancel -q "$gate"
+capture hbatch job wait "$gate"
+sockets=$(find "/proc/$(hbatch getattr pid)/fd" -lname 'socket:*' | wc -l)
+hbatch submit --cc=1-100 --urgency=hold sh -c 'echo $HBATCH_JOB_CC; exit 3' >ids
+hbatch cancel "$(head -n 1 ids)"
+(hbatch watch --active --count=0 >watched; echo $? >watched.rc) &
+watcher=$!
+(hbatch job wait --all 2>waited; echo $? >waited.rc) &
+waiter=$!
+hbatch job status --json "$(sed -n 2p ids)-$(tail -n 1 ids)" >status.json &
+asker=$!
+watches() { [ "$(find "/proc/$(hbatch getattr pid)/fd" -lname 'socket:*' | wc -l)" -ge $((sockets + 3)) ]; }
+wait_until 20 watches
+hbatch job urgency "$(head -n 1 ids)-$(tail -n 1 ids)" default
+wait $watcher $waiter $asker
+is "$(cat watched.rc) $(sort -n watched | xargs)" "3 $(seq -s ' ' 2 100)" "who watches a part of an array has the output of each element"
+is "$(cat waited.rc) $(($(wc -l <waited) < 30))" "1 1" "of many that fail job wait tells a few lines"
+like "$(tail -n 1 waited)" "^hbatch job wait: f[^ ]+ and [78][0-9] more: task.s. exited with exit code 3$" "... the last of which counts them"
+is "$(hbatch job wait -v "$(tail -n 1 ids)" 2>&1)" "hbatch job wait: $(tail -n 1 ids): task(s) exited with exit code 3" \
+    "one of them is told by itself"
+is "$(sort -u status.json | wc -l) $(grep -c '"state":"INACTIVE","result":"FAILED","status":768,"exit":3' status.json)" "99 99" \
+    "job status --json tells each"
+is "$(grep "$(hbatch job id --to=dec "$(tail -n 1 ids)")" status.json)" "$(hbatch job status --json "$(tail -n 1 ids)")" \
+    "... alike, of many and of one"
 
 # --- the order, and what depends on elements ---------------------------------------------------------
 gate=$(hbatch submit -n4 sleep inf)

@@ -380,23 +380,24 @@ leader '[{"method":"resource.list","result":{"nodes":[
     {"rank":0,"host":"n0","cores":"0-3","gpus":"0","free_cores":"0-1","free_gpus":"0","state":"up"},
     {"rank":1,"host":"n1","cores":"0-3","gpus":"","free_cores":"0-3","free_gpus":"","state":"up"},
     {"rank":2,"host":"n2","cores":"0-3","gpus":"","free_cores":"0-3","free_gpus":"","state":"drained","reason":"a fan"}]}},
+    {"method":"queue.list","result":{"queues":[]}},
     {"method":"instance.info","result":{"uri":"local:///x","hostname":"h","size":3,"level":1,"owner":0,"starttime":1,"attrs":{"color":"red"}}}]'
 capture hbatch resource list
-is "$out" "     STATE NNODES NCORES  NGPUS NODELIST
-      free      2      6      1 n[0-1]
- allocated      1      2      0 n0
-   drained      1      4      0 n2
-      down      0      0      0 " "resource list"
+is "$out" "     STATE NNODES NCORES NGPUS NODELIST
+      free      2      6     1 n[0-1]
+ allocated      1      2     0 n0
+   drained      1      4     0 n2
+      down      0      0     0 " "resource list"
 capture hbatch resource list -v -s free
 is "$out" "     STATE  RANKS NCORES  NGPUS NODELIST
       free      0      2      1 n0
       free      1      4      0 n1" "resource list -v"
 capture hbatch resource status
-like "$out" "drained  -      1 n2" "resource status"
+like "$out" "drained  y      1 n2" "resource status"
 capture hbatch resource drain n1 a broken disk
 is "$(sent resource.drain)" '{"ranks": "1", "reason": "a broken disk"}' "resource drain by host"
 capture hbatch resource drain
-like "$out" "a fan +n2" "drain without nodes lists"
+like "$out" "drained +a fan +n2" "drain without nodes lists"
 refuses "no node of this instance is named 'nosuch'" resource undrain nosuch
 capture hbatch getattr color
 is "$out" red "getattr"

@@ -109,7 +109,7 @@ done <<'END'
 0 @ ^2 Nodes, 8 Cores, 0 GPUs$ @ flux resource info
 0 @ "version":1.*"R_lite" @ flux resource R
 0 @ ^ *all +2 +8 @ flux resource list -n -s all -i 0-1
-0 @ STATE +RANKS +REASON +NODELIST.drained +1 +bad fan +vnode1 @ flux resource drain 1 bad fan; flux resource drain; flux resource undrain 1
+0 @ TIME +STATE +REASON +NODELIST.[^ ]+ [^ ]+ +drained +bad fan +vnode1 @ flux resource drain 1 bad fan; flux resource drain; flux resource undrain 1
 0 @ EN ST TDEFAULT +TLIMIT +NNODES +NCORES +NGPUS @ flux queue list
 0 @ Job submission is disabled: maintenance.*Scheduling is started @ flux queue disable --quiet -m maintenance; flux queue status; flux queue enable --quiet
 0 @ "running":[0-9]+ @ flux job stats

@@ -134,8 +134,21 @@ ok "-u passes over it" hbatch resource drain -u 1-2 other
 ok "-f gives a new reason" hbatch resource drain -f 2 newer
 is "$(hbatch resource drain -no '{ranks} {reason}' | xargs)" "1 other 2 newer" "the list"
 is "$(hbatch resource drain -n -q debug -i 2 -o '{reason}')" newer "part of it"
-is "$(hbatch resource status -s offline,drain -no '{state}:{nnodes}' | xargs)" "offline:0 drain:2" "status -s"
-is "$(hbatch resource status -s offline,drain --skip-empty -no '{state}:{nnodes}' | xargs)" "drain:2" "--skip-empty"
+is "$(hbatch resource status -s avail,drain -no '{state}:{nnodes}' | xargs)" "avail:1 draining:0 drained:2" "status -s"
+is "$(hbatch resource status -s avail,drain --skip-empty -no '{state}:{nnodes}' | xargs)" "avail:1 drained:2" "--skip-empty"
+is "$(hbatch resource status -s offline -no '{state}:{statex}:{status}:{up.ascii}:{nnodes}')" "avail*:avail:offline:n:0" "status -s offline"
+is "$(hbatch resource status -o long | sed 's/ *$//')" "       STATE UP NNODES REASON                         NODELIST
+       avail  y      1                                vnode0
+     drained  y      1 other                          vnode1
+     drained  y      1 newer                          vnode2" "status -o long: a line for each reason"
+like "$(hbatch resource drain)" "TIME +STATE +REASON +NODELIST.[A-Z][a-z][a-z][0-9]+ [0-9:]+ +drained +other +vnode1" "when they were drained"
+since() { hbatch resource drain -no '{timestamp}' -i "$1"; }
+before=$(since 2)
+hbatch resource drain -f 2 newest
+is "$(since 2)" "$before" "-f leaves the time as it was"
+hbatch resource drain -ff 2 newest
+isnt "$(since 2)" "$before" "-ff does not"
+nok "-f and -u" hbatch resource drain -fu 2 x
 nok "undrain what is not drained" hbatch resource undrain 0-2
 like "$err" "rank 0 \(vnode0\) is not drained" "is named"
 ok "undrain -f" hbatch resource undrain -f 0-2 mended
@@ -144,9 +157,28 @@ like "$(hbatch resource list -o help)" "Formats:.*default.*Fields:.*nodelist" "-
 sleeper=$(hbatch submit -q batch -N1 sleep inf)
 hbatch job wait-event -q "$sleeper" start
 hbatch resource drain 1-2
-is "$(hbatch resource status -no '{state}:{nnodes}' | xargs)" "avail:1 drained:1 draining:1" "what still runs there is draining"
+is "$(hbatch resource status -no '{state}:{nnodes}' | xargs)" "avail:1 draining:1 drained:1" "what still runs there is draining"
 hbatch cancel "$sleeper"
-hbatch resource undrain 1-2
+hbatch resource undrain 1-2 all is well
+names() { hbatch resource eventlog -f json "$@" | python3 -c 'import json,sys; print(*(json.loads(l)["name"] for l in sys.stdin))'; }
+is "$(names | cut -d' ' -f1-5)" "restart resource-define online drain drain" "resource eventlog"
+is "$(hbatch resource eventlog -f json | tail -1 | member context)" \
+    '{"idset": "1-2", "nodelist": "vnode[1-2]", "reason": "all is well", "overwrite": 0}' "... nodes together"
+is "$(names -i vnode0)" "restart resource-define online" "eventlog -i"
+is "$(names -w drain -m overwrite=2)" drain "eventlog -w -m"
+nok "-w is over after its time" hbatch resource eventlog -w drain -m reason=nosuch -t 0.2s
+like "$err" "event 'drain' did not come" "told"
+nok "an event that there is not" hbatch resource eventlog -w drian
+hbatch resource eventlog -w drain -m reason=late >late &
+waiting=$!
+hbatch resource drain 1 late
+wait "$waiting"
+is "$?" 0 "-w waits"
+hbatch resource undrain 1
+mkdir -p config/hbatch
+hbatch resource status -o get-config=long | sed s/long/wide/ >config/hbatch/resource.toml
+is "$(XDG_CONFIG_HOME=$tmp/config hbatch resource status -o wide)" "$(hbatch resource status -o long)" "formats of files"
+is "$(HBATCH_RESOURCE_STATUS_FORMAT_DEFAULT=long hbatch resource status)" "$(hbatch resource status -o long)" "the default"
 
 # --- configuration
 is "$(hbatch config get -d 7 no.such.key)" 7 "config get -d"

@@ -51,8 +51,8 @@ is "$bulk" 3 "jobs that are no array are not folded"
 hbatch cancel -q "$gate"
 ok "they run" timeout 60 hbatch job wait "$(element "$array" 999)"
 wait "$waiter"
-is "$(hbatch jobs -ano '{status}' "$array" | sort | uniq -c | xargs)" "1 CANCELED 998 COMPLETED 1 SCHED" "... all of them"
 wait_until 20 eval '[ "$(lines)" = "1000 SCHED 0 1" ]'
+is "$(hbatch jobs -ano '{status}' "$array" | sort | uniq -c | xargs)" "1 CANCELED 998 COMPLETED 1 SCHED" "... all of them"
 is "$(lines)" "1000 SCHED 0 1" "what is held waits on"
 is "$(lines -a -c 0 "$array" | awk '{ n += $4 } END { print n }')" 1000 "with what is over, each is told once"
 

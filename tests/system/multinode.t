@@ -13,7 +13,9 @@ tasks() { # OPTIONS: TASK:NODE of all tasks, in order
     hbatch run "$@" sh -c "$where" </dev/null | sort -n | tr '\n' ' '
 }
 
-like "$(hbatch resource list -n -s all 2>/dev/null || hbatch resource list)" "4 +16 +0 vnode\[0-3\]" "four nodes"
+like "$(hbatch resource list -n -s all -o '{state} {nnodes} {ncores} {ngpus} {nodelist}')" "4 16 0 vnode\[0-3\]" "four nodes"
+is "$(hbatch resource list -n -s all | xargs)" "all all 1 4 0 vnode0 all all,fast 2 8 0 vnode[1-2] all all,gpu 1 4 0 vnode3" \
+    "nodes with other properties have a line of their own"
 is "$(tasks -N4)" "0:0 1:1 2:2 3:3 " "-N4: a task on each"
 is "$(tasks -N4 -n8)" "0:0 1:0 2:1 3:1 4:2 5:2 6:3 7:3 " "-N4 -n8: by blocks"
 is "$(tasks -N4 -n8 --taskmap=cyclic)" "0:0 1:1 2:2 3:3 4:0 5:1 6:2 7:3 " "cyclic"
@@ -60,7 +62,7 @@ is "$(cat file.* 2>/dev/null | xargs)" "0:0 1:1" "output files of several nodes"
 isnt "$(hbatch run --requires=host:vnode3 sh -c 'echo $HBATCH_URI' </dev/null)" "$HBATCH_URI" "a task talks to its own rank"
 is "$(hbatch run --requires=host:vnode3 hbatch run -n 3 -l sh -c 'echo $HBATCH_TASK_RANK' </dev/null | sort | xargs)" \
     "0: 0 1: 1 2: 2" "hbatch run within a task on another rank"
-is "$(hbatch run --requires=host:vnode2 hbatch resource list </dev/null | awk 'NR > 1 {n += $3} END {print n}')" 16 "hbatch resource list there"
+is "$(hbatch run --requires=host:vnode2 hbatch resource list -no '{ncores}' -s all </dev/null)" 16 "hbatch resource list there"
 # a URI that was copied from another node: there this node's own socket is beside it
 ok "the URI of another node's rank" env HBATCH_URI="${HBATCH_URI%/*}/sock-99" timeout 20 hbatch run true
 capture env HBATCH_URI="${HBATCH_URI%/*}/other" HBATCH_RECONNECT_TIMEOUT=100ms hbatch uptime

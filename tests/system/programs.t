@@ -33,6 +33,10 @@ is "$(spec '[len(t), len(o["apps"])]' -n1 -c2 a : -n3 -c2 b)" '[1, 2]' "programs
 is "$(spec '[x["command"] for x in t]' -- a : -n2 b)" '[["a", ":", "-n2", "b"]]' "after -- a colon is a word"
 is "$(spec '[x["command"] for x in t]' -c2 a : -n2 -- b : -c3)" '[["a"], ["b", ":", "-c3"]]' "... of the last program, too"
 is "$(spec '[x["attributes"]["environment"] for x in t[1:]]' -c2 a : --env V=: b)" '[{"V": ":"}]' "a value may be a colon"
+is "$(spec '[x.get("attributes") for x in t[1:]]' -c2 --env=V={{id}} --env=W=w a : b : --env=V=1 c : --env=X={{name}} --env-remove=W d)" \
+    '[null, {"environment": {"W": "w", "V": "1"}, "env-expand": {}}, {"environment": {"W": null}, "env-expand": {"V": "{{id}}", "X": "{{name}}"}}]' \
+    "templates, and variables that one of them is not to have"
+is "$(spec '[[s["type"], s["count"]] for s in r]' --mem=1G -n2 -c2 a : b)" '[["slot", 2], ["slot", 1], ["memory", 1]]' "memory for each node that they are on"
 like "$(hbatch submit --dry-run --cc=1-2 -c2 a : x-{cc})" 'x-1.*x-2' "{cc} in the command of a later program"
 
 # --- where they go -----------------------------------------------------------------------------------
@@ -40,6 +44,11 @@ ok "two programs on one node" hbatch run --cwd=/ -n1 sh -c "$who" a : -n2 -c1 -g
 is "$(sort <<<"$out")" "a 0/3 on 0 /
 b 1/3 on 0 v /tmp
 b 2/3 on 0 v /tmp" "ranks in their order, environment and directory of each"
+ok "templates of each" hbatch run --env=V={{task.rank}}/{{size}} --env=W=w -n1 -c2 sh -c 'echo $0 $V $W' a : -n1 --env=V=v sh -c 'echo $0 $V $W' b : \
+    -n1 --env=X={{task.rank}} --env-remove=W sh -c 'echo $0 $V $W $X' c
+is "$(sort <<<"$out")" "a 0/3 w
+b v w
+c 2/3 2" "... over what the first one has"
 ok "over three nodes" hbatch run -l --cwd=/ -n1 sh -c "$who" a : -n3 -c3 -g1 sh -c "$who" b
 is "$(sort <<<"$out")" "0: a 0/4 on 0 /
 1: b 1/4 on 0 /
@@ -49,6 +58,8 @@ is "$(parts last)" "0:1:0:-
 0:1:1-3:0 1-2:1:0-2:0" "R tells what is for which program"
 is "$(hbatch job taskmap last)" "[[0,1,2,1],[1,2,1,1]]" "the task map"
 is "$(hbatch jobs -ano '{ntasks} {nnodes} {ncores} {ngpus} {name}' last)" "4 3 10 3 sh" "hbatch jobs: the sums"
+ok "--mem, for each node" hbatch run --mem=3M -n1 true : -n3 -c3 -g1 true
+like "$(hbatch job info last R | tr -d " ")" '"rank":"0",.*"memory":3145728.*"rank":"1-2",.*"memory":3145728' "... once, whoever is there"
 ok "-o cpu-affinity=per-task does not mix them" hbatch run -o cpu-affinity=per-task -o gpu-affinity=per-task \
     -n2 sh -c 'echo $CUDA_VISIBLE_DEVICES' : -n1 -c2 -g1 sh -c 'echo $CUDA_VISIBLE_DEVICES'
 is "$(sort <<<"$out" | tr '\n' ' ')" "-1 -1 0 " "... a GPU is shown to those who asked"
@@ -133,7 +144,7 @@ refuses "--mem-per-core=5x" true : --mem-per-core=5x true
 refuses "the 3 tasks of program 2 cannot be divided evenly among 2 nodes" -N2 -n2 -c2 true : -n3 true
 refuses "nodes: must be a number, not a range" -N1-2 -n2 -c2 true : -n2 true
 refuses "exclusive can only be set together with nodes" -x -n2 -c2 true : -n2 true
-refuses "mem: needs nodes where programs ask for different things; mem-per-core" --mem=1G -n2 -c2 true : -n2 true
+refuses "of memory; 900T was asked for" --mem=900T -n2 -c2 true : -n2 true
 refuses "cannot be used where programs ask for different things" --cores=4 true : -c2 true
 refuses "resources says all" --resources=slot=2/core=2 true : -c3 true
 refuses "program 1: no node has 5 cores for one slot: the largest has 4 cores" -c5 true : true

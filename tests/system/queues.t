@@ -46,6 +46,7 @@ is "$(hbatch run hostname -s >/dev/null; hbatch jobs -ano '{queue} {nodelist}')"
     "the default queue, on its nodes"
 id=$(hbatch submit -q debug --wait true)
 is "$(hbatch jobs -no '{queue} {nodelist} {duration}' "$id")" "debug vnode0 1800.0" "another queue, and its time limit"
+isnt "$(hbatch jobs -a -q debug -no '{id}')" "" "jobs -q, whatever is shown of them"
 capture hbatch jobs -a -q debug -no '{queue}'
 is "$out" debug "jobs -q"
 
@@ -172,6 +173,10 @@ instance_stop five
 
 # --- how many run at a time
 runs() { hbatch queue list -q "$1" -no '{running}'; }
+# lines "BEGIN END": how many, and how many at a time
+most_at_once() {
+    awk '{print $1, 1; print $2, 0}' | sort -n -k1,1 -k2,2 | awk '{n += $2; now += $2 ? 1 : -1; if (now > most) most = now} END {print n, most}'
+}
 for policy in fcfs easy conservative; do
     instance_start "rooms-$policy" --test-topology="core:4 pu:1" --config="{\"policy\":{\"scheduler\":{\"policy\":\"$policy\"}},\"queues\":{\"few\":{\"policy\":{\"limits\":{\"max-running\":2}}},\"all\":{}}}" || exit 1
     hbatch submit -q few --cc=1-3 sleep 1000 >/dev/null
@@ -188,7 +193,8 @@ for policy in fcfs easy conservative; do
     within 20 hbatch queue drain
     # a burst of jobs that follow each other
     hbatch submit -q all sleep 1000 >/dev/null
-    ok "... a burst in the queue" timeout 60 hbatch submit -q few --quiet --cc=1-200 --wait true
+    ok "... a burst in the queue" timeout 60 hbatch submit -q few --quiet --cc=1-500 --wait true
+    is "$(hbatch jobs -ano '{t_run} {t_cleanup}' -q few -f completed -c 500 | most_at_once)" "500 3" "... never more than may"
     hbatch cancel -q --all
     within 20 hbatch queue drain
     instance_stop "rooms-$policy"

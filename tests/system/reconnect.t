@@ -307,12 +307,18 @@ wait "$client"
 is "$? $(wc -l <out) $(wc -l <err)" "2 3 3" "submit --wait of an array"
 is "$(asked first count | tr '\n' ' ')" "job.submit 1 first job.follow 1 again 1024 3 job.follow 1 again 1024 3 " "... is followed"
 
-leader "[{\"method\":\"job.attach\",\"if\":\"1025\",\"result\":{},\"close\":true,\"stream\":\"nothing\"},
+leader "[{\"method\":\"job.attach\",\"if\":\"1035\",\"result\":{},\"close\":true,\"stream\":\"nothing\"},
          {\"method\":\"job.attach\",\"if\":\"1024\",\"result\":{},\"notes\":[$(event submit),$(output 'one\n')]},
          {\"method\":\"job.attach\",\"if\":\"1024\",\"result\":{},\"notes\":[$(event submit),$(output 'one\ntwo\n'),$(end 0)]},
-         {\"method\":\"job.attach\",\"if\":\"1025\",\"result\":{},\"notes\":[$(end 4 1025)]}]"
-capture hbatch watch 1024 1025
+         {\"method\":\"job.attach\",\"if\":\"1035\",\"result\":{},\"notes\":[$(end 4 1035)]}]"
+capture hbatch watch 1024 1035
 is "$rc $out" $'4 one\ntwo' "watch of two jobs"
+
+leader "[{\"method\":\"job.attach\",\"result\":{},\"close\":true,\"notes\":[$(output 'one\n'),$(end 0)]},
+         {\"method\":\"job.attach\",\"result\":{},\"notes\":[$(output 'one\n'),$(end 0),$(end 5 1025)]}]"
+capture hbatch watch 1025 1024 1025
+is "$rc $out" "5 one" "watch of two jobs whose ids follow each other"
+is "$(asked id count | tr '\n' ' ')" "job.attach 1 first 1024 2 job.attach 1 again 1024 2 " "... in one request"
 
 leader "[{\"method\":\"job.wait\",\"if\":\"1024\",\"result\":{\"id\":1024,\"result\":\"COMPLETED\",\"status\":0,\"exit\":0}},
          {\"method\":\"job.wait\",\"if\":\"1025\",\"close\":true},
@@ -320,6 +326,13 @@ leader "[{\"method\":\"job.wait\",\"if\":\"1024\",\"result\":{\"id\":1024,\"resu
 capture hbatch job wait -v 1024 1025
 is "$rc $(wc -l <<<"$err")" "1 2" "wait for two jobs"
 is "$(asked id | sort -u | tr '\n' ' ')" "job.wait 1 first 1024 job.wait 2 again 1025 job.wait 2 first 1025 " "... of which one is asked for again"
+
+leader '[{"method":"job.follow","result":{},"close":true,"notes":[["job.ends",{"ends":[[1024,0,"COMPLETED",null,40]],"left":30}]]},
+         {"method":"job.follow","result":{},"notes":[["job.ends",{"ends":[[1024,0,"COMPLETED",null,69],[1093,256,"FAILED"]],"left":0}]]}]'
+# shellcheck disable=SC2046
+capture hbatch job wait $(seq 1024 1093)
+is "$rc $(wc -l <<<"$err")" "1 1" "wait for many jobs"
+is "$(asked first count wait | tr '\n' ' ')" "job.follow 1 first 1024 70 true job.follow 1 again 1024 70 true " "... as one, and as who waits for them"
 
 leader '[{"method":"job.list","raw":"{\"jsonrpc\":\"2.0\",\"id\":1,\"res","close":true},
          {"method":"job.list","result":{"jobs":[],"more":false}}]'

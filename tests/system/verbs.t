@@ -59,8 +59,18 @@ echo '{"formats":{"theirs":{"format":"less"}}}' >other/hbatch/jobs.json
 is "$(hbatch jobs -no mine -f failed) $(hbatch jobs -no theirs -f failed)" "second! <second>" "formats of files"
 is "$(HBATCH_JOBS_FORMAT_DEFAULT=mine hbatch jobs -n -f failed)" "second!" "HBATCH_JOBS_FORMAT_DEFAULT"
 like "$(hbatch jobs -o help)" "mine +my own" "they are listed"
-hbatch jobs -o get-config=mine >again.json
-is "$(python3 -c 'import json; print(json.load(open("again.json"))["formats"]["mine"]["format"])')" "{name}!" "get-config"
+hbatch jobs -o get-config=mine | sed s/mine/again/ >config/hbatch/jobs.toml
+is "$(hbatch jobs -no again -f failed)" "second!" "get-config, as a file in TOML"
+cat >config/hbatch/jobs.toml <<'END'
+[formats.lines]
+description = "of several lines"
+format = """\
+{name} \
+{result} # no comment\
+"""
+END
+is "$(hbatch jobs -no lines -f failed)" "second FAILED # no comment" "a format over several lines"
+rm config/hbatch/jobs.toml
 echo '{"formats":{"long":{"format":"{name}"}}}' >config/hbatch/jobs.json
 refused "format 'long' is one of hbatch" hbatch jobs -o theirs
 echo '{"formats":' >config/hbatch/jobs.json

@@ -307,7 +307,7 @@ static json_object *kit_answer(struct kit *k, const char *line)
 }
 
 /* The state of job ID, as job.list tells it: "INACTIVE" of one that is over. */
-static const char *kit_state(struct kit *k, int64_t id)
+static inline const char *kit_state(struct kit *k, int64_t id)
 {
     static char state[32];
     cleanup_free char *line =

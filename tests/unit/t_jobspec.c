@@ -409,8 +409,11 @@ static const struct {
     {SEVERAL(A "," B, TA ",7", ""), "tasks[1]: must be an object, not 7"},
     {SEVERAL(NODE("'2-3'", A "," B), TA "," TB, ""),
      "resources[0].count: must be a number, not a range"},
-    {SEVERAL(A "," B ",{'type':'memory','count':1,'unit':'GiB'}", TA "," TB, ""),
-     "memory for each node goes with several slots only"},
+    {SEVERAL(A "," B ",{'type':'memory','count':1}", TA "," TB, ""), "resources[2].unit"},
+    {SEVERAL(A "," B,
+             TA "," TASK_OF("b", "'b'", PER, ",'attributes':{'env-expand':{'X':null}}"),
+             ""),
+     "tasks[1].attributes.env-expand.X"},
     {SEVERAL(
          A ",{'type':'slot','exclusive':true,'count':1,'label':'b','with':[" C("1") "]}",
          TA "," TB, ""),

@@ -231,17 +231,18 @@ static unsigned dice(unsigned n)
     return (unsigned)((seed >> 33) % n);
 }
 
-static int64_t submit_array(struct kit *k, const char *dependencies)
+static int64_t submit_array(struct kit *k, const char *dependencies, int urgency)
 {
     kit_forget(k);
     kit_ask(
         k,
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"job.submit\",\"params\":{"
-        "\"cc\":\"1-%d\",\"jobspec\":{\"version\":1,\"resources\":[{\"type\":\"slot\","
+        "\"cc\":\"1-%d\",\"urgency\":%d,\"jobspec\":{\"version\":1,\"resources\":[{"
+        "\"type\":\"slot\","
         "\"count\":1,\"label\":\"t\",\"with\":[{\"type\":\"core\",\"count\":1}]}],"
         "\"tasks\":[{\"command\":[\"true\"],\"slot\":\"t\",\"count\":{\"per_slot\":1}}],"
         "\"attributes\":{\"system\":{\"duration\":0,\"dependencies\":[%s]}}}}}",
-        ELEMENTS, dependencies);
+        ELEMENTS, urgency, dependencies);
     kit_run(k, false);
     json_object *result = jsonutil_get(kit_reply(k, 1), "result");
     ck_assert_msg(result != NULL, "%.300s", json_object_to_json_string(kit_reply(k, 1)));
@@ -397,7 +398,7 @@ START_TEST(an_array_is_the_same_everywhere)
         struct kit k;
         seed = round;
         kit_open(&k);
-        int64_t first = submit_array(&k, "");
+        int64_t first = submit_array(&k, "", 16);
         kit_forget(&k);
         for (unsigned i = 0; i < 30; i++) {
             array_step(&k, first);
@@ -427,7 +428,7 @@ START_TEST(an_array_that_depends)
         int64_t other = kit_submit(&k, 1, "{}", "none");
         cleanup_free char *dependency =
             xasprintf("{\"scheme\":\"afterok\",\"value\":\"%lld\"}", (long long)other);
-        int64_t first = submit_array(&k, dependency);
+        int64_t first = submit_array(&k, dependency, 16);
         same_everywhere(&k);
         kit_ask(&k,
                 "{\"id\":2,\"method\":\"job.urgency\",\"params\":{\"id\":%lld,"
@@ -458,6 +459,108 @@ START_TEST(an_array_that_depends)
 }
 END_TEST
 
+/* Readers are told that there is nothing to be read. */
+static void end_reading(struct kit *k)
+{
+    for (unsigned i = 0; i < k->nsent; i++)
+        if (strcmp(json_object_get_string(jsonutil_get(k->sent[i], "m")), "read") == 0)
+            kit_exec(k, k->sent_to[i], "{\"m\":\"outend\",\"sub\":%lld}",
+                     (long long)json_object_get_int64(jsonutil_get(k->sent[i], "sub")));
+    kit_run(k, false);
+}
+
+static unsigned count_jobs(const struct kit *k)
+{
+    unsigned n = 0;
+    for (const struct job *job = jobtable_first(k->ld->jobs); job; job = job->next)
+        n++;
+    return n;
+}
+
+/* How many ends the client was told of; *LEFT: by the last one. */
+static unsigned count_ends(const struct kit *k, int64_t *left)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < k->nreplies; i++) {
+        const char *m = jsonutil_string(jsonutil_get(k->replies[i], "method"));
+        json_object *params = jsonutil_get(k->replies[i], "params"),
+                    *ends = jsonutil_get(params, "ends");
+        if (!m || strncmp(m, "job.end", 7) != 0)
+            continue;
+        *left = json_object_get_int64(jsonutil_get(params, "left"));
+        if (!ends)
+            n++;
+        for (size_t e = 0; ends && e < json_object_array_length(ends); e++) {
+            json_object *number =
+                json_object_array_get_idx(json_object_array_get_idx(ends, e), 4);
+            n += number ? (unsigned)json_object_get_int(number) : 1;
+        }
+    }
+    return n;
+}
+
+static void set_urgency(struct kit *k, int64_t first, unsigned from, unsigned to,
+                        int urgency)
+{
+    kit_ask(k,
+            "{\"id\":2,\"method\":\"job.urgency\",\"params\":{\"ranges\":[[%lld,%lld]],"
+            "\"urgency\":%d}}",
+            (long long)jobid_nth((jobid_t)first, from),
+            (long long)jobid_nth((jobid_t)first, to), urgency);
+    kit_run(k, false);
+}
+
+static void cancel_between(struct kit *k, int64_t first, unsigned from, unsigned to)
+{
+    kit_ask(k,
+            "{\"id\":2,\"method\":\"job.cancel\",\"params\":{\"ranges\":[[%lld,%lld]]}}",
+            (long long)jobid_nth((jobid_t)first, from),
+            (long long)jobid_nth((jobid_t)first, to));
+    kit_run(k, false);
+}
+
+/* Who attaches to a part of an array makes no jobs of elements that wait, and hears of each one once. */
+START_TEST(a_part_of_an_array)
+{
+    enum { FROM = 3, BEGUN = 6, LAST = ELEMENTS - 1 };
+    struct kit k;
+    int64_t left = -1;
+    kit_open(&k);
+    int64_t first = submit_array(&k, "", 0);
+    set_urgency(&k, first, 0, BEGUN - 1, 16);
+    finish(&k, first, FROM);
+    cancel_between(&k, first, 20, 20);
+    kit_forget(&k);
+    ck_assert_uint_eq(count_jobs(&k), BEGUN - 1);
+    kit_ask(&k,
+            "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"job.attach\",\"params\":{"
+            "\"id\":%lld,\"count\":%d}}",
+            (long long)jobid_nth((jobid_t)first, FROM), ELEMENTS - FROM);
+    kit_run(&k, false);
+    ck_assert_ptr_nonnull(jsonutil_get(kit_reply(&k, 3), "result"));
+    ck_assert_uint_eq(count_jobs(&k), BEGUN - 1);
+    end_reading(&k);
+    ck_assert_uint_eq(count_ends(&k, &left), 2);
+    ck_assert_int_eq(left, ELEMENTS - FROM - 2);
+    cancel_between(&k, first, LAST - 5, LAST);
+    unsigned told = count_ends(&k, &left);
+    ck_assert_uint_eq(told, 8);
+    for (unsigned i = 0; i <= LAST; i++) {
+        kit_forget(&k);
+        set_urgency(&k, first, i, i, 16); /* few run, so none is ahead of another */
+        finish(&k, first, i);
+        kit_run(&k, false);
+        end_reading(&k);
+        told += count_ends(&k, &left);
+    }
+    ck_assert_uint_eq(told, ELEMENTS - FROM);
+    ck_assert_int_eq(left, 0);
+    ck_assert_ptr_null(k.ld->follows);
+    ck_assert_ptr_null(k.ld->streams);
+    kit_close(&k);
+}
+END_TEST
+
 /* Of jobs that differ in their words, their names and where their output goes, the rest is in memory once. */
 START_TEST(words_alone_are_kept)
 {
@@ -485,12 +588,13 @@ START_TEST(words_alone_are_kept)
     }
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         const struct submission *sub = jobs[i]->sub;
+        cleanup_free char *text = text_get(sub->jobspec_text);
         char path[16];
         snprintf(path, sizeof(path), "\"o.%zu\"", i);
         ck_assert_str_eq(jobspec_name(sub->spec), names[i]);
         ck_assert_ptr_eq(jobspec_json(sub->spec), jobspec_json(jobs[0]->sub->spec));
-        ck_assert_ptr_nonnull(strstr(sub->jobspec_text->data, path));
-        ck_assert_ptr_nonnull(strstr(sub->jobspec_text->data, names[i]));
+        ck_assert_ptr_nonnull(strstr(text, path));
+        ck_assert_ptr_nonnull(strstr(text, names[i]));
     }
     ck_assert_ptr_eq(jobs[1]->sub->spec, jobs[2]->sub->spec);
     kit_close(&k);
@@ -500,4 +604,4 @@ END_TEST
 UNIT_MAIN("leader", words_alone_are_kept, events_of_an_earlier_run,
           a_run_that_was_not_started, ends_are_told_when_they_are_safe,
           a_spawn_outlives_the_leader, an_array_is_the_same_everywhere,
-          an_array_that_depends)
+          an_array_that_depends, a_part_of_an_array)

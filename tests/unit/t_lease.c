@@ -7,11 +7,14 @@
 enum { CORES = 4 }; /* of each node of the kit */
 
 static double limit; /* time limit of jobs */
+static const char *queue;
 
 /* An array of N jobs of one core, or (N 0) a job by itself; its first id. */
 static int64_t submit(struct kit *k, unsigned n, unsigned cores, int urgency)
 {
-    char cc[32] = "";
+    char cc[32] = "", in[32] = "";
+    if (queue)
+        snprintf(in, sizeof(in), ",\"queue\":\"%s\"", queue);
     if (n > 0)
         snprintf(cc, sizeof(cc), "\"cc\":\"0-%u\",", n - 1);
     kit_ask(
@@ -20,8 +23,8 @@ static int64_t submit(struct kit *k, unsigned n, unsigned cores, int urgency)
         "\"urgency\":%d,\"jobspec\":{\"version\":1,\"resources\":[{\"type\":\"slot\","
         "\"count\":1,\"label\":\"t\",\"with\":[{\"type\":\"core\",\"count\":%u}]}],"
         "\"tasks\":[{\"command\":[\"true\"],\"slot\":\"t\",\"count\":{\"per_slot\":1}}],"
-        "\"attributes\":{\"system\":{\"duration\":%g}}}}}",
-        cc, urgency, cores, limit);
+        "\"attributes\":{\"system\":{\"duration\":%g%s}}}}}",
+        cc, urgency, cores, limit, in);
     kit_run(k, false);
     json_object *reply = kit_reply(k, 1);
     int64_t id = json_object_get_int64(jsonutil_get(jsonutil_get(reply, "result"), "id"));
@@ -506,8 +509,66 @@ START_TEST(nonsense_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN("lease", one_takes_the_place_of_another, leases_grow_with_what_is_done,
-          who_should_go_first_does,
+static void limit_queue(struct kit *k, int most)
+{
+    kit_ask(k,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.load\",\"params\":{"
+            "\"text\":\"[queues.few]\\npolicy.limits.max-running=%d\\n[queues.all]\"}}",
+            most);
+    kit_run(k, false);
+    ck_assert_ptr_nonnull(jsonutil_get(kit_reply(k, 1), "result"));
+    while (k->nreplies > 0)
+        json_object_put(k->replies[--k->nreplies]);
+}
+
+/* Those of a queue of which so many may run follow each other: on rank 0 four, and on rank 1 one. */
+START_TEST(a_limit_of_running_jobs_is_kept)
+{
+    struct kit k;
+    int64_t ids[8], other[8];
+    kit_open(&k);
+    limit_queue(&k, 5);
+    queue = "few";
+    int64_t first = submit(&k, 100, 1, 16);
+    ck_assert_uint_eq(k.ld->queues->v[0].running, 5);
+    ck_assert_uint_ge(leased(&k, 0, ids, 8), 4);
+    ck_assert_uint_ge(leased(&k, 1, other, 8), 1);
+    ck_assert_ptr_null(kit_sent(&k, 2, "lease"));
+    kit_forget(&k);
+    queue = "all"; /* there is room for this one, and others stay where they are */
+    int64_t beside = submit(&k, 0, 1, 16);
+    ck_assert_str_eq(kit_state(&k, beside), "RUN");
+    finish(&k, 0, first + 1, ids[0], 1);
+    ck_assert_str_eq(kit_state(&k, ids[0]), "RUN");
+    ck_assert_uint_eq(k.ld->queues->v[0].running, 5);
+    ck_assert_ptr_null(kit_sent(&k, 0, "recall"));
+    finish(&k, 0, first + 2, 0, 0); /* nobody took its place: one of the queue does */
+    kit_run(&k, false);
+    ck_assert_uint_eq(k.ld->queues->v[0].running, 5);
+    kit_forget(&k);
+    queue =
+        "few"; /* ahead of those that are ahead, though the scheduler is not shown it */
+    int64_t urgent = submit(&k, 0, 1, 20);
+    ck_assert_str_eq(kit_state(&k, urgent), "SCHED");
+    ck_assert_ptr_nonnull(kit_sent(&k, 0, "recall"));
+    ck_assert_ptr_nonnull(kit_sent(&k, 1, "recall"));
+    kit_exec(&k, 0,
+             "{\"m\":\"ev\",\"seq\":1,\"e\":[[0,\"returned\",2e9,{\"ids\":[],\"recall\":"
+             "true}]]}");
+    limit_queue(&k, 3); /* more of them run: none follows */
+    kit_forget(&k);
+    finish(&k, 0, first + 3, 0, 0);
+    kit_run(&k, false);
+    ck_assert_uint_eq(k.ld->queues->v[0].running, 4);
+    ck_assert_ptr_null(kit_sent(&k, 0, "lease"));
+    ck_assert_ptr_null(kit_sent(&k, 0, "start"));
+    queue = NULL;
+    kit_close(&k);
+}
+END_TEST
+
+UNIT_MAIN("lease", a_limit_of_running_jobs_is_kept, one_takes_the_place_of_another,
+          leases_grow_with_what_is_done, who_should_go_first_does,
           canceled_ones_are_over_when_it_is_known_that_they_did_not_begin,
           drained_nodes_give_back, nobody_waits_while_a_core_is_idle,
           a_lost_executor_s_jobs_are_queued_again, jobs_that_must_not_run_twice,

@@ -14,7 +14,8 @@ static void on_drop(const struct text *t, void *arg)
 {
     ck_assert_ptr_eq(arg, &dropped);
     ck_assert_uint_eq(t->refs, 0);
-    snprintf(last, sizeof(last), "%s", t->data);
+    cleanup_free char *text = text_get(t);
+    snprintf(last, sizeof(last), "%.31s", text);
     dropped++;
 }
 
@@ -89,6 +90,48 @@ START_TEST(unused_texts_go_in_order)
 }
 END_TEST
 
+static struct text *get_long(struct specs *s, const char *kind, unsigned i)
+{
+    cleanup_free char *data = xasprintf(
+        "{\"version\":1,\"resources\":[{\"type\":\"slot\",\"count\":1,\"with\":[{"
+        "\"type\":"
+        "\"core\",\"count\":1}],\"label\":\"%s\"}],\"tasks\":[{\"command\":[\"x%u\"],"
+        "\"slot\":\"%s\",\"count\":{\"per_slot\":1}}],\"attributes\":{\"system\":{"
+        "\"duration\":0,\"shell\":{\"options\":{\"%s\":%u}}}}}",
+        kind, i, kind, kind, i % 2);
+    struct text *t = specs_get(s, TEXT_JOBSPEC, data, strlen(data));
+    cleanup_free char *again = text_get(t);
+    ck_assert_str_eq(again, data);
+    ck_assert_ptr_eq(specs_get(s, TEXT_JOBSPEC, data, strlen(data)), t);
+    specs_put(s, t);
+    return t;
+}
+
+/* Of texts that are alike, and come in turns with others, each takes little; they last longer than what they are
+ * like. */
+START_TEST(alike_texts_take_little)
+{
+    static const char *const kinds[] = {"a", "bb", "something else", "d"};
+    struct specs *s = make();
+    struct text *t[4000];
+    size_t held = 0, all = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+        t[i] = get_long(s, kinds[i % ARRAY_SIZE(kinds)], i);
+        held += text_held(t[i]);
+        all += t[i]->len;
+    }
+    ck_assert_uint_lt(held, all / 3);
+    for (unsigned i = 0; i + 1 < ARRAY_SIZE(t); i++)
+        specs_put(s, t[i]);
+    ck_assert_uint_gt(dropped, 3000);
+    cleanup_free char *text = text_get(t[ARRAY_SIZE(t) - 1]);
+    ck_assert_ptr_nonnull(strstr(text, "\"x3999\""));
+    for (unsigned i = 0; i < 1000; i++)
+        specs_put(s, get_long(s, "a", i));
+    specs_destroy(s);
+}
+END_TEST
+
 START_TEST(a_new_executor_knows_nothing)
 {
     struct specs *s = make();
@@ -106,4 +149,4 @@ START_TEST(a_new_executor_knows_nothing)
 END_TEST
 
 UNIT_MAIN("specs", equal_texts_of_a_kind_are_one, texts_are_found_by_name,
-          unused_texts_go_in_order, a_new_executor_knows_nothing)
+          unused_texts_go_in_order, alike_texts_take_little, a_new_executor_knows_nothing)

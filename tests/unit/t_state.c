@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/job/state.h"
+#include "tests/unit/replay.h"
 #include "src/common/util.h"
 #include "src/job/eventlog.h"
 #include "tests/unit/mutate_json.h"

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include "src/job/state.h"
+#include "tests/unit/replay.h"
 
 #define R_TEXT                                                                           \
     "{\"version\":1,\"execution\":{\"R_lite\":[{\"rank\":\"0\",\"children\":"            \

@@ -54,6 +54,23 @@ def submit_options(
     )
 
 
+_SEQUENCE = 1024  # ids are numbered up to here; the next one after that is none plus one
+
+
+def _runs(ids: Iterable[int]) -> Iterator[Tuple[int, int]]:
+    """First ids of those that follow each other, and how many do."""
+    first = n = 0
+    for i in sorted(ids):
+        if n and i == first + n and i % _SEQUENCE:
+            n += 1
+            continue
+        if n:
+            yield first, n
+        first, n = i, 1
+    if n:
+        yield first, n
+
+
 _STDIN_PIECE, _STDIN_AHEAD = 128 << 10, 512 << 10  # bytes; the library's limit is 1 MiB ahead
 
 
@@ -429,10 +446,10 @@ class Instance:
             if entry[1] == "reply":
                 return False
             ends.append(entry)
-            return True
+            return entry[1] != "end" or entry[9] == 0  # the last one of a run
 
         end = None if timeout is None else time.monotonic() + timeout
-        tags = [self._channel.post_follow(i, 1, TELL_END, told) for i in ids]
+        tags = [self._channel.post_follow(first, n, TELL_END, told) for first, n in _runs(ids)]
         try:
             for _ in ids:
                 left = None if end is None else end - time.monotonic()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* RFC 21's events as a table: where each may stand, what it must carry, what it does. */
-#include "src/job/state.h"
+#include "tests/unit/replay.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -365,4 +365,18 @@ int job_replay_event(struct job_replay *jr, json_object *event, struct error *er
         return -1;
     *jr = next;
     return 0;
+}
+
+enum job_result job_replay_result(const struct job_replay *jr)
+{
+    if (jr->state != JOB_INACTIVE)
+        return JOB_NO_RESULT;
+    if (!jr->interrupted)
+        return jr->status == 0 ? JOB_COMPLETED : JOB_FAILED;
+    if (strcmp(jr->exception_type, "cancel") == 0)
+        return JOB_CANCELED;
+    if (strcmp(jr->exception_type, "timeout") == 0 ||
+        strcmp(jr->exception_type, "timelimit") == 0)
+        return JOB_TIMEOUT;
+    return JOB_FAILED;
 }

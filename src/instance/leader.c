@@ -392,6 +392,7 @@ void leader_destroy(struct leader *ld)
     gate_clear(ld);
     orders_free_all(ld);
     grow_client_gone(ld, NULL);
+    archive_client_gone(ld, NULL, false);
     queues_client_gone(ld, NULL);
     waitable_free(ld);
     sched_destroy(ld->sched);
@@ -586,6 +587,7 @@ void leader_client_gone(struct leader *ld, struct client *c, bool may_return)
     stream_client_gone(ld, c, may_return);
     orders_client_gone(ld, c);
     grow_client_gone(ld, c);
+    archive_client_gone(ld, c, may_return);
     queues_client_gone(ld, c);
     waitable_client_gone(ld, c);
     news_client_gone(ld, c);

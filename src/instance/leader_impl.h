@@ -106,6 +106,7 @@ struct leader {
     struct gated **gated_end;
     struct listener *listeners; /* leaders of sub-instances that hear orders */
     struct order *orders;       /* for those that do not at the moment */
+    struct transfer *transfers; /* archives that are on their way */
     struct grower *growers;     /* requests for more nodes that wait for their instance */
     unsigned nwidows;           /* grants whose base is over, and that should end */
     int exit_code;              /* of the instance, as it was asked for; -1: it was not */
@@ -473,6 +474,10 @@ void grow_noted(struct leader *ld, struct job *job);
 void grow_prepared(struct leader *ld, unsigned rank, json_object *msg);
 void grow_job_over(struct leader *ld, const struct job *job);
 void grow_client_gone(struct leader *ld, const struct client *c); /* NULL: all */
+
+/* --- rpc_archive.c */
+/* NULL: all, and what they sent stays. */
+void archive_client_gone(struct leader *ld, const struct client *c, bool may_return);
 
 /* --- orders.c: what sub-instances are told to do */
 bool job_is_instance(const struct job *job);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/ids.h"
 #include "src/cli/nearest.h"
 #include "src/cli/verbs.h"
 #include "src/common/strbuf.h"
@@ -107,8 +108,15 @@ uint64_t cli_jobid(struct cli *cli, const char *text)
     struct error err;
     if (strcmp(text, "last") == 0)
         return last_job(cli);
-    if (jobid_decode(text, &id, &err) < 0)
+    struct ids elements = {0};
+    if (ids_elements(&elements, cli, text)) {
+        if (elements.n != 1)
+            cli_die(cli, "'%s' is %zu jobs; one is wanted here", text, elements.n);
+        id = elements.v[0];
+        ids_fini(&elements);
+    } else if (jobid_decode(text, &id, &err) < 0) {
         cli_die(cli, "%s", err.text);
+    }
     if (id == 0 || id > INT64_MAX)
         cli_die(cli, "no such job: %s", text);
     cli->ids[cli->nids++ % ARRAY_SIZE(cli->ids)] = id;

@@ -513,11 +513,16 @@ check_PROGRAMS += tests/system/libclient
 tests_system_libclient_SOURCES = tests/system/libclient.c
 tests_system_libclient_CPPFLAGS = -I$(top_srcdir)/src/lib
 tests_system_libclient_LDADD = src/lib/libhbatch.la
+EXTRA_DIST += tests/system/libthreads.t tests/system/pytables.t tests/system/pytables.py
+check_PROGRAMS += tests/system/libthreads
+tests_system_libthreads_SOURCES = tests/system/libthreads.c
+tests_system_libthreads_CPPFLAGS = -I$(top_srcdir)/src/lib
+tests_system_libthreads_LDADD = src/lib/libhbatch.la -lpthread
 EXTRA_DIST += tests/system/execlink.t
 check_PROGRAMS += tests/system/execlink
 tests_system_execlink_SOURCES = tests/system/execlink.c
 tests_system_execlink_LDADD = $(INSTANCE_LIBS)
-EXTRA_DIST += tests/system/ends.t tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
+EXTRA_DIST += tests/system/ends.t tests/system/man.t tests/system/layers.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.

@@ -213,7 +213,7 @@ tests_unit_t_sim_LDADD = src/sim/libsim.la $(UNIT_LIBS) -lm
 if HAVE_CHECK
 UNIT += tests/unit/t_conservative
 endif
-tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c
+tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c tests/unit/amounts.h
 tests_unit_t_conservative_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conservative_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
@@ -240,7 +240,7 @@ tests_unit_t_config_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 if HAVE_CHECK
 UNIT += tests/unit/t_easy
 endif
-tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
+tests_unit_t_easy_SOURCES = tests/unit/t_easy.c tests/unit/amounts.h
 tests_unit_t_easy_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_easy_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 

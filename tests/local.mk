@@ -421,7 +421,7 @@ tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
 UNIT += tests/unit/t_report
 tests_unit_t_report_SOURCES = tests/unit/t_report.c src/cli/report.c src/cli/report_html.c src/cli/report_text.c \
-	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/ids.c src/cli/optparse.c tests/unit/noverbs.c
 nodist_tests_unit_t_report_SOURCES = src/cli/report_assets.c
 tests_unit_t_report_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_report_LDADD = $(CLIENT_LIBS) $(UNIT_LIBS)

@@ -37,8 +37,10 @@ static void print_error(const struct cli *cli, const char *fmt, va_list ap)
 {
     fflush(stdout);
     char text[2048]; /* one write, so that lines of several processes do not mix */
-    int n = snprintf(text, sizeof(text), "hbatch%s%s: %s%s", *cli->verb ? " " : "",
-                     cli->verb, cli->where ? cli->where : "", cli->where ? ": " : "");
+    const char *verb = cli->one_verb ? "" : cli->verb;
+    int n = snprintf(text, sizeof(text), "%s%s%s: %s%s",
+                     cli->program ? cli->program : "hbatch", *verb ? " " : "", verb,
+                     cli->where ? cli->where : "", cli->where ? ": " : "");
     n = MIN(n, (int)sizeof(text) - 256);
     vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);
     style_ids(cli, text, sizeof(text) - 1);

@@ -14,7 +14,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
 {
     struct joblist *l = arg;
     if (entry->run)
-        joblist_add(l, jobview_stored(entry, l->keys));
+        joblist_add_stored(l, entry);
     return 0;
 }
 

@@ -59,7 +59,7 @@ void words_fini(struct words *w)
 int compat_become_hbatch(const char *me, const struct words *w)
 {
     cleanup_free char *path = compat_hbatch();
-    char name[] = "hbatch";
+    cleanup_free char *name = xstrdup(me); /* hbatch names it in its messages */
     cleanup_free char **argv = xcalloc((size_t)w->n + 2, sizeof(*argv));
     argv[0] = name;
     if (w->n > 0)

@@ -50,6 +50,7 @@ static long sum_of(const char *text)
 /* What a step takes from its job where it does not say otherwise. */
 static void inherit(struct request *r)
 {
+    free(take(r->partition)); /* the job is in one */
     long cpus = number_of("SLURM_CPUS_PER_TASK"),
          all = sum_of(getenv("SLURM_JOB_CPUS_PER_NODE"));
     bool sized = r->ntasks || r->nodes || r->tasks_per_node;

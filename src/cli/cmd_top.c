@@ -85,10 +85,11 @@ static void draw(struct screen *s)
 static void print_page(struct top *t, int width, FILE *to)
 {
     struct canvas c;
-    canvas_init(&c, top_lines(t) + MAX((int)t->nrows, 2), width);
+    const int lines = top_lines(1000);
+    canvas_init(&c, lines + MAX((int)t->nrows, 3), width);
     t->selected = t->scroll = 0;
     top_draw(t, &c, NULL);
-    c.rows = top_lines(t) - 1 + (int)t->nrows; /* without the last line */
+    c.rows = lines - 1 + (int)t->nrows; /* without the last line */
     canvas_print(&c, to);
     canvas_fini(&c);
 }
@@ -111,10 +112,14 @@ static void enter(struct screen *s)
     struct top_row *row = top_selected(t);
     char id[CLI_ID_SIZE];
     struct error err;
-    if (!row || !row->instance)
+    if (!row)
         return;
     uint64_t job = row->id;
     cli_id(t->cli, job, id);
+    if (!row->instance) {
+        top_say(t, "job %s is not an instance", id);
+        return;
+    }
     struct hbatch *h = subtree_connect(client_uri(t->h), row->item.job, &err);
     if (h)
         top_enter(t, h, id, job);
@@ -162,7 +167,7 @@ static int page_rows(const struct screen *s)
 {
     int rows, cols;
     s->terminal->size(&rows, &cols);
-    return MAX(rows - top_lines(s->top), 1);
+    return MAX(rows - top_lines(rows), 1);
 }
 
 static void set_filter(struct screen *s, const char *text)

@@ -96,8 +96,8 @@ __attribute__((format(printf, 2, 3))) void top_say(struct top *t, const char *fm
 /* --- top_page.c */
 /* All of it, with what somebody types (PROMPT, or NULL) in the last line.  Return the column after that. */
 int top_draw(struct top *t, struct canvas *c, const char *prompt);
-/* The lines beside those of jobs. */
-int top_lines(const struct top *t);
+/* The lines beside those of jobs, of a page of ROWS. */
+int top_lines(int rows);
 void top_draw_help(struct canvas *c);
 
 #endif

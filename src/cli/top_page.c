@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The page of 'hbatch top': five lines about the instance, a heading, jobs, and a line for what is said and typed. */
+/* The page of 'hbatch top': five lines about the instance (one, where there are few), a heading, jobs, and a line for
+ * what is said and typed. */
 #include "src/cli/top.h"
 
 #include <string.h>
 #include "src/common/strbuf.h"
 
-enum { SUMMARY = 5, HEADING = 1, STATUS = 1, BAR_MAX = 46, STATS = 35 };
+enum { SUMMARY = 5, HEADING = 1, STATUS = 1, JOBS_MIN = 3, BAR_MAX = 46, STATS = 35 };
 
-int top_lines(const struct top *t)
+static int summary_lines(int rows)
 {
-    (void)t;
-    return SUMMARY + HEADING + STATUS;
+    return rows >= SUMMARY + HEADING + JOBS_MIN + STATUS ? SUMMARY : 1;
+}
+
+int top_lines(int rows)
+{
+    return summary_lines(rows) + HEADING + STATUS;
 }
 
 /* --- the instance ------------------------------------------------------------------------- */
@@ -78,6 +83,12 @@ static void draw_title(const struct top *t, struct canvas *c)
                  format_duration(end > now ? end - now : 0, left, sizeof(left)));
     else
         snprintf(end_text, sizeof(end_text), "%s", info ? "no time limit" : "");
+    if (summary_lines(c->rows) == 1 && t->stats)
+        snprintf(end_text, sizeof(end_text), "PD:%ld R:%ld",
+                 (long)cli_get_number(t->stats, "pending", 0),
+                 (long)cli_get_number(t->stats, "running", 0));
+    if (c->cols < (int)strlen(end_text) + 8)
+        *end_text = '\0';
     cleanup_strbuf struct strbuf path = {0};
     for (size_t i = 0; i < t->nlevels; i++)
         strbuf_addf(&path, "%s%s", i ? "/" : "", t->levels[i].title);
@@ -139,6 +150,8 @@ static void draw_summary(const struct top *t, struct canvas *c)
     struct tally nodes = {0}, cores = {0}, gpus = {0};
     int width = MIN(MAX(c->cols - STATS - 3, 20), BAR_MAX);
     draw_title(t, c);
+    if (summary_lines(c->rows) == 1)
+        return;
     tally_nodes(cli_get(t->answers[TOP_NODES], "nodes"), &nodes, &cores, &gpus);
     if (t->answers[TOP_NODES]) {
         draw_bar(c, 1, width, "nodes", &nodes);
@@ -166,7 +179,8 @@ static unsigned row_style(const struct top_row *row)
 
 static void draw_list(struct top *t, struct canvas *c)
 {
-    int room = c->rows - top_lines(t), y = SUMMARY;
+    int summary = summary_lines(c->rows), room = c->rows - top_lines(c->rows),
+        y = summary;
     canvas_style_line(c, y, CANVAS_REVERSE);
     canvas_put(c, y++, 0, CANVAS_REVERSE, t->header ? t->header : "");
     if (room <= 0)
@@ -178,7 +192,7 @@ static void draw_list(struct top *t, struct canvas *c)
     if (t->scroll + (size_t)room >
         t->nrows) /* the list got shorter, or the window larger */
         t->scroll = t->nrows > (size_t)room ? t->nrows - (size_t)room : 0;
-    for (size_t i = t->scroll; i < t->nrows && y < SUMMARY + HEADING + room; i++, y++) {
+    for (size_t i = t->scroll; i < t->nrows && y < summary + HEADING + room; i++, y++) {
         unsigned style = row_style(&t->rows[i]);
         if (i == t->selected) {
             style |= CANVAS_REVERSE;
@@ -232,7 +246,7 @@ void top_draw_help(struct canvas *c)
         "control-l               draw the page anew",
         "control-c               leave",
     };
-    int y = SUMMARY + HEADING;
+    int y = top_lines(c->rows) - STATUS;
     for (size_t i = 0; i < ARRAY_SIZE(lines) && y < c->rows - 1; i++, y++) {
         for (int x = 0; x < c->cols; x++)
             *canvas_at(c, y, x) = (struct canvas_cell){0};

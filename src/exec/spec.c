@@ -319,6 +319,26 @@ static int try_path(const char *path)
     return access(path, X_OK) < 0 ? errno : 0;
 }
 
+/* NAME was not found, maybe as it is something for a shell. */
+static const char *not_found(const char *name, const char *path, struct error *err)
+{
+    static const char *const shells[] = {"alias",  "cd",    "eval",   "exec",   "export",
+                                         "module", "set",   "source", "ulimit", "umask",
+                                         "unset",  "while", "for",    "if"};
+    for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
+        if (strcmp(name, shells[i]) == 0)
+            return error_null(err, ENOENT,
+                              "%s: command not found: it is a word of shells: say sh -c "
+                              "'%s ...'",
+                              name, name);
+    if (name[strcspn(name, " \t;|&<>$`")])
+        return error_null(err, ENOENT,
+                          "%s: command not found: a command is a program and its words; "
+                          "for a line of the shell say sh -c '...'",
+                          name);
+    return error_null(err, ENOENT, "%s: command not found along PATH=%s", name, path);
+}
+
 const char *app_find(struct app *app, const char *name, const char *cwd,
                      struct error *err)
 {
@@ -327,8 +347,12 @@ const char *app_find(struct app *app, const char *name, const char *cwd,
     app->path = NULL;
     if (!*name)
         return error_null(err, ENOENT, "the command is an empty word");
-    if (strchr(name, '/')) /* left to execve, which knows best */
-        return app->path = name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", at, name);
+    if (strchr(name, '/')) { /* left to execve, which knows best */
+        app->path = name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", at, name);
+        if (strchr(name, ' ') && access(app->path, F_OK) < 0)
+            return not_found(name, "", err);
+        return app->path;
+    }
     const char *path = envset_get(app->env, "PATH");
     if (!path)
         path = "/usr/local/bin:/usr/bin:/bin";
@@ -352,5 +376,5 @@ const char *app_find(struct app *app, const char *name, const char *cwd,
     }
     if (why == EACCES)
         return error_null(err, EACCES, "%s: %s", name, strerror(EACCES));
-    return error_null(err, ENOENT, "%s: command not found along PATH=%s", name, path);
+    return not_found(name, path, err);
 }

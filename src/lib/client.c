@@ -443,6 +443,17 @@ static void receive_reply(struct hbatch *h, struct pending *p, json_object *msg)
     finish(h, p);
 }
 
+/* What a line says that is the answer to no request: ours was none to the instance, and will never be answered. */
+static const char *not_understood(json_object *msg)
+{
+    json_object *id, *error, *o;
+    if (!json_object_object_get_ex(msg, "id", &id) || id ||
+        !json_object_object_get_ex(msg, "error", &error))
+        return NULL;
+    return json_object_object_get_ex(error, "message", &o) ? json_object_get_string(o)
+                                                           : "no reason is told";
+}
+
 static void receive(struct hbatch *h, json_object *msg)
 {
     json_object *o, *params;
@@ -477,6 +488,11 @@ static int receive_lines(struct hbatch *h, struct error *err)
         cleanup_json json_object *msg = json_tokener_parse_ex(h->tok, line, (int)len + 1);
         if (!json_object_is_type(msg, json_type_object))
             return lost(h, err, EPROTO, "it sent what is not a JSON object");
+        const char *why = not_understood(msg);
+        if (why) {
+            cleanup_free char *text = xasprintf("it did not take a request: %s", why);
+            return lost(h, err, EPROTO, text);
+        }
         receive(h, msg);
     }
     if (linebuf_overflow(&h->in))

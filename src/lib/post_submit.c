@@ -428,6 +428,8 @@ int posts_submit(struct posts *p, uint64_t tag, const char *jobspec,
     const char *words;
     if (!options)
         options = &defaults;
+    if (submit_check(options, err) < 0)
+        return -1;
     if (may_join(p->gathering, options, tell) &&
         (words = spectext_match(&p->gathering->rows->common, jobspec, strlen(jobspec),
                                 &len))) {

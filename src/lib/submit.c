@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
+#include "src/common/utf8.h"
 #include "src/common/util.h"
 #include "src/lib/stream.h"
 #include "src/lib/submit.h"
@@ -40,17 +41,33 @@ json_object *submit_system(json_object *spec)
     return member(member(spec, "attributes"), "system");
 }
 
+static int check_text(const char *what, const char *text, struct error *err)
+{
+    return !text || utf8_valid(text, strlen(text))
+               ? 0
+               : error_set(err, EILSEQ, "%s: the text is not UTF-8", what);
+}
+
+int submit_check(const struct hbatch_submit *options, struct error *err)
+{
+    return !options || (check_text("cc", options->cc, err) == 0 &&
+                        check_text("flags", options->flags, err) == 0)
+               ? 0
+               : -1;
+}
+
 int submit_environment(json_object *spec, const struct hbatch_submit *options,
                        struct error *err)
 {
-    if (!options || !options->environment)
-        return 0;
-    json_object *env = submit_parse(options->environment, "the environment", err);
-    if (!env) {
+    json_object *env = NULL;
+    if (submit_check(options, err) < 0 ||
+        (options && options->environment &&
+         !(env = submit_parse(options->environment, "the environment", err)))) {
         json_object_put(spec);
         return -1;
     }
-    json_object_object_add(submit_system(spec), "environment", env);
+    if (env)
+        json_object_object_add(submit_system(spec), "environment", env);
     return 0;
 }
 

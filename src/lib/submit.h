@@ -13,7 +13,9 @@
 json_object *submit_parse(const char *text, const char *what, struct error *err);
 /* attributes.system of SPEC, which is made if it is not there. */
 json_object *submit_system(json_object *spec);
-/* Give SPEC the environment of OPTIONS (may be NULL), if that has one.  -1 with err set, and SPEC is released. */
+/* Whether the texts of OPTIONS (may be NULL) can be sent. */
+int submit_check(const struct hbatch_submit *options, struct error *err);
+/* Check OPTIONS, and give SPEC their environment (may be NULL), if they have one.  -1 with err set, and SPEC is released. */
 int submit_environment(json_object *spec, const struct hbatch_submit *options,
                        struct error *err);
 /* The parameters of job.submit; SPEC is taken over. FOLLOW: NULL, "status", "attach". */

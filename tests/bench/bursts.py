@@ -10,14 +10,14 @@ import time
 
 import plot
 from figures import beside, client_cost, with_costs, yardstick
-from measure import Failure, Instance, Skip, cores, resident_kb, run
+from measure import Failure, Instance, cores, resident_kb, run
 from ranks import virtual
 
 
 @contextlib.contextmanager
-def numbers(n):
+def numbers(n, directory=None):
     """A file of the numbers from 1 to N, one a line."""
-    with tempfile.NamedTemporaryFile("w", prefix="hbatch-bench.", suffix=".numbers") as file:
+    with tempfile.NamedTemporaryFile("w", prefix="hbatch-bench.", suffix=".numbers", dir=directory) as file:
         file.write("".join(f"{i}\n" for i in range(1, n + 1)))
         file.flush()
         yield file.name
@@ -65,6 +65,14 @@ def burst_bulk(bench):
     return burst(bench, 50 if bench.quick else 10000, bench.some_rounds(0.08), 0,
                  [(">=", 1), (">=", 0.8)],
                  lambda file: [bench.hbatch, "bulksubmit", "--quiet", "--wait", "true", "{}", "::::", file])
+
+
+def burst_python(bench):
+    """The same from Python, its start included."""
+    load = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pyload.py")
+    njobs = 50 if bench.quick else 10000
+    return burst(bench, njobs, bench.some_rounds(0.08), 0, [(">=", 1), (">=", 0.8)],
+                 lambda file: [bench.hbatch, "python", load, "burst", str(njobs)])
 
 
 def burst_nodes(n):
@@ -197,29 +205,13 @@ def submit_bulk(bench):
             **({} if bench.quick else {"target": (">=", 20000)})}
 
 
-# --- beside another batch system -------------------------------------------------------------------------
-
-def burst_srun(bench):
-    """Only within an allocation of a Slurm: one step a job, as many at once as there are cores."""
-    if "SLURM_JOB_ID" not in os.environ or not shutil.which("srun"):
-        raise Skip("not within an allocation of Slurm (tests/cluster makes one)")
-    njobs, width = 20 if bench.quick else 200, cores()
-    with numbers(njobs) as file:
-        theirs = ["xargs", "-a", file, "-P", str(width), "-n", "1", "srun", "-n1", "--exact", "--quiet",
-                  "true"]
-        results = bench.timer([as_array(bench, njobs), theirs], 2, bench.instance.env, 0, limit=300)
-    rates = [njobs / result["median"] for result in results]
-    return {"value": rates[0], "unit": "/s",
-            "yardsticks": [yardstick("srun -n1 --exact true", rates[1], rates[0] / rates[1], (">=", 1))]}
-
-
 FIGURES = {
     "burst.200": ("hbatch submit --cc=1-200 --wait true", burst_small),
     "burst.10000": ("hbatch submit --cc=1-10000 --wait true", burst_big),
     "burst.bulk": ("hbatch bulksubmit --wait, 10,000 separate jobs", burst_bulk),
     "burst.nodes4": ("an array on 4 virtual nodes", burst_nodes(4)),
     "burst.nodes16": ("an array on 16 virtual nodes", burst_nodes(16)),
-    "burst.srun": ("hbatch submit --cc=1-200 --wait true, in Slurm", burst_srun),
+    "burst.python": ("Instance.submit_many and wait, 10,000 separate jobs", burst_python),
     "burst.flat": ("the rate of the largest array", burst_flat),
     "jobs.history": ("hbatch jobs -a --count=10000", jobs_history),
     "jobs.busy": ("hbatch jobs while a burst runs", jobs_busy),

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Figures of instances over several hosts: those of tests/cluster."""
+import contextlib
 import os
 import subprocess
 import tempfile
 import time
 
-from figures import beside, mpirun
-from measure import Failure, Instance, Skip, Timer, run
+from bursts import as_array, numbers
+from figures import beside, client_cost, mpirun, yardstick
+from measure import Failure, Instance, Skip, Timer, cores, run
 from ranks import idle
 
 
@@ -61,6 +63,25 @@ class Cluster:
 
     def on(self, host, *words):
         return [self.program, "exec", host, *words]
+
+    @contextlib.contextmanager
+    def slurm(self):
+        """A Slurm on the hosts, whose nodes have as many CPUs as there are cores here."""
+        program = os.path.join(self.folder, "slurm")
+        why = subprocess.run([program, "check"], env=self.env, capture_output=True, text=True, check=False)
+        if why.returncode != 0:
+            raise Skip((why.stderr.strip() or "slurm check failed").splitlines()[-1])
+        said = os.path.join(self.directory.name, "slurm.up")
+        with open(said, "w+", encoding="utf-8") as out:  # which its daemons keep open
+            status = subprocess.call([program, "up", str(cores())], env=self.env, stdin=subprocess.DEVNULL,
+                                     stdout=out, stderr=out)
+            out.seek(0)
+            if status != 0:
+                raise Failure(f"slurm up: {out.read().strip()}")
+        try:
+            yield
+        finally:
+            subprocess.run([program, "down"], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def mpirun(self):
         """A process on each host."""
@@ -119,7 +140,29 @@ def loss_power(bench):
     return {"value": times[len(times) // 2] * 1e3, "unit": "ms", "target": ("<=", 6000)}
 
 
+def burst_srun(bench):
+    """Beside steps of Slurm in one allocation, as many at once as there are cores: in the one that this runs in, or on a
+    host of its own."""
+    njobs, width = 20 if bench.quick else 200, cores()
+    with contextlib.ExitStack() as stack:
+        if "SLURM_JOB_ID" in os.environ:
+            env, timer = bench.instance.env, bench.timer
+        else:
+            cluster = stack.enter_context(Cluster(bench, 1))
+            stack.enter_context(cluster.slurm())
+            env = cluster.env
+            timer = Timer(bench.timer.program, cluster.on("node1", "salloc", "-Q", "-N1", "--exclusive",
+                                                          bench.hbatch, "start"))
+        file = stack.enter_context(numbers(njobs, os.getcwd()))  # where its hosts see it
+        theirs = ["xargs", "-a", file, "-P", str(width), "-n", "1", "srun", "-n1", "--exact", "--quiet", "true"]
+        results = timer([as_array(bench, njobs), theirs], 2, env, 0, limit=300)
+    rates = [njobs / result["median"] for result in results]
+    return {"value": rates[0], "unit": "/s", "costs": client_cost(results[0], njobs),
+            "yardsticks": [yardstick("srun -n1 --exact true", rates[1], rates[0] / rates[1], (">=", 1))]}
+
+
 FIGURES = {
+    "burst.srun": ("hbatch submit --cc=1-200 --wait true, in Slurm", burst_srun),
     "start.hosts4": ("hbatch start true, 4 hosts", start(4, 0)),
     "start.mpirun4": ("mpirun hbatch-instance true, 4 hosts", start(4, 1)),
     "start.hosts8": ("hbatch start true, 8 hosts", start(8, 0)),

@@ -59,6 +59,14 @@ instance_start main --test-topology="core:2 pu:1" || exit 1
 nok "an unknown program" hbatch run no-such-program-at-all
 is $rc 127 "exit code 127"
 like "$err" "no-such-program-at-all: command not found" "it is named"
+for line in 'echo a; echo b' './app in.1' 'cd /'; do
+    capture hbatch run "$line"
+    like "$rc|$err" "^127\|.*$line: command not found: a command is a program and its words" "a line for a shell: $line"
+done
+capture hbatch run cd /
+like "$rc|$err" "^127\|.*cd: command not found: it is a word of shells: say sh -c 'cd ...'" "a shell's own command"
+capture hbatch --nonsense jobs
+like "$rc|$err" "^1\|hbatch: there is no option '--nonsense'" "no option before the verb"
 nok "an unknown path" hbatch run ./no/such
 is $rc 127 "exit code 127"
 like "$err" "\./no/such: .*No such file" "it is named"

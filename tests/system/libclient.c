@@ -353,6 +353,14 @@ static void test_posts(struct hbatch *h)
        "%s", err.text);
     ok(hbatch_submit_text(h, text, &options, &(hbatch_jobid){0}, &err) < 0, "%s",
        err.text);
+    options.environment = NULL;
+    options.cc = "\xff";
+    ok(hbatch_post_submit(h, 3, text, &options, 0, &err) < 0 && err.code == EILSEQ,
+       "post_submit: %s", err.text);
+    ok(hbatch_submit_text(h, text, &options, &(hbatch_jobid){0}, &err) < 0 &&
+           err.code == EILSEQ,
+       "submit: %s", err.text);
+    options.cc = NULL;
     options.environment = "{\"X\":\"y\"}";
     hbatch_jobid id = 0;
     ok(hbatch_submit_text(h, text, &options, &id, &err) == 0,
@@ -414,6 +422,17 @@ static void test_nested(struct hbatch *h)
     ok(!hbatch_job_uri(h, 1, 1, &err) && err.code == ENOENT, "%s", err.text);
 }
 
+/* A line that is none to the instance ends the connection, with a reason, rather than wait for its answer. */
+static void test_not_utf8(void)
+{
+    struct hbatch_error err;
+    struct hbatch *h = hbatch_open(NULL, &err);
+    ok(hbatch_cancel(h, 1, "\xff", &err) < 0 && strstr(err.text, "utf-8"), "%s",
+       err.text);
+    ok(hbatch_cancel(h, 1, "x", &err) < 0 && err.code == EPROTO, "... and for good");
+    hbatch_close(h);
+}
+
 int main(void)
 {
     struct hbatch_error err = {0, ""};
@@ -430,6 +449,7 @@ int main(void)
         test_streams(h);
         test_nested(h);
         test_posts(h);
+        test_not_utf8();
     }
     hbatch_close(h);
     hbatch_close(NULL);

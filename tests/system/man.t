@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The man pages tell what the programs do: each verb, option, field, variable, request and
 function that exists has its place in a page, and no page names one that does not exist."""
+import concurrent.futures
 import os
 import re
 import shutil
@@ -216,5 +217,14 @@ if shutil.which("mandoc"):
     check("mandoc finds nothing", [line for out in lint for line in out.splitlines()])
 else:
     skip("mandoc finds nothing", "mandoc is not here: install the Debian package mandoc")
+if shutil.which("man") and shutil.which("groff"):  # what groff cannot break is torn apart on 80 columns
+    def render(p):
+        return subprocess.run(["man", "--warnings", "-l", page_path(p)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                              env=dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="80"), timeout=60, check=False).stderr
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        check("man shows the pages on 80 columns without a warning",
+              [f"{p}: {line}" for p, err in zip(pages, pool.map(render, pages)) for line in err.splitlines()])
+else:
+    skip("man shows the pages on 80 columns without a warning", "man or groff is not here: install the Debian package man-db")
 print(f"1..{count}")
 sys.exit(1 if failed else 0)

@@ -259,6 +259,8 @@ is "$(srun --jobid="$id" hostname | wc -l)" 1 "salloc --no-shell, srun --jobid"
 ok "... and its end" scancel "$id"
 is "$(scontrol show hostlist n1,n2,n3,m5)" "n[1-3],m5" "scontrol show hostlist"
 # --- queues are partitions ---------------------------------------------------------------------------
+capture srun -p nonesuch true
+is "$rc $err" "0 " "an instance without queues runs scripts of other partitions"
 cat >queues.toml <<'END'
 [queues.debug]
 [queues.debug.policy.limits]
@@ -275,6 +277,11 @@ if capture hbatch config load queues.toml; then
     like "$(scontrol show partition debug)" "PartitionName=debug.*Default=NO .*MaxTime=00:30:00" "scontrol show partition"
     capture sbatch -p nonesuch --wrap true
     like "$rc $err" "^1 .*nonesuch" "one that is not there"
+    capture srun -p nonesuch true
+    like "$rc $err" "^1 srun: there is no queue 'nonesuch'" "... told by srun"
+    id=$(sbatch --parsable -p debug -t 1 -o step.out --wrap "srun -p debug echo step")
+    ended "$id"
+    is "$(cat step.out)" step "steps are in the partition of their job"
 else
     fail "a configuration with queues" "$err"
 fi

@@ -86,6 +86,14 @@ level 0(.*\n)*.*plain	q
 END
 like "$out" $'status 0\nrestored' "into instances, and back" || note "$out"
 
+# few lines: the jobs stay to be seen, and what is no instance cannot be gone into
+look 5x20 <<END
+PD:[0-9]+ R:[0-9]+(.*\n)*.*JOBID(.*\n)+.*\?: help	!24x80
+plain(.*\n)*.*outer	g\x0d
+job $(hbatch jobs -no '{id}' --name=plain) is not an instance	q
+END
+like "$out" $'status 0\nrestored' "a small window" || note "$out"
+
 # the page follows what happens, the window, and keys
 look 24x80 <<END
 outer(.*\n)*.*by newest first	!shell hbatch submit --quiet --job-name=added sleep inf

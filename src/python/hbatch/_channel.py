@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import select
+import sys
 import threading
 import time
 import weakref
@@ -36,6 +37,16 @@ def dumps(value: Any, what: str) -> bytes:
         raise ValueError(f"{what} has text in it that is not UTF-8") from e
     except (TypeError, ValueError, RecursionError) as e:
         raise TypeError(f"{what} cannot be written as JSON: {e}") from e
+
+
+def check_timeout(timeout: Optional[float]) -> None:
+    """TypeError or ValueError if it is none."""
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"a timeout must be a number of seconds, or None, not {type(timeout).__name__}")
+    if timeout != timeout:  # pylint: disable=comparison-with-itself
+        raise ValueError("a timeout must be a number of seconds, not nan")
 
 
 class Answer:
@@ -124,12 +135,13 @@ class Channel:
     def _begin(self, handler: Handler) -> int:
         """With the lock held."""
         if self._lost:
-            raise self._lost_again()
+            raise self.lost_again()
         self._last_tag += 1
         self._handlers[self._last_tag] = handler
         return self._last_tag
 
-    def _lost_again(self) -> HbatchError:
+    def lost_again(self) -> HbatchError:
+        """A new exception that says why it was lost."""
         assert self._lost
         return type(self._lost)(self._lost.text, self._lost.code)
 
@@ -148,9 +160,10 @@ class Channel:
     def post(self, method: str, params: Optional[Dict[str, Any]], handler: Handler) -> int:
         """Post a request; HANDLER gets its answer."""
         text = None if params is None else dumps(params, "the request")
+        name = c_string(method, "the method")
         with self._lock:
             tag = self._begin(handler)
-            if lib.hbatch_post(self._handle, tag, method.encode(), text, self._error_ref) < 0:
+            if lib.hbatch_post(self._handle, tag, name, text, self._error_ref) < 0:
                 raise self._refused(tag)
         self._posted()
         return tag
@@ -204,7 +217,7 @@ class Channel:
         """Send DATA to the standard input of tasks."""
         with self._lock:
             if self._lost:
-                raise self._lost_again()
+                raise self.lost_again()
             rc = lib.hbatch_stdin(self._handle, jobid, tasks, data, len(data), end, self._error_ref)
             if rc < 0:
                 raise ConnectionLost(self._error.text, self._error.code)
@@ -248,7 +261,7 @@ class Channel:
         with self._lock:
             handlers, self._handlers = self._handlers, {}
         for tag, handler in handlers.items():
-            handler([tag, "lost", self._lost_again()])
+            handler([tag, "lost", self.lost_again()])
 
     def _sleep(self, timeout: Optional[float]) -> None:
         """Until something may have come, or was posted."""
@@ -278,6 +291,7 @@ class Channel:
 
     def wait(self, done: Callable[[], bool], timeout: Optional[float] = None, what: str = "") -> None:
         """Until DONE says so; WaitTimeout after TIMEOUT seconds."""
+        check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         me = threading.get_ident()
         while not done():
@@ -297,7 +311,7 @@ class Channel:
                 self._sleep(left)
                 self.receive()
                 if self._lost and not done():
-                    raise self._lost_again()
+                    raise self.lost_again()
             finally:
                 self._leave_pump()
 
@@ -404,6 +418,8 @@ class Channel:
         )
 
     def __del__(self) -> None:
+        if sys.is_finalizing():  # who is the pump would never answer
+            return
         try:
             self.close()
         except Exception:  # pylint: disable=broad-except

@@ -18,7 +18,7 @@ from ._lib import TELL_END, TELL_EVENTS, TELL_OUTPUT
 from .errors import ConnectionClosed, HbatchError, JobNotFound
 from .instance import data_of, submit_options
 from .jobid import JobID, JobIDLike
-from .jobs import JobInfo, JobList, Since
+from .jobs import JobInfo, JobList, Since, check_text
 from .jobspec import JobspecLike, wire_of
 from .results import Event, Output, Result, result_from_wait
 
@@ -67,6 +67,7 @@ class AsyncInstance:
 
     @property
     def closed(self) -> bool:
+        """Whether it was closed or lost."""
         return self._channel.lost is not None
 
     async def _ask(self, post: Callable[[Callable[[List[Any]], bool]], int], made: Callable[[Any], T]) -> T:
@@ -162,7 +163,7 @@ class AsyncInstance:
         """Cancel a job; JobNotFound if it is not there, or over."""
         params: Dict[str, Any] = {"ids": [JobID(jobid)]}
         if note:
-            params["note"] = note
+            params["note"] = check_text(note, "note")
         for e in (await self.call("job.cancel", params)).get("errors") or ():
             raise JobNotFound(e.get("message", "the job is not active"), 2)
 

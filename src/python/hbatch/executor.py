@@ -103,11 +103,13 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         return self._ended
 
     def result(self, timeout: Optional[float] = None) -> Any:
+        """The exit code, once the job has ended; concurrent.futures.TimeoutError after TIMEOUT seconds."""
         if not self.done():
             self._executor._check_thread()
         return super().result(timeout)
 
     def exception(self, timeout: Optional[float] = None) -> Any:
+        """What result() raises, or None, once the job has ended."""
         if not self.done():
             self._executor._check_thread()
         return super().exception(timeout)

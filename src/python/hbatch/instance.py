@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A connection to an instance."""
+import atexit
 import base64
 import collections
 import concurrent.futures
@@ -16,7 +17,7 @@ from ._channel import Answer, Channel, check
 from ._lib import TELL_END, TELL_EVENTS, TELL_OUTPUT, c_string
 from .errors import HbatchError, JobNotFound, NoData, RequestError, WaitTimeout
 from .jobid import JobID, JobIDLike
-from .jobs import JobInfo, JobList, Since
+from .jobs import JobInfo, JobList, Since, check_text
 from .jobspec import Jobspec, JobspecLike, wire_of
 from .results import Event, Output, Result, result_from_entry, result_from_wait
 
@@ -30,6 +31,7 @@ class Completed(NamedTuple):
 
     @property
     def exit_code(self) -> int:
+        """That of the job."""
         return self.result.exit_code
 
 
@@ -50,6 +52,23 @@ def submit_options(
         flags.encode() if flags else None,
         None if cc is None else c_string(cc, "cc"),
     )
+
+
+_SEQUENCE = 1024  # ids are numbered up to here; the next one after that is none plus one
+
+
+def _runs(ids: Iterable[int]) -> Iterator[Tuple[int, int]]:
+    """First ids of those that follow each other, and how many do."""
+    first = n = 0
+    for i in sorted(ids):
+        if n and i == first + n and i % _SEQUENCE:
+            n += 1
+            continue
+        if n:
+            yield first, n
+        first, n = i, 1
+    if n:
+        yield first, n
 
 
 _STDIN_PIECE, _STDIN_AHEAD = 128 << 10, 512 << 10  # bytes; the library's limit is 1 MiB ahead
@@ -104,6 +123,16 @@ class _Submitted:
         return True
 
 
+_EXIT_FLUSH = 5.0  # s: for submissions whose ids nobody waits for
+_submitting: "weakref.WeakSet[concurrent.futures.Future[JobID]]" = weakref.WeakSet()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """What submit_async was given is sent before the program ends."""
+    concurrent.futures.wait([f for f in list(_submitting) if not f.done()], _EXIT_FLUSH)
+
+
 _THREAD_OF: "weakref.WeakKeyDictionary[Channel, threading.Thread]" = weakref.WeakKeyDictionary()
 _THREAD_LOCK = threading.Lock()
 
@@ -141,6 +170,7 @@ class Instance:
         via = "" if _channel else uri or os.environ.get("HBATCH_URI", "")
         self._far = via if via.startswith("ssh://") else None
         self._finalizer = weakref.finalize(self, Channel.close, self._channel)
+        self._finalizer.atexit = False  # the process ends: no thread that waits need hear of it
 
     def close(self) -> None:
         """End the connection.  The instance and its jobs go on."""
@@ -163,6 +193,8 @@ class Instance:
 
     def dispatch(self) -> bool:
         """Receive what has come, and run what waits for it, without waiting.  True: something came."""
+        if self._channel.lost:
+            raise self._channel.lost_again()
         came = []
 
         def once() -> bool:
@@ -267,8 +299,10 @@ class Instance:
                 future.set_exception(e)
             return True
 
+        wire = wire_of(jobspec)
         background(self._channel)
-        self._channel.post_submit(*wire_of(jobspec), told, *options)
+        self._channel.post_submit(*wire, told, *options)
+        _submitting.add(future)
         return future
 
     def wait_async(self, jobid: JobIDLike) -> "concurrent.futures.Future[Result]":
@@ -412,10 +446,10 @@ class Instance:
             if entry[1] == "reply":
                 return False
             ends.append(entry)
-            return True
+            return entry[1] != "end" or entry[9] == 0  # the last one of a run
 
         end = None if timeout is None else time.monotonic() + timeout
-        tags = [self._channel.post_follow(i, 1, TELL_END, told) for i in ids]
+        tags = [self._channel.post_follow(first, n, TELL_END, told) for first, n in _runs(ids)]
         try:
             for _ in ids:
                 left = None if end is None else end - time.monotonic()
@@ -436,7 +470,7 @@ class Instance:
         """Cancel a job; JobNotFound if it is not there, or over."""
         params: Dict[str, Any] = {"ids": [JobID(jobid)]}
         if note:
-            params["note"] = note
+            params["note"] = check_text(note, "note")
         errors = self.call("job.cancel", params).get("errors") or ()
         for e in errors:
             raise JobNotFound(e.get("message", "the job is not active"), 2)
@@ -449,7 +483,7 @@ class Instance:
             wanted += {"active": ["pending", "running"]}.get(name, [name])
         params: Dict[str, Any] = {"states": wanted}
         if note:
-            params["note"] = note
+            params["note"] = check_text(note, "note")
         return int(self.call("job.cancel", params)["canceled"])
 
     def kill(self, jobid: JobIDLike, signal: Union[int, str, _signal.Signals] = _signal.SIGTERM) -> None:
@@ -468,7 +502,11 @@ class Instance:
         self, jobid: JobIDLike, type: str = "cancel", severity: int = 0, note: str = ""  # pylint: disable=redefined-builtin
     ) -> None:
         """Raise an exception of a job; with severity 0 it ends."""
-        self.call("job.raise", {"id": JobID(jobid), "type": type, "severity": severity, "note": note})
+        if check_text(type, "type") is None:
+            raise TypeError("type must be a string, not None")
+        if isinstance(severity, bool) or not isinstance(severity, int):
+            raise TypeError(f"severity must be a whole number, not {severity.__class__.__name__}")
+        self.call("job.raise", {"id": JobID(jobid), "type": type, "severity": severity, "note": check_text(note, "note")})
 
     def urgency(self, jobid: JobIDLike, urgency: int) -> int:
         """Set the urgency of a job; the one that it had."""
@@ -550,7 +588,7 @@ class Instance:
         """Start nothing more on nodes."""
         params = {"ranks": str(ranks)}
         if reason:
-            params["reason"] = reason
+            params["reason"] = check_text(reason, "reason")
         self.call("resource.drain", params)
 
     def undrain(self, ranks: Union[int, str]) -> None:
@@ -596,7 +634,7 @@ class Instance:
 
     def shutdown(self, reason: Optional[str] = None) -> None:
         """Cancel what runs, and end the instance."""
-        self.call("instance.shutdown", {"reason": reason} if reason else {})
+        self.call("instance.shutdown", {"reason": check_text(reason, "reason")} if reason else {})
 
     def __repr__(self) -> str:
         return f"<Instance {'closed' if self.closed else 'open'}>"

@@ -41,38 +41,50 @@ class JobID(int):
 
     @property
     def f58(self) -> str:
+        """As shown: a florin sign and letters (RFC 19)."""
         return self.encode("f58")
 
     @property
     def f58plain(self) -> str:
+        """F58 with a plain f: for file names."""
         return self.encode("f58plain")
 
     @property
     def dec(self) -> str:
+        """Decimal."""
         return str(int(self))
 
     @property
     def hex(self) -> str:
+        """Hexadecimal, with 0x."""
         return self.encode("hex")
 
     @property
     def dothex(self) -> str:
+        """Hexadecimal in four parts."""
         return self.encode("dothex")
 
     @property
     def kvs(self) -> str:
+        """As a key of Flux's store."""
         return self.encode("kvs")
 
     @property
     def words(self) -> str:
+        """As words to say."""
         return self.encode("words")
 
     @property
     def emoji(self) -> str:
+        """As six emoji."""
         return self.encode("emoji")
 
     def nth(self, i: int) -> "JobID":
         """The Ith job (0: this one) of the array whose first job this is."""
+        if isinstance(i, bool) or not isinstance(i, int):
+            raise TypeError(f"the number of a job is a whole number, not {type(i).__name__}")
+        if not 0 <= i < 1 << 64:
+            raise ValueError(f"the number of a job must be from 0 on, not {i}")
         return JobID(lib.hbatch_jobid_nth(self, i))
 
     def __str__(self) -> str:

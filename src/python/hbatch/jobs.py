@@ -88,6 +88,7 @@ class JobInfo:
         return bool(self.fields.get("uri"))
 
     def to_dict(self) -> Dict[str, Any]:
+        """The fields that there are."""
         return dict(self.fields)
 
     def __repr__(self) -> str:
@@ -122,6 +123,13 @@ def timestamp(since: Since) -> float:
     raise TypeError(f"since must be a number, datetime or timedelta, not {type(since).__name__}")
 
 
+def check_text(value: Optional[str], what: str) -> Optional[str]:
+    """VALUE, which WHAT names in errors; TypeError if it is neither text nor None."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{what} must be a string, not {type(value).__name__}")
+    return value
+
+
 class JobList(abc.Iterable):  # type: ignore[type-arg]
     """A question about jobs, asked anew by each jobs() or iteration; newest first.
 
@@ -145,9 +153,13 @@ class JobList(abc.Iterable):  # type: ignore[type-arg]
         self.states = mask(states, STATES, "state")
         self.results = mask(results, RESULTS, "result")
         self.ids = [JobID(i) for i in ids]
-        self.name = name
-        self.queue = queue
+        self.name = check_text(name, "name")
+        self.queue = check_text(queue, "queue")
         self.since = timestamp(since)
+        if isinstance(max_entries, bool) or not isinstance(max_entries, int):
+            raise TypeError(f"max_entries must be a whole number, not {type(max_entries).__name__}")
+        if max_entries < 0:
+            raise ValueError(f"max_entries must not be negative, as {max_entries} is")
         self.max_entries = max_entries
         #: Sentences about ids that the last jobs() did not find.
         self.errors: List[str] = []

@@ -577,6 +577,7 @@ class Jobspec:
 
     @property
     def name(self) -> Optional[str]:
+        """The job's name; None: that of its program."""
         return self._get("system.job.name")
 
     @name.setter
@@ -585,6 +586,7 @@ class Jobspec:
 
     @property
     def queue(self) -> Optional[str]:
+        """The queue; None: the instance's default."""
         return self._get("system.queue")
 
     @queue.setter
@@ -593,6 +595,7 @@ class Jobspec:
 
     @property
     def bank(self) -> Optional[str]:
+        """The bank; None: the instance's default."""
         return self._get("system.bank")
 
     @bank.setter
@@ -704,18 +707,22 @@ class Jobspec:
 
     @property
     def resources(self) -> Any:
+        """The list of resources (RFC 14)."""
         return self.jobspec["resources"]
 
     @property
     def tasks(self) -> Any:
+        """The list of tasks: command, slot, count."""
         return self.jobspec["tasks"]
 
     @property
     def attributes(self) -> Dict[str, Any]:
+        """The attributes: system and user."""
         return self.jobspec["attributes"]
 
     @property
     def version(self) -> int:
+        """That of RFC 14: 1."""
         return self.jobspec["version"]
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:

@@ -57,6 +57,7 @@ class Output(NamedTuple):
 
     @property
     def text(self) -> str:
+        """The data as text; what is not UTF-8 is replaced."""
         return self.data.decode("utf-8", "replace")
 
 
@@ -79,6 +80,7 @@ class Result(NamedTuple):
 
     @property
     def ok(self) -> bool:
+        """Whether it has completed: all tasks with exit code 0."""
         return self.result == "COMPLETED"
 
     @property

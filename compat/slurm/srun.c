@@ -179,7 +179,8 @@ static void parse(struct request *r, struct sparse *p, const struct sopt *opts, 
 static int become(const struct slurm *s, struct request *r, struct words *w)
 {
     request_fini(r);
-    return compat_become_hbatch(s->me, w);
+    cleanup_free char *as = xasprintf("%s: error", s->me);
+    return compat_become_hbatch(s->me, as, w);
 }
 
 int cmd_srun(struct slurm *s, int argc, char **argv)
@@ -237,7 +238,7 @@ static int alloc_only(const struct slurm *s, struct words *w)
     pid_t pid = fork();
     if (pid == 0) {
         dup2(fds[1], STDOUT_FILENO);
-        _exit(compat_become_hbatch(s->me, w));
+        _exit(compat_become_hbatch(s->me, "salloc: error", w));
     }
     close(fds[1]);
     ssize_t n = read_all(fds[0], text, sizeof(text) - 1);

@@ -32,12 +32,26 @@ static void style_ids(const struct cli *cli, char *text, size_t size)
     }
 }
 
+/* Who speaks: "hbatch run", or who became hbatch. */
+static int print_speaker(const struct cli *cli, char *text, size_t size)
+{
+    size_t len = cli->as ? strlen(cli->as) : 0;
+    if (!cli->as)
+        return snprintf(text, size, "hbatch%s%s", *cli->verb ? " " : "", cli->verb);
+    if (len == 0 || cli->as[len - 1] != '-')
+        return snprintf(text, size, "%s", cli->as);
+    int word = (int)strcspn(cli->verb, " ");
+    return snprintf(text, size, "%.*s%.*s", (int)len - !word, cli->as, word, cli->verb);
+}
+
 static void print_error(const struct cli *cli, const char *fmt, va_list ap)
 {
     fflush(stdout);
     char text[2048]; /* one write, so that lines of several processes do not mix */
-    int n = snprintf(text, sizeof(text), "hbatch%s%s: %s%s", *cli->verb ? " " : "",
-                     cli->verb, cli->where ? cli->where : "", cli->where ? ": " : "");
+    int n = print_speaker(cli, text, sizeof(text) / 4);
+    n = MIN(n, (int)sizeof(text) / 4 - 1);
+    n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s%s",
+                  cli->where ? cli->where : "", cli->where ? ": " : "");
     n = MIN(n, (int)sizeof(text) - 256);
     vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);
     style_ids(cli, text, sizeof(text) - 1);

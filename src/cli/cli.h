@@ -20,6 +20,8 @@
 
 struct cli {
     const char *verb; /* "run", "job attach": the prefix of messages */
+    const char *
+        as; /* NULL, or what messages begin with in its place: "srun: error"; before "-", the verb: "flux-" */
     const char
         *where; /* NULL, or the file and line that options come from, for messages */
     struct hbatch *h; /* once cli_connect was called */

@@ -99,7 +99,7 @@ static void use_target(struct cli *cli, const char *option, const char *text, ch
         cli_die(cli, "%s: %s", option, err.text);
 }
 
-/* --parent, --root and --uri, each of which may be given again. Return the number of words. */
+/* --parent, --root, --as and --uri, each of which may be given again. Return the number of words. */
 static int take_globals(struct cli *cli, char **argv)
 {
     int n = 0;
@@ -111,6 +111,8 @@ static int take_globals(struct cli *cli, char **argv)
             use_parent(cli);
         else if (strcmp(word, "--root") == 0 || strcmp(word, "-r") == 0)
             use_target(cli, "--root", "/", argv + n + 1);
+        else if (strncmp(word, "--as=", 5) == 0) /* of commands that become hbatch */
+            cli->as = word + 5;
         else if (strncmp(word, "--uri=", 6) == 0)
             use_target(cli, "--uri", word + 6, argv + n + 1);
         else if (strcmp(word, "--uri") == 0 && argv[n + 1])

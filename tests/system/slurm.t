@@ -242,7 +242,7 @@ ended "$never"
 is "$(state "$never")" CANCELLED "what can never start"
 ended "$short"
 is "$(state "$short") $(sacct -XPno exitcode -j "$short")" "TIMEOUT 0:0" "a time limit"
-is "$(sacct -XPno state -s TIMEOUT,CA -S now-1hour | sort | uniq -c | xargs)" "3 CANCELLED 1 TIMEOUT" "sacct -s"
+is "$(sacct -XPno state -s TIMEOUT,CA -S now-1hour | sort | uniq -c | xargs)" "6 CANCELLED 1 TIMEOUT" "sacct -s"
 
 limited=$(sbatch --parsable -J limited -o 'l.%A_%a' --array=1-9:2%2 --wrap='squeue -h -r -t R -n limited -o %i | wc -l; echo $SLURM_ARRAY_JOB_ID; sleep 0.1')
 after=$(sbatch --parsable -o /dev/null -d afterok:"$limited" --wrap=true)

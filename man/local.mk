@@ -1,7 +1,7 @@
 # Man pages. Those of verbs that submit share a part, which is put in when they are made: all of it in place of
 # a line @job-options@, or some sections of it in place of @job-options NAME;NAME@.
 dist_man_MANS += \
-	man/hbatch.1 man/hbatch-archive.1 man/hbatch-attach.1 man/hbatch-cancel.1 man/hbatch-dmesg.1 man/hbatch-env.1 man/hbatch-exec.1 man/hbatch-export.1 man/hbatch-getattr.1 man/hbatch-lsattr.1 \
+	man/hbatch.1 man/hbatch-archive.1 man/hbatch-attach.1 man/hbatch-cancel.1 man/hbatch-dmesg.1 man/hbatch-env.1 man/hbatch-exec.1 man/hbatch-export.1 man/hbatch-getattr.1 man/hbatch-setattr.1 man/hbatch-lsattr.1 \
 	man/hbatch-hostlist.1 man/hbatch-info.1 man/hbatch-instance.1 man/hbatch-job.1 man/hbatch-jobs.1 man/hbatch-multi-prog.1 man/hbatch-output.1 man/hbatch-pgrep.1 man/hbatch-pkill.1 man/hbatch-proxy.1 man/hbatch-pstree.1 man/hbatch-python.1 \
 	man/hbatch-report.1 man/hbatch-resource.1 man/hbatch-shutdown.1 man/hbatch-simulate.1 man/hbatch-start.1 man/hbatch-top.1 man/hbatch-uptime.1 \
 	man/hbatch-uri.1 man/hbatch-wait-event.1 man/hbatch-watch.1 \

@@ -213,7 +213,7 @@ tests_unit_t_sim_LDADD = src/sim/libsim.la $(UNIT_LIBS) -lm
 if HAVE_CHECK
 UNIT += tests/unit/t_conservative
 endif
-tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c
+tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c tests/unit/amounts.h
 tests_unit_t_conservative_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conservative_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
@@ -240,7 +240,7 @@ tests_unit_t_config_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 if HAVE_CHECK
 UNIT += tests/unit/t_easy
 endif
-tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
+tests_unit_t_easy_SOURCES = tests/unit/t_easy.c tests/unit/amounts.h
 tests_unit_t_easy_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_easy_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
@@ -421,7 +421,7 @@ tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
 UNIT += tests/unit/t_report
 tests_unit_t_report_SOURCES = tests/unit/t_report.c src/cli/report.c src/cli/report_html.c src/cli/report_text.c \
-	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/ids.c src/cli/optparse.c tests/unit/noverbs.c
 nodist_tests_unit_t_report_SOURCES = src/cli/report_assets.c
 tests_unit_t_report_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_report_LDADD = $(CLIENT_LIBS) $(UNIT_LIBS)
@@ -522,7 +522,7 @@ EXTRA_DIST += tests/system/execlink.t
 check_PROGRAMS += tests/system/execlink
 tests_system_execlink_SOURCES = tests/system/execlink.c
 tests_system_execlink_LDADD = $(INSTANCE_LIBS)
-EXTRA_DIST += tests/system/ends.t tests/system/man.t tests/system/examples.t examples/README examples/array.sh \
+EXTRA_DIST += tests/system/ends.t tests/system/man.t tests/system/layers.t tests/system/examples.t examples/README examples/array.sh \
 	examples/manager.c examples/pi.c examples/watch.py
 
 # Several hosts from namespaces: as root.

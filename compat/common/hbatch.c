@@ -56,15 +56,14 @@ void words_fini(struct words *w)
     *w = (struct words){0};
 }
 
-int compat_become_hbatch(const char *me, const char *as, const struct words *w)
+int compat_become_hbatch(const char *me, const struct words *w)
 {
-    cleanup_free char *path = compat_hbatch(), *speaker = xasprintf("--as=%s", as);
-    char name[] = "hbatch";
-    cleanup_free char **argv = xcalloc((size_t)w->n + 3, sizeof(*argv));
+    cleanup_free char *path = compat_hbatch();
+    cleanup_free char *name = xstrdup(me); /* hbatch names it in its messages */
+    cleanup_free char **argv = xcalloc((size_t)w->n + 2, sizeof(*argv));
     argv[0] = name;
-    argv[1] = speaker;
     if (w->n > 0)
-        memcpy(argv + 2, w->v, (size_t)w->n * sizeof(*argv));
+        memcpy(argv + 1, w->v, (size_t)w->n * sizeof(*argv));
     execv(path, argv);
     int code = errno;
     fprintf(stderr, "%s: cannot run %s: %s\n", me, path, strerror(code));

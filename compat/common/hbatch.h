@@ -20,7 +20,7 @@ void words_addf(struct words *w, const char *fmt, ...)
 void words_fini(struct words *w);
 
 /* Become hbatch with W after its name.  It returns, with an exit code, only if that failed; ME is the name of the
- * command in the error.  AS: what its own messages begin with; before a "-" at its end, the verb. */
-int compat_become_hbatch(const char *me, const char *as, const struct words *w);
+ * command in the error. */
+int compat_become_hbatch(const char *me, const struct words *w);
 
 #endif

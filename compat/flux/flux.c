@@ -223,7 +223,7 @@ int main(int argc, char **argv)
             return 1;
         translate(&w, argv + i);
     }
-    int rc = compat_become_hbatch("flux", "flux-", &w);
+    int rc = compat_become_hbatch("flux", &w);
     words_fini(&w);
     return rc;
 }

@@ -86,6 +86,15 @@ void partitions_fini(struct spartitions *p)
     *p = (struct spartitions){0};
 }
 
+const char *partition_queue(struct slurm *s, const char *partition)
+{
+    struct spartitions p;
+    partitions_fetch(s, &p);
+    bool none = p.n == 1 && strcmp(p.v[0].name, SLURM_PARTITION) == 0;
+    partitions_fini(&p);
+    return none || strcmp(partition, SLURM_PARTITION) == 0 ? NULL : partition;
+}
+
 bool partition_has(const struct spartition *partition, const struct snode *node)
 {
     size_t n = partition->ranks ? json_object_array_length(partition->ranks) : 0;

@@ -36,6 +36,8 @@ struct spartitions {
 
 void partitions_fetch(struct slurm *s, struct spartitions *partitions);
 void partitions_fini(struct spartitions *partitions);
+/* The queue that a job in PARTITION goes to; NULL: the instance has none, so scripts made for a cluster run there. */
+const char *partition_queue(struct slurm *s, const char *partition);
 bool partition_has(const struct spartition *partition, const struct snode *node);
 
 void nodes_fetch(struct slurm *s, struct snodes *nodes);

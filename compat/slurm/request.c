@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "compat/slurm/forms.h"
 #include "compat/slurm/jobs.h"
+#include "compat/slurm/nodes.h"
 #include "src/common/util.h"
 #include "src/job/state.h"
 
@@ -563,8 +564,9 @@ void request_sizes(struct request *r, bool instance)
     if (r->exclusive && r->nodes)
         request_set(r, "exclusive", NULL);
     set_gpus(r);
-    if (r->partition && strcmp(r->partition, SLURM_PARTITION) != 0)
-        request_set(r, "queue", r->partition);
+    const char *queue = r->partition ? partition_queue(r->s, r->partition) : NULL;
+    if (queue)
+        request_set(r, "queue", queue);
     if (r->name)
         request_set(r, "job-name", r->name);
     if (r->chdir)

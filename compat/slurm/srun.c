@@ -50,6 +50,7 @@ static long sum_of(const char *text)
 /* What a step takes from its job where it does not say otherwise. */
 static void inherit(struct request *r)
 {
+    free(take(r->partition)); /* the job is in one */
     long cpus = number_of("SLURM_CPUS_PER_TASK"),
          all = sum_of(getenv("SLURM_JOB_CPUS_PER_NODE"));
     bool sized = r->ntasks || r->nodes || r->tasks_per_node;
@@ -179,8 +180,7 @@ static void parse(struct request *r, struct sparse *p, const struct sopt *opts, 
 static int become(const struct slurm *s, struct request *r, struct words *w)
 {
     request_fini(r);
-    cleanup_free char *as = xasprintf("%s: error", s->me);
-    return compat_become_hbatch(s->me, as, w);
+    return compat_become_hbatch(s->me, w);
 }
 
 int cmd_srun(struct slurm *s, int argc, char **argv)
@@ -238,7 +238,7 @@ static int alloc_only(const struct slurm *s, struct words *w)
     pid_t pid = fork();
     if (pid == 0) {
         dup2(fds[1], STDOUT_FILENO);
-        _exit(compat_become_hbatch(s->me, "salloc: error", w));
+        _exit(compat_become_hbatch(s->me, w));
     }
     close(fds[1]);
     ssize_t n = read_all(fds[0], text, sizeof(text) - 1);

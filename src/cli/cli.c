@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/cli.h"
+#include "src/cli/ids.h"
 #include "src/cli/nearest.h"
 #include "src/cli/verbs.h"
 #include "src/common/strbuf.h"
@@ -32,26 +33,14 @@ static void style_ids(const struct cli *cli, char *text, size_t size)
     }
 }
 
-/* Who speaks: "hbatch run", or who became hbatch. */
-static int print_speaker(const struct cli *cli, char *text, size_t size)
-{
-    size_t len = cli->as ? strlen(cli->as) : 0;
-    if (!cli->as)
-        return snprintf(text, size, "hbatch%s%s", *cli->verb ? " " : "", cli->verb);
-    if (len == 0 || cli->as[len - 1] != '-')
-        return snprintf(text, size, "%s", cli->as);
-    int word = (int)strcspn(cli->verb, " ");
-    return snprintf(text, size, "%.*s%.*s", (int)len - !word, cli->as, word, cli->verb);
-}
-
 static void print_error(const struct cli *cli, const char *fmt, va_list ap)
 {
     fflush(stdout);
     char text[2048]; /* one write, so that lines of several processes do not mix */
-    int n = print_speaker(cli, text, sizeof(text) / 4);
-    n = MIN(n, (int)sizeof(text) / 4 - 1);
-    n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s%s",
-                  cli->where ? cli->where : "", cli->where ? ": " : "");
+    const char *verb = cli->one_verb ? "" : cli->verb;
+    int n = snprintf(text, sizeof(text), "%s%s%s: %s%s",
+                     cli->program ? cli->program : "hbatch", *verb ? " " : "", verb,
+                     cli->where ? cli->where : "", cli->where ? ": " : "");
     n = MIN(n, (int)sizeof(text) - 256);
     vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);
     style_ids(cli, text, sizeof(text) - 1);
@@ -119,8 +108,15 @@ uint64_t cli_jobid(struct cli *cli, const char *text)
     struct error err;
     if (strcmp(text, "last") == 0)
         return last_job(cli);
-    if (jobid_decode(text, &id, &err) < 0)
+    struct ids elements = {0};
+    if (ids_elements(&elements, cli, text)) {
+        if (elements.n != 1)
+            cli_die(cli, "'%s' is %zu jobs; one is wanted here", text, elements.n);
+        id = elements.v[0];
+        ids_fini(&elements);
+    } else if (jobid_decode(text, &id, &err) < 0) {
         cli_die(cli, "%s", err.text);
+    }
     if (id == 0 || id > INT64_MAX)
         cli_die(cli, "no such job: %s", text);
     cli->ids[cli->nids++ % ARRAY_SIZE(cli->ids)] = id;

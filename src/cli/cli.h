@@ -19,9 +19,9 @@
 #define EXIT_USAGE 1
 
 struct cli {
-    const char *verb; /* "run", "job attach": the prefix of messages */
-    const char *
-        as; /* NULL, or what messages begin with in its place: "srun: error"; before "-", the verb: "flux-" */
+    const char *verb;    /* "run", "job attach": the prefix of messages */
+    const char *program; /* before it; NULL: hbatch */
+    bool one_verb;       /* the program is a verb by itself, as srun */
     const char
         *where; /* NULL, or the file and line that options come from, for messages */
     struct hbatch *h; /* once cli_connect was called */

@@ -96,14 +96,6 @@ static int cancel(struct cancel *c)
     return report(c, result);
 }
 
-static json_object *range(uint64_t first, uint64_t last)
-{
-    json_object *o = json_object_new_array_ext(2);
-    json_object_array_add(o, json_object_new_uint64(first));
-    json_object_array_add(o, json_object_new_uint64(last));
-    return o;
-}
-
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct cancel c = {.cli = cli};
@@ -134,10 +126,11 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
         cli_die(cli, "which jobs? Give ids, --all or --states");
     c.ranges = json_object_new_array();
     for (int i = 0; i < p.nargs; i++) {
-        uint64_t first, last;
-        if (ids_range(cli, p.args[i], &first, &last))
-            json_object_array_add(c.ranges, range(first, last));
-        else
+        cleanup_json json_object *ranges = ids_ranges(cli, p.args[i]);
+        for (size_t k = 0; ranges && k < json_object_array_length(ranges); k++)
+            json_object_array_add(c.ranges,
+                                  json_object_get(json_object_array_get_idx(ranges, k)));
+        if (!ranges)
             ids_add(&c.ids, cli, p.args[i]);
     }
     int rc = cancel(&c);

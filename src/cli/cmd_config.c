@@ -259,7 +259,7 @@ static int load_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     char resolved[PATH_MAX];
     optparse_init(&p, cli, cmd, argc, argv);
     optparse_next(&p);
-    const char *path = cli_operand(cli, &p, "FILE", false);
+    const char *given = cli_operand(cli, &p, "FILE", true), *path = given ? given : "-";
     cleanup_free char *text = text_of(cli, path);
     check(cli, path, text);
     if (strcmp(cmd->name, "check") == 0)
@@ -274,23 +274,29 @@ static int load_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
 
 static const struct cmd config_load = {
     .name = "load",
-    .args = "FILE",
-    .help = "Configure the instance by FILE (-: standard input) from now on",
+    .args = "[FILE]",
+    .help = "Configure the instance by FILE (default, and -: standard input) from now on",
     .run = load_run,
 };
 
 static const struct cmd config_check = {
     .name = "check",
-    .args = "FILE",
+    .args = "[FILE]",
     .help = "Tell what is wrong with FILE, and change nothing",
     .run = load_run,
 };
+
+static const struct opt reload_opts[] = {
+    {0, 0, "follower-noop", NULL, NULL}, /* Flux's: here all ranks ask the leader */
+};
+static const struct opt_group reload_groups[] = {OPTS(NULL, reload_opts), OPTS_END};
 
 static int reload_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
     optparse_init(&p, cli, cmd, argc, argv);
-    optparse_next(&p);
+    while (optparse_next(&p))
+        ;
     cli_operand(cli, &p, "", true);
     json_object_put(cli_call(cli, "config.reload", NULL));
     return 0;
@@ -300,6 +306,7 @@ static const struct cmd config_reload = {
     .name = "reload",
     .args = "",
     .help = "Read the file again that the configuration is from",
+    .groups = reload_groups,
     .run = reload_run,
 };
 

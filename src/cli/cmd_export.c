@@ -6,6 +6,7 @@
 #include "src/cli/history.h"
 #include "src/cli/jobfields.h"
 #include "src/cli/verbs.h"
+#include "src/common/strbuf.h"
 #include "src/job/state.h"
 
 enum { ALL, FORMAT, SINCE, FILTER, NAME, QUEUE, COUNT, COLUMNS, NO_HEADER };
@@ -106,22 +107,27 @@ static void put_text(FILE *f, const char *text)
     putc('"', f);
 }
 
-static void put_value(FILE *f, json_object *value)
+/* TEXT: room for a number. */
+static void put_value(FILE *f, json_object *value, struct strbuf *text)
 {
-    if (json_object_is_type(value, json_type_double))
-        fprintf(f, "%.6f", json_object_get_double(value));
-    else if (value)
+    if (json_object_is_type(value, json_type_double)) {
+        text->len = 0;
+        strbuf_add_time(text, json_object_get_double(value));
+        fputs(text->s, f);
+    } else if (value) {
         put_text(f, json_object_get_string(value));
+    }
 }
 
 static void print_csv(const struct export *e, json_object *job)
 {
+    cleanup_strbuf struct strbuf text = {0};
     for (size_t i = 0; i < e->nchosen; i++) {
         const char *in = columns[e->chosen[i]].in;
         if (i)
             putc(',', e->to);
-        put_value(e->to,
-                  cli_get(in ? cli_get(job, in) : job, columns[e->chosen[i]].name));
+        put_value(e->to, cli_get(in ? cli_get(job, in) : job, columns[e->chosen[i]].name),
+                  &text);
     }
     putc('\n', e->to);
 }
@@ -178,14 +184,14 @@ static void print_jobs(struct export *e, json_object *jobs)
     for (size_t i = 0; i < n; i++) {
         struct jobitem item = {json_object_array_get_idx(jobs, i), e->cli->ascii,
                                time_now()};
-        cleanup_json json_object *job = jobfields_json(&item);
-        json_object_object_del(job, "status"); /* state and result in one, for people */
+        jobfields_complete(&item);
         if (e->csv)
-            print_csv(e, job);
+            print_csv(e, item.job);
         else
             fprintf(e->to, "%s\n",
-                    json_object_to_json_string_ext(
-                        job, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+                    json_object_to_json_string_ext(item.job,
+                                                   JSON_C_TO_STRING_PLAIN |
+                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
     }
     if (ferror(e->to))
         failed(e, "write");

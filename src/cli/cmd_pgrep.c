@@ -10,7 +10,19 @@
 #include "src/cli/verbs.h"
 #include "src/common/jobid.h"
 
-enum { ALL, EVERYBODY, USER, FILTER, QUEUE, COUNT, MAX_ENTRIES, FORMAT, NO_HEADER, WAIT };
+enum {
+    ALL,
+    EVERYBODY,
+    USER,
+    FILTER,
+    QUEUE,
+    COUNT,
+    MAX_ENTRIES,
+    FORMAT,
+    NO_HEADER,
+    JSON,
+    WAIT
+};
 
 #define COMMON                                                                           \
     {EVERYBODY, 'A', NULL, NULL, "Jobs of all users (an instance has one)"},             \
@@ -29,6 +41,7 @@ static const struct opt pgrep_opts[] = {
     {FORMAT, 'o', "format", "FORMAT",
      "As for 'hbatch jobs', or default (the ids alone) or full"},
     {NO_HEADER, 'n', "no-header", NULL, "No header line"},
+    {JSON, 0, "json", NULL, "Print JSON, as hbatch jobs does"},
 };
 static const struct opt_group pgrep_groups[] = {OPTS(NULL, pgrep_opts), OPTS_END};
 
@@ -43,7 +56,8 @@ struct pgrep {
     struct jobquery query;
     long count;
     const char *format;
-    bool no_header, wait, kill;
+    struct format *compiled;
+    bool no_header, json, wait, kill;
     bool by_name, by_id;
     regex_t name;
     uint64_t first, last; /* ids, if by_id */
@@ -115,12 +129,15 @@ static void parse(struct pgrep *g, const struct cmd *cmd, int argc, char **argv)
         case NO_HEADER:
             g->no_header = true;
             break;
+        case JSON:
+            g->json = true;
+            break;
         case WAIT:
             g->wait = true;
             break;
         }
     }
-    if (p.nargs == 0)
+    if (p.nargs == 0 && (g->kill || strcmp(g->format, "help") != 0))
         cli_die(g->cli, "which jobs? Give a pattern for their names, or ids as A..B");
     for (int i = 0; i < p.nargs; i++)
         parse_expression(g, p.args[i]);
@@ -157,32 +174,49 @@ static json_object *find(struct pgrep *g)
     return found;
 }
 
+static const struct formats_own own[] = {
+    {"default", "the ids alone", "{id}"},
+    {"full", "as hbatch jobs shows them",
+     "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {status_abbrev:>2.2} "
+     "{ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} "
+     "{contextual_info}"},
+};
+static const struct formats formats = {"pgrep", NULL, "HBATCH_PGREP_FORMAT_DEFAULT", own,
+                                       ARRAY_SIZE(own)};
+
+/* Those of hbatch jobs have their names here, too. */
 static struct format *make_format(const struct pgrep *g)
 {
-    static const struct {
-        const char *name, *format;
-    } own[] = {{"default", "{id}"},
-               {"full", "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {status_abbrev:>2.2} "
-                        "{ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} "
-                        "{contextual_info}"}};
     struct error err;
-    char *text = NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(own) && !text; i++)
+    const struct formats *kind = &formats_of_jobs;
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
         if (strcmp(own[i].name, g->format) == 0)
-            text = xstrdup(own[i].format);
-    if (!text)
-        text = formats_find(g->cli, &formats_of_jobs, g->format);
+            kind = &formats;
+    cleanup_free char *text = formats_find(g->cli, kind, g->format);
     struct format *f = format_create(text, jobfields, jobfields_n, &err);
     if (!f)
         cli_die(g->cli, "--format: %s", err.text);
-    free(text);
     return f;
+}
+
+static void print_json(const struct pgrep *g, json_object *found)
+{
+    cleanup_json json_object *o = json_object_new_object();
+    json_object *jobs = json_object_new_array();
+    for (size_t i = 0; i < json_object_array_length(found); i++) {
+        const struct jobitem item = {json_object_array_get_idx(found, i), g->cli->ascii,
+                                     time_now()};
+        json_object_array_add(jobs, jobfields_json(&item));
+    }
+    json_object_object_add(o, "jobs", jobs);
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+                                               JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void print(const struct pgrep *g, json_object *found)
 {
     size_t n = json_object_array_length(found);
-    struct format *f = make_format(g);
+    struct format *f = g->compiled;
     struct jobitem *items = xcalloc(n, sizeof(*items));
     const void **rows = xcalloc(n, sizeof(*rows));
     for (size_t i = 0; i < n; i++) {
@@ -200,7 +234,6 @@ static void print(const struct pgrep *g, json_object *found)
     }
     free(items);
     free(rows);
-    format_destroy(f);
 }
 
 /* --- pkill ----------------------------------------------------------------------------------- */
@@ -263,19 +296,24 @@ static int cancel(struct pgrep *g, json_object *found)
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
-    struct pgrep g = {
-        .cli = cli, .query.count = 1000, .count = 1000, .format = "default"};
-    const char *format = getenv("HBATCH_PGREP_FORMAT_DEFAULT");
-    if (format && *format)
-        g.format = format;
+    struct pgrep g = {.cli = cli,
+                      .query.count = 1000,
+                      .count = 1000,
+                      .format = formats_default(&formats)};
     g.kill = cmd == &cmd_pkill;
     parse(&g, cmd, argc, argv);
+    if (!g.kill && formats_told(cli, &formats, g.format, jobfields, jobfields_n))
+        return 0;
+    g.compiled = g.kill ? NULL : make_format(&g);
     cleanup_json json_object *found = find(&g);
     int rc = json_object_array_length(found) ? 0 : 1;
     if (rc == 0 && g.kill)
         rc = cancel(&g, found);
+    else if (g.json)
+        print_json(&g, found);
     else if (rc == 0)
         print(&g, found);
+    format_destroy(g.compiled);
     if (g.by_name)
         regfree(&g.name);
     jobquery_fini(&g.query);

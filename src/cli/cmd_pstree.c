@@ -26,7 +26,8 @@ enum {
     PARENT_LABEL,
     COMPACT,
     ASCII,
-    SKIP_ROOT
+    SKIP_ROOT,
+    JSON
 };
 
 static const struct opt opts[] = {
@@ -51,6 +52,8 @@ static const struct opt opts[] = {
     {ASCII, 0, "ascii", NULL, "Lines of ASCII characters"},
     {SKIP_ROOT, 0, "skip-root", "[yes|no]",
      "Leave out the line of this instance (default: with -x and with JOBIDs)"},
+    {JSON, 0, "json", NULL,
+     "Print JSON, as hbatch jobs -R does: instances have their jobs in \"jobs\""},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS_END};
 
@@ -79,7 +82,7 @@ struct pstree {
     struct subtree subtree;
     struct format *label, *parent_label, *columns; /* columns may be NULL */
     size_t columns_width;
-    bool all, parent_ids, no_header, no_combine, cut, compact, ascii;
+    bool all, parent_ids, no_header, no_combine, cut, compact, ascii, json;
     int skip_root; /* -1: by default */
     long levels;
     const char *label_text, *parent_text, *columns_text;
@@ -144,6 +147,9 @@ static void parse(struct pstree *t, const struct cmd *cmd, int argc, char **argv
         case ASCII:
             t->ascii = true;
             break;
+        case JSON:
+            t->json = true;
+            break;
         case SKIP_ROOT:
             if (p.value && strcmp(p.value, "yes") != 0 && strcmp(p.value, "no") != 0)
                 cli_die(t->cli, "--skip-root=%s: must be yes or no", p.value);
@@ -187,12 +193,13 @@ static void compile_all(struct pstree *t)
 
 /* --- the tree ---------------------------------------------------------------------------- */
 
-static void load(struct pstree *t, const char *via, struct tree *to, json_object *list,
-                 long level);
+/* LIST is added to the tree TO, or to the array OUT if it is not NULL. */
+static void load(struct pstree *t, const char *via, struct tree *to, json_object *out,
+                 json_object *list, long level);
 
 /* What runs inside of JOB, an instance, of the one at VIA. */
 static void load_inside(struct pstree *t, const char *via, struct tree *to,
-                        json_object *job, long level)
+                        json_object *out, json_object *job, long level)
 {
     struct hbatch *h = subtree_open(&t->subtree, via, job);
     if (!h)
@@ -203,11 +210,23 @@ static void load_inside(struct pstree *t, const char *via, struct tree *to,
     client_close(h);
     json_object *list = cli_get(result, "jobs");
     if (json_object_is_type(list, json_type_array))
-        load(t, uri, to, list, level);
+        load(t, uri, to, out, list, level);
 }
 
-static void load(struct pstree *t, const char *via, struct tree *to, json_object *list,
-                 long level)
+static void load_json(struct pstree *t, const char *via, json_object *out,
+                      const struct jobitem *item, long level)
+{
+    json_object *entry = jobfields_json(item);
+    json_object_array_add(out, entry);
+    if (!subtree_is_instance(item->job) || level >= t->levels)
+        return;
+    json_object *inside = json_object_new_array();
+    json_object_object_add(entry, "jobs", inside);
+    load_inside(t, via, NULL, inside, item->job, level + 1);
+}
+
+static void load(struct pstree *t, const char *via, struct tree *to, json_object *out,
+                 json_object *list, long level)
 {
     size_t n = json_object_array_length(list);
     for (size_t i = 0; i < n; i++) {
@@ -215,6 +234,10 @@ static void load(struct pstree *t, const char *via, struct tree *to, json_object
         if (!jobquery_selects(&t->query, job))
             continue;
         struct jobitem item = {job, t->cli->ascii, time_now()};
+        if (out) {
+            load_json(t, via, out, &item, level);
+            continue;
+        }
         bool instance = subtree_is_instance(job);
         char *columns = t->columns ? format_line(t->columns, &item) : xstrdup("");
         char *prefix = t->columns ? xasprintf("%s ", columns) : xstrdup("");
@@ -222,7 +245,7 @@ static void load(struct pstree *t, const char *via, struct tree *to, json_object
         struct tree *child = tree_create(
             prefix, format_line(instance ? t->parent_label : t->label, &item));
         if (instance && level < t->levels)
-            load_inside(t, via, child, job, level + 1);
+            load_inside(t, via, child, NULL, job, level + 1);
         tree_add(to, child, !t->no_combine);
     }
 }
@@ -239,6 +262,14 @@ static size_t width(const struct pstree *t)
     return (size_t)n;
 }
 
+static void finish(struct pstree *t)
+{
+    subtree_tell(&t->subtree, t->cli);
+    format_destroy(t->label);
+    format_destroy(t->parent_label);
+    format_destroy(t->columns);
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct pstree t = {
@@ -251,21 +282,28 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     bool skip = t.skip_root >= 0 ? t.skip_root : t.columns || t.query.nids;
     int rc = jobquery_missing(&t.query, cli, list) ? 1 : 0;
     jobquery_forget_ids(&t.query); /* they are of this instance */
+    if (t.json) {
+        cleanup_json json_object *o = json_object_new_object();
+        json_object *jobs = json_object_new_array();
+        load(&t, client_uri(cli->h), NULL, jobs, list, 0);
+        json_object_object_add(o, "jobs", jobs);
+        puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
+        finish(&t);
+        return rc;
+    }
     cleanup_free char *header = t.columns ? format_header(t.columns) : xstrdup("");
     char *blank = xasprintf("%*s", t.columns ? (int)strlen(header) + 1 : 0, "");
     struct tree *root = tree_create(blank, xstrdup("."));
-    load(&t, client_uri(cli->h), root, list, 0);
+    load(&t, client_uri(cli->h), root, NULL, list, 0);
     if (t.columns && !t.no_header)
         puts(header);
     enum tree_style style = t.ascii || !cli->utf8 ? TREE_ASCII
                             : t.compact           ? TREE_COMPACT
                                                   : TREE_BOX;
     tree_print(root, style, width(&t), skip);
-    subtree_tell(&t.subtree, cli);
     tree_destroy(root);
-    format_destroy(t.label);
-    format_destroy(t.parent_label);
-    format_destroy(t.columns);
+    finish(&t);
     return rc;
 }
 

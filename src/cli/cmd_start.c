@@ -87,7 +87,10 @@ static const struct opt test_opts[] = {
     {TOPOLOGY, 0, "test-topology", "TEXT|FILE",
      "What a node is made of: hwloc synthetic (\"pack:2 core:8 pu:1\") or XML"},
     {GPUS, 0, "test-gpus", "N", "GPUs of a virtual node"},
-    {NODES, 0, "test-size", "N", NULL},
+    {NODES, 0, "test-size", "N", NULL}, /* as Flux has it, and so */
+    {CONFIG, 0, "conf", "KEY=VALUE|FILE", NULL},
+    {CONFIG, 'c', "config-path", "FILE", NULL},
+    {DRY_RUN, 'X', "noexec", NULL, NULL},
 };
 static const struct opt_group groups[] = {OPTS(NULL, opts), OPTS("Testing", test_opts),
                                           OPTS_END};

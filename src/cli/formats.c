@@ -62,8 +62,8 @@ static void load_file(const struct cli *cli, const struct formats *kind, const c
         cli_die(cli, "%s: %s", path, err.text);
     json_object *table = kind->table ? cli_get(o, kind->table) : o;
     json_object *formats = cli_get(table, "formats");
-    if (kind->table && !formats)
-        return; /* it is of other kinds */
+    if (!formats && (kind->table || json_object_object_length(o) == 0))
+        return; /* it is of other kinds, or just made by a shell: >>jobs.toml */
     if (!json_object_is_type(formats, json_type_object))
         cli_die(cli, "%s: must have a table \"formats\" with a table for each name",
                 path);

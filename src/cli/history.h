@@ -15,6 +15,9 @@ struct history {
     double total;        /* for that; 0: it is not known */
     uint64_t before, given;
     bool over;
+    bool asked;        /* the next page is on its way */
+    json_object *page; /* which is here, or NULL */
+    struct error failed;
 };
 
 /* The next jobs as job.list tells them, a new array; NULL after the last ones. */

@@ -95,8 +95,8 @@ static int add_attributes(json_object *options, const char *prefix, json_object 
 /* What the instance itself reads: it may be changed while it runs. */
 static bool is_config(const char *name, json_object *value)
 {
-    static const char *const tables[] = {"policy", "queues", "priority", "banks",
-                                         "preemption"};
+    static const char *const tables[] = {"policy", "queues",     "priority",
+                                         "banks",  "preemption", "job-manager"};
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
         if (strcmp(tables[i], name) == 0)
             return json_object_is_type(value, json_type_object);

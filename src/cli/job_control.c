@@ -280,17 +280,6 @@ static const struct opt urgency_opts[] = {
 };
 static const struct opt_group urgency_groups[] = {OPTS(NULL, urgency_opts), OPTS_END};
 
-static json_object *range_params(uint64_t first, uint64_t last)
-{
-    json_object *params = json_object_new_object(), *list = json_object_new_array(),
-                *range = json_object_new_array_ext(2);
-    json_object_array_add(range, json_object_new_uint64(first));
-    json_object_array_add(range, json_object_new_uint64(last));
-    json_object_array_add(list, range);
-    json_object_object_add(params, "ranges", list);
-    return params;
-}
-
 static int urgency_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct optparse p;
@@ -308,10 +297,12 @@ static int urgency_run(struct cli *cli, const struct cmd *cmd, int argc, char **
              : strcmp(text, "expedite") == 0
                  ? 31
                  : cli_number(cli, "the urgency", text, 0, 31);
-    uint64_t first, last;
-    bool many = ids_range(cli, p.args[0], &first, &last);
+    json_object *ranges = ids_ranges(cli, p.args[0]);
+    bool many = ranges != NULL;
     json_object *params =
-        many ? range_params(first, last) : cli_id_params(cli_jobid(cli, p.args[0]));
+        many ? json_object_new_object() : cli_id_params(cli_jobid(cli, p.args[0]));
+    if (many)
+        json_object_object_add(params, "ranges", ranges);
     json_object_object_add(params, "urgency", json_object_new_int64(n));
     cleanup_json json_object *result = cli_call(cli, "job.urgency", params);
     if (many) {

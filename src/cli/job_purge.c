@@ -25,16 +25,13 @@ static void add_operands(struct purge *p, char *const *args, int n)
 {
     json_object *ids = json_object_new_array(), *ranges = json_object_new_array();
     for (int i = 0; i < n; i++) {
-        uint64_t first, last;
-        if (!ids_range(p->cli, args[i], &first, &last)) {
+        cleanup_json json_object *list = ids_ranges(p->cli, args[i]);
+        for (size_t k = 0; list && k < json_object_array_length(list); k++)
+            json_object_array_add(ranges,
+                                  json_object_get(json_object_array_get_idx(list, k)));
+        if (!list)
             json_object_array_add(ids,
                                   json_object_new_uint64(cli_jobid(p->cli, args[i])));
-            continue;
-        }
-        json_object *range = json_object_new_array_ext(2);
-        json_object_array_add(range, json_object_new_uint64(first));
-        json_object_array_add(range, json_object_new_uint64(last));
-        json_object_array_add(ranges, range);
     }
     json_object_object_add(p->params, "ids", ids);
     json_object_object_add(p->params, "ranges", ranges);

@@ -71,6 +71,8 @@ static void take_job(struct again *a, json_object *job)
     json_object *cc = cli_get(job, "cc");
     a->jobs++;
     a->urgency = (int)cli_get_number(job, "urgency", 16);
+    if (a->urgency == 0 && cli_get(job, "t_run")) /* it was released before it ran */
+        a->urgency = 16;
     a->is_array = cc != NULL;
     if (cc)
         hwloc_bitmap_set(a->cc, (unsigned)json_object_get_int(cc));

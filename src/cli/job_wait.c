@@ -183,8 +183,10 @@ static void on_followed(const struct hbatch_result *r, uint64_t left, void *arg)
     struct waiting *w = arg;
     (void)left;
     w->left--;
-    if (w->json && *r->result)
+    if (w->json && *r->result) {
+        gauge_hide(&w->gauge);
         print_json(r);
+    }
     take_result(w, r);
 }
 
@@ -227,7 +229,8 @@ static void add_operand(struct waiting *w, const char *word)
 {
     struct error err;
     jobid_t id, last;
-    if (!w->status && strcmp(word, "last") != 0 && !ids_range(w->cli, word, &id, &last) &&
+    if (!w->status && strcmp(word, "last") != 0 && !ids_is_elements(word) &&
+        !ids_range(w->cli, word, &id, &last) &&
         (jobid_decode(word, &id, &err) < 0 ||
          ((id == 0 || id > INT64_MAX) &&
           error_set(&err, ENOENT, "no such job: %s", word) < 0))) {

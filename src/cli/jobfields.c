@@ -8,6 +8,7 @@
 #include "src/cli/jobfields.h"
 #include "src/common/bytes.h"
 #include "src/common/jobid.h"
+#include "src/common/strbuf.h"
 #include "src/job/state.h"
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -647,10 +648,28 @@ json_object *jobfields_keys(const struct format *f)
     return list.keys;
 }
 
-json_object *jobfields_json(const struct jobitem *item)
+static void add_fields(const struct jobitem *item, json_object *o)
 {
     char buf[CLI_ID_SIZE];
     int code;
+    jobid_t id = json_object_get_uint64(cli_get(item->job, "id"));
+    jobid_encode(id, item->ascii ? JOBID_F58_PLAIN : JOBID_F58, buf, sizeof(buf));
+    json_object_object_add(o, "jobid", json_object_new_string(buf));
+    double ran = runtime(item);
+    if (ran > 0) { /* of microseconds, as the times that it is made of */
+        cleanup_strbuf struct strbuf text = {0};
+        strbuf_add_time(&text, ran);
+        json_object_object_add(o, "runtime", json_object_new_double_s(ran, text.s));
+    }
+    if (cli_get(item->job, "status"))
+        json_object_object_add(o, "waitstatus",
+                               json_object_get(cli_get(item->job, "status")));
+    if (return_code(item, &code))
+        json_object_object_add(o, "returncode", json_object_new_int(code));
+}
+
+json_object *jobfields_json(const struct jobitem *item)
+{
     json_object *o = json_object_new_object();
     if (!json_object_is_type(item->job, json_type_object))
         return o;
@@ -658,16 +677,15 @@ json_object *jobfields_json(const struct jobitem *item)
     {
         json_object_object_add(o, key, json_object_get(value));
     }
-    jobid_t id = json_object_get_uint64(cli_get(item->job, "id"));
-    jobid_encode(id, item->ascii ? JOBID_F58_PLAIN : JOBID_F58, buf, sizeof(buf));
-    json_object_object_add(o, "jobid", json_object_new_string(buf));
+    add_fields(item, o);
     json_object_object_add(o, "status", json_object_new_string(status_name(item, false)));
-    if (runtime(item) > 0)
-        json_object_object_add(o, "runtime", json_object_new_double(runtime(item)));
-    if (cli_get(item->job, "status"))
-        json_object_object_add(o, "waitstatus",
-                               json_object_get(cli_get(item->job, "status")));
-    if (return_code(item, &code))
-        json_object_object_add(o, "returncode", json_object_new_int(code));
     return o;
+}
+
+void jobfields_complete(const struct jobitem *item)
+{
+    if (!json_object_is_type(item->job, json_type_object))
+        return;
+    add_fields(item, item->job);
+    json_object_object_del(item->job, "status");
 }

@@ -22,5 +22,7 @@ extern const size_t jobfields_n;
 json_object *jobfields_keys(const struct format *f);
 /* {"id","jobid",...}: the job as --json shows it; new. */
 json_object *jobfields_json(const struct jobitem *item);
+/* The same of the item's own job, without state and result in one (status), which is for people. */
+void jobfields_complete(const struct jobitem *item);
 
 #endif

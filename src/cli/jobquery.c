@@ -3,6 +3,7 @@
 
 #include <pwd.h>
 #include <string.h>
+#include "src/cli/ids.h"
 #include "src/cli/since.h"
 #include "src/common/idset.h"
 #include "src/job/state.h"
@@ -43,8 +44,19 @@ double jobquery_since(const struct cli *cli, const char *text)
 
 void jobquery_add_id(struct jobquery *q, struct cli *cli, const char *word)
 {
-    q->ids = xrealloc(q->ids, (q->nids + 1) * sizeof(*q->ids));
-    q->ids[q->nids++] = cli_jobid(cli, word);
+    struct ids ids = {0};
+    if (!ids_elements(&ids, cli, word)) {
+        q->ids = xrealloc(q->ids, (q->nids + 1) * sizeof(*q->ids));
+        q->ids[q->nids++] = cli_jobid(cli, word);
+        ids_sort(&(struct ids){q->ids, q->nids});
+        return;
+    }
+    q->ids = xrealloc(q->ids, (q->nids + ids.n) * sizeof(*q->ids));
+    memcpy(q->ids + q->nids, ids.v, ids.n * sizeof(*q->ids));
+    q->nids += ids.n;
+    q->elements = true;
+    ids_sort(&(struct ids){q->ids, q->nids});
+    ids_fini(&ids);
 }
 
 void jobquery_queue(struct jobquery *q, const char *text)
@@ -125,7 +137,8 @@ static bool picks_queues(const struct jobquery *q)
 /* Whether job.list may give more than what is asked for. */
 static bool is_picky(const struct jobquery *q)
 {
-    return both(q) || picks_queues(q) || q->one_user || q->ranks || q->hosts;
+    return both(q) || q->elements || picks_queues(q) || q->one_user || q->ranks ||
+           q->hosts;
 }
 
 json_object *jobquery_params(const struct jobquery *q)
@@ -150,7 +163,7 @@ json_object *jobquery_params(const struct jobquery *q)
         json_object_object_add(o, "since", json_object_new_double(q->since));
     if (q->keys && !is_picky(q)) /* else others are looked at, too */
         json_object_object_add(o, "keys", json_object_get(q->keys));
-    if (q->fold)
+    if (q->fold && !q->elements)
         json_object_object_add(o, "fold", json_object_new_boolean(true));
     json_object_object_add(o, "max", json_object_new_int64(q->count));
     return o;
@@ -196,8 +209,15 @@ static bool is_there(const struct jobquery *q, json_object *job)
     return any;
 }
 
+static bool is_named(const struct jobquery *q, uint64_t id)
+{
+    return ids_have(&(struct ids){q->ids, q->nids}, id);
+}
+
 bool jobquery_selects(const struct jobquery *q, json_object *job)
 {
+    if (q->elements && !is_named(q, json_object_get_uint64(cli_get(job, "id"))))
+        return false;
     int state = job_state_decode(cli_get_string(job, "state", ""));
     int result = job_result_decode(cli_get_string(job, "result", ""));
     if (both(q) && !(state & q->states) && !(result & q->results))
@@ -241,8 +261,10 @@ json_object *jobquery_fetch(const struct jobquery *q, jobquery_ask ask, void *ar
         left = json_object_get_boolean(cli_get(result, "more"));
         for (size_t i = 0; i < n && !*more; i++) {
             json_object *job = json_object_array_get_idx(jobs, i);
-            before = json_object_get_uint64(cli_get(job, "id"));
-            if (!jobquery_selects(q, job))
+            uint64_t id = json_object_get_uint64(cli_get(job, "id"));
+            bool again = id == before; /* by its own id, and by that of its array */
+            before = id;
+            if (again || !jobquery_selects(q, job))
                 continue;
             if (q->count && json_object_array_length(all) == (size_t)q->count)
                 *more = true;

@@ -23,6 +23,8 @@ struct jobquery {
     json_object *keys;      /* of job.list, that are to be told; NULL: all */
     size_t nids;            /* these jobs whatever their state */
     uint64_t *ids;
+    bool
+        elements; /* ... and no others: that of an array's first job does not stand for all of it */
 };
 
 /* "STATE|RESULT,...", of --filter; a wrong one is the end. */

@@ -11,15 +11,15 @@
 #include "src/common/utf8.h"
 
 static const struct cmd *const verbs[] = {
-    &cmd_start,    &cmd_run,      &cmd_submit,   &cmd_bulksubmit, &cmd_batch,
-    &cmd_alloc,    &cmd_proxy,    &cmd_jobs,     &cmd_top,        &cmd_pstree,
-    &cmd_job,      &cmd_attach,   &cmd_output,   &cmd_export,     &cmd_report,
-    &cmd_cancel,   &cmd_pgrep,    &cmd_pkill,    &cmd_watch,      &cmd_waitevent,
-    &cmd_resource, &cmd_exec,     &cmd_archive,  &cmd_update,     &cmd_queue,
-    &cmd_config,   &cmd_account,  &cmd_uptime,   &cmd_dmesg,      &cmd_uri,
-    &cmd_info,     &cmd_getattr,  &cmd_lsattr,   &cmd_shutdown,   &cmd_simulate,
-    &cmd_python,   &cmd_env,      &cmd_hostlist, &cmd_multiprog,  &cmd_version,
-    &cmd_help,     &cmd_complete, &cmd_taskpids, &cmd_relay,
+    &cmd_start,    &cmd_run,     &cmd_submit,   &cmd_bulksubmit, &cmd_batch,
+    &cmd_alloc,    &cmd_proxy,   &cmd_jobs,     &cmd_top,        &cmd_pstree,
+    &cmd_job,      &cmd_attach,  &cmd_output,   &cmd_export,     &cmd_report,
+    &cmd_cancel,   &cmd_pgrep,   &cmd_pkill,    &cmd_watch,      &cmd_waitevent,
+    &cmd_resource, &cmd_exec,    &cmd_archive,  &cmd_update,     &cmd_queue,
+    &cmd_config,   &cmd_account, &cmd_uptime,   &cmd_dmesg,      &cmd_uri,
+    &cmd_info,     &cmd_getattr, &cmd_setattr,  &cmd_lsattr,     &cmd_shutdown,
+    &cmd_simulate, &cmd_python,  &cmd_env,      &cmd_hostlist,   &cmd_multiprog,
+    &cmd_version,  &cmd_help,    &cmd_complete, &cmd_taskpids,   &cmd_relay,
 };
 
 const struct cmd cmd_all = {.name = "", .verbs = verbs, .nverbs = ARRAY_SIZE(verbs)};
@@ -93,13 +93,16 @@ static void use_target(struct cli *cli, const char *option, const char *text, ch
         cleanup_free char **words = xcalloc((size_t)n + 2, sizeof(*words));
         words[0] = self;
         memcpy(words + 1, rest, (size_t)n * sizeof(*words));
-        exit(sshrun(cli, &at, n + 1, words));
+        int rc = sshrun(cli, &at, n + 1, words); /* it returns if it could not run */
+        free(take(words));
+        free(take(self));
+        exit(rc);
     }
     if (target_enter(cli, &at, &err) < 0)
         cli_die(cli, "%s: %s", option, err.text);
 }
 
-/* --parent, --root, --as and --uri, each of which may be given again. Return the number of words. */
+/* --parent, --root and --uri, each of which may be given again. Return the number of words. */
 static int take_globals(struct cli *cli, char **argv)
 {
     int n = 0;
@@ -111,8 +114,6 @@ static int take_globals(struct cli *cli, char **argv)
             use_parent(cli);
         else if (strcmp(word, "--root") == 0 || strcmp(word, "-r") == 0)
             use_target(cli, "--root", "/", argv + n + 1);
-        else if (strncmp(word, "--as=", 5) == 0) /* of commands that become hbatch */
-            cli->as = word + 5;
         else if (strncmp(word, "--uri=", 6) == 0)
             use_target(cli, "--uri", word + 6, argv + n + 1);
         else if (strcmp(word, "--uri") == 0 && argv[n + 1])
@@ -124,9 +125,19 @@ static int take_globals(struct cli *cli, char **argv)
     }
 }
 
+/* The commands of compat become hbatch, and go on under their own names. */
+static void take_name(struct cli *cli, const char *name)
+{
+    if (!name || !*name || strchr(name, '/') || strstr(name, "hbatch"))
+        return;
+    cli->program = name;
+    cli->one_verb = strcmp(name, "flux") != 0;
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {.verb = ""};
+    take_name(&cli, argv[0]);
     cli.utf8 = utf8_locale(utf8_getenv, NULL);
     cli.ascii = utf8_ascii_ids(utf8_getenv, NULL);
     char **words = argv + 1 + take_globals(&cli, argv + 1);

@@ -10,8 +10,9 @@ extern const struct cmd cmd_alloc, cmd_archive, cmd_attach, cmd_batch, cmd_bulks
     cmd_cancel, cmd_complete, cmd_dmesg, cmd_env, cmd_exec, cmd_export, cmd_getattr,
     cmd_help, cmd_hostlist, cmd_info, cmd_lsattr, cmd_job, cmd_jobs, cmd_multiprog,
     cmd_output, cmd_pgrep, cmd_pkill, cmd_proxy, cmd_pstree, cmd_python, cmd_report,
-    cmd_resource, cmd_relay, cmd_run, cmd_shutdown, cmd_simulate, cmd_start, cmd_submit,
-    cmd_taskpids, cmd_top, cmd_uptime, cmd_uri, cmd_version, cmd_waitevent, cmd_watch;
+    cmd_resource, cmd_relay, cmd_run, cmd_setattr, cmd_shutdown, cmd_simulate, cmd_start,
+    cmd_submit, cmd_taskpids, cmd_top, cmd_uptime, cmd_uri, cmd_version, cmd_waitevent,
+    cmd_watch;
 
 extern const struct cmd cmd_account, cmd_config, cmd_queue, cmd_update;
 

@@ -9,7 +9,7 @@
 #include "pmi/pmi.h"
 #include "src/exec/conn.h"
 #include "src/exec/env.h"
-#include "src/exec/idmap.h"
+#include "src/common/idmap.h"
 #include "src/exec/io.h"
 #include "src/exec/lane.h"
 #include "src/exec/lease.h"

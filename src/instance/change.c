@@ -221,6 +221,11 @@ void change_config(struct leader *ld)
     tell_lasting(ld, "config", o);
 }
 
+void change_attrs(struct leader *ld)
+{
+    tell_lasting(ld, "attrs", jsonutil_get(ld->config.info, "attrs"));
+}
+
 void change_account(struct leader *ld, json_object *o)
 {
     tell_lasting(ld, "account", o);

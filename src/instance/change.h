@@ -25,6 +25,7 @@ void change_placed(struct leader *ld, const struct job *job);
 void change_started(struct leader *ld, const struct job *job);
 /* The configuration and the states of queues; in this rank's store, too. */
 void change_config(struct leader *ld);
+void change_attrs(struct leader *ld);
 /* What was used, accounts_to_json's; as above. */
 void change_account(struct leader *ld, json_object *o);
 /* What the job waits for, or that it waits no more. */

@@ -10,6 +10,7 @@
 #include "src/instance/fold.h"
 #include "src/instance/jobview.h"
 #include "src/instance/params.h"
+#include "src/instance/storedview.h"
 #include "src/job/jsonutil.h"
 
 /* But for its id. */
@@ -41,11 +42,24 @@ void joblist_add(struct joblist *l, json_object *o)
     json_object_array_add(l->jobs, o);
 }
 
+void joblist_add_stored(struct joblist *l, const struct store_entry *entry)
+{
+    if (!l->stored_keys)
+        l->stored_keys = storedview_keys(l->keys);
+    joblist_add(l, storedview_object(entry, l->stored_keys));
+}
+
+/* Of an active job, or of one of the store (storedview.h). */
+static int64_t id_of(json_object *o)
+{
+    return json_object_get_int64(
+        json_object_is_type(o, json_type_object) ? json_object_object_get(o, "id") : o);
+}
+
 static int by_id_descending(const void *a, const void *b)
 {
     json_object *const *x = a, *const *y = b;
-    int64_t i = json_object_get_int64(json_object_object_get(*x, "id"));
-    int64_t j = json_object_get_int64(json_object_object_get(*y, "id"));
+    int64_t i = id_of(*x), j = id_of(*y);
     return i < j ? 1 : i > j ? -1 : 0;
 }
 

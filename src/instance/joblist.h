@@ -19,7 +19,8 @@ struct joblist {
     size_t max;
     bool fold; /* what waits of an array is one entry (fold.h) */
     jobid_t *ids;
-    json_object *keys; /* an object that has those that are asked for, NULL: all */
+    uint64_t stored_keys; /* the same for storedview.h; 0: not looked for yet */
+    json_object *keys;    /* an object that has those that are asked for, NULL: all */
 };
 
 /* From the request's parameters, which must outlive it. -1 with err set; clear in any case. */
@@ -29,6 +30,8 @@ void joblist_clear(struct joblist *l);
 bool joblist_wants_history(const struct joblist *l);
 /* Add O (taken over). */
 void joblist_add(struct joblist *l, json_object *o);
+/* Add one that the store has, with a run. */
+void joblist_add_stored(struct joblist *l, const struct store_entry *entry);
 /* Add the active jobs of TABLE that match; of more than fit, the newest, and one more. INFO: instance.info's
  * result.  QUEUES: which it has.  SCHED: whose queue they are in, NULL: that is elsewhere. */
 void joblist_add_active(struct joblist *l, const struct jobtable *table,

@@ -52,7 +52,7 @@ static void view_time(const struct view *v, const char *key, double t)
         json_object_object_add(v->o, key, json_object_new_double(t));
 }
 
-static void add_user(const struct view *v, unsigned userid)
+const char *jobview_username(unsigned userid)
 {
     static unsigned cached = UINT_MAX;
     static char name[64];
@@ -61,9 +61,7 @@ static void add_user(const struct view *v, unsigned userid)
         snprintf(name, sizeof(name), "%s", pw ? pw->pw_name : "");
         cached = userid;
     }
-    view_int(v, "userid", userid);
-    if (name[0])
-        view_str(v, "username", name);
+    return name[0] ? name : NULL;
 }
 
 static void add_exception(const struct view *v, const char *type, int severity,
@@ -152,7 +150,8 @@ json_object *jobview_active(const struct job *job, double left,
     view_int(v, "urgency", job->urgency);
     if (wants(v, "priority"))
         view_int(v, "priority", standing_shown(queues, job, time_now()));
-    add_user(v, geteuid());
+    view_int(v, "userid", geteuid());
+    view_str(v, "username", jobview_username(geteuid()));
     view_str(v, "cwd", jobspec_cwd(spec));
     view_str(v, "queue", jobspec_queue(spec));
     view_str(v, "bank", jsonutil_string(jobspec_attr(spec, "system.bank")));
@@ -181,46 +180,6 @@ json_object *jobview_active(const struct job *job, double left,
     if (job->exception)
         add_exception(v, job->exception->type, job->exception->severity,
                       job->exception->note);
-    return view.o;
-}
-
-json_object *jobview_stored(const struct store_entry *e, json_object *keys)
-{
-    const struct store_run *run = e->run;
-    const struct view view = {json_object_new_object(), keys}, *v = &view;
-    enum job_result result = (enum job_result)run->result;
-    view_int(v, "id", (int64_t)run->id);
-    view_str(v, "name", e->job.name);
-    view_str(v, "state", job_state_name(JOB_INACTIVE, false));
-    view_int(v, "urgency", e->job.urgency);
-    view_int(v, "priority", e->job.priority);
-    add_user(v, e->job.userid);
-    view_str(v, "cwd", e->job.cwd);
-    view_str(v, "queue", e->job.queue);
-    view_int(v, "ntasks", e->job.ntasks);
-    if (run->nnodes || e->job.nnodes)
-        view_int(v, "nnodes", run->nnodes ? run->nnodes : e->job.nnodes);
-    view_int(v, "ncores", run->nnodes ? run->ncores : e->job.ncores);
-    view_int(v, "ngpus", run->nnodes ? run->ngpus : e->job.ngpus);
-    view_str(v, "nodelist", run->nodelist);
-    view_str(v, "ranks", run->ranks);
-    view_time(v, "duration", e->job.duration);
-    view_time(v, "t_submit", e->job.t_submit);
-    view_time(v, "t_depend", run->t_depend);
-    view_time(v, "t_run", run->t_run);
-    view_time(v, "t_cleanup", run->t_cleanup);
-    view_time(v, "t_inactive", run->t_inactive);
-    view_time(v, "expiration", run->expiration);
-    view_str(v, "result", job_result_name(result, false));
-    if (run->status >= 0) {
-        view_int(v, "status", run->status);
-        view_int(v, "exit", job_exit_code(run->status));
-    }
-    if (run->cc >= 0 && !(e->job.flags & JOB_BULK)) {
-        view_int(v, "cc", run->cc);
-        view_int(v, "array", (int64_t)e->job.id);
-    }
-    add_exception(v, run->exception_type, run->exception_severity, run->exception_note);
     return view.o;
 }
 

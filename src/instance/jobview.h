@@ -15,8 +15,8 @@
 json_object *jobview_active(const struct job *job, double left,
                             const struct queues *queues, struct sched *sched,
                             json_object *keys);
-/* ENTRY has a run. */
-json_object *jobview_stored(const struct store_entry *entry, json_object *keys);
+/* The user's name; NULL: it has none. */
+const char *jobview_username(unsigned userid);
 /* {"nodes":[...]}: resource.list's result; JOURNAL, or NULL, knows since when nodes are drained. */
 json_object *jobview_nodes(const struct pool *pool, const struct journal *journal);
 /* {"all":{"nnodes","ncores","ngpus","memory"},"up":..,"allocated":..,"free":..} */

@@ -72,7 +72,8 @@ static void arm_timer(struct leader *ld, double now)
                             grant_next(ld),
                             account_next(ld),
                             lease_next(ld),
-                            news_next(ld)};
+                            news_next(ld),
+                            purge_next(ld)};
     double next = INFINITY;
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > now)
@@ -248,6 +249,7 @@ static void on_check(uv_check_t *h)
     depend_run(ld, now);
     grant_run(ld, now);
     account_run(ld, now);
+    purge_run(ld, now);
     if (!ld->shutdown)
         bypass_turn(ld);
     if (!ld->shutdown && !lease_blocks(ld)) /* what is queued then stays there */
@@ -390,6 +392,7 @@ void leader_destroy(struct leader *ld)
     gate_clear(ld);
     orders_free_all(ld);
     grow_client_gone(ld, NULL);
+    archive_client_gone(ld, NULL, false);
     queues_client_gone(ld, NULL);
     waitable_free(ld);
     sched_destroy(ld->sched);
@@ -584,6 +587,7 @@ void leader_client_gone(struct leader *ld, struct client *c, bool may_return)
     stream_client_gone(ld, c, may_return);
     orders_client_gone(ld, c);
     grow_client_gone(ld, c);
+    archive_client_gone(ld, c, may_return);
     queues_client_gone(ld, c);
     waitable_client_gone(ld, c);
     news_client_gone(ld, c);

@@ -4,6 +4,7 @@
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
 #include <sys/queue.h>
+#include "src/common/idmap.h"
 #include "src/instance/depend.h"
 #include "src/instance/element.h"
 #include "src/instance/joblog.h"
@@ -37,6 +38,13 @@ struct leader_node {     /* an executor as the leader sees it */
 struct preempt_seen { /* what preempt_turn has looked at; without padding */
     uint64_t ticket, gains, nrunning;
     int64_t urgency;
+};
+
+struct leader_trim { /* the limits of the table job-manager (purge_run) */
+    double at;       /* when it is looked at again */
+    uint64_t seen;   /* jobs that were over then */
+    struct store_cut cut;
+    jobid_t from; /* where to go on with the cut; 0: it was done */
 };
 
 struct leader {
@@ -83,6 +91,7 @@ struct leader {
     struct stream *streams; /* that attach or wait */
     struct stream *follows; /* few, and asked at the end of each job */
     struct stream *wholes;  /* many, and not asked */
+    struct idmap ones;      /* of these, those on one element that waits, by its id */
     TAILQ_HEAD(, stream)
     held_ends,              /* that are not safe yet */
         telling;            /* of WHOLES, those with ends to be told */
@@ -99,6 +108,7 @@ struct leader {
     struct gated **gated_end;
     struct listener *listeners; /* leaders of sub-instances that hear orders */
     struct order *orders;       /* for those that do not at the moment */
+    struct transfer *transfers; /* archives that are on their way */
     struct grower *growers;     /* requests for more nodes that wait for their instance */
     unsigned nwidows;           /* grants whose base is over, and that should end */
     int exit_code;              /* of the instance, as it was asked for; -1: it was not */
@@ -113,7 +123,8 @@ struct leader {
     int64_t last_class;          /* of a lease: never one of another leader */
     uint64_t lease_gains;        /* pool_gains when room was looked for */
     struct news *news;           /* questions that wait */
-    jobid_t *spawned;            /* [nspawned] sub-instances that tasks spawned */
+    struct leader_trim trim;
+    jobid_t *spawned; /* [nspawned] sub-instances that tasks spawned */
     size_t nspawned;
 };
 
@@ -159,6 +170,11 @@ extern const struct rpc rpc_job_table[], rpc_list_table[], rpc_resource_table[],
     rpc_instance_table[], rpc_grant_table[], rpc_share_table[], rpc_queue_table[],
     rpc_archive_table[], rpc_account_table[],
     rpc_purge_table[]; /* ended by a NULL method */
+
+/* --- rpc_purge.c */
+/* What is beyond the configuration's limits is forgotten; the next time for it, 0: never. */
+void purge_run(struct leader *ld, double now);
+double purge_next(const struct leader *ld);
 
 /* --- rpc_job.c */
 /* The active job that params.id names, or NULL with err set. */
@@ -460,6 +476,10 @@ void grow_noted(struct leader *ld, struct job *job);
 void grow_prepared(struct leader *ld, unsigned rank, json_object *msg);
 void grow_job_over(struct leader *ld, const struct job *job);
 void grow_client_gone(struct leader *ld, const struct client *c); /* NULL: all */
+
+/* --- rpc_archive.c */
+/* NULL: all, and what they sent stays. */
+void archive_client_gone(struct leader *ld, const struct client *c, bool may_return);
 
 /* --- orders.c: what sub-instances are told to do */
 bool job_is_instance(const struct job *job);

@@ -107,6 +107,7 @@ void queues_configured(struct leader *ld)
     free(m.v);
     queues_recount(ld);
     change_config(ld);
+    ld->trim.at = 0; /* its limits are others */
     lease_recall_all(ld);
     leader_wake(ld);
 }

@@ -71,6 +71,7 @@ src_instance_libinstance_la_SOURCES = \
 	src/instance/params.c src/instance/params.h \
 	src/instance/joblist.c src/instance/joblist.h \
 	src/instance/jobview.c src/instance/jobview.h \
+	src/instance/storedview.c src/instance/storedview.h \
 	src/instance/rpc.c \
 	src/instance/rpc_job.c \
 	src/instance/rpc_list.c \

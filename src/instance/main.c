@@ -231,56 +231,28 @@ static void end_early(void *arg)
         path_remove_tree(in->rundir);
 }
 
-static int bring_up(struct instance *in, struct error *err)
+/* MPI, where there are others, or may come to be. */
+static int connect_ranks(struct instance *in, struct error *err)
 {
-    bool alone = in->options.foreign && strcmp(in->options.foreign, "none") == 0;
-    if (sub_read(&in->sub, !alone && !in->options.join, err) < 0)
+    if (in->size <= 1 && !in->options.recover && !in->options.join && !in->sub.spawned)
+        return 0;
+    in->early = early_start(end_early, in);
+    in->transport = transport_create(err);
+    if (!in->transport)
         return -1;
-    /* Open MPI's mpirun has started it for a program that would wait for its MPI_Init */
-    if ((!in->sub.told || in->sub.plain) && getenv("OMPI_PARENT_PORT"))
-        return error_set(
-            err, ENOTSUP,
-            "the program that spawned this by MPI_Comm_spawn is no job of an "
-            "instance: start it by 'hbatch run', in 'hbatch start'");
-    in->own_node = in->options.topology || in->options.isvirtual;
-    in->options.isvirtual |= in->sub.isvirtual && !in->own_node;
-    /* who spawned it has no use for a shell */
-    in->options.no_program |= in->sub.spawned && !in->options.program;
-    find_rank(in);
-    orphans_adopt();
-    json_object *node = gather_prepare(in, err);
-    if (!node && in->size == 1)
-        return -1;
-    if (in->size > 1 || in->options.recover || in->options.join || in->sub.spawned) {
-        in->early = early_start(end_early, in);
-        in->transport = transport_create(err);
-        if (!in->transport)
-            return -1;
-        in->agreed = transport_rank(in->transport) != in->world ||
-                     transport_size(in->transport) != in->world_size;
-        if (in->agreed) /* each rank sees that */
-            return error_set(err, EINVAL,
-                             "MPI has %u ranks, its launcher said %u: hbatch was built "
-                             "for %s; use its mpirun",
-                             transport_size(in->transport), in->size,
-                             transport_name(in->transport));
-    }
-    if (node && in->exec && checks_executor(execlink_pid(in->exec), err) < 0)
-        json_object_put(take(node));
-    if (!node)
-        node = node_unusable(&in->options, in->world, err->text);
-    if (in->options.join ? join_instance(in, node, err) < 0 : gather(in, node, err) < 0)
-        return -1;
-    early_hold(in->early); /* all have come: from now on they leave together */
-    if (!in->options.join && in->transport && lead_join(in, err) < 0)
-        return -1;
-    start_signals(in); /* before: one that came since early_hold is not lost */
-    early_stop(take(in->early));
-    bool leads = !in->transport || transport_leader(in->transport) == in->rank;
-    if (!in->transport && in->life > 1 && lead_tables(in, err) < 0)
-        return -1;
-    if (leads && lead_start(in, err) < 0)
-        return -1;
+    in->agreed = transport_rank(in->transport) != in->world ||
+                 transport_size(in->transport) != in->world_size;
+    if (in->agreed) /* each rank sees that */
+        return error_set(err, EINVAL,
+                         "MPI has %u ranks, its launcher said %u: hbatch was built "
+                         "for %s; use its mpirun",
+                         transport_size(in->transport), in->size,
+                         transport_name(in->transport));
+    return 0;
+}
+
+static int start_router(struct instance *in, struct error *err)
+{
     struct router_config config = {
         .loop = &in->loop,
         .rank = in->rank,
@@ -301,7 +273,48 @@ static int bring_up(struct instance *in, struct error *err)
         .arg = in,
     };
     in->router = router_create(&config, err);
-    if (!in->router)
+    return in->router ? 0 : -1;
+}
+
+static int bring_up(struct instance *in, struct error *err)
+{
+    bool alone = in->options.foreign && strcmp(in->options.foreign, "none") == 0;
+    if (sub_read(&in->sub, !alone && !in->options.join, err) < 0)
+        return -1;
+    /* Open MPI's mpirun has started it for a program that would wait for its MPI_Init */
+    if ((!in->sub.told || in->sub.plain) && getenv("OMPI_PARENT_PORT"))
+        return error_set(
+            err, ENOTSUP,
+            "the program that spawned this by MPI_Comm_spawn is no job of an "
+            "instance: start it by 'hbatch run', in 'hbatch start'");
+    in->own_node = in->options.topology || in->options.isvirtual;
+    in->options.isvirtual |= in->sub.isvirtual && !in->own_node;
+    /* who spawned it has no use for a shell */
+    in->options.no_program |= in->sub.spawned && !in->options.program;
+    find_rank(in);
+    orphans_adopt();
+    json_object *node = gather_prepare(in, err);
+    if (!node && in->size == 1)
+        return -1;
+    if (connect_ranks(in, err) < 0)
+        return -1;
+    if (node && in->exec && checks_executor(execlink_pid(in->exec), err) < 0)
+        json_object_put(take(node));
+    if (!node)
+        node = node_unusable(&in->options, in->world, err->text);
+    if (in->options.join ? join_instance(in, node, err) < 0 : gather(in, node, err) < 0)
+        return -1;
+    early_hold(in->early); /* all have come: from now on they leave together */
+    if (!in->options.join && in->transport && lead_join(in, err) < 0)
+        return -1;
+    start_signals(in); /* before: one that came since early_hold is not lost */
+    early_stop(take(in->early));
+    bool leads = !in->transport || transport_leader(in->transport) == in->rank;
+    if (!in->transport && in->life > 1 && lead_tables(in, err) < 0)
+        return -1;
+    if (leads && lead_start(in, err) < 0)
+        return -1;
+    if (start_router(in, err) < 0)
         return -1;
     if (in->transport)
         gather_sign(in);

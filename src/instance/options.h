@@ -23,11 +23,14 @@ struct options {
     const char *statedir; /* what outlives the instance; NULL: nothing does */
     enum store_sync durability;
     bool salvage, take_lock; /* statedir.h */
-    const char *policy;      /* scheduling policy (src/sched/setup.h) */
-    unsigned gpus;           /* GPUs of a virtual node */
-    uint64_t memory;         /* bytes of the node; 0: as it says itself */
-    uint64_t output_limit;   /* bytes of captured output that a node keeps; 0: all */
-    bool isvirtual;          /* several ranks on one machine are nodes of their own */
+    bool have_durability;    /* it was given */
+    const char
+        *policy; /* scheduling policy (src/sched/setup.h), with the next two in it */
+    const char *queue_depth, *placement; /* or NULL */
+    unsigned gpus;                       /* GPUs of a virtual node */
+    uint64_t memory;                     /* bytes of the node; 0: as it says itself */
+    uint64_t output_limit; /* bytes of captured output that a node keeps; 0: all */
+    bool isvirtual;        /* several ranks on one machine are nodes of their own */
     bool verbose;
     bool tell_status;        /* say the exit code on stderr */
     double time_limit;       /* seconds, 0: none */

@@ -210,6 +210,8 @@ int queues_admit(const struct queues *q, json_object *jobspec, struct error *err
             return no_queue(q, name, err);
         json_object_object_add(system, "queue", json_object_new_string(s->name));
         constrain(system, queues_conf(q, s)->constraint);
+    } else if (name) {
+        return no_queue(q, name, err);
     }
     if (check_open(q, s, err) < 0)
         return -1;

@@ -122,8 +122,20 @@ static int on_shutdown(struct replica *rp, json_object *o, struct error *err)
     return 0;
 }
 
+static int on_attrs(struct replica *rp, json_object *o, struct error *err)
+{
+    json_object *attrs = jsonutil_get(o, "data");
+    if (!json_object_is_type(attrs, json_type_object))
+        return error_set(err, EINVAL, "it has no attributes");
+    json_object_object_add(rp->info, "attrs", json_object_get(attrs));
+    store_attr_set(rp->store, "attrs",
+                   json_object_to_json_string_ext(attrs, JSON_C_TO_STRING_PLAIN));
+    return 0;
+}
+
 const struct replica_kind replica_instance_kinds[] = {
     {"node", on_node},     {"gone", on_gone},         {"exec", on_exec},
     {"config", on_config}, {"account", on_account},   {"archive", on_archive},
-    {"purge", on_purge},   {"shutdown", on_shutdown}, {NULL, NULL},
+    {"purge", on_purge},   {"shutdown", on_shutdown}, {"attrs", on_attrs},
+    {NULL, NULL},
 };

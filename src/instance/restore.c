@@ -364,6 +364,17 @@ static void restore_config(struct replica *rp)
     }
 }
 
+/* Those that were set while it ran. */
+static void restore_attrs(struct replica *rp)
+{
+    cleanup_free char *text = store_attr_get(rp->store, "attrs", NULL);
+    json_object *attrs = text ? json_tokener_parse(text) : NULL;
+    if (json_object_is_type(attrs, json_type_object))
+        json_object_object_add(rp->info, "attrs", attrs);
+    else
+        json_object_put(attrs);
+}
+
 int replica_restore(struct replica *rp, bool anew, struct error *err)
 {
     struct restore rs = {.rp = rp, .err = err};
@@ -374,6 +385,7 @@ int replica_restore(struct replica *rp, bool anew, struct error *err)
     if (anew)
         return 0;
     restore_nodes(rp);
+    restore_attrs(rp);
     cleanup_free char *shutdown = store_attr_get(rp->store, "shutdown", NULL);
     apply_again(rp, shutdown);
     return 0;

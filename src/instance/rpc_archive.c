@@ -20,6 +20,70 @@ static struct archives *archives(const struct leader *ld, struct error *err)
     return ld->config.archives;
 }
 
+/* --- transfers under way: what was sent of one is dropped when its client goes --------------------- */
+
+struct transfer {
+    struct transfer *next;
+    const struct client *client; /* NULL: lost with its rank, and may return */
+    char *key;
+};
+
+static struct transfer **find(struct leader *ld, const char *key)
+{
+    struct transfer **at = &ld->transfers;
+    while (*at && strcmp((*at)->key, key) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void remember(struct leader *ld, const struct client *c, const char *key)
+{
+    struct transfer **at = find(ld, key);
+    if (!*at) {
+        *at = xcalloc(1, sizeof(**at));
+        (*at)->key = xstrdup(key);
+    }
+    (*at)->client = c;
+}
+
+static void forget(struct transfer **at)
+{
+    struct transfer *t = *at;
+    *at = t->next;
+    free(t->key);
+    free(t);
+}
+
+/* On all ranks. */
+static void drop(struct leader *ld, const char *key)
+{
+    struct error ignored;
+    cleanup_json json_object *o = json_object_new_object();
+    json_object_object_add(o, "c", json_object_new_string("archive"));
+    json_object_object_add(o, "op", json_object_new_string("end"));
+    json_object_object_add(o, "key", json_object_new_string(key));
+    archives_apply(ld->config.archives, o, &ignored);
+    change_archive(ld, o);
+}
+
+void archive_client_gone(struct leader *ld, const struct client *c, bool may_return)
+{
+    for (struct transfer **at = &ld->transfers; *at;) {
+        if (c && (*at)->client != c) {
+            at = &(*at)->next;
+        } else if (c && may_return) {
+            (*at)->client = NULL;
+            at = &(*at)->next;
+        } else {
+            if (c)
+                drop(ld, (*at)->key);
+            forget(at);
+        }
+    }
+}
+
+/* --- requests -------------------------------------------------------------------------------------- */
+
 /* Here, and then in the same words on all other ranks; the answer waits for the second rank. */
 static int change(struct leader *ld, const struct request *rq, const char *op,
                   json_object *params, struct error *err)
@@ -45,7 +109,10 @@ static int change(struct leader *ld, const struct request *rq, const char *op,
 static int rpc_put(struct leader *ld, const struct request *rq, json_object *params,
                    struct error *err)
 {
-    return change(ld, rq, "put", params, err);
+    int rc = change(ld, rq, "put", params, err);
+    if (rc == 0)
+        remember(ld, rq->client, jsonutil_string(jsonutil_get(params, "key")));
+    return rc;
 }
 
 static int rpc_end(struct leader *ld, const struct request *rq, json_object *params,
@@ -59,7 +126,12 @@ static int rpc_end(struct leader *ld, const struct request *rq, json_object *par
         return -1;
     if (name && !append && !overwrite && archives_size(a, name, err) >= 0)
         return error_set(err, EEXIST, "there is an archive '%s' already", name);
-    return change(ld, rq, "end", params, err);
+    const char *key = jsonutil_string(jsonutil_get(params, "key"));
+    int rc = change(ld, rq, "end", params, err);
+    struct transfer **at = rc == 0 && key ? find(ld, key) : NULL;
+    if (at && *at)
+        forget(at);
+    return rc;
 }
 
 static int rpc_remove(struct leader *ld, const struct request *rq, json_object *params,

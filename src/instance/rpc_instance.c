@@ -3,7 +3,9 @@
 #include "src/instance/leader_impl.h"
 
 #include <errno.h>
+#include <string.h>
 #include "src/common/util.h"
+#include "src/instance/change.h"
 #include "src/instance/logring.h"
 #include "src/instance/params.h"
 #include "src/job/jsonutil.h"
@@ -79,8 +81,43 @@ static int rpc_log(struct leader *ld, const struct request *rq, json_object *par
     return 0;
 }
 
+enum { ATTR_NAME_MAX = 128, ATTR_VALUE_MAX = 4096, ATTRS_MAX = 1000 };
+
+/* What the instance says of itself by that name cannot be set. */
+static int rpc_setattr(struct leader *ld, const struct request *rq, json_object *params,
+                       struct error *err)
+{
+    const char *name = jsonutil_string(jsonutil_get(params, "name")),
+               *value = jsonutil_string(jsonutil_get(params, "value"));
+    json_object *attrs = jsonutil_get(ld->config.info, "attrs");
+    if (!name || !value)
+        return error_set(err, EINVAL, "request: name and value must be texts");
+    if (!*name || strlen(name) > ATTR_NAME_MAX || name[strcspn(name, " \t\n=")])
+        return error_set(err, EINVAL,
+                         "'%.40s' is no name of an attribute: that has at most %d "
+                         "characters, and no blank or '='",
+                         name, ATTR_NAME_MAX);
+    if (strlen(value) > ATTR_VALUE_MAX)
+        return error_set(err, EINVAL,
+                         "the value of attribute %s has %zu bytes, more than %d", name,
+                         strlen(value), ATTR_VALUE_MAX);
+    if (jsonutil_get(ld->config.info, name))
+        return error_set(err, EPERM,
+                         "attribute %s is what the instance is: it cannot be set", name);
+    if (!jsonutil_get(attrs, name) && json_object_object_length(attrs) >= ATTRS_MAX)
+        return error_set(err, ENOSPC, "there are %d attributes already", ATTRS_MAX);
+    json_object_object_add(attrs, name, json_object_new_string(value));
+    change_attrs(ld);
+    reply_when_safe(ld, rq, json_object_new_object());
+    return 0;
+}
+
 const struct rpc rpc_instance_table[] = {
-    {"instance.log", rpc_log},           {"instance.info", rpc_info},
-    {"instance.shutdown", rpc_shutdown}, {"instance.restart", rpc_restart},
-    {"instance.watch", rpc_watch},       {NULL, NULL},
+    {"instance.setattr", rpc_setattr},
+    {"instance.log", rpc_log},
+    {"instance.info", rpc_info},
+    {"instance.shutdown", rpc_shutdown},
+    {"instance.restart", rpc_restart},
+    {"instance.watch", rpc_watch},
+    {NULL, NULL},
 };

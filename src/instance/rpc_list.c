@@ -14,7 +14,7 @@ static int on_entry(void *arg, const struct store_entry *entry)
 {
     struct joblist *l = arg;
     if (entry->run)
-        joblist_add(l, jobview_stored(entry, l->keys));
+        joblist_add_stored(l, entry);
     return 0;
 }
 
@@ -77,8 +77,8 @@ static json_object *active_info(struct leader *ld, struct job *job, const char *
 static int rpc_info(struct leader *ld, const struct request *rq, json_object *params,
                     struct error *err)
 {
-    static const char *const known[] = {"jobspec", "R", "eventlog", "taskmap",
-                                        "jobspec-base"};
+    static const char *const known[] = {"jobspec",      "R", "eventlog", "taskmap",
+                                        "jobspec-base", "cc"};
     jobid_t id;
     if (param_id(params, "id", &id, err) < 0)
         return -1;

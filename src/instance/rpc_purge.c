@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include "src/common/log.h"
 #include "src/common/util.h"
 #include "src/instance/change.h"
 #include "src/instance/record.h"
@@ -134,6 +135,66 @@ static void purge_clear(struct purge *p)
     json_object_put(p->ranges);
     json_object_put(p->outputs);
     free(p->v);
+}
+
+/* --- by the configuration --------------------------------------------------------------------- */
+
+enum { TRIM_S = 2, TRIM_SHARE = 20 }; /* s between two looks; of the time, one part of */
+
+static bool has_limits(const struct leader *ld)
+{
+    const struct config *c = ld->queues->config;
+    return c->inactive_age > 0 || c->inactive_num >= 0;
+}
+
+double purge_next(const struct leader *ld)
+{
+    return has_limits(ld) ? ld->trim.at : 0;
+}
+
+/* Whether there is something to cut, or may be. */
+static bool find_cut(struct leader *ld, double now)
+{
+    const struct config *c = ld->queues->config;
+    struct leader_trim *t = &ld->trim;
+    struct store_cut by_num = {0};
+    struct error err;
+    struct store_stats st;
+    store_stats(ld->store, &st);
+    bool same = st.inactive == t->seen && c->inactive_age <= 0;
+    t->seen = st.inactive;
+    t->cut = (struct store_cut){.t = c->inactive_age > 0 ? now - c->inactive_age : 0};
+    if (st.inactive == 0 || same)
+        return false;
+    if (c->inactive_num >= 0 && st.inactive > (uint64_t)c->inactive_num &&
+        store_cut_after(ld->store, (uint64_t)c->inactive_num, &by_num, &err) < 0)
+        log_error("job-manager.inactive-num-limit: %s", err.text);
+    if (by_num.t > t->cut.t)
+        t->cut = by_num;
+    return t->cut.t > 0;
+}
+
+void purge_run(struct leader *ld, double now)
+{
+    struct leader_trim *t = &ld->trim;
+    struct purge p = {.ld = ld};
+    struct error err;
+    double begin = time_mono();
+    if (!has_limits(ld) || now < t->at)
+        return;
+    if (leader_store_works(ld) && (t->from > 0 || find_cut(ld, now))) {
+        p.outputs = json_object_new_object();
+        jobid_t next = 0;
+        if (store_purge_find(ld->store, &t->cut, MAX(t->from, (jobid_t)1), INT64_MAX,
+                             AT_ONCE, on_purge, &p, &next, &err) < 0)
+            log_error("the limits of job-manager: %s", err.text);
+        else if (p.n > 0 || next == 0)
+            carry_out(&p, next == 0 && p.n > 0);
+        t->from = next;
+        purge_clear(&p);
+    }
+    double took = time_mono() - begin;
+    t->at = now + (t->from > 0 ? took : MAX((double)TRIM_S, took * TRIM_SHARE));
 }
 
 /* --- which ------------------------------------------------------------------------------------ */

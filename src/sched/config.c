@@ -497,14 +497,30 @@ static int get_preemption(const struct reading *r)
     return get_flag(r, "preemption.enabled", jsonutil_get(o, "enabled"), &c->preemption);
 }
 
+static int get_job_manager(const struct reading *r)
+{
+    static const char *const keys[] = {"inactive-age-limit", "inactive-num-limit", NULL};
+    static const char table[] = "job-manager";
+    struct config *c = r->c;
+    json_object *o = jsonutil_get(c->json, table);
+    c->inactive_num = -1;
+    if (check_table(r, table, o, keys) < 0 ||
+        get_duration(r, below(table, keys[0]).text, jsonutil_get(o, keys[0]),
+                     &c->inactive_age) < 0)
+        return -1;
+    return get_limit(r, below(table, keys[1]).text, jsonutil_get(o, keys[1]),
+                     &c->inactive_num);
+}
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
 static int read_all_tables(const struct reading *r)
 {
     static const char *const keys[] = {
-        "policy",      "queues",    "priority",    "banks",      "preemption",
-        "queue-depth", "placement", "idle-return", "time-limit", "property",
-        "verbose",     "statedir",  "durability",  "attributes", NULL};
+        "policy",      "queues",      "priority",    "banks",
+        "preemption",  "job-manager", "queue-depth", "placement",
+        "idle-return", "time-limit",  "property",    "verbose",
+        "statedir",    "durability",  "attributes",  NULL};
     struct config *c = r->c;
     json_object *policy = jsonutil_get(c->json, "policy");
     const char *stray = jsonutil_stray_key(c->json, keys);
@@ -514,7 +530,7 @@ static int read_all_tables(const struct reading *r)
     if (stray)
         return bad(r, stray,
                    "there is no such setting; there are the tables policy, queues, "
-                   "priority, banks and preemption");
+                   "priority, banks, preemption and job-manager");
     if (get_scheduler(r, policy) < 0)
         return -1;
     if (!json_object_is_type(policy, json_type_string) &&
@@ -524,7 +540,7 @@ static int read_all_tables(const struct reading *r)
         return -1;
     if (get_queues(r) < 0 || get_priority(r) < 0 || get_banks(r) < 0)
         return -1;
-    return get_preemption(r);
+    return get_preemption(r) < 0 ? -1 : get_job_manager(r);
 }
 
 struct config *config_from_json(json_object *o, json_object *lines, struct error *err)

@@ -10,6 +10,7 @@
  * priority           weights urgency, age, size, fairshare; age-max, small-first, half-life
  * banks.NAME         shares
  * preemption         enabled, grace
+ * job-manager        inactive-age-limit, inactive-num-limit
  *
  * Settings that only count at an instance's start (--conf) may be there, too, and are passed over. */
 #ifndef HBATCH_SCHED_CONFIG_H
@@ -65,7 +66,9 @@ struct config {
     struct config_bank *banks;
     size_t nbanks;
     bool preemption;
-    double grace; /* s, from the warning of a job that is preempted to its end */
+    double grace;         /* s, from the warning of a job that is preempted to its end */
+    double inactive_age;  /* s, after which a job that is over is forgotten; 0: never */
+    int64_t inactive_num; /* of those only the newest are kept; -1: all */
 };
 
 /* TEXT: TOML or JSON (conf.h).  NULL with err set: names the line and the key. */

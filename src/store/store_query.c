@@ -398,8 +398,8 @@ char *store_log_get(struct store *store, jobid_t id, struct error *err)
     return text;
 }
 
-static const char *const info_keys[] = {"jobspec", "R",      "eventlog",
-                                        "taskmap", "output", "jobspec-base"};
+static const char *const info_keys[] = {
+    "jobspec", "R", "eventlog", "taskmap", "output", "jobspec-base", "cc"};
 enum info_key {
     KEY_JOBSPEC,
     KEY_R,
@@ -407,6 +407,7 @@ enum info_key {
     KEY_TASKMAP,
     KEY_OUTPUT,
     KEY_BASE,
+    KEY_CC,
     KEY_COUNT
 };
 
@@ -421,7 +422,9 @@ static char *info_text(enum info_key key, jobid_t id, sqlite3_stmt *job,
         r = store_row_run(run, 0);
     if (key == KEY_EVENTLOG)
         return make_log(&j, run != NULL ? &r : NULL);
-    if (key == KEY_JOBSPEC)
+    if (key == KEY_CC)
+        text = j.id == id ? j.cc : NULL;
+    else if (key == KEY_JOBSPEC)
         text = store_row_text(job, JOB_WIDTH);
     else if (run != NULL)
         text = key == KEY_R         ? store_row_text(run, RUN_WIDTH)
@@ -468,7 +471,7 @@ char *store_job_info(struct store *store, jobid_t id, const char *key, struct er
     if (k == KEY_COUNT)
         return error_null(err, EINVAL,
                           "'%s' is not known of a job: it must be jobspec, R, eventlog, "
-                          "taskmap or output",
+                          "taskmap, output or cc",
                           key);
     int known = job_of(store, id, &job, &active, err);
     if (known < 0)

@@ -326,6 +326,18 @@ is "$(hbatch pstree)" '.
     |-- side
     `-- alloc
         `-- 2*[work]' "pstree with three levels"
+is "$(hbatch pstree --json | python3 -c '
+import json, sys
+def names(o):
+    return sorted(str((j["name"], names(j))) if "jobs" in j else j["name"] for j in o["jobs"])
+print(names(json.load(sys.stdin)))')" \
+    "$(hbatch jobs -R -f running --json | python3 -c '
+import json, sys
+def names(o):
+    return sorted(str((j["name"], names(j))) if "jobs" in j else j["name"] for j in o["jobs"])
+print(names(json.load(sys.stdin)))')" "pstree --json: as jobs -R --json"
+is "$(hbatch pgrep --json side | python3 -c 'import json, sys; print(*(j["name"] for j in json.load(sys.stdin)["jobs"]))')" "" \
+    "pgrep --json is of one instance"
 is "$(LC_ALL=C.UTF-8 hbatch pstree -X)" '.
 └── alloc
     ├── side

@@ -91,8 +91,20 @@ like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"../
 like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"ab","at":0,"data":"?"}}')" '"error"' "no base64"
 like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.end","params":{"key":"cd","name":"x"}}')" "cannot make" "a transfer that never began"
 like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.read","params":{"name":"../store.sqlite"}}')" "is not an archive's name" "no other file can be read"
-like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"ab","at":0,"data":"QUJD"}}')" "result" "a piece"
-like "$(raw '{"jsonrpc":"2.0","id":1,"method":"archive.end","params":{"key":"ab","name":"odd","at":3,"data":"QUJD"}}')" "result" "an end that looks like a piece"
+put='{"jsonrpc":"2.0","id":1,"method":"archive.put","params":{"key":"ab","at":0,"data":"QUJD"}}'
+like "$(raw "$put" '{"jsonrpc":"2.0","id":2,"method":"archive.end","params":{"key":"ab","name":"odd","at":3,"data":"QUJD"}}')" \
+    "\"id\": 1, \"result.*\"id\": 2, \"result" "a piece, and an end that looks like one"
 ok "... is an end, for all ranks" wait_until 20 sh -c "cmp $dir/archive-0-odd $dir/archive-1-odd && cmp $dir/archive-0-odd $dir/archive-2-odd"
+like "$(raw "${put/ab/dead}")" "result" "a client that goes away in the middle"
+no_parts() { [ -z "$(find "$dir" -name '*part-*')" ]; }
+ok "... what it has sent is dropped, on all ranks" wait_until 20 no_parts
+head -c 100000000 /dev/zero >large
+hbatch archive create -n large large &
+client=$!
+has_part() { [ "$(find "$dir" -name '*part-*' | wc -l)" = 3 ]; }
+wait_until 20 has_part
+kill -KILL $client
+wait $client 2>/dev/null
+ok "... and of a client that is killed" wait_until 20 no_parts
 ok "the instance goes on" hbatch run true
 done_testing

@@ -113,6 +113,42 @@ is "$(sort -u status.json | wc -l) $(grep -c '"state":"INACTIVE","result":"FAILE
 is "$(grep "$(hbatch job id --to=dec "$(tail -n 1 ids)")" status.json)" "$(hbatch job status --json "$(tail -n 1 ids)")" \
     "... alike, of many and of one"
 
+# --- elements by their indices ----------------------------------------------------------------------
+hbatch submit --cc=10-100:10 --urgency=hold sh -c 'echo out $HBATCH_JOB_CC; exit $((HBATCH_JOB_CC % 40 == 0))' >ids
+array=$(head -n 1 ids)
+ok "one is canceled by its index" hbatch cancel "${array}_100"
+ok "several are" hbatch cancel "${array}_[80-90]"
+shown=$(hbatch jobs -n -o '{id} {cc}' --fold)
+is "$shown" "${array}_[10,20,30,40,50,60,70] 10,20,30,40,50,60,70" "jobs shows the others"
+capture hbatch job urgency "${array}_20" 17
+capture timeout 60 hbatch job wait "${array}_20"
+is "$rc $(hbatch jobs -no '{cc} {state}' "${array}_[20,30]" | xargs)" "0 30 SCHED 20 INACTIVE" "urgency of one"
+ok "... of several, as they were shown" hbatch job urgency "${shown% *}" default
+capture hbatch job wait "${array}_[10-70]"
+is "$rc|$err" "1|hbatch job wait: $(sed -n 4p ids): task(s) exited with exit code 1" "they are waited for"
+is "$(hbatch output "${array}_[10-30]" "${array}_70" | xargs)" "out 10 out 20 out 30 out 70" "their output"
+is "$(hbatch attach "${array}_50")" "out 50" "attach to one"
+is "$(hbatch watch "${array}_[60-70]" | sort | xargs)" "out 60 out 70" "watch some"
+is "$(hbatch jobs -no '{id}' "${array}_10")" "$array" "the first one does not stand for the array then"
+is "$(hbatch job resubmit --dry-run --failed "$array")" "$array --cc=40" "what failed would be submitted again"
+again=$(hbatch job resubmit --failed "$array")
+capture timeout 60 hbatch job wait "$again"
+is "$rc $(hbatch output "$again")" "1 out 40" "... and runs, as it had been released before it ran"
+while IFS='|' read -r word text; do
+    capture hbatch cancel "$word"
+    like "$rc $err" "^1 hbatch cancel: .*$text" "mistakes: $word"
+done <<END
+${array}_11|is no element of its array, which has 10,20,30,40,50,60,70,80,90,100
+${array}_[x]|expected an id at character 2
+${array}_[|an id is missing
+${array}_|not an F58 digit
+$(sed -n 2p ids)_[10]|is not the id of an array
+f11111z_3|no such job
+${array}_100|is over
+END
+capture hbatch attach "${array}_[10,20]"
+like "$rc $err" "^1 .* is 2 jobs; one is wanted here" "one job, where one is wanted"
+
 # --- the order, and what depends on elements ---------------------------------------------------------
 gate=$(hbatch submit -n4 sleep inf)
 hbatch wait-event "$gate" start >/dev/null
@@ -133,7 +169,7 @@ ok "the elements run" timeout 60 hbatch job wait "$(nth 40)"
 is "$(grep -v after order | xargs)" "20 10 1 2 3 4 5 6 7 8 9 16 17 18 19 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40" \
     "... by urgency, then in their order"
 # it is ready when element 30 has ended; by then the executor may have begun the next ones, which it had ahead
-like "$(xargs <order)" "30( 31)?( 32)?( 33)?( 34)? after 3" "... and what is more urgent goes first as soon as it is ready"
+like "$(xargs <order)" "30( 3[1-8])* after 3" "... and what is more urgent goes first as soon as it is ready"
 is "$(field state "$(nth 11)")" SCHED "one that is held waits on"
 is "$(field result "$never")" FAILED "what depended on one that failed is over"
 hbatch job urgency "$(nth 11)" default

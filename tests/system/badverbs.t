@@ -121,6 +121,20 @@ for v in verbs:
             problems += wrong((*v, f"{name}=zwölf", *args), "zwölf")
 check(f"a word for a number ({numbers} options)", problems)
 
+problems = []
+formats = [(v, name) for v in verbs for name, value in options(*v) if value == "FORMAT"]
+for v, name in formats:
+    args = ["x"] if v == ("pgrep",) else []
+    problems += wrong((*v, f"{name}={{nosuchfield}}", *args), ">>nosuchfield<<")
+    problems += wrong((*v, f"{name}=a {{b", *args), "'a >>{<<b'")
+    problems += wrong((*v, f"{name}=nosuchname", *args), "nosuchname") if name == "--format" else []
+check(f"a wrong format: the place is marked ({len(formats)} options)", problems)
+problems = []
+colors = [(v, name) for v in verbs for name, _ in options(*v) if name == "--color"]
+for v, name in colors:
+    problems += wrong((*v, f"{name}=blue"), "--color=blue")
+check(f"a wrong color ({len(colors)} verbs)", problems)
+
 # --- verbs -----------------------------------------------------------------------------------------
 problems = []
 for v in verbs:
@@ -168,7 +182,7 @@ alone = {("start",), ("simulate",), ("python",), ("env",), ("version",), ("help"
 operands = {"JOBID": ["f23"], "COMMAND": ["true"], "RANKS|HOSTS": ["0"], "NAME": ["x"], "PATH": ["."], "EVENT": ["start"],
             "TYPE": ["cancel"], "JOBID EVENT": ["f23", "start"], "JOBID KEY...": ["f23", "R"], "[NAME] [FIRST..LAST]": ["x"],
             "JOBID KEY=VALUE...": ["f23", "duration=+1m"], "JOBID N|hold|default|expedite": ["f23", "3"], "FILE": ["/dev/null"],
-            "KEY VALUE": ["policy", "easy"], "KEY": ["policy"]}
+            "KEY VALUE": ["policy", "easy"], "NAME VALUE": ["x", "y"], "KEY": ["policy"]}
 problems = []
 asked = 0
 for v in verbs:

@@ -291,12 +291,14 @@ END
 
 script '#!/bin/sh\nhbatch getattr color\nhbatch run true; hbatch run sh -c "exit 3"\nhbatch submit --quiet --cc=1-3 --wait true\n'
 cp bad.sh dump.sh
+hbatch config set queues.q1 '{}'
 ok "batch --dump --conf --queue --setattr --flags" hbatch batch -n1 --dump=jobs-{{id.f58plain}}-{{name}}.db --conf=attributes.color=red \
     --queue=q1 --setattr=user.key=7 --flags=waitable --output=dump.out dump.sh
 id=$out
 ok "--flags=waitable" timeout 30 hbatch job wait "$id"
 like "$(cat dump.out)" $'^red\n|\nred(\n|$)' "its attribute"
 is "$(hbatch jobs -ano '{queue}' "$id")" q1 "its queue"
+hbatch config unset queues
 like "$(hbatch job info "$id" jobspec)" '"key": ?7[^0-9]' "its job's attribute"
 is "$(python3 - "jobs-$id-dump.sh.db" <<'END'
 import os, sqlite3, sys

@@ -211,6 +211,14 @@ is "$(hbatch uptime --json | member size)" 3 "uptime --json"
 is "$(hbatch dmesg --json | tail -1 | member rank)" 0 "dmesg --json"
 is "$(hbatch queue status --json | member 0.queue)" '"debug"' "queue status --json"
 like "$(hbatch lsattr -v | xargs)" "level 0 size 3" "lsattr"
+ok "setattr" hbatch setattr stage "two of three"
+is "$(hbatch getattr stage)" "two of three" "is what getattr prints"
+is "$(hbatch run -q debug hbatch getattr stage)" "two of three" "in jobs, too"
+is "$(hbatch lsattr --json | member attrs.stage)" '"two of three"' "lsattr --json"
+nok "what the instance is cannot be set" hbatch setattr size 4
+like "$err" "attribute size is what the instance is" "that is told"
+nok "a name with a blank" hbatch setattr "a b" 4
+ok "config load of standard input" sh -c 'hbatch config get | hbatch config load'
 ok "python --get-path" test -e "$(hbatch python --get-path)/hbatch/__init__.py"
 ok "submit --debug" hbatch submit -q debug --debug true
 ok "shutdown with options of Flux" hbatch shutdown --quiet -y --background

@@ -26,7 +26,7 @@ note "$before KB, now $(rss) KB"
 # --- waiting for them: by ids, as nobody can tell when --all has asked which there are -------------
 before=$(rss)
 # shellcheck disable=SC2046
-hbatch job wait $(cat ids) 2>err &
+hbatch job wait --verbose $(cat ids) 2>err &
 waiter=$!
 ok "who waits for all of them is connected" wait_until 30 bash -c "ls -l /proc/$waiter/fd | grep -q socket"
 ok "all but one are canceled" hbatch cancel "$(sed -n 2p ids)-$(tail -n 1 ids)"

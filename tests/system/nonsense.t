@@ -56,6 +56,11 @@ resource list
 resource list -v
 resource status
 resource drain n1
+resource eventlog
+pstree --json
+pgrep --json s
+lsattr --json
+setattr a b
 uptime
 uri
 uri f6

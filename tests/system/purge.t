@@ -104,6 +104,25 @@ db = sqlite3.connect(sys.argv[1])
 print([db.execute("SELECT count(*) FROM " + t).fetchone()[0] for t in ("job", "run", "span", "log")])' "$tmp/state/store.sqlite")" \
     "[0, 0, 0, 0]" "nothing of them is in the store"
 
+# --- by the configuration, again and again
+instance_start limits --test-nodes=2 --test-topology="core:4 pu:1" || exit 1
+hbatch submit --quiet --cc=1-12 --wait true
+hbatch run --job-name=newest echo newest
+printf '[job-manager]\ninactive-num-limit = 5\n' >limits.toml
+ok "a limit of their number" hbatch config load limits.toml
+has() { [ "$(inactive)" = "$1" ]; }
+ok "is kept" wait_until 20 has 5
+is "$(hbatch jobs -ano '{name}' -c1)" newest "the newest one is there"
+hbatch submit --quiet --cc=1-20 --wait true
+ok "also of those that end later" wait_until 20 has 5
+printf '[job-manager]\ninactive-age-limit = "1s"\n' >limits.toml
+ok "the file is read again" hbatch config reload
+ok "a limit of their age" wait_until 20 has 0
+ok "without limits" hbatch config unset job-manager
+hbatch run true
+is "$(inactive)" 1 "all are kept"
+instance_stop limits
+
 # --- the other ranks have purged as well: one of them leads on
 case $(hbatch start --dry-run --test-nodes=2 true) in
 *enable-recovery*) ;;

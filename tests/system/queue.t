@@ -185,6 +185,9 @@ while True:
 print(len(ends), len({e[0] for e in ends}), {e[1] for e in ends})')
 is "$follow" "200 200 {'COMPLETED'}" "who follows an array hears of every end once"
 
+nok "a queue where none is configured" hbatch submit -q nosuch true
+like "$err" "there is no queue 'nosuch': this instance has one queue, which has no name" "is refused"
+
 # --- launch options that executors would refuse are refused before the job is in the queue
 before=$(hbatch jobs -anc 0 | wc -l)
 while IFS='|' read -r option want; do

@@ -59,7 +59,8 @@ echo '{"formats":{"theirs":{"format":"less"}}}' >other/hbatch/jobs.json
 is "$(hbatch jobs -no mine -f failed) $(hbatch jobs -no theirs -f failed)" "second! <second>" "formats of files"
 is "$(HBATCH_JOBS_FORMAT_DEFAULT=mine hbatch jobs -n -f failed)" "second!" "HBATCH_JOBS_FORMAT_DEFAULT"
 like "$(hbatch jobs -o help)" "mine +my own" "they are listed"
-hbatch jobs -o get-config=mine | sed s/mine/again/ >config/hbatch/jobs.toml
+hbatch jobs -o get-config=mine >>config/hbatch/jobs.toml
+sed -i s/mine/again/ config/hbatch/jobs.toml
 is "$(hbatch jobs -no again -f failed)" "second!" "get-config, as a file in TOML"
 cat >config/hbatch/jobs.toml <<'END'
 [formats.lines]

@@ -161,6 +161,12 @@ START_TEST(rejects)
         {"banks.a = 1\npolicy.jobspec.defaults.system.bank = \"b\"",
          "line 2: policy.jobspec.defaults.system.bank"},
         {"preemption = 1", "line 1: preemption"},
+        {"job-manager = 1", "line 1: job-manager"},
+        {"[job-manager]\ninactive-age = \"1d\"", "line 2: job-manager.inactive-age"},
+        {"[job-manager]\ninactive-age-limit = \"1y\"",
+         "line 2: job-manager.inactive-age-limit"},
+        {"[job-manager]\ninactive-num-limit = \"x\"",
+         "line 2: job-manager.inactive-num-limit"},
         {"[preemption]\nafter = 1", "line 2: preemption.after"},
         {"{\"queues\":\n{\"a\":\n{\"parent\":1}}}", "line 3: queues.a.parent"},
     };

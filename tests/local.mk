@@ -386,6 +386,13 @@ tests_unit_t_keys_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_journal
+endif
+tests_unit_t_journal_SOURCES = tests/unit/t_journal.c src/instance/journal.c
+tests_unit_t_journal_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_journal_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
 tests_unit_t_state_SOURCES = tests/unit/t_state.c tests/unit/replay.c tests/unit/replay.h

@@ -194,7 +194,7 @@ static const struct formats_own list_formats[] = {
     {"ranks", "with the ranks of the nodes",
      "{state:>10} {ranks:>6} {ncores:>6} {ngpus:>6} {nodelist}"},
 };
-static const struct listing_kind list_kind =
+const struct listing_kind resource_list_kind =
     LISTING_KIND(resource_fields, list_formats, "resource", "list",
                  "HBATCH_RESOURCE_LIST_FORMAT_DEFAULT");
 
@@ -268,7 +268,7 @@ static void print_list(struct cli *cli, struct resource_choice *c)
     struct rows rows = {0};
     if (!c->listing.format && c->by_rank)
         c->listing.format = "ranks";
-    struct format *f = listing_compile(cli, &c->listing, &list_kind);
+    struct format *f = listing_compile(cli, &c->listing, &resource_list_kind);
     cleanup_json json_object *result = resource_nodes(cli, c->queues, c->include);
     json_object *nodes = cli_list(cli, result, "nodes");
     bool skip = c->skip_empty || (c->include && !c->no_skip_empty);
@@ -300,7 +300,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     resource_parse(&c, cli, cmd, argc, argv);
     if (c.states)
         resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
-    if (listing_told(cli, &c.listing, &list_kind))
+    if (listing_told(cli, &c.listing, &resource_list_kind))
         return 0;
     if (!c.listing.json) {
         print_list(cli, &c);
@@ -311,7 +311,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     return 0;
 }
 
-static const struct cmd resource_list = {
+const struct cmd resource_list = {
     .name = "list",
     .args = "",
     .help = "List resources by state: free, allocated, drained, down",

@@ -6,8 +6,12 @@
 #include "src/cli/listing.h"
 #include "src/cli/resource_rows.h"
 
-extern const struct cmd resource_status, resource_drain, resource_undrain,
+extern const struct cmd resource_list, resource_status, resource_drain, resource_undrain,
     resource_eventlog;
+extern const struct listing_kind resource_list_kind, resource_status_kind,
+    resource_drain_kind;
+/* Names of events of the log, ended by NULL. */
+extern const char *const resource_events[];
 
 enum {
     RESOURCE_VERBOSE = 900,

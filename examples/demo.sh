@@ -21,8 +21,13 @@ failed=0
 
 step() { printf '\n--- %s\n' "$*"; }
 
-must() { # COMMAND...: show it, run it
-    printf '$ %s\n' "${*//$work\//}"
+must() { # COMMAND...: show it as one would type it, run it
+    local word shown=
+    for word in "${@//$work\//}"; do
+        [[ $word != *[^[:alnum:]_./=:,@%+-]* ]] || word="'$word'"
+        shown+=" $word"
+    done
+    printf '$%s\n' "$shown"
     "$@" </dev/null || {
         echo "demo.sh: this failed, with exit code $?" >&2
         failed=1

@@ -213,7 +213,7 @@ tests_unit_t_sim_LDADD = src/sim/libsim.la $(UNIT_LIBS) -lm
 if HAVE_CHECK
 UNIT += tests/unit/t_conservative
 endif
-tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c
+tests_unit_t_conservative_SOURCES = tests/unit/t_conservative.c tests/unit/amounts.h
 tests_unit_t_conservative_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conservative_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
@@ -240,7 +240,7 @@ tests_unit_t_config_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 if HAVE_CHECK
 UNIT += tests/unit/t_easy
 endif
-tests_unit_t_easy_SOURCES = tests/unit/t_easy.c
+tests_unit_t_easy_SOURCES = tests/unit/t_easy.c tests/unit/amounts.h
 tests_unit_t_easy_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_easy_LDADD = src/sched/libsched.la $(UNIT_LIBS) -lm
 
@@ -386,6 +386,13 @@ tests_unit_t_keys_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_keys_LDADD = src/common/libcommon.la $(CHECK_LIBS)
 
 if HAVE_CHECK
+UNIT += tests/unit/t_journal
+endif
+tests_unit_t_journal_SOURCES = tests/unit/t_journal.c src/instance/journal.c
+tests_unit_t_journal_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_journal_LDADD = $(UNIT_LIBS)
+
+if HAVE_CHECK
 UNIT += tests/unit/t_state
 endif
 tests_unit_t_state_SOURCES = tests/unit/t_state.c tests/unit/replay.c tests/unit/replay.h
@@ -421,7 +428,7 @@ tests_unit_t_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_format_LDADD = $(UNIT_LIBS)
 UNIT += tests/unit/t_report
 tests_unit_t_report_SOURCES = tests/unit/t_report.c src/cli/report.c src/cli/report_html.c src/cli/report_text.c \
-	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/optparse.c tests/unit/noverbs.c
+	src/cli/jobfields.c src/cli/format.c src/cli/format_parse.c src/cli/format_value.c src/cli/nearest.c src/cli/cli.c src/cli/ids.c src/cli/optparse.c tests/unit/noverbs.c
 nodist_tests_unit_t_report_SOURCES = src/cli/report_assets.c
 tests_unit_t_report_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_report_LDADD = $(CLIENT_LIBS) $(UNIT_LIBS)

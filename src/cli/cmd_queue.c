@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "src/cli/gauge.h"
 #include "src/cli/listing.h"
 #include "src/cli/verbs.h"
 #include "src/common/bytes.h"
@@ -468,6 +469,39 @@ struct answer {
     bool failed;
 };
 
+/* How many jobs are waited for, for somebody at a terminal. */
+struct progress {
+    struct gauge gauge;
+    const char *queue;
+    bool idle, asked;
+    double most, left, at; /* AT: when it was asked */
+};
+
+static void on_stats(json_object *result, const struct error *err, void *arg)
+{
+    struct progress *p = arg;
+    p->asked = false;
+    if (err)
+        return;
+    p->left = cli_get_number(result, "running", 0) +
+              (p->idle ? 0 : cli_get_number(result, "pending", 0));
+    p->most = MAX(p->most, p->left);
+}
+
+static void show(struct progress *p, struct hbatch *h)
+{
+    if (p->most > 0)
+        gauge_show(&p->gauge, p->most - p->left, p->most);
+    if (!p->gauge.on || p->asked || time_mono() - p->at < 1)
+        return;
+    p->at = time_mono();
+    p->asked = true;
+    json_object *params = json_object_new_object();
+    if (p->queue)
+        json_object_object_add(params, "queue", json_object_new_string(p->queue));
+    client_send(h, "job.stats", params, on_stats, NULL, p);
+}
+
 static void on_answer(json_object *result, const struct error *err, void *arg)
 {
     struct answer *a = arg;
@@ -497,14 +531,25 @@ static int wait_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
         json_object_object_add(params, "queue", json_object_new_string(name));
     struct hbatch *h = cli_connect(cli);
     client_send(h, "queue.wait", params, on_answer, NULL, &answer);
+    struct progress progress = {.queue = name, .idle = idle};
+    gauge_init(&progress.gauge, cli, "jobs");
     for (double end = time_mono() + timeout; !answer.there;) {
         double left = end - time_mono();
-        if (left <= 0)
+        int tick = gauge_tick(&progress.gauge);
+        if (left <= 0) {
+            gauge_hide(&progress.gauge);
             cli_die(cli, "after %g s, %s", timeout,
                     idle ? "jobs still run" : "there are still jobs");
-        if (client_process(h, left < 1e6 ? (int)(left * 1000) + 1 : -1, &err) < 0)
+        }
+        if (left < 1e6 && (tick < 0 || left * 1000 < tick))
+            tick = (int)(left * 1000) + 1;
+        if (client_process(h, tick, &err) < 0) {
+            gauge_hide(&progress.gauge);
             cli_die(cli, "%s", err.text);
+        }
+        show(&progress, h);
     }
+    gauge_hide(&progress.gauge);
     if (answer.failed)
         cli_die(cli, "%s", answer.err.text);
     return 0;

@@ -9,10 +9,11 @@
 #include "src/cli/verbs.h"
 #include "src/job/state.h"
 
-enum { HTML, SINCE, NAME, QUEUE, COUNT, JOBS_MOST, TITLE };
+enum { HTML, JSON, SINCE, NAME, QUEUE, COUNT, JOBS_MOST, TITLE };
 
 static const struct opt opts[] = {
     {HTML, 0, "html", "FILE", "Write a page with charts to FILE (-: standard output)"},
+    {JSON, 0, "json", NULL, "Print all numbers as JSON"},
     {SINCE, 0, "since", "WHEN", "Jobs that ended after WHEN, as for 'hbatch jobs'"},
     {NAME, 0, "name", "NAME", "Jobs of this name"},
     {QUEUE, 'q', "queue", "NAME", "Jobs of this queue"},
@@ -141,13 +142,24 @@ static void write_page(const struct gathering *g, const char *title, json_object
         cli_die(g->cli, "cannot write %s: %s", g->file, strerror(why));
 }
 
+static void print_json(const struct report *r, const char *title)
+{
+    cleanup_json json_object *o = report_to_json(r, title);
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+                                               JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct gathering g = {.cli = cli, .most = 2000};
     struct optparse p;
+    bool json = false;
     optparse_init(&p, cli, cmd, argc, argv);
     for (const struct opt *o; (o = optparse_next(&p));) {
         switch (o->id) {
+        case JSON:
+            json = true;
+            break;
         case HTML:
             g.file = p.value;
             break;
@@ -186,7 +198,9 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
                 : xasprintf("Jobs of %s", cli_get_string(info, "hostname", "hbatch"));
     if (g.file)
         write_page(&g, title, info);
-    else
+    if (json)
+        print_json(g.report, title);
+    else if (!g.file)
         report_print(g.report, title, cli->utf8, stdout);
     report_destroy(g.report);
     jobquery_fini(&g.query);

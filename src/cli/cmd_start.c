@@ -271,6 +271,11 @@ static void parse(struct start *s, const struct cmd *cmd, int argc, char **argv,
             s->mpirun = p.value;
             break;
         case MPI_OPTIONS:
+            if (*p.value == ',')
+                cli_die(s->cli,
+                        "--mpirun-options: '%s' is nothing that mpirun knows; options of "
+                        "the instance are given as they are, without -o",
+                        p.value);
             add_mpi_options(s, p.value);
             break;
         case DRY_RUN:

@@ -31,7 +31,7 @@ bin_hbatch_SOURCES = \
 	src/cli/cmd_update.c \
 	src/cli/cmd_relay.c \
 	src/cli/precheck.c src/cli/precheck.h \
-	src/cli/cmd_report.c src/cli/report.c src/cli/report.h src/cli/report_html.c src/cli/report_text.c \
+	src/cli/cmd_report.c src/cli/report.c src/cli/report.h src/cli/report_html.c src/cli/report_text.c src/cli/report_json.c \
 	src/cli/cmd_resource.c src/cli/resize.c src/cli/resize.h \
 	src/cli/cmd_run.c \
 	src/cli/cmd_shutdown.c \

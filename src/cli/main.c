@@ -93,7 +93,10 @@ static void use_target(struct cli *cli, const char *option, const char *text, ch
         cleanup_free char **words = xcalloc((size_t)n + 2, sizeof(*words));
         words[0] = self;
         memcpy(words + 1, rest, (size_t)n * sizeof(*words));
-        exit(sshrun(cli, &at, n + 1, words));
+        int rc = sshrun(cli, &at, n + 1, words); /* it returns if it could not run */
+        free(take(words));
+        free(take(self));
+        exit(rc);
     }
     if (target_enter(cli, &at, &err) < 0)
         cli_die(cli, "%s: %s", option, err.text);

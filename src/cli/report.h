@@ -2,7 +2,7 @@
 /* report: what an instance did, in numbers: of any number of jobs, in some 64 bytes for each.
  *
  * Jobs are added, then report_finish puts them into REPORT_BINS bins of time.  A page is made of that by report_html.c,
- * lines for the terminal by report_text.c. */
+ * lines for the terminal by report_text.c, and JSON by report_json.c. */
 #ifndef HBATCH_CLI_REPORT_H
 #define HBATCH_CLI_REPORT_H
 
@@ -104,5 +104,7 @@ extern const char *const report_style[], *const report_script[];
 void report_html(const struct report *r, const char *title, const char *about, bool ascii,
                  FILE *f);
 void report_print(const struct report *r, const char *title, bool utf8, FILE *f);
+/* All numbers, a new object. */
+json_object *report_to_json(const struct report *r, const char *title);
 
 #endif

@@ -206,12 +206,12 @@
     b.setAttribute('aria-label', acts[name][1]);
     b.addEventListener('click', acts[name][2]);
   }
-  const kinds = new Map(bars.map(b => [b.k, b.name]));
+  const kinds = new Map(bars.slice().sort((a, b) => a.x - b.x).map(b => [b.k, b.name])); // in the order of their first jobs
   if (kinds.size > 1) {
     const select = make('select', ''), legend = document.querySelector('#gantt .legend'), results = legend.innerHTML;
     select.setAttribute('aria-label', 'What the colours of jobs mean');
     select.append(new Option('Colours: results', ''), new Option('Colours: names', 'name'));
-    const order = Array.from(kinds.keys()).sort((a, b) => a - b), colour = k => 'hsl(' + (order.indexOf(k) * 137.5 + 200) % 360 + ' 45% 42%)';
+    const order = Array.from(kinds.keys()), colour = k => 'hsl(' + (order.indexOf(k) * 137.5 + 200) % 360 + ' 45% 42%)';
     select.addEventListener('change', () => {
       for (const b of bars)
         b.e.style.fill = select.value ? colour(b.k) : '';
@@ -228,6 +228,10 @@
       }), order.length > 16 ? 'and ' + (order.length - 16) + ' more' : '');
     });
     tools.append(select);
+    if (legend.querySelectorAll('span').length === 1) { // results would be one colour
+      select.value = 'name';
+      select.dispatchEvent(new Event('change'));
+    }
   }
   tools.append(make('span', 'note', 'Mark a part of a chart to see it closer; Ctrl and wheel zoom, a double click shows all.'));
   document.querySelector('.tiles').after(tools);

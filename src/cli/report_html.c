@@ -437,8 +437,8 @@ static void tiles(const struct page *p)
     snprintf(text, sizeof(text), "%s /s", report_number(r->rate, a, sizeof(a)));
     tile(p, "jobs ended", text);
     static const char *const names[2][3] = {
-        {"median wait", "90% waited less", "longest wait"},
-        {"median run", "90% ran less", "longest run"}};
+        {"median wait", "wait of 90%", "longest wait"},
+        {"median run", "run of 90%", "longest run"}};
     for (int i = 0; i < 3; i++)
         tile(p, names[0][i], format_duration(r->wait[i], a, sizeof(a)));
     for (int i = 0; i < 3; i++)

@@ -30,8 +30,9 @@ struct resource_choice { /* of options */
         RESOURCE_INCLUDE, 'i', "include", "RANKS|HOSTS", "Only these nodes"              \
     }
 
-/* O is one of these, or of listing.h. */
-void resource_choose(struct resource_choice *c, const struct opt *o, const char *value);
+/* The command line of a verb that has these, those of listing.h, and no operands. */
+void resource_parse(struct resource_choice *c, struct cli *cli, const struct cmd *cmd,
+                    int argc, char **argv);
 /* LIST of --states has only STATES; else that is the end. */
 void resource_check_states(struct cli *cli, const char *list, const char *const *states,
                            size_t n);

@@ -168,11 +168,7 @@ static void print_json(struct cli *cli, const struct resource_choice *c,
 static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct resource_choice c = {0};
-    struct optparse p;
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        resource_choose(&c, o, p.value);
-    cli_operand(cli, &p, "", true);
+    resource_parse(&c, cli, cmd, argc, argv);
     struct wanted w = parse_states(cli, c.states);
     if (listing_told(cli, &c.listing, &status_kind))
         return 0;

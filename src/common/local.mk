@@ -18,6 +18,7 @@ src_common_libcommon_la_SOURCES = \
 	src/common/hwenv.c src/common/hwenv.h \
 	src/common/strbuf.c src/common/strbuf.h \
 	src/common/idset.c src/common/idset.h \
+	src/common/idmap.c src/common/idmap.h \
 	src/common/idranges.c src/common/idranges.h \
 	src/common/hostlist.c src/common/hostlist.h \
 	src/common/duration.c src/common/duration.h \

@@ -9,7 +9,7 @@
 #include "pmi/pmi.h"
 #include "src/exec/conn.h"
 #include "src/exec/env.h"
-#include "src/exec/idmap.h"
+#include "src/common/idmap.h"
 #include "src/exec/io.h"
 #include "src/exec/lane.h"
 #include "src/exec/lease.h"
@@ -51,7 +51,7 @@ struct exec {
     struct lanes *lanes;
     struct lease lease; /* jobs that will begin when others have ended */
     struct envbuf env;  /* of the task being started */
-    char *scratch;      /* SCRATCH_SIZE bytes, for reads */
+    char *scratch;      /* EXEC_SCRATCH bytes, for reads */
     char *
         instance_path; /* hbatch-instance, for jobs that are instances; NULL: not found */
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */

@@ -7,7 +7,6 @@ src_exec_libexec_la_SOURCES = \
 	src/exec/elf.c src/exec/elf.h \
 	src/exec/env.c src/exec/env.h \
 	src/exec/exec.c src/exec/exec.h \
-	src/exec/idmap.c src/exec/idmap.h \
 	src/exec/input.c src/exec/input.h \
 	src/exec/io.c src/exec/io.h \
 	src/exec/job.c src/exec/job.h \

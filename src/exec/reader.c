@@ -67,6 +67,8 @@ static void pump(struct exec *x, struct reader *r)
 {
     struct spool_record rec;
     struct error err;
+    if (x->drop_readers) /* in this turn another rank may have come, who knows nothing of it */
+        return;
     while (r->at && r->sent - r->acked < READER_CREDIT) {
         const char *data =
             spool_read(r->former ? r->former : x->spool, r->id, r->at, &rec, &err);

@@ -229,8 +229,7 @@ static void end_stale(struct leader *ld, unsigned rank, json_object *ids)
     for (size_t i = 0; i < n; i++) {
         jobid_t id = (jobid_t)json_object_get_int64(json_object_array_get_idx(ids, i));
         const struct job *job = jobtable_find(ld->jobs, id);
-        int index = job && job->nodes ? job_node_index(job, rank) : -1;
-        if ((index >= 0 && !job->nodes[index].done) || (job && job->ahead == (int)rank))
+        if (job && (job_node_open(job, rank) >= 0 || job->ahead == (int)rank))
             continue;
         node->stale = xrealloc(node->stale, (node->nstale + 1) * sizeof(*node->stale));
         node->stale[node->nstale++] = id;
@@ -280,8 +279,8 @@ void adopt_hello(struct leader *ld, unsigned rank, json_object *msg)
     node->seen = node->acked = seq;
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        int index = job->nodes ? job_node_index(job, rank) : -1;
-        if (index < 0 || job->nodes[index].done)
+        int index = job_node_open(job, rank);
+        if (index < 0)
             continue;
         /* the leader that was told so is gone, and had told nobody: other nodes were to come */
         if (!job->nodes[index].started && jsonutil_has_int(started, job->sj.id) &&

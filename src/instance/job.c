@@ -495,6 +495,12 @@ int job_node_index(const struct job *job, unsigned rank)
     return -1;
 }
 
+int job_node_open(const struct job *job, unsigned rank)
+{
+    int index = job->nodes ? job_node_index(job, rank) : -1;
+    return index >= 0 && !job->nodes[index].done ? index : -1;
+}
+
 enum job_result job_result_of(const struct job *job)
 {
     if (job->state != JOB_INACTIVE)

@@ -193,6 +193,8 @@ hwloc_bitmap_t job_returned(const struct job *job);
 jobid_t job_grant_of(const struct jobspec *spec);
 /* Which node of its placement is RANK, or -1. */
 int job_node_index(const struct job *job, unsigned rank);
+/* The same, where its tasks have not ended; -1 as well if it does not run. */
+int job_node_open(const struct job *job, unsigned rank);
 enum job_result job_result_of(const struct job *job);
 void job_free(
     struct job *job); /* drops its reference to the submission; NULL is allowed */

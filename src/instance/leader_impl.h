@@ -4,6 +4,7 @@
 #define HBATCH_INSTANCE_LEADER_IMPL_H
 
 #include <sys/queue.h>
+#include "src/common/idmap.h"
 #include "src/instance/depend.h"
 #include "src/instance/element.h"
 #include "src/instance/joblog.h"
@@ -90,6 +91,7 @@ struct leader {
     struct stream *streams; /* that attach or wait */
     struct stream *follows; /* few, and asked at the end of each job */
     struct stream *wholes;  /* many, and not asked */
+    struct idmap ones;      /* of these, those on one element that waits, by its id */
     TAILQ_HEAD(, stream)
     held_ends,              /* that are not safe yet */
         telling;            /* of WHOLES, those with ends to be told */

@@ -139,8 +139,7 @@ void leader_clear(struct leader *ld, unsigned rank, const char *why)
 {
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        int index = job->nodes ? job_node_index(job, rank) : -1;
-        if (index < 0 || job->nodes[index].done)
+        if (job_node_open(job, rank) < 0)
             continue;
         manager_node_lost(ld, job, why);
         launch_end(ld, job, MIN(ld->end_grace, CLEAR_GRACE), NULL);

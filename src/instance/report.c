@@ -202,8 +202,8 @@ static void end_jobs_of(struct leader *ld, unsigned rank, const char *why)
     lease_lost(ld, rank, why);
     for (struct job *job = jobtable_first(ld->jobs), *next; job; job = next) {
         next = job->next;
-        int index = job->nodes ? job_node_index(job, rank) : -1;
-        if (index < 0 || job->nodes[index].done)
+        int index = job_node_open(job, rank);
+        if (index < 0)
             continue;
         manager_node_lost(ld, job, why);
         manager_node_finished(ld, job, (unsigned)index, SIGKILL, NULL, now);

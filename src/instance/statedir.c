@@ -258,9 +258,9 @@ static int salvage(const struct statedir *sd, struct error *err)
     cleanup_free char *lost =
         found.lost
             ? xasprintf("; %zu jobs that had not ended are lost with their "
-                        "specification, and %zu ranges could not be read",
+                        "specification, and parts of it (%zu) could not be read",
                         found.lost, found.unread)
-            : xasprintf(found.unread ? "; %zu ranges could not be read"
+            : xasprintf(found.unread ? "; parts of it (%zu) could not be read"
                                      : "; nothing is missing, as far as one can see",
                         found.unread);
     fprintf(

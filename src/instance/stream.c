@@ -85,9 +85,39 @@ void stream_link_to_job(struct stream *st, struct job *job)
     job->streams = st;
 }
 
+void stream_link_to_one(struct leader *ld, struct stream *st)
+{
+    struct stream *first = idmap_get(&ld->ones, st->first);
+    st->one = true;
+    if (!first) {
+        idmap_put(&ld->ones, st->first, st);
+        return;
+    }
+    st->job_next = first->job_next;
+    first->job_next = st;
+}
+
+void stream_unlink_from_one(struct leader *ld, struct stream *st)
+{
+    if (!st->one)
+        return;
+    struct stream *p = idmap_get(&ld->ones, st->first);
+    st->one = false;
+    if (p == st) {
+        idmap_del(&ld->ones, st->first);
+        if (st->job_next)
+            idmap_put(&ld->ones, st->first, st->job_next);
+        return;
+    }
+    while (p->job_next != st)
+        p = p->job_next;
+    p->job_next = st->job_next;
+}
+
 void stream_destroy(struct leader *ld, struct stream *st)
 {
     stream_unlink_from_job(st);
+    stream_unlink_from_one(ld, st);
     unlink_from_array(st);
     if (st->kind == BLOCK)
         st->window->all = NULL;
@@ -388,4 +418,5 @@ void stream_free_all(struct leader *ld)
         stream_destroy(ld, ld->follows);
     while (ld->wholes)
         stream_destroy(ld, ld->wholes);
+    idmap_fini(&ld->ones);
 }

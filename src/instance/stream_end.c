@@ -174,6 +174,12 @@ void stream_job_over(struct leader *ld, struct job *job)
             told |= st->waits;
             add_job_end(ld, st, job);
         }
+    struct stream *one;
+    while ((one = idmap_get(&ld->ones, job->sj.id))) {
+        stream_unlink_from_one(ld, one);
+        told |= one->waits;
+        add_job_end(ld, one, job);
+    }
     for (struct stream *st = ld->follows; st; st = st->next)
         if (st->kind == FOLLOW && jobid_position(st->first, st->count, job->sj.id) >= 0) {
             told |= st->waits;
@@ -213,10 +219,29 @@ static bool tell_elements(struct leader *ld, struct stream *st, struct submissio
     return st->waits && r.n == run.n;
 }
 
+/* Elements that are followed one by one. */
+static bool tell_ones(struct leader *ld, const struct submission *sub,
+                      struct array_run run, const struct element_end *end)
+{
+    bool told = false;
+    for (uint64_t i = run.first; i < run.first + run.n && ld->ones.used > 0; i++) {
+        jobid_t id = jobid_nth(sub->first, i);
+        struct stream *st;
+        while ((st = idmap_get(&ld->ones, id))) {
+            stream_unlink_from_one(ld, st);
+            told |= st->waits && run.n == 1;
+            add_end(ld, st, id, -1, element_result(end),
+                    describe_exception(end->type, 0, end->note), 1);
+            st->left--;
+        }
+    }
+    return told;
+}
+
 void stream_elements_over(struct leader *ld, struct submission *sub, struct array_run run,
                           const struct element_end *end)
 {
-    bool told = false;
+    bool told = tell_ones(ld, sub, run, end);
     for (struct stream *st = ld->follows; st; st = st->next)
         told |= tell_elements(ld, st, sub, run, end);
     for (struct stream *st = sub->watchers; st; st = st->job_next)
@@ -369,7 +394,11 @@ static int follow(struct leader *ld, const struct request *rq, jobid_t first,
 {
     struct submission *sub = fresh_array(ld, first, count);
     struct job *job = count == 1 ? jobtable_find(ld->jobs, first) : NULL;
-    struct stream *st = stream_create(ld, sub || job ? WHOLE : FOLLOW, rq, first);
+    uint64_t position;
+    bool waits_alone =
+        count == 1 && !sub && !job && elements_waiting(ld, first, &position);
+    struct stream *st =
+        stream_create(ld, sub || job || waits_alone ? WHOLE : FOLLOW, rq, first);
     st->count = st->left = count;
     st->waits = waits;
     leader_wake(ld);
@@ -377,7 +406,9 @@ static int follow(struct leader *ld, const struct request *rq, jobid_t first,
         stream_link_to_array(st, sub);
     if (job)
         stream_link_to_job(st, job);
-    if (sub || job)
+    if (waits_alone)
+        stream_link_to_one(ld, st);
+    if (sub || job || waits_alone)
         return 0;
     cleanup_free bool *seen = xcalloc(count, sizeof(*seen));
     st->left = mark_active(ld, first, count, seen);

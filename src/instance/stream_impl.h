@@ -9,8 +9,8 @@
 #include <sys/queue.h>
 
 /* BLOCK: many jobs, some of which have a stream of kind ATTACH, too (stream.c).  WHOLE: as FOLLOW, of all elements of an
- * array, or of one job: there may be a million, so the array or the job knows its own, and those with something to tell
- * are in a list. */
+ * array, or of one job: there may be a million, so the array or the job knows its own, an element that waits is in a
+ * table, and those with something to tell are in a list. */
 enum stream_kind { ATTACH, FOLLOW, WAIT, BLOCK, WHOLE };
 
 struct run_of_ends { /* jobs whose ids follow each other, and that ended alike */
@@ -34,6 +34,8 @@ struct stream {
     struct stream *prev,
         *next; /* all, or all of kinds FOLLOW and BLOCK, or all of kind WHOLE */
     struct stream *job_next; /* those on one job */
+    bool
+        one; /* WHOLE: in the table of elements that wait, which they may not do any more */
     enum stream_kind kind;
     struct request rq;
     bool output;
@@ -65,6 +67,9 @@ struct stream *stream_create(struct leader *ld, enum stream_kind kind,
                              const struct request *rq, jobid_t first);
 void stream_destroy(struct leader *ld, struct stream *st);
 void stream_unlink_from_job(struct stream *st);
+/* On its job, which has no object of its own as yet; and off it. */
+void stream_link_to_one(struct leader *ld, struct stream *st);
+void stream_unlink_from_one(struct leader *ld, struct stream *st);
 void stream_link_to_job(struct stream *st, struct job *job);
 /* WHOLE */
 void stream_link_to_array(struct stream *st, struct submission *sub);

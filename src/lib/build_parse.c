@@ -111,9 +111,21 @@ json_object *build_dependency(const char *text, struct error *err)
     size_t len = strcspn(value, "?");
     if (text[scheme] == ':' && len == 0)
         return error_null(err, EINVAL, "must be SCHEME:VALUE, as in afterok:JOBID");
+    if (strncmp(text, "after", 5) == 0 && strcspn(value, ",:") < len)
+        return error_null(err, EINVAL,
+                          "is of one job, or of elements A-B of an array: give "
+                          "--dependency once for each");
+    cleanup_free char *word = xstrndup(value, len);
+    if (strncmp(text, "begin-time:", 11) == 0) {
+        double t;
+        if (build_begin_time(word, time_now(), &t, err) < 0)
+            return NULL;
+        free(word);
+        word = xasprintf("%.6f", t);
+    }
     json_object *dep = json_object_new_object();
     json_object_object_add(dep, "scheme", json_object_new_string_len(text, (int)scheme));
-    json_object_object_add(dep, "value", json_object_new_string_len(value, (int)len));
+    json_object_object_add(dep, "value", json_object_new_string(word));
     const char *at = value + len;
     while (*at) {
         at++;
@@ -179,7 +191,7 @@ static bool parse_time(const char *text, const char *format, struct tm *tm)
     return end && !*end;
 }
 
-int build_begin_time(const char *text, double now, double *t, struct error *err)
+static int decode_begin(const char *text, double now, double *t, struct error *err)
 {
     static const char *const dated[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M",
                                         "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M",
@@ -221,6 +233,13 @@ int build_begin_time(const char *text, double now, double *t, struct error *err)
     return error_set(err, EINVAL,
                      "must be +DURATION (as in +1h), YYYY-MM-DD HH:MM, HH:MM or seconds "
                      "since the epoch");
+}
+
+int build_begin_time(const char *text, double now, double *t, struct error *err)
+{
+    if (decode_begin(text, now, t, err) < 0)
+        return -1;
+    return *t < 1e12 ? 0 : error_set(err, EINVAL, "is too far away");
 }
 
 /* --- RFC 46 ------------------------------------------------------------------------------ */

@@ -22,14 +22,16 @@ struct plan {
     uint64_t ticket, priority, id; /* of its job */
     double start, end;             /* INFINITY, NAN: it has no place, ever */
     struct pool_spot *spots;
+    struct pool_amount *needs; /* of each spot */
     size_t nspots;
-    struct pool_request req; /* its job's; the constraint may be gone */
 };
 
 struct conservative {
     struct plan *plans; /* [n] in the order of the queue */
     size_t n, room;
-    struct timeline *timeline; /* of one pass */
+    struct timeline *timeline; /* kept from pass to pass; NULL: to be made anew */
+    bool vague;                /* in it are ends that are only likely */
+    bool by_plan;              /* what starts has its place in it */
     double now;                /* at the last pass */
     double freed_until;        /* when the last of what has ended since then was to end */
     size_t nnodes, nup;        /* that the plans are for */
@@ -43,10 +45,25 @@ static int conservative_init(struct sched *s)
     return 0;
 }
 
+static void drop_timeline(struct conservative *c)
+{
+    if (c->timeline)
+        timeline_destroy(take(c->timeline));
+}
+
+static void free_spots(struct plan *p)
+{
+    free(take(p->spots));
+    free(take(p->needs));
+    p->nspots = 0;
+}
+
 static void drop_from(struct conservative *c, size_t i)
 {
+    if (i < c->n)
+        drop_timeline(c);
     for (size_t k = i; k < c->n; k++)
-        free(c->plans[k].spots);
+        free_spots(&c->plans[k]);
     c->n = MIN(c->n, i);
 }
 
@@ -54,6 +71,7 @@ static void conservative_fini(struct sched *s)
 {
     struct conservative *c = *sched_priv(s);
     drop_from(c, 0);
+    drop_timeline(c);
     free(c->plans);
     free(c);
 }
@@ -64,10 +82,32 @@ static double likely_end(double end, double now)
     return end > now ? end : now + fmax(1, now - end);
 }
 
+static void take_all(struct conservative *c, const struct rset *r, double end, int sign)
+{
+    for (size_t i = 0; i < r->nnodes; i++) {
+        const struct rset_node *n = &r->nodes[i];
+        struct pool_amount a = {(unsigned)hwloc_bitmap_weight(n->cores),
+                                rset_node_ngpus(n), n->memory};
+        timeline_take(c->timeline, n->rank, a, end, sign);
+    }
+}
+
+static void conservative_started(struct sched *s, const struct sched_job *job,
+                                 const struct rset *r, double now)
+{
+    struct conservative *c = *sched_priv(s);
+    if (c->timeline && !c->by_plan)
+        take_all(c, r, job->duration > 0 ? now + job->duration : INFINITY, 1);
+}
+
 static void conservative_ended(struct sched *s, const struct rset *r)
 {
     struct conservative *c = *sched_priv(s);
     double end = book_end_of(sched_book(s), r);
+    if (c->timeline && end > timeline_now(c->timeline))
+        take_all(c, r, end, -1);
+    else
+        drop_timeline(c);
     c->freed_until =
         isnan(end) ? INFINITY : fmax(c->freed_until, likely_end(end, c->now));
 }
@@ -78,24 +118,22 @@ struct fill {
     const struct pool *pool;
     struct timeline *timeline;
     double now;
+    bool vague;
 };
 
 static void fill_one(void *arg, unsigned rank, struct pool_amount amount, double end)
 {
-    const struct fill *f = arg;
+    struct fill *f = arg;
     size_t i = pool_position(f->pool, rank);
+    f->vague |= end <= f->now;
     if (i < pool_nnodes(f->pool))
         timeline_use(f->timeline, i, amount, -INFINITY, likely_end(end, f->now), 1);
 }
 
-static void use_plan(struct sched *s, struct conservative *c, const struct plan *p,
-                     int sign)
+static void use_plan(struct conservative *c, const struct plan *p, int sign)
 {
-    for (size_t i = 0; i < p->nspots; i++) {
-        const struct pool_spot *spot = &p->spots[i];
-        struct pool_amount a = pool_spot_need(sched_pool(s), &p->req, spot);
-        timeline_use(c->timeline, spot->node, a, p->start, p->end, sign);
-    }
+    for (size_t i = 0; i < p->nspots; i++)
+        timeline_use(c->timeline, p->spots[i].node, p->needs[i], p->start, p->end, sign);
 }
 
 static void make_plan(struct sched *s, struct conservative *c, struct plan *p,
@@ -105,10 +143,7 @@ static void make_plan(struct sched *s, struct conservative *c, struct plan *p,
     double duration = job->duration > 0 ? job->duration : INFINITY;
     const struct pool_spot *spots =
         timeline_find(c->timeline, &job->req, duration, &p->start, &n);
-    free(p->spots);
-    p->spots = NULL;
-    p->nspots = 0;
-    p->req = job->req;
+    free_spots(p);
     if (!spots) {
         p->start = INFINITY;
         return;
@@ -116,8 +151,11 @@ static void make_plan(struct sched *s, struct conservative *c, struct plan *p,
     p->end = p->start + duration;
     p->spots = xmalloc(n * sizeof(*p->spots));
     memcpy(p->spots, spots, n * sizeof(*p->spots));
+    p->needs = xmalloc(n * sizeof(*p->needs));
+    for (size_t i = 0; i < n; i++)
+        p->needs[i] = pool_spot_need(sched_pool(s), &job->req, &p->spots[i]);
     p->nspots = n;
-    use_plan(s, c, p, 1);
+    use_plan(c, p, 1);
 }
 
 static struct plan *add_plan(struct conservative *c, const struct sched_job *job)
@@ -131,9 +169,10 @@ static struct plan *add_plan(struct conservative *c, const struct sched_job *job
     return &c->plans[c->n++];
 }
 
+/* Its place stays taken in the timeline. */
 static void remove_plan(struct conservative *c, size_t i)
 {
-    free(c->plans[i].spots);
+    free_spots(&c->plans[i]);
     memmove(c->plans + i, c->plans + i + 1, (c->n - i - 1) * sizeof(*c->plans));
     c->n--;
 }
@@ -146,6 +185,13 @@ static size_t count_up(const struct pool *p)
     for (size_t i = 0; i < pool_nnodes(p); i++)
         n += pool_counts(p, i).up;
     return n;
+}
+
+static void cancel_plan(struct conservative *c, size_t i)
+{
+    if (c->timeline)
+        use_plan(c, &c->plans[i], -1);
+    remove_plan(c, i);
 }
 
 /* Plans of jobs that have left the queue go; from where the queue has a job that has none, all do.  Return
@@ -161,14 +207,14 @@ static bool match_plans(struct sched *s, struct conservative *c)
         if (p->ticket != job->ticket) {
             if (!queue_before(&at, job))
                 break;
-            remove_plan(c, i);
+            cancel_plan(c, i);
             gone = true;
             continue;
         }
         uint64_t have = 0;
         while (i < c->n && c->plans[i].ticket == job->ticket) {
             if (have == job->count) {
-                remove_plan(c, i);
+                cancel_plan(c, i);
                 gone = true;
                 continue;
             }
@@ -233,7 +279,7 @@ static bool compress(struct sched *s, struct conservative *c)
         for (; i < c->n && c->plans[i].ticket == job->ticket; i++) {
             struct plan *p = &c->plans[i];
             double before = p->start;
-            use_plan(s, c, p, -1);
+            use_plan(c, p, -1);
             make_plan(s, c, p, job);
             moved |= p->start < before;
         }
@@ -245,7 +291,7 @@ static bool is_free(const struct pool *pool, const struct plan *p)
     struct pool_amount a = {0};
     for (size_t i = 0; i < p->nspots; i++) {
         struct pool_counts c = pool_counts(pool, p->spots[i].node);
-        struct pool_amount more = pool_spot_need(pool, &p->req, &p->spots[i]);
+        struct pool_amount more = p->needs[i];
         bool same = i > 0 && p->spots[i - 1].node == p->spots[i].node;
         a = (struct pool_amount){more.cores + (same ? a.cores : 0),
                                  more.gpus + (same ? a.gpus : 0),
@@ -294,7 +340,9 @@ static bool start_due(struct sched *s, struct conservative *c, double now)
             pool_alloc_at(sched_pool(s), &job->req, p->spots, p->nspots);
         bool last = job->count == 1;
         remove_plan(c, i);
+        c->by_plan = true;
         sched_start(s, job, pl);
+        c->by_plan = false;
         if (sched_disturbed(s))
             return false;
         if (last)
@@ -306,11 +354,15 @@ static bool start_due(struct sched *s, struct conservative *c, double now)
 static void make_timeline(struct sched *s, struct conservative *c, double now)
 {
     struct pool *pool = sched_pool(s);
+    if (c->timeline && !c->vague && timeline_advance(c->timeline, now))
+        return;
+    drop_timeline(c);
     c->timeline = timeline_create(pool, now);
-    struct fill f = {pool, c->timeline, now};
+    struct fill f = {pool, c->timeline, now, false};
     book_each(sched_book(s), fill_one, &f);
+    c->vague = f.vague;
     for (size_t i = 0; i < c->n; i++)
-        use_plan(s, c, &c->plans[i], 1);
+        use_plan(c, &c->plans[i], 1);
     timeline_ready(c->timeline);
 }
 
@@ -350,7 +402,6 @@ static void conservative_pass(struct sched *s, double now)
             while (better && compress(s, c))
                 ;
             plan_rest(s, c);
-            timeline_destroy(take(c->timeline));
         }
         again = !start_due(s, c, now);
     } while (again);
@@ -372,6 +423,7 @@ const struct sched_policy policy_conservative = {
     .plans = true,
     .init = conservative_init,
     .fini = conservative_fini,
+    .started = conservative_started,
     .ended = conservative_ended,
     .pass = conservative_pass,
     .estimate = conservative_estimate,

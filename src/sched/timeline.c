@@ -16,11 +16,14 @@ struct step {
 };
 
 struct node {
+    unsigned rank;
     bool up;
     struct pool_amount all;
     struct change free; /* now */
     struct step *steps; /* after now, ascending */
     size_t nsteps, room;
+    size_t passed; /* steps before the window, and what is free after them */
+    struct change then;
 };
 
 /* The same changes, of all nodes. */
@@ -39,6 +42,7 @@ struct timeline {
     size_t nevents, room;
     struct event *fresh; /* that are to be put there */
     size_t nfresh, fresh_room;
+    size_t nfirst;          /* events when it was made */
     bool ready;             /* the events are there */
     struct pool_view *view; /* what is free in the whole of the window */
 };
@@ -54,6 +58,7 @@ struct timeline *timeline_create(const struct pool *p, double now)
     for (size_t i = 0; i < t->nnodes; i++) {
         struct pool_counts c = pool_counts(p, i);
         t->nodes[i] = (struct node){
+            .rank = c.rank,
             .up = c.up,
             .all = c.all,
             .free = {(int)c.free.cores, (int)c.free.gpus, (int64_t)c.free.memory}};
@@ -182,6 +187,7 @@ void timeline_ready(struct timeline *t)
         for (size_t k = 0; k < t->nodes[i].nsteps; k++)
             t->events[n++] = (struct event){t->nodes[i].steps[k].at, i};
     qsort(t->events, n, sizeof(*t->events), by_time);
+    t->nfirst = n;
     t->ready = true;
 }
 
@@ -193,15 +199,82 @@ void timeline_use(struct timeline *t, size_t i, struct pool_amount amount, doubl
     add_step(t, i, end, times(amount, sign));
 }
 
+/* --- while time goes on ------------------------------------------------------------------------- */
+
+void timeline_take(struct timeline *t, unsigned rank, struct pool_amount amount,
+                   double end, int sign)
+{
+    size_t lo = 0, hi = t->nnodes;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (t->nodes[mid].rank < rank)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == t->nnodes || t->nodes[lo].rank != rank)
+        return;
+    add(&t->nodes[lo].free, times(amount, -sign));
+    add_step(t, lo, end, times(amount, sign));
+}
+
+static void fold_steps(struct timeline *t, struct node *n)
+{
+    size_t k = 0;
+    for (; k < n->nsteps && n->steps[k].at <= t->now; k++)
+        add(&n->free, n->steps[k].c);
+    if (k == 0)
+        return;
+    n->nsteps -= k;
+    memmove(n->steps, n->steps + k, n->nsteps * sizeof(*n->steps));
+}
+
+static bool agrees(const struct timeline *t)
+{
+    if (t->nnodes != pool_nnodes(t->pool))
+        return false;
+    for (size_t i = 0; i < t->nnodes; i++) {
+        const struct node *n = &t->nodes[i];
+        struct pool_counts c = pool_counts(t->pool, i);
+        if (c.rank != n->rank || c.up != n->up || c.all.cores != n->all.cores ||
+            c.all.gpus != n->all.gpus || c.all.memory != n->all.memory ||
+            (int)c.free.cores != n->free.cores || (int)c.free.gpus != n->free.gpus ||
+            (int64_t)c.free.memory != n->free.memory)
+            return false;
+    }
+    return true;
+}
+
+bool timeline_advance(struct timeline *t, double now)
+{
+    enum { SLACK = 4096 };
+    if (now < t->now)
+        return false;
+    merge_fresh(t);
+    t->now = now;
+    size_t over = first_event(t, now, true);
+    for (size_t i = 0; i < over; i++)
+        fold_steps(t, &t->nodes[t->events[i].node]);
+    t->nevents -= over;
+    memmove(t->events, t->events + over, t->nevents * sizeof(*t->events));
+    return t->nevents <= 2 * t->nfirst + SLACK && agrees(t);
+}
+
+double timeline_now(const struct timeline *t)
+{
+    return t->now;
+}
+
+/* --- where there is room ------------------------------------------------------------------------ */
+
 /* What is free on node I from FROM to TO (not included). */
 static void look(struct timeline *t, size_t i, double from, double to)
 {
-    const struct node *n = &t->nodes[i];
-    struct change now = n->free, least;
-    size_t k = 0;
-    for (; k < n->nsteps && n->steps[k].at <= from; k++)
-        add(&now, n->steps[k].c);
-    least = now;
+    struct node *n = &t->nodes[i];
+    for (; n->passed < n->nsteps && n->steps[n->passed].at <= from; n->passed++)
+        add(&n->then, n->steps[n->passed].c);
+    struct change now = n->then, least = now;
+    size_t k = n->passed;
     /* whoever asks for anything asks for a core */
     for (; least.cores > 0 && k < n->nsteps && n->steps[k].at < to; k++) {
         add(&now, n->steps[k].c);
@@ -221,8 +294,11 @@ const struct pool_spot *timeline_find(struct timeline *t, const struct pool_requ
 {
     double from = t->now;
     merge_fresh(t);
-    for (size_t i = 0; i < t->nnodes; i++)
+    for (size_t i = 0; i < t->nnodes; i++) {
+        t->nodes[i].passed = 0;
+        t->nodes[i].then = t->nodes[i].free;
         look(t, i, from, from + duration);
+    }
     for (size_t next = 0;;) {
         *when = from;
         if (pool_fits(t->pool, t->view, req, n))

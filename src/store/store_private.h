@@ -145,6 +145,9 @@ struct store {
 int store_schema_init(struct store *store, const struct store_options *options,
                       bool created, struct error *err);
 
+/* PATH has the schema VERSION: -1 with err set if none such is known here. */
+int store_schema_check(const char *path, int64_t version, struct error *err);
+
 /* store.c */
 /* The prepared statement, reset. NULL with err set. */
 sqlite3_stmt *store_statement(struct store *store, enum store_statement which,

@@ -152,27 +152,21 @@ int store_purge_find(struct store *store, const struct store_cut *cut, jobid_t f
 }
 
 /* --- making it so ---------------------------------------------------------------------------- */
-static int between(struct store *store, enum store_statement which, jobid_t first,
-                   jobid_t last, struct error *err)
+static int change_between(struct store *store, enum store_statement which, jobid_t first,
+                          jobid_t last, struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, which, err);
-    if (st == NULL)
-        return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)first);
-    sqlite3_bind_int64(st, 2, (int64_t)last);
-    return store_step(store, st, err);
+    sqlite3_stmt *st = select_between(store, which, first, last, err);
+    return st ? store_step(store, st, err) : -1;
 }
 
 /* The counts without what WHICH tells: rows of result and number. */
 static int uncount(struct store *store, enum store_statement which, jobid_t first,
                    jobid_t last, struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, which, err);
+    sqlite3_stmt *st = select_between(store, which, first, last, err);
     int rc;
     if (st == NULL)
         return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)first);
-    sqlite3_bind_int64(st, 2, (int64_t)last);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         int64_t result = sqlite3_column_int64(st, 0), n = sqlite3_column_int64(st, 1);
         if (result > 0 && result <= TALLY_MAX)
@@ -185,11 +179,10 @@ static int uncount(struct store *store, enum store_statement which, jobid_t firs
 static int is_left(struct store *store, const struct store_job *job, bool *left,
                    struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, ST_RUNS_LEFT, err);
+    sqlite3_stmt *st =
+        select_between(store, ST_RUNS_LEFT, job->id, store_last_id(job), err);
     if (st == NULL)
         return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)job->id);
-    sqlite3_bind_int64(st, 2, (int64_t)store_last_id(job));
     int rc = sqlite3_step(st);
     *left = rc == SQLITE_ROW;
     return store_rows_end(store, st, rc, err);
@@ -199,14 +192,12 @@ static int is_left(struct store *store, const struct store_job *job, bool *left,
 static int purge_arrays(struct store *store, jobid_t first, jobid_t last,
                         struct error *err)
 {
-    sqlite3_stmt *st = store_statement(store, ST_ARRAYS_OVER, err);
+    sqlite3_stmt *st = select_between(store, ST_ARRAYS_OVER, first, last, err);
     struct store_job *jobs = NULL;
     size_t n = 0;
     int rc;
     if (st == NULL)
         return -1;
-    sqlite3_bind_int64(st, 1, (int64_t)first);
-    sqlite3_bind_int64(st, 2, (int64_t)last);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         jobs = xrealloc(jobs, (n + 1) * sizeof(*jobs));
         jobs[n++] = (struct store_job){.id = (jobid_t)sqlite3_column_int64(st, 0),
@@ -218,8 +209,8 @@ static int purge_arrays(struct store *store, jobid_t first, jobid_t last,
         result = is_left(store, &jobs[i], &left, err);
         jobid_t end = store_last_id(&jobs[i]);
         if (result == 0 && !left &&
-            (between(store, ST_JOB_REMOVE, jobs[i].id, end, err) < 0 ||
-             between(store, ST_URGENCIES_REMOVE, jobs[i].id, end, err) < 0))
+            (change_between(store, ST_JOB_REMOVE, jobs[i].id, end, err) < 0 ||
+             change_between(store, ST_URGENCIES_REMOVE, jobs[i].id, end, err) < 0))
             result = -1;
     }
     free(jobs);
@@ -261,7 +252,7 @@ static int purge_span(struct store *store, jobid_t first, jobid_t last, struct e
             return -1;
     }
     if (after <= 0)
-        return between(store, ST_SPAN_REMOVE, end, end, err);
+        return change_between(store, ST_SPAN_REMOVE, end, end, err);
     st = store_statement(store, ST_SPAN_CUT, err);
     if (st == NULL)
         return -1;
@@ -282,10 +273,10 @@ int store_apply_purge(struct store *store, const struct store_purge_range *range
                    ? -1
                    : purge_arrays(store, first, last, err);
     if (uncount(store, ST_PURGE_COUNT, first, last, err) < 0 ||
-        between(store, ST_PURGE_LOGS, first, last, err) < 0 ||
-        between(store, ST_PURGE_RUNS, first, last, err) < 0 ||
-        between(store, ST_PURGE_BASES, first, last, err) < 0 ||
-        between(store, ST_PURGE_JOBS, first, last, err) < 0)
+        change_between(store, ST_PURGE_LOGS, first, last, err) < 0 ||
+        change_between(store, ST_PURGE_RUNS, first, last, err) < 0 ||
+        change_between(store, ST_PURGE_BASES, first, last, err) < 0 ||
+        change_between(store, ST_PURGE_JOBS, first, last, err) < 0)
         return -1;
     return purge_arrays(store, first, last, err);
 }

@@ -323,6 +323,18 @@ static int copy_old(const char *path, const char *copy, struct error *err)
     return access(wal, F_OK) == 0 ? store_copy_file(wal, copy_wal, err) : 0;
 }
 
+/* Who does not know what is in it would leave things out, and there is no need: it may be sound. */
+static int check_version(sqlite3 *db, const char *path, struct error *err)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t version = 0;
+    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        version = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return store_schema_check(path, version, err);
+}
+
 static int salvage_to(const char *path, const char *copy, const char *fresh,
                       struct store_salvaged *found, struct error *err)
 {
@@ -335,11 +347,13 @@ static int salvage_to(const char *path, const char *copy, const char *fresh,
         return -1;
     sv.old = open_old(copy, fresh);
     int rc = sv.old
-                 ? copy_all(&sv, found, err)
+                 ? check_version(sv.old, path, err)
                  : error_set(err, EINVAL,
                              "store '%s': nothing can be read of it: it is no store, or "
                              "its beginning is lost; move it away",
                              path);
+    if (rc == 0)
+        rc = copy_all(&sv, found, err);
     sqlite3_close(sv.old);
     store_close(sv.fresh);
     return rc == 0 ? store_sync_file(fresh, err) : -1;

@@ -119,6 +119,17 @@ static int upgrade(struct store *store, int64_t version, struct error *err)
     return run_sql(store, marks, "write its schema", err);
 }
 
+int store_schema_check(const char *path, int64_t version, struct error *err)
+{
+    if (version > SCHEMA_VERSION || version < 0)
+        return error_set(err, EINVAL,
+                         "store '%s' has schema version %" PRId64 "; this hbatch knows "
+                         "versions up to %" PRId64
+                         ": use a newer hbatch, or another store",
+                         path, version, SCHEMA_VERSION);
+    return 0;
+}
+
 static int check_identity(struct store *store, int64_t *version, struct error *err)
 {
     int64_t application, tables;
@@ -132,13 +143,7 @@ static int check_identity(struct store *store, int64_t *version, struct error *e
                          "'%s' is an SQLite database of another program, not a store of "
                          "hbatch: choose another file",
                          store->path);
-    if (*version > SCHEMA_VERSION || *version < 0)
-        return error_set(err, EINVAL,
-                         "store '%s' has schema version %" PRId64 "; this hbatch knows "
-                         "versions up to %" PRId64
-                         ": use a newer hbatch, or another store",
-                         store->path, *version, SCHEMA_VERSION);
-    return 0;
+    return store_schema_check(store->path, *version, err);
 }
 
 static int set_limit(struct store *store, uint64_t max_bytes, struct error *err)

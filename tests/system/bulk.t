@@ -128,8 +128,13 @@ capture hbatch bulksubmit --quiet --wait --progress sh -c 'exit {}' ::: 0 1 0
 like "$rc $err" "^1 hbatch bulksubmit: 3 of 3 jobs, 1 failed, after" "... and tells of failures"
 capture hbatch bulksubmit --quiet --progress -n {} true ::: 1 99
 like "$rc $err" "hbatch bulksubmit: 2 of 2 jobs, 1 failed" "... of submissions as well"
-capture script -qec 'hbatch submit --cc=1-20 --quiet --wait --progress --jps true' /dev/null
-like "$out" "PD:20 .*PD:0 +CD:20 +F:0 .*\[=+\] +100.0% +[0-9.]+ job/s" "... on a terminal a bar"
+# nothing runs before the first picture is there
+script -qfec 'hbatch submit --cc=1-20 --urgency=hold --quiet --wait --progress --jps true' picture >/dev/null </dev/null &
+bar=$!
+ok "... on a terminal a bar" wait_until 30 grep -q "PD:20 " picture
+hbatch job urgency "$(hbatch jobs --fold -no '{id}')" default
+wait $bar
+like "$(cat picture)" "PD:20 .*PD:0 +CD:20 +F:0 .*\[=+\] +100.0% +[0-9.]+ job/s" "... which tells all, and the rate"
 capture script -qec 'hbatch watch --all --progress' /dev/null
 like "$out" "100.0%" "watch --progress"
 

@@ -154,6 +154,11 @@ open base3
 start=$(date +%s.%N)
 id=$(hbatch submit --begin-time=+0.5s true)
 late=$(hbatch submit --begin-time=+1h true)
+like "$(hbatch submit --dry-run --dependency=begin-time:2031-01-31 true | tr -d " ")" '"scheme":"begin-time","value":"19[0-9]*\.0*"' "the same as a dependency"
+nok "a time that nobody lives to see" hbatch submit --begin-time=+99999999999h true
+like "$err" "begin-time=.*99h: is too far away" "... is an error"
+nok "two jobs in a dependency" hbatch submit --dependency="afterok:$late,afterok:$late" true
+like "$err" "of one job, .*give --dependency once for each" "... are two"
 later=$(hbatch submit --cc=1-3 --begin-time=+2h true)
 like "$(show "$late" '{state}|{contextual_info}')" "^DEPEND\|depends on begin-time:20[0-9-]*T[0-9:]*$" "a job that waits for a time"
 ok "it runs" finish "$id"

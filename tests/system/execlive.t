@@ -92,6 +92,25 @@ def another_leader_comes(x):
 
 
 @test()
+def output_while_a_rank_comes(x):
+    """A rank leaves, another one comes, and a task writes, all before the executor looks."""
+    id, go = waiting(x, then=f"echo over; touch {x.dir}/written; until test -e {x.dir}/end; do sleep 0.01; done")
+    x.wait(lambda: (id, 0) in x.output)
+    os.kill(x.process.pid, signal.SIGSTOP)
+    x.sock.close()
+    x.attach(ack=False, greeted=False)
+    go()
+    until(lambda: os.path.exists(x.dir + "/written"), "written")
+    os.kill(x.process.pid, signal.SIGCONT)
+    x.message("hello")
+    open(x.dir + "/end", "w").close()
+    same(x.finish(id)["status"], 0)
+    settle(x)
+    check((id, 0) not in x.output, "a reader of the former rank was served")
+    same(x.read_all(id), {("0", "stdout"): b"begun\nover\n"})
+
+
+@test()
 def what_it_has_comes_again(x):
     """Another leader does not know what the executor has."""
     x.ack_events = False

@@ -104,7 +104,7 @@ done <<'END'
 1 @ no 'kvs' @ flux kvs get x
 1 @ no 'module' @ flux module list
 1 @ no verb 'sumbit' @ flux sumbit true
-1 @ unknown option --nonesuch @ flux run --nonesuch true
+1 @ ^flux.run: .*unknown option --nonesuch @ flux run --nonesuch true
 0 @ STATE +UP +NNODES +NODELIST.*avail +. +2 vnode @ flux resource status
 0 @ ^2 Nodes, 8 Cores, 0 GPUs$ @ flux resource info
 0 @ "version":1.*"R_lite" @ flux resource R

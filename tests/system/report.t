@@ -65,6 +65,13 @@ like "$out" "3 failed    false  *Exit 1"$'\n'" *1 failed    <i>&\"evil  *Exit 4"
 like "$out" "cores used  \|[ .:=#]{60}\| 4" "bars"
 is "$(hbatch report --name=false | sed -n 2p | cut -d: -f2)" " 0 completed, 3 failed, 0 canceled, 0 timeout, 0 running" "--name"
 is "$(hbatch report -c 2 --since='1 hour ago' | sed -n 2p | cut -d: -f2)" " 0 completed, 2 failed, 0 canceled, 0 timeout, 1 running" "--count"
+is "$(hbatch report --json | python3 -c '
+import json, sys
+r = json.load(sys.stdin)
+s = r["series"]
+print(r["results"]["failed"], sum(n["njobs"] for n in r["names"]) == r["njobs"], sum(f["njobs"] for f in r["failures"]) > 0,
+      len(s["cores"]), sum(s["ended"]) <= r["njobs"], abs(sum(s["cores"]) * s["width"] - r["core_seconds"]) < 0.01 * r["core_seconds"] + 0.01)')" \
+    "$(hbatch report | sed -n 2p | sed 's/.* \([0-9]*\) failed.*/\1/') True True 400 True True" "--json"
 ok "a page" hbatch report --html page.html --title='<b>T</b>'
 checked=$(check page.html)
 is "$(grep wrong <<<"$checked")" "" "it is well-formed, and needs nothing from elsewhere"

@@ -4,14 +4,11 @@
 #include "src/sched/sched.h"
 
 #include <math.h>
+#include "tests/unit/amounts.h"
 #include "tests/unit/poolkit.h"
 #include "tests/unit/unit.h"
 
 enum { NODES = 5, SECONDS = 1200, JOBS = 24, STEPS = 160, SEEDS = 25 };
-
-struct amounts {
-    int cores[NODES], gpus[NODES];
-};
 
 struct job {
     struct sched_job sj;
@@ -51,53 +48,6 @@ static struct amounts free_in(const struct model *m, int t, const struct job *bu
     return a;
 }
 
-static int slots_on(const struct model *m, const struct amounts *a, int i,
-                    const struct job_shape *s)
-{
-    if (s->exclusive && (a->cores[i] < m->all.cores[i] || a->gpus[i] < m->all.gpus[i]))
-        return 0;
-    int k = a->cores[i] / (int)s->cores_per_slot;
-    return s->gpus_per_slot ? MIN(k, a->gpus[i] / (int)s->gpus_per_slot) : k;
-}
-
-static void give(const struct model *m, const struct job_shape *s, int i, int slots,
-                 struct amounts *out)
-{
-    out->cores[i] = s->exclusive ? m->all.cores[i] : slots * (int)s->cores_per_slot;
-    out->gpus[i] = s->exclusive ? m->all.gpus[i] : slots * (int)s->gpus_per_slot;
-}
-
-/* First fit, as pool_alloc says. */
-static bool find(const struct model *m, const struct amounts *a,
-                 const struct job_shape *s, struct amounts *out)
-{
-    unsigned n = 0;
-    bool taken[NODES] = {false};
-    *out = (struct amounts){{0}, {0}};
-    for (int i = 0; i < NODES && s->nnodes_min && n < s->nnodes_max; i++)
-        if (slots_on(m, a, i, s) >= (int)s->nslots) {
-            give(m, s, i, (int)s->nslots, out);
-            n++;
-        }
-    if (s->nnodes_min)
-        return n >= s->nnodes_min;
-    for (int left = (int)s->nslots; left > 0;) {
-        int best = -1;
-        for (int i = 0; i < NODES; i++) {
-            int k = taken[i] ? 0 : MIN(left, slots_on(m, a, i, s));
-            if (k > 0 && (best < 0 || k > MIN(left, slots_on(m, a, best, s))))
-                best = i;
-        }
-        if (best < 0)
-            return false;
-        taken[best] = true;
-        int k = MIN(left, slots_on(m, a, best, s));
-        give(m, s, best, k, out);
-        left -= k;
-    }
-    return true;
-}
-
 /* The first second from now on at which J has a place for all of its time. */
 static void plan(struct model *m, struct job *j)
 {
@@ -110,7 +60,8 @@ static void plan(struct model *m, struct job *j)
                 least.gpus[i] = MIN(least.gpus[i], a.gpus[i]);
             }
         }
-        if (!find(m, &least, &j->sj.req.shape, &j->plan))
+        if (!amounts_find(&m->all, &least, &j->sj.req.shape, j->sj.req.shape.nnodes_max,
+                          &j->plan))
             continue;
         j->planned = true;
         j->start = t;

@@ -4,14 +4,18 @@
 #include "src/sched/sched.h"
 
 #include <math.h>
+#include "tests/unit/amounts.h"
 #include "tests/unit/poolkit.h"
 #include "tests/unit/unit.h"
 
-enum { NODES = 8, CORES = 8, JOBS = 60, KINDS = 14, STEPS = 700, SEEDS = 40, MOVES = 16 };
-
-/* Of all nodes. */
-struct amounts {
-    int cores[NODES], gpus[NODES];
+enum {
+    NODES = AMOUNTS_NODES,
+    CORES = 8,
+    JOBS = 60,
+    KINDS = 14,
+    STEPS = 700,
+    SEEDS = 40,
+    MOVES = 16
 };
 
 struct job {
@@ -72,58 +76,11 @@ static struct amounts free_at(const struct model *m, double t)
     return a;
 }
 
-static int slots_on(const struct model *m, const struct amounts *a, int i,
-                    const struct job_shape *s)
-{
-    if (s->exclusive && (a->cores[i] < m->all.cores[i] || a->gpus[i] < m->all.gpus[i]))
-        return 0;
-    int k = a->cores[i] / (int)s->cores_per_slot;
-    return s->gpus_per_slot ? MIN(k, a->gpus[i] / (int)s->gpus_per_slot) : k;
-}
-
-static void give(const struct model *m, const struct job_shape *s, int i, int slots,
-                 struct amounts *out)
-{
-    out->cores[i] = s->exclusive ? m->all.cores[i] : slots * (int)s->cores_per_slot;
-    out->gpus[i] = s->exclusive ? m->all.gpus[i] : slots * (int)s->gpus_per_slot;
-}
-
-/* First fit in what A says; the rule is that of pool_alloc. */
-static bool find(const struct model *m, const struct amounts *a,
-                 const struct job_shape *s, unsigned max, struct amounts *out)
-{
-    unsigned n = 0;
-    bool taken[NODES] = {false};
-    *out = (struct amounts){{0}, {0}};
-    for (int i = 0; i < NODES && s->nnodes_min && n < max; i++)
-        if (slots_on(m, a, i, s) >= (int)s->nslots) {
-            give(m, s, i, (int)s->nslots, out);
-            n++;
-        }
-    if (s->nnodes_min)
-        return n >= s->nnodes_min;
-    for (int left = (int)s->nslots; left > 0;) {
-        int best = -1;
-        for (int i = 0; i < NODES; i++) {
-            int k = taken[i] ? 0 : MIN(left, slots_on(m, a, i, s));
-            if (k > 0 && (best < 0 || k > MIN(left, slots_on(m, a, best, s))))
-                best = i;
-        }
-        if (best < 0)
-            return false;
-        taken[best] = true;
-        int k = MIN(left, slots_on(m, a, best, s));
-        give(m, s, best, k, out);
-        left -= k;
-    }
-    return true;
-}
-
 static bool place(const struct model *m, const struct amounts *a, const struct job *j,
                   struct amounts *out)
 {
     const struct job_shape *s = &j->sj.req.shape;
-    return find(m, a, s, MAX(s->nnodes_max, s->nnodes_min), out);
+    return amounts_find(&m->all, a, s, MAX(s->nnodes_max, s->nnodes_min), out);
 }
 
 /* Nodes for the head at the shadow time, of which the least has to be kept free from now on. */
@@ -134,17 +91,17 @@ static bool choose(const struct model *m, struct amounts *out)
     bool fits[NODES], any = false;
     int left = (int)MAX(s->nnodes_min, 1U);
     for (int i = 0; i < NODES; i++)
-        any |= fits[i] = slots_on(m, &at, i, s) >= (int)s->nslots;
+        any |= fits[i] = amounts_slots(&m->all, &at, i, s) >= (int)s->nslots;
     *out = (struct amounts){{0}, {0}};
     if (!any && s->nnodes_min == 0)
-        return find(m, &at, s, 0, out);
+        return amounts_find(&m->all, &at, s, 0, out);
     for (; left > 0; left--) {
         int best = -1, least = 0;
         for (int i = 0; i < NODES; i++) {
             struct amounts need = {{0}, {0}};
             if (!fits[i])
                 continue;
-            give(m, s, i, (int)s->nslots, &need);
+            amounts_give(&m->all, s, i, (int)s->nslots, &need);
             int cost = MAX(0, need.cores[i] - (at.cores[i] - now.cores[i])) +
                        MAX(0, need.gpus[i] - (at.gpus[i] - now.gpus[i]));
             if (best < 0 || cost < least) {
@@ -155,7 +112,7 @@ static bool choose(const struct model *m, struct amounts *out)
         if (best < 0)
             return false;
         fits[best] = false;
-        give(m, s, best, (int)s->nslots, out);
+        amounts_give(&m->all, s, best, (int)s->nslots, out);
     }
     return true;
 }
@@ -188,12 +145,13 @@ static void find_shadow(struct model *m, const struct job *head)
 {
     struct amounts out, at = free_at(m, INFINITY);
     double shadow = INFINITY;
-    bool hopeless =
-        !find(m, &at, &head->sj.req.shape, head->sj.req.shape.nnodes_min, &out);
+    bool hopeless = !amounts_find(&m->all, &at, &head->sj.req.shape,
+                                  head->sj.req.shape.nnodes_min, &out);
     for (const struct job *j = m->job; j < m->job + JOBS && !hopeless; j++) {
         at = free_at(m, j->end);
         if (j->runs && j->end < shadow &&
-            find(m, &at, &head->sj.req.shape, head->sj.req.shape.nnodes_min, &out))
+            amounts_find(&m->all, &at, &head->sj.req.shape, head->sj.req.shape.nnodes_min,
+                         &out))
             shadow = j->end;
     }
     bool same = m->head == head && m->shadow == shadow && m->hopeless == hopeless;

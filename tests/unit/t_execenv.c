@@ -6,7 +6,7 @@
 #include "src/common/idset.h"
 #include "src/common/util.h"
 #include "src/exec/bind.h"
-#include "src/exec/idmap.h"
+#include "src/common/idmap.h"
 #include "tests/unit/unit.h"
 
 START_TEST(launchers_variables)

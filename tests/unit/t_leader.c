@@ -561,6 +561,51 @@ START_TEST(a_part_of_an_array)
 }
 END_TEST
 
+static void follow_one(struct kit *k, int request, int64_t first, unsigned position)
+{
+    kit_ask(k,
+            "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"job.follow\",\"params\":{"
+            "\"first\":%lld,"
+            "\"count\":1}}",
+            request, (long long)jobid_nth((jobid_t)first, position));
+}
+
+/* Elements that wait, and are followed one by one, are not looked at when others end. */
+START_TEST(elements_one_by_one)
+{
+    struct kit k;
+    int64_t left = -1;
+    kit_open(&k);
+    int64_t first = submit_array(&k, "", 0);
+    static const unsigned positions[] = {1, 1, 4, 5, 30};
+    for (unsigned i = 0; i < ARRAY_SIZE(positions); i++)
+        follow_one(&k, 10 + (int)i, first, positions[i]);
+    kit_run(&k, false);
+    kit_forget(&k);
+    ck_assert_ptr_null(k.ld->follows);
+    ck_assert_uint_eq(k.ld->ones.used, 4);
+    cancel_between(&k, first, 3, 6);
+    ck_assert_uint_eq(count_ends(&k, &left), 2);
+    ck_assert_int_eq(left, 0);
+    ck_assert_uint_eq(k.ld->ones.used, 2);
+    kit_forget(&k);
+    for (unsigned i = 0; i < 3; i++) { /* before, itself, and after */
+        set_urgency(&k, first, i, i, 16);
+        finish(&k, first, i);
+        kit_run(&k, false);
+        ck_assert_uint_eq(count_ends(&k, &left), i >= 1 ? 2 : 0);
+    }
+    ck_assert_uint_eq(k.ld->ones.used, 1);
+    follow_one(&k, 20, first, 1); /* which is over */
+    kit_forget(&k);
+    kit_run(&k, false);
+    ck_assert_uint_eq(count_ends(&k, &left), 1);
+    stream_client_gone(k.ld, k.client, false);
+    ck_assert_uint_eq(k.ld->ones.used, 0);
+    kit_close(&k);
+}
+END_TEST
+
 /* Of jobs that differ in their words, their names and where their output goes, the rest is in memory once. */
 START_TEST(words_alone_are_kept)
 {
@@ -604,4 +649,4 @@ END_TEST
 UNIT_MAIN("leader", words_alone_are_kept, events_of_an_earlier_run,
           a_run_that_was_not_started, ends_are_told_when_they_are_safe,
           a_spawn_outlives_the_leader, an_array_is_the_same_everywhere,
-          an_array_that_depends, a_part_of_an_array)
+          an_array_that_depends, a_part_of_an_array, elements_one_by_one)

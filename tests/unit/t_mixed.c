@@ -1,23 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Random loads through each policy with each placement: never two jobs on one core, GPU or byte, whatever runs has what it
- * asked for, the first job that waits is one that does not fit, and all jobs get their turn. */
+ * asked for, the first job that waits is one that does not fit, and all jobs get their turn.  Backfill puts nobody off who was
+ * first (EASY; by a slow search of its own) or planned (conservative), and leaves nothing idle that a job could use without
+ * doing that.  With lanes, not more jobs of one run than may. */
 #include "src/job/rset_parts.h"
 #include "src/sched/sched.h"
 #include "src/sched/setup.h"
+
+#include <math.h>
 #include "tests/unit/poolkit.h"
 #include "tests/unit/unit.h"
 
-enum { NODES = 9, CORES = 8, GPUS = 4, MEMORY = 1000, JOBS = 250, SEEDS = 6 };
+enum { NODES = 9, CORES = 8, GPUS = 4, MEMORY = 1000, JOBS = 200, SEEDS = 5 };
 
 struct job {
     struct sched_job sj;
-    double end; /* when it really ends */
+    double end;      /* when it really ends */
+    double limit;    /* when it would at the latest */
+    double promised; /* the latest start; INFINITY: nothing was said */
     struct placement *pl;
     bool ran;
     struct job_part parts[2];
 };
 
+enum {
+    LANES = 3,
+    ROOM = 4
+}; /* the second lane has room for so many; the third is a group of its own */
+
 struct load {
+    bool lanes;
+    const char *policy;
+    uint64_t running[LANES];
     struct pool *pool;
     struct sched *s;
     struct job job[JOBS];
@@ -93,6 +107,17 @@ static void check_size(const struct job *j)
     ck_assert_uint_eq(slots, s->nslots * (s->nnodes_min ? (unsigned)r->nnodes : 1));
 }
 
+/* One more of its lane runs, or one less. */
+static void count_lane(struct load *l, const struct job *j, int n)
+{
+    uint64_t *running = &l->running[j->sj.lane];
+    *running += (uint64_t)(int64_t)n;
+    if (j->sj.lane != 1)
+        return;
+    ck_assert_uint_le(*running, ROOM);
+    sched_set_room(l->s, 1, ROOM - *running);
+}
+
 static void start(struct sched_job *sj, struct placement *pl, void *arg)
 {
     struct load *l = arg;
@@ -101,22 +126,36 @@ static void start(struct sched_job *sj, struct placement *pl, void *arg)
     j->ran = true;
     j->pl = pl;
     j->end = l->now + sj->duration * (1 + kit_random(&l->seed, 4)) / 4;
+    j->limit = l->now + sj->duration;
+    ck_assert_msg(l->now <= j->promised + 1e-6, "job %d was to start at %g, not %g",
+                  (int)sj->id, j->promised, l->now);
     l->nran++;
+    count_lane(l, j, 1);
     check_size(j);
     own_all(l, j, true);
 }
 
-static void end_first(struct load *l)
+static struct job *next_end(struct load *l)
 {
     struct job *first = NULL;
     for (struct job *j = l->job; j < l->job + JOBS; j++)
         if (j->pl && (!first || j->end < first->end))
             first = j;
-    ck_assert_ptr_ne(first, NULL); /* else nothing runs, and jobs wait */
-    l->now = first->end;
-    own_all(l, first, false);
-    sched_end(l->s, first->pl->rset);
-    placement_destroy(take(first->pl));
+    return first;
+}
+
+/* Those that end first, all that do so at the same time. */
+static void end_first(struct load *l)
+{
+    struct job *j = next_end(l);
+    ck_assert_ptr_ne(j, NULL); /* else nothing runs, and jobs wait */
+    l->now = j->end;
+    for (; j && j->end <= l->now; j = next_end(l)) {
+        own_all(l, j, false);
+        sched_end(l->s, j->pl->rset);
+        count_lane(l, j, -1);
+        placement_destroy(take(j->pl));
+    }
 }
 
 static struct pool *make_pool(void)
@@ -147,6 +186,7 @@ static void split(struct job *j, uint64_t *seed)
     s->mem_per_slot = s->mem_per_node = 0;
     s->nnodes_max = s->nnodes_min;
     s->contiguous = s->contiguous && s->nnodes_min;
+    s->exclusive = s->exclusive && s->nnodes_min;
     s->parts = j->parts;
     s->nparts = 2;
     for (int i = 0; i < 2; i++) {
@@ -184,6 +224,8 @@ static void make_job(struct load *l, struct job *j, uint64_t id)
             j->sj.req.place = place_strategies[kit_random(seed, 3)];
     } while (pool_satisfiable(l->pool, &j->sj.req, NULL) < 0);
     j->sj.duration = 1 + kit_random(seed, 1000);
+    j->sj.lane = l->lanes ? kit_random(seed, LANES) : 0;
+    j->promised = INFINITY;
 }
 
 /* What waits at the head does not fit: no place is kept free for nothing.  With plans for all, it may be kept for
@@ -191,14 +233,107 @@ static void make_job(struct load *l, struct job *j, uint64_t id)
 static void check_head(struct load *l, const struct sched_policy *policy)
 {
     size_t n;
+    unsigned groups = sched_ngroups(l->s);
+    for (unsigned g = 0; g < groups; g++) {
+        struct sched_job *head =
+            groups > 1 ? sched_group_first(l->s, g) : sched_first(l->s);
+        if (head && strcmp(policy->name, "conservative") != 0)
+            ck_assert_msg(!pool_fits(l->pool, NULL, &head->req, &n), "%s, job %d",
+                          policy->name, (int)head->id);
+    }
+}
+
+/* What is free when all has ended whose limit is not after T. */
+static struct pool_view *view_at(const struct load *l, double t)
+{
+    struct pool_view *v = pool_view_create(l->pool);
+    for (size_t i = 0; i < NODES; i++) {
+        struct pool_amount a = pool_counts(l->pool, i).free;
+        for (const struct job *j = l->job; j < l->job + JOBS; j++)
+            for (size_t k = 0; j->pl && j->limit <= t && k < j->pl->rset->nnodes; k++) {
+                const struct rset_node *n = &j->pl->rset->nodes[k];
+                if (n->rank != i)
+                    continue;
+                a.cores += (unsigned)hwloc_bitmap_weight(n->cores);
+                a.gpus += rset_node_ngpus(n);
+                a.memory += n->memory;
+            }
+        pool_view_set(v, i, a);
+    }
+    return v;
+}
+
+static bool fits_at(const struct load *l, const struct sched_job *sj, double t)
+{
+    size_t n;
+    struct pool_view *v = view_at(l, t);
+    bool fits = pool_fits(l->pool, v, &sj->req, &n);
+    pool_view_destroy(v);
+    return fits;
+}
+
+/* When SJ could start if nobody else did. */
+static double earliest(const struct load *l, const struct sched_job *sj)
+{
+    double best = INFINITY;
+    for (const struct job *j = l->job; j < l->job + JOBS; j++)
+        if (j->pl && j->limit < best && fits_at(l, sj, j->limit))
+            best = j->limit;
+    return best;
+}
+
+static struct job *job_of_entry(struct sched_job *sj)
+{
+    return (struct job *)(void *)((char *)sj - offsetof(struct job, sj));
+}
+
+static void promise(const struct load *l, struct job *j, double start)
+{
+    ck_assert_msg(start <= j->promised + 1e-6,
+                  "%s, job %d at %g: %g, and %g was said before", l->policy,
+                  (int)j->sj.id, l->now, start, j->promised);
+    j->promised = start;
+}
+
+/* Who is first starts when it could have started without the others; and whoever fits and is over by then has started. */
+static void check_easy(struct load *l)
+{
+    size_t n;
     struct sched_job *head = sched_first(l->s);
-    if (head && strcmp(policy->name, "conservative") != 0)
-        ck_assert_msg(!pool_fits(l->pool, NULL, &head->req, &n), "%s, job %d",
-                      policy->name, (int)head->id);
+    if (!head)
+        return;
+    double start = earliest(l, head);
+    promise(l, job_of_entry(head), start);
+    double said = sched_estimate(l->s, head);
+    ck_assert_msg(said == start, "job %d at %g: %g, not %g", (int)head->id, l->now, start,
+                  said);
+    for (struct sched_job *sj = sched_next(l->s, head); sj; sj = sched_next(l->s, sj))
+        ck_assert_msg(l->now + sj->duration > start ||
+                          !pool_fits(l->pool, NULL, &sj->req, &n),
+                      "job %d could run until %g", (int)sj->id, start);
+}
+
+static void check_plans(struct load *l)
+{
+    for (struct sched_job *sj = sched_first(l->s); sj; sj = sched_next(l->s, sj)) {
+        double start = sched_estimate(l->s, sj);
+        if (start > 0)
+            promise(l, job_of_entry(sj), start);
+    }
+}
+
+static void check_promises(struct load *l, const struct sched_policy *policy)
+{
+    if (l->lanes) /* when there is room in a lane, its first job comes before others that were first until then */
+        return;
+    if (strcmp(policy->name, "easy") == 0)
+        check_easy(l);
+    else if (strcmp(policy->name, "conservative") == 0)
+        check_plans(l);
 }
 
 static void run(const struct sched_policy *policy, const struct place_strategy *strategy,
-                uint64_t seed)
+                bool lanes, uint64_t seed)
 {
     struct load *l = xcalloc(1, sizeof(*l));
     uint64_t added = 0;
@@ -206,6 +341,12 @@ static void run(const struct sched_policy *policy, const struct place_strategy *
     l->pool = make_pool();
     pool_set_strategy(l->pool, strategy);
     l->s = sched_create(l->pool, policy, start, l);
+    l->lanes = lanes;
+    l->policy = policy->name;
+    if (lanes) {
+        sched_set_room(l->s, 1, ROOM);
+        sched_set_lane(l->s, 2, 1, false);
+    }
     while (l->nran < JOBS) {
         for (unsigned k = kit_random(&l->seed, 5); k > 0 && added < JOBS; k--) {
             make_job(l, &l->job[added], added + 1);
@@ -213,13 +354,11 @@ static void run(const struct sched_policy *policy, const struct place_strategy *
         }
         sched_run(l->s, l->now);
         check_head(l, policy);
+        check_promises(l, policy);
         if (sched_queued(l->s) > 0)
             end_first(l);
     }
-    int running = 0;
-    for (const struct job *j = l->job; j < l->job + JOBS; j++)
-        running += j->pl != NULL;
-    for (; running > 0; running--)
+    while (next_end(l))
         end_first(l);
     struct pool_sums sums = pool_sums(l->pool);
     ck_assert_uint_eq(sums.free_cores, sums.cores);
@@ -235,7 +374,8 @@ START_TEST(loads)
 {
     for (size_t p = 0; sched_policies[p]; p++)
         for (size_t k = 0; place_strategies[k]; k++)
-            run(sched_policies[p], place_strategies[k], (uint64_t)_i);
+            for (int lanes = 0; lanes < 2; lanes++)
+                run(sched_policies[p], place_strategies[k], lanes, (uint64_t)_i);
 }
 END_TEST
 

@@ -214,6 +214,23 @@ START_TEST(refuses)
 }
 END_TEST
 
+START_TEST(refuses_a_newer_one)
+{
+    struct error err;
+    struct store_salvaged found;
+    sqlite3 *db;
+    fill();
+    off_t size = size_of(path);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 77", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    ck_assert_int_eq(store_salvage(path, &found, &err), -1);
+    ck_assert_msg(strstr(err.text, "has schema version 77") != NULL, "%s", err.text);
+    ck_assert_int_eq(size_of(path), size);
+}
+END_TEST
+
 /* --- stores of former versions, as they were written then ------------------------------------------ */
 
 static const char version_2[] =
@@ -331,9 +348,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {takes_all_of_a_sound_one, takes_the_rest,
-                                  takes_what_is_before_the_end, loses_what_cannot_run,
-                                  refuses};
+    const TTest *const tests[] = {
+        takes_all_of_a_sound_one, takes_the_rest, takes_what_is_before_the_end,
+        loses_what_cannot_run,    refuses,        refuses_a_newer_one};
     Suite *suite = suite_create("salvage");
     TCase *tc = tcase_create("salvage");
     tcase_set_timeout(tc, 120);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* idmap: a table from 64-bit ids (jobs, processes) to pointers. */
-#ifndef HBATCH_EXEC_IDMAP_H
-#define HBATCH_EXEC_IDMAP_H
+#ifndef HBATCH_COMMON_IDMAP_H
+#define HBATCH_COMMON_IDMAP_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "src/exec/idmap.h"
+#include "src/common/idmap.h"
 
 #include "src/common/util.h"
 

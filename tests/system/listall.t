@@ -8,6 +8,8 @@ jobs=100000
 
 leader=$(hbatch getattr pid)
 rss() { awk '/VmRSS/ {print $2}' "/proc/$leader/status"; }
+# a sanitizer keeps what was freed
+grew_less() { grep -qs __asan_init "$builddir/bin/hbatch-instance" || test $(($(rss) - before)) -lt "$1"; }
 
 # --- those that wait --------------------------------------------------------------------------------
 hbatch submit --cc=1-$jobs --urgency=hold --log=ids true
@@ -20,7 +22,7 @@ capture hbatch jobs -no '{id}' "$head"
 is "$rc $(wc -l <<<"$out") $(grep -c 'no job' <<<"$err")" "0 1000 0" "an array by its id: its newest jobs, and no word that there is none"
 is "$(hbatch job last '[0:2]')" "$(tac ids | head -n 2)" "job last with a slice"
 is "$(hbatch export -a --format=csv -n --columns=jobid | cmp - <(tac ids) 2>&1)" "" "export -a"
-ok "the leader has not much more memory" test $(($(rss) - before)) -lt 40000
+ok "the leader has not much more memory" grew_less 40000
 note "$before KB, now $(rss) KB"
 
 # --- waiting for them: by ids, as nobody can tell when --all has asked which there are -------------
@@ -33,7 +35,7 @@ ok "all but one are canceled" hbatch cancel "$(sed -n 2p ids)-$(tail -n 1 ids)"
 ok "that one is released" hbatch job urgency "$head" 16
 wait $waiter
 is "$? $(grep -c CANCELED err)" "1 $((jobs - 1))" "job wait has the end of each"
-ok "the leader had no job of each" test $(($(rss) - before)) -lt 60000
+ok "the leader had no job of each" grew_less 60000
 note "$before KB, now $(rss) KB"
 ok "job wait --all" hbatch job wait --all
 

@@ -178,8 +178,24 @@ static int refuse(const char *verb)
 }
 
 /* Jobs, and instances, find their way by Flux's variables, too; FLUX_URI goes over ours. */
+/* Of verbs that print with formats (hbatch's file formats.h). */
+static void take_format_defaults(void)
+{
+    static const char *const names[] = {"JOBS",           "PGREP",
+                                        "QUEUE_LIST",     "RESOURCE_LIST",
+                                        "RESOURCE_DRAIN", "RESOURCE_STATUS"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        cleanup_free char *from = xasprintf("FLUX_%s_FORMAT_DEFAULT", names[i]),
+                          *to = xasprintf("HBATCH_%s_FORMAT_DEFAULT", names[i]);
+        const char *value = getenv(from);
+        if (value)
+            setenv(to, value, 1);
+    }
+}
+
 static void prepare_environment(void)
 {
+    take_format_defaults();
     const char *uri = getenv("FLUX_URI"), *compat = getenv(COMPATENV_NAME),
                *plain = getenv("FLUX_F58_FORCE_ASCII");
     if (uri && *uri)

@@ -3,14 +3,68 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "src/common/util.h"
 
 enum { LONGS = 1000 }; /* beyond characters */
+
+/* Of the kind KIND: 0, those that mean something; OPT_IGNORE; OPT_REFUSE, with the reasons. */
+static void print_options(const struct sopt *opts, size_t n, int kind)
+{
+    size_t column = 4;
+    printf("   ");
+    for (size_t i = 0; i < n; i++) {
+        char key[8] = "";
+        if (MIN(opts[i].id, 0) != kind)
+            continue;
+        if (kind == OPT_REFUSE) {
+            printf("%s--%s: %s", column > 4 ? "\n    " : " ", opts[i].name, opts[i].to);
+            column = 5;
+            continue;
+        }
+        if (opts[i].key)
+            snprintf(key, sizeof(key), "-%c%s", opts[i].key, opts[i].name ? "," : "");
+        cleanup_free char *text = xasprintf(
+            " %s%s%s%s", key, opts[i].name ? "--" : "", opts[i].name ? opts[i].name : "",
+            opts[i].name && opts[i].arg ? opts[i].arg == 'o' ? "[=]" : "=" : "");
+        if (column + strlen(text) > 78) {
+            printf("\n   ");
+            column = 4;
+        }
+        column += (size_t)printf("%s", text);
+    }
+    printf("\n");
+}
+
+static void print_help(const struct slurm *s, const struct sopt *opts, size_t n)
+{
+    printf("Usage: %s [OPTIONS] ..., as of Slurm 22.05, in an instance of hbatch: see "
+           "hbatch-compat(7)\n\nOptions:\n",
+           s->me);
+    print_options(opts, n, 0);
+    for (size_t i = 0; i < n; i++)
+        if (opts[i].id == OPT_IGNORE) {
+            printf("\nAccepted, and without a meaning here:\n");
+            print_options(opts, n, OPT_IGNORE);
+            break;
+        }
+    for (size_t i = 0; i < n; i++)
+        if (opts[i].id == OPT_REFUSE) {
+            printf("\nRefused:\n");
+            print_options(opts, n, OPT_REFUSE);
+            break;
+        }
+    exit(slurm_finish(s, 0));
+}
 
 void sparse_init(struct sparse *p, struct slurm *s, const struct sopt *opts, size_t n,
                  int argc, char **argv, bool operands_end)
 {
     *p = (struct sparse){.s = s, .opts = opts, .n = n, .argc = argc, .argv = argv};
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--usage") == 0))
+        print_help(s, opts, n);
     cleanup_strbuf struct strbuf keys = {0};
     strbuf_add(&keys, operands_end ? "+:" : ":");
     p->longs = xcalloc(n + 1, sizeof(*p->longs));

@@ -38,6 +38,8 @@
         {"dependency", 'd', 'r', R_DEPENDENCY, NULL},                                    \
         {"distribution", 'm', 'r', R_DISTRIBUTION, NULL},                                \
         {"exclude", 'x', 'r', R_EXCLUDE, NULL},                                          \
+        {"container", 0, 'r', OPT_REFUSE,                                                \
+         "hbatch starts no containers: name its runtime in the command"},                \
         {"exclusive", 0, 'o', R_EXCLUSIVE, NULL},                                        \
         {"extra-node-info", 'B', 'r', OPT_IGNORE, NULL},                                 \
         {"gid", 0, 'r', OPT_REFUSE, "an instance runs the jobs of its owner"},           \
@@ -309,18 +311,6 @@ static void depend_on(struct request *r, const char *scheme, const char *id)
     jobs_fini(&jobs);
 }
 
-/* After all that have its name and are active. */
-static void depend_on_namesakes(struct request *r)
-{
-    struct sjobs jobs = {0};
-    if (!r->name)
-        slurm_die(r->s, "--dependency=singleton needs --job-name before it");
-    jobs_fetch(r->s, &jobs, &(struct jobs_query){.states = JOB_ACTIVE, .name = r->name});
-    for (size_t i = 0; i < jobs.n; i++)
-        request_setf(r, "dependency", "afterany:%llu", (unsigned long long)jobs.v[i].id);
-    jobs_fini(&jobs);
-}
-
 static void take_dependency(struct request *r, const char *text)
 {
     static const char *const schemes[] = {"after", "afterany", "afterok", "afternotok"};
@@ -333,7 +323,7 @@ static void take_dependency(struct request *r, const char *text)
          word = strtok_r(NULL, ",", &save)) {
         size_t n = strcspn(word, ":"), i = 0;
         if (strcmp(word, "singleton") == 0) {
-            depend_on_namesakes(r);
+            request_set(r, "dependency", word);
             continue;
         }
         while (i < ARRAY_SIZE(schemes) &&

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/formats.h"
+#include "src/cli/resource.h"
 #include "src/cli/verbs.h"
 #include "src/job/state.h"
 
@@ -154,6 +155,15 @@ static const struct kind {
     {NULL, "TEXT|FILE", NULL, ":files"},
 };
 
+static const struct formats *formats_of(const struct cmd *cmd)
+{
+    const struct listing_kind *kind = cmd == &resource_list     ? &resource_list_kind
+                                      : cmd == &resource_status ? &resource_status_kind
+                                      : cmd == &resource_drain  ? &resource_drain_kind
+                                                                : NULL;
+    return kind ? &kind->formats : NULL;
+}
+
 static void offer_value(struct line *l, const struct cmd *cmd, const struct opt *o)
 {
     const char *name = o->name ? o->name : "";
@@ -169,6 +179,11 @@ static void offer_value(struct line *l, const struct cmd *cmd, const struct opt 
                (cmd == &cmd_jobs || cmd == &job_list || cmd == &cmd_pgrep)) {
         formats_each(l->cli, &formats_of_jobs, offer, l);
         offer(l, "help");
+    } else if (strcmp(o->arg, "FORMAT") == 0 && formats_of(cmd)) {
+        formats_each(l->cli, formats_of(cmd), offer, l);
+        offer(l, "help");
+    } else if (cmd == &resource_eventlog && strcmp(name, "wait") == 0) {
+        offer_list(l, resource_events);
     } else if (strcmp(name, "to") == 0 && cmd == &job_taskmap) {
         offer_list(l, maps);
     } else if (!offer_choice(l, o->arg)) {

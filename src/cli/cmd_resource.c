@@ -15,7 +15,7 @@
 
 /* --- which nodes ------------------------------------------------------------------------- */
 
-void resource_choose(struct resource_choice *c, const struct opt *o, const char *value)
+static void choose(struct resource_choice *c, const struct opt *o, const char *value)
 {
     if (listing_take(&c->listing, o, value))
         return;
@@ -39,6 +39,16 @@ void resource_choose(struct resource_choice *c, const struct opt *o, const char 
         c->no_skip_empty = true;
         break;
     }
+}
+
+void resource_parse(struct resource_choice *c, struct cli *cli, const struct cmd *cmd,
+                    int argc, char **argv)
+{
+    struct optparse p;
+    optparse_init(&p, cli, cmd, argc, argv);
+    for (const struct opt *o; (o = optparse_next(&p));)
+        choose(c, o, p.value);
+    cli_operand(cli, &p, "", true);
 }
 
 /* What NODE has in STATE: whether it is a node in that state at all. */
@@ -184,7 +194,7 @@ static const struct formats_own list_formats[] = {
     {"ranks", "with the ranks of the nodes",
      "{state:>10} {ranks:>6} {ncores:>6} {ngpus:>6} {nodelist}"},
 };
-static const struct listing_kind list_kind =
+const struct listing_kind resource_list_kind =
     LISTING_KIND(resource_fields, list_formats, "resource", "list",
                  "HBATCH_RESOURCE_LIST_FORMAT_DEFAULT");
 
@@ -258,7 +268,7 @@ static void print_list(struct cli *cli, struct resource_choice *c)
     struct rows rows = {0};
     if (!c->listing.format && c->by_rank)
         c->listing.format = "ranks";
-    struct format *f = listing_compile(cli, &c->listing, &list_kind);
+    struct format *f = listing_compile(cli, &c->listing, &resource_list_kind);
     cleanup_json json_object *result = resource_nodes(cli, c->queues, c->include);
     json_object *nodes = cli_list(cli, result, "nodes");
     bool skip = c->skip_empty || (c->include && !c->no_skip_empty);
@@ -287,14 +297,10 @@ static void print_list(struct cli *cli, struct resource_choice *c)
 static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct resource_choice c = {0};
-    struct optparse p;
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        resource_choose(&c, o, p.value);
-    cli_operand(cli, &p, "", true);
+    resource_parse(&c, cli, cmd, argc, argv);
     if (c.states)
         resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
-    if (listing_told(cli, &c.listing, &list_kind))
+    if (listing_told(cli, &c.listing, &resource_list_kind))
         return 0;
     if (!c.listing.json) {
         print_list(cli, &c);
@@ -305,7 +311,7 @@ static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     return 0;
 }
 
-static const struct cmd resource_list = {
+const struct cmd resource_list = {
     .name = "list",
     .args = "",
     .help = "List resources by state: free, allocated, drained, down",
@@ -325,12 +331,8 @@ static const struct opt_group info_groups[] = {OPTS(NULL, info_opts), OPTS_END};
 static int info_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct resource_choice c = {.states = "all", .listing.no_header = true};
-    struct optparse p;
     c.listing.format = "{nnodes} Nodes, {ncores} Cores, {ngpus} GPUs";
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        resource_choose(&c, o, p.value);
-    cli_operand(cli, &p, "", true);
+    resource_parse(&c, cli, cmd, argc, argv);
     resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
     print_list(cli, &c);
     return 0;
@@ -402,11 +404,7 @@ static json_object *properties_of(json_object *nodes, const struct rset *r)
 static int R_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct resource_choice c = {.states = "all"};
-    struct optparse p;
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        resource_choose(&c, o, p.value);
-    cli_operand(cli, &p, "", true);
+    resource_parse(&c, cli, cmd, argc, argv);
     resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
     cleanup_json json_object *result = resource_nodes(cli, c.queues, c.include);
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL);

@@ -47,9 +47,10 @@ static const struct formats_own *find_own(const struct formats *kind, const char
     return NULL;
 }
 
-/* What the file PATH has is added to ALL, {NAME:{"format","description"?}}. A file that is not there has nothing. */
+/* What the file PATH has is added to ALL, {NAME:{"format","description"?}}. A file that is not there has nothing.  FOREIGN:
+ * it is Flux's, whose own names may be others. */
 static void load_file(const struct cli *cli, const struct formats *kind, const char *path,
-                      json_object *all)
+                      bool foreign, json_object *all)
 {
     struct error err;
     if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -71,6 +72,8 @@ static void load_file(const struct cli *cli, const struct formats *kind, const c
     {
         if (!json_object_is_type(cli_get(value, "format"), json_type_string))
             cli_die(cli, "%s: format '%s' has no text \"format\"", path, name);
+        if (find_own(kind, name) && foreign)
+            continue;
         if (find_own(kind, name))
             cli_die(cli, "%s: format '%s' is one of hbatch: take another name", path,
                     name);
@@ -82,9 +85,14 @@ static void load(const struct cli *cli, const struct formats *kind, const char *
                  json_object *all)
 {
     static const char *const types[] = {"json", "toml"};
+    bool as_flux = cli->program && strcmp(cli->program, "flux") == 0;
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        cleanup_free char *path = xasprintf("%s/hbatch/%s.%s", dir, kind->file, types[i]);
-        load_file(cli, kind, path, all);
+        cleanup_free char *path = xasprintf("%s/hbatch/%s.%s", dir, kind->file, types[i]),
+                          *flux =
+                              xasprintf("%s/flux/flux-%s.%s", dir, kind->file, types[i]);
+        load_file(cli, kind, path, false, all);
+        if (as_flux)
+            load_file(cli, kind, flux, true, all);
     }
 }
 

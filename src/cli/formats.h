@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* formats: formats (format.h) that have names: a verb's own, and the user's, of the files hbatch/FILE.json and FILE.toml
- * in $XDG_CONFIG_HOME and $XDG_CONFIG_DIRS, which are read only when one of them is asked for. */
+ * in $XDG_CONFIG_HOME and $XDG_CONFIG_DIRS (for the command flux of compat, also flux/flux-FILE of these), which are read only when one of them is asked for. */
 #ifndef HBATCH_CLI_FORMATS_H
 #define HBATCH_CLI_FORMATS_H
 

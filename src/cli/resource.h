@@ -6,8 +6,12 @@
 #include "src/cli/listing.h"
 #include "src/cli/resource_rows.h"
 
-extern const struct cmd resource_status, resource_drain, resource_undrain,
+extern const struct cmd resource_list, resource_status, resource_drain, resource_undrain,
     resource_eventlog;
+extern const struct listing_kind resource_list_kind, resource_status_kind,
+    resource_drain_kind;
+/* Names of events of the log, ended by NULL. */
+extern const char *const resource_events[];
 
 enum {
     RESOURCE_VERBOSE = 900,
@@ -30,8 +34,9 @@ struct resource_choice { /* of options */
         RESOURCE_INCLUDE, 'i', "include", "RANKS|HOSTS", "Only these nodes"              \
     }
 
-/* O is one of these, or of listing.h. */
-void resource_choose(struct resource_choice *c, const struct opt *o, const char *value);
+/* The command line of a verb that has these, those of listing.h, and no operands. */
+void resource_parse(struct resource_choice *c, struct cli *cli, const struct cmd *cmd,
+                    int argc, char **argv);
 /* LIST of --states has only STATES; else that is the end. */
 void resource_check_states(struct cli *cli, const char *list, const char *const *states,
                            size_t n);

@@ -38,14 +38,14 @@ struct log {
     struct resource_targets targets;
 };
 
-static const char *const names[] = {"restart", "resource-define", "online",
-                                    "offline", "drain",           "undrain",
-                                    "torpid",  "lively",          "truncate"};
+const char *const resource_events[] = {
+    "restart", "resource-define", "online", "offline",  "drain",
+    "undrain", "torpid",          "lively", "truncate", NULL};
 
 static void check_name(const struct cli *cli, const char *name)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (strcmp(names[i], name) == 0)
+    for (size_t i = 0; resource_events[i]; i++)
+        if (strcmp(resource_events[i], name) == 0)
             return;
     cli_die(
         cli,

@@ -9,7 +9,7 @@ static const struct formats_own status_formats[] = {
     {"long", "with reasons",
      "{state:>12} {up:>2} {nnodes:>6} +:{reason:<30.30} {nodelist}"},
 };
-static const struct listing_kind status_kind =
+const struct listing_kind resource_status_kind =
     LISTING_KIND(resource_fields, status_formats, "resource", "status",
                  "HBATCH_RESOURCE_STATUS_FORMAT_DEFAULT");
 
@@ -20,7 +20,7 @@ static const struct formats_own drain_formats[] = {
      "{timestamp!d:%b%d %R::<12} {state:<8.8} {ranks:<8.8+} +:{reason:<30.30} "
      "{nodelist}"},
 };
-static const struct listing_kind drain_kind =
+const struct listing_kind resource_drain_kind =
     LISTING_KIND(resource_fields, drain_formats, "resource", "drain",
                  "HBATCH_RESOURCE_DRAIN_FORMAT_DEFAULT");
 
@@ -168,18 +168,14 @@ static void print_json(struct cli *cli, const struct resource_choice *c,
 static int status_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct resource_choice c = {0};
-    struct optparse p;
-    optparse_init(&p, cli, cmd, argc, argv);
-    for (const struct opt *o; (o = optparse_next(&p));)
-        resource_choose(&c, o, p.value);
-    cli_operand(cli, &p, "", true);
+    resource_parse(&c, cli, cmd, argc, argv);
     struct wanted w = parse_states(cli, c.states);
-    if (listing_told(cli, &c.listing, &status_kind))
+    if (listing_told(cli, &c.listing, &resource_status_kind))
         return 0;
     if (c.listing.json)
         print_json(cli, &c, &w);
     else
-        print(cli, &c, &status_kind, &w);
+        print(cli, &c, &resource_status_kind, &w);
     return 0;
 }
 
@@ -198,10 +194,10 @@ void resource_list_drained(struct cli *cli, const struct listing *l, const char 
         .listing = *l, .queues = queues, .include = include};
     const struct wanted w = {
         .lines = {[DRAINING] = true, [DRAINED] = true}, .online = true, .offline = true};
-    if (listing_told(cli, l, &drain_kind))
+    if (listing_told(cli, l, &resource_drain_kind))
         return;
     if (l->json)
         print_json(cli, &c, &w);
     else
-        print(cli, &c, &drain_kind, &w);
+        print(cli, &c, &resource_drain_kind, &w);
 }

@@ -10,11 +10,13 @@
 #include "src/cli/reach.h"
 #include "src/common/duration.h"
 #include "src/common/orphans.h"
+#include "src/common/path.h"
 #include "src/common/util.h"
 
 #define FIRST_VARIABLE "HBATCH_START_TIMEOUT"
 /* s, for the first ranks, before hosts are asked what is wrong */
 #define FIRST_PATIENCE 20.0
+#define EXAMINED_TIMES 2 /* that long again, when nothing was wrong with them */
 /* s, for ranks that are started again, beyond some times of what the first ones took; more with each failure.
  * One that dies before all have met leaves the others waiting for it in MPI, for good. */
 #define START_PATIENCE 15.0
@@ -29,25 +31,28 @@ static double earliest(double a, double b)
     return a > 0 && b > 0 ? MIN(a, b) : MAX(a, b);
 }
 
-static double first_patience(void)
+static double growing(const struct supervisor *sv, double seconds)
 {
-    double seconds;
+    for (unsigned i = 0; i < sv->failures; i++)
+        seconds *= START_GROWTH;
+    return seconds;
+}
+
+static double first_patience(const struct supervisor *sv)
+{
+    double seconds = FIRST_PATIENCE;
     const char *text = getenv(FIRST_VARIABLE);
     struct error err;
-    if (!text)
-        return FIRST_PATIENCE;
-    if (duration_decode(text, &seconds, &err) == 0)
-        return seconds;
-    supervisor_say("%s: %s", FIRST_VARIABLE, err.text);
-    return FIRST_PATIENCE;
+    if (text && duration_decode(text, &seconds, &err) < 0) {
+        supervisor_say("%s: %s", FIRST_VARIABLE, err.text);
+        seconds = FIRST_PATIENCE;
+    }
+    return growing(sv, seconds);
 }
 
 static double start_patience(const struct supervisor *sv)
 {
-    double seconds = START_PATIENCE + START_TIMES * sv->took;
-    for (unsigned i = 0; i < sv->failures; i++)
-        seconds *= START_GROWTH;
-    return seconds;
+    return growing(sv, START_PATIENCE + START_TIMES * sv->took);
 }
 
 /* On HOSTS (NULL: all). */
@@ -67,9 +72,9 @@ int starts_begin(struct supervisor *sv, struct hostlist *hosts, struct error *er
         s.time_limit = 0;
     }
     sv->config->command(&s, &w);
-    sv->leaving = sv->acknowledged = false;
+    sv->leaving = sv->acknowledged = sv->late = sv->examined = false;
     sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
-    supervisor_phase(sv, STARTING, s.recover ? start_patience(sv) : first_patience());
+    supervisor_phase(sv, STARTING, s.recover ? start_patience(sv) : first_patience(sv));
     sv->ranks = ranks_start(w.v, sv->mark, sv->config->spare, supervisor_said, sv, err);
     words_fini(&w);
     return sv->ranks ? 0 : -1;
@@ -158,9 +163,24 @@ static void fail_again(struct supervisor *sv, char *why)
 
 void starts_late(struct supervisor *sv)
 {
-    supervisor_why(
-        sv, xasprintf("the ranks were not ready within %.0f s", start_patience(sv)));
+    double seconds =
+        sv->uri ? start_patience(sv) : first_patience(sv) * (1 + EXAMINED_TIMES);
+    supervisor_why(sv, xasprintf("the ranks were not ready within %.0f s", seconds));
+    sv->late = true;
     ranks_end(sv->ranks, 0);
+}
+
+/* The first ones, with nothing of those before. */
+static void begin_afresh(struct supervisor *sv)
+{
+    struct error err;
+    supervisor_say("%s: they are started anew", sv->why);
+    path_remove_tree(sv->rundir);
+    if (supervisor_make_rundir(sv, &err) == 0 && starts_begin(sv, NULL, &err) == 0)
+        return;
+    supervisor_say("%s", err.text);
+    sv->status = 1;
+    supervisor_phase(sv, OVER, 0);
 }
 
 static char *describe(int status)
@@ -178,7 +198,12 @@ static void never_ready(struct supervisor *sv, int status)
         sv->status = sv->ended;
     if (sv->diagnosed)
         sv->status = 1;
-    sv->config->failed = sv->ended < 0 && !sv->told_by && !sv->diagnosed;
+    sv->config->failed = sv->ended < 0 && !sv->told_by && !sv->diagnosed && !sv->late;
+    if (sv->late && !sv->told_by) {
+        supervisor_say("%s: the instance is given up, after %u starts", sv->why,
+                       sv->nstarts);
+        sv->status = 1;
+    }
     if (!sv->config->failed || sv->remote)
         return;
     if (sv->status == 0) {
@@ -205,8 +230,13 @@ void starts_ask_doctor(struct supervisor *sv)
 void starts_doctor_over(struct supervisor *sv, int status)
 {
     sv->doctor = 0;
-    if (sv->phase != STARTING || sv->uri || !sv->ranks || status == 0)
+    if (sv->phase != STARTING || sv->uri || !sv->ranks)
         return;
+    if (status == 0) {
+        sv->examined = true;
+        sv->until = time_mono() + first_patience(sv) * EXAMINED_TIMES;
+        return;
+    }
     sv->diagnosed = true;
     ranks_end(sv->ranks, 0);
 }
@@ -219,6 +249,10 @@ void starts_over(struct supervisor *sv, int status)
     ranks_destroy(take(sv->ranks));
     supervisor_drop_request(sv);
     orphans_kill_marked(sv->mark, sv->config->spare, 2);
+    if (!sv->uri && sv->late && !sv->forced && ++sv->failures < MAX_FAILURES) {
+        begin_afresh(sv);
+        return;
+    }
     if (!sv->uri)
         never_ready(sv, status);
     if (!sv->uri || sv->ended >= 0 || sv->forced) {

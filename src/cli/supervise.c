@@ -336,7 +336,7 @@ static double step(struct supervisor *sv)
         starts_over(sv, status);
     if (sv->phase == STARTING && sv->until > 0 && left(sv->until) <= 0) {
         sv->until = 0;
-        if (sv->uri)
+        if (sv->uri || sv->examined)
             starts_late(sv);
         else
             starts_ask_doctor(sv);
@@ -452,7 +452,8 @@ static void clean_up(struct supervisor *sv)
     /* else what the program has left behind stays, as it does after any program */
     if (sv->told_at > 0 || sv->given_up || sv->forced)
         orphans_kill(1);
-    path_remove_tree(sv->rundir);
+    if (sv->rundir)
+        path_remove_tree(sv->rundir);
     take_terminal_back(sv->terminal);
     hostlist_destroy(sv->others);
     free(sv->rundir);
@@ -462,20 +463,17 @@ static void clean_up(struct supervisor *sv)
 }
 
 /* One path for all hosts: not relative to a directory here. */
-static int make_rundir(struct supervisor *sv, struct error *err)
+int supervisor_make_rundir(struct supervisor *sv, struct error *err)
 {
-    char *dir = path_make_tmpdir("hbatch-", err);
-    if (!dir)
-        return -1;
-    if (*dir == '/') {
-        sv->rundir = dir;
-        return 0;
-    }
-    sv->rundir = realpath(dir, NULL);
-    if (!sv->rundir)
+    cleanup_free char *dir = path_make_tmpdir("hbatch-", err);
+    char *path = !dir ? NULL : *dir == '/' ? xstrdup(dir) : realpath(dir, NULL);
+    if (dir && !path)
         error_set(err, errno, "%s: %s", dir, strerror(errno));
-    free(dir);
-    return sv->rundir ? 0 : -1;
+    free(sv->rundir);
+    free(sv->mark);
+    sv->rundir = path;
+    sv->mark = path ? xasprintf("HBATCH_RANKS_OF=%s", path) : NULL;
+    return path ? 0 : -1;
 }
 
 /* This host, as its rank calls itself: by the short name. */
@@ -491,9 +489,8 @@ int supervise(struct supervise *config, struct error *err)
     struct supervisor sv = {.config = config, .ended = -1, .began = time_now()};
     sigset_t before;
     get_host(sv.self, sizeof(sv.self));
-    if (make_rundir(&sv, err) < 0)
+    if (supervisor_make_rundir(&sv, err) < 0)
         return -1;
-    sv.mark = xasprintf("HBATCH_RANKS_OF=%s", sv.rundir);
     sv.absent = absent_create(config->ask);
     sv.terminal = find_terminal();
     list_others(&sv);

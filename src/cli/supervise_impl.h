@@ -45,6 +45,8 @@ struct supervisor {
     pid_t program;  /* 0: none (yet, or any more) */
     pid_t doctor;   /* asks the hosts what is wrong */
     bool diagnosed; /* and has told it */
+    bool examined;  /* and has found nothing */
+    bool late;      /* ranks were not ready in time, and are ended */
     int status;     /* its exit code */
     double told_at; /* it was told to end */
     int told_by;    /* the signal that ends all */
@@ -55,6 +57,8 @@ struct supervisor {
 /* --- supervise.c */
 void __attribute__((format(printf, 1, 2))) supervisor_say(const char *fmt, ...);
 void supervisor_phase(struct supervisor *sv, enum phase phase, double seconds);
+/* A new run directory, and the mark of what is started there. */
+int supervisor_make_rundir(struct supervisor *sv, struct error *err);
 void supervisor_why(struct supervisor *sv, char *why); /* taken over */
 void supervisor_drop_request(struct supervisor *sv);
 bool supervisor_is_here(const struct supervisor *sv, const char *host);
@@ -69,7 +73,7 @@ void starts_over(struct supervisor *sv, int status);
 /* Which hosts answer?  Then start_again. */
 void starts_ask_hosts(struct supervisor *sv);
 void starts_again(struct supervisor *sv);
-/* Ranks that were started again are not ready for too long: they are ended, and started anew. */
+/* Ranks are not ready for too long: they are ended, and started anew. */
 void starts_late(struct supervisor *sv);
 /* The first ranks are long not ready: mpirun waits for a host, or for a rank that cannot start. */
 void starts_ask_doctor(struct supervisor *sv);

@@ -51,7 +51,7 @@ struct exec {
     struct lanes *lanes;
     struct lease lease; /* jobs that will begin when others have ended */
     struct envbuf env;  /* of the task being started */
-    char *scratch;      /* SCRATCH_SIZE bytes, for reads */
+    char *scratch;      /* EXEC_SCRATCH bytes, for reads */
     char *
         instance_path; /* hbatch-instance, for jobs that are instances; NULL: not found */
     char *outer_path;  /* HBATCH_JOB_PATH of the executor itself, or NULL */

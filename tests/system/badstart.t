@@ -100,7 +100,7 @@ nothing_stays
 mkdir other
 ln -s "$builddir/bin/hbatch-exec" "$builddir/bin/.libs" other
 [ ! -e "$builddir/bin/hbatch_mpi.so" ] || ln -s "$builddir/bin/hbatch_mpi.so" other
-LC_ALL=C sed "s/\x00${version//./\\.}\x00/\x00${version//[0-9]/7}\x00/g" "$instance" >other/hbatch-instance
+LC_ALL=C sed "s/${version//./\\.}\x00/${version//[0-9]/7}\x00/g" "$instance" >other/hbatch-instance
 chmod +x other/hbatch-instance
 is "$(other/hbatch-instance --version)" "hbatch-instance ${version//[0-9]/7}" "another version"
 refused "^hbatch-instance: hbatch $version on vnode\[0,2\], hbatch ${version//[0-9]/7} on vnode1: install one version on all nodes$" \

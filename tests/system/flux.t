@@ -104,7 +104,7 @@ done <<'END'
 1 @ no 'kvs' @ flux kvs get x
 1 @ no 'module' @ flux module list
 1 @ no verb 'sumbit' @ flux sumbit true
-1 @ unknown option --nonesuch @ flux run --nonesuch true
+1 @ ^flux.run: .*unknown option --nonesuch @ flux run --nonesuch true
 0 @ STATE +UP +NNODES +NODELIST.*avail +. +2 vnode @ flux resource status
 0 @ ^2 Nodes, 8 Cores, 0 GPUs$ @ flux resource info
 0 @ "version":1.*"R_lite" @ flux resource R
@@ -138,6 +138,12 @@ done <<'END'
 0 @ "jobs":\[ @ flux jobs -A --json
 0 @ ^[0-9]+ running, [0-9]+ completed, [0-9]+ failed, [0-9]+ pending @ flux jobs --stats -n
 0 @ default +.*long +.*endreason @ flux jobs -o help
+0 @ ^JOBID NAME.f @ FLUX_JOBS_FORMAT_DEFAULT='{id.f58} {name}' flux jobs -a
+0 @ ^NAME RESULT.* COMPLETED @ mkdir -p xdg/flux; flux jobs -o get-config=default >xdg/flux/flux-jobs.toml; printf '[formats.mine]\nformat = "{name} {result}"\n' >>xdg/flux/flux-jobs.toml; XDG_CONFIG_HOME=$PWD/xdg flux jobs -a -o mine
+1 @ no format named 'mine' @ XDG_CONFIG_HOME=$PWD/xdg hbatch jobs -a -o mine
+0 @ ^[0-9.]+ restart .*online @ flux resource eventlog
+0 @ ^y$ @ flux setattr x y; flux getattr x
+1 @ ^flux run: .*cores @ flux run -n 999 true
 0 @ formats @ flux jobs -o get-config=default
 0 @ JOBID NAME.f[^ ]+ sleep @ flux pgrep -o '{id} {name}' sleep
 0 @ ^x.y$ @ flux archive create -C / etc/hostname; flux archive list >/dev/null && flux archive remove; echo x; echo y

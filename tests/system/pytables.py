@@ -171,7 +171,7 @@ def test_killed():
                 faulthandler.dump_traceback(all_threads=True)
             for name, (how, what) in sorted(ended.items()):
                 # who came late found no instance
-                if how != "raised" or not isinstance(what, (hbatch.ConnectionLost, hbatch.ConnectError, ConnectionError, OSError)):
+                if how != "raised" or not isinstance(what, (hbatch.ConnectionLost, hbatch.ConnectError, OSError, RuntimeError)):
                     faults.append(f"{name} {how} {what!r}")
                 elif len(str(what)) < 10:
                     faults.append(f"{name}: no reason is told: {what!r}")

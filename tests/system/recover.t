@@ -98,6 +98,8 @@ stubborn=$(hbatch submit --requires=rank:2 sh -c 'trap "" TERM; echo up; while :
 canceled=$(hbatch submit --requires=rank:3 true)
 started "$limited" "$stubborn"
 hbatch resource drain 3 "for repair"
+drained=$(hbatch resource drain -no '{timestamp} {reason}')
+hbatch setattr stage two
 hbatch cancel "$canceled"
 mkfifo input
 hbatch run --requires=rank:1 sh -c 'while read -r x; do echo "got $x"; done; exit 4' <input >run.out 2>run.err &
@@ -123,7 +125,9 @@ is "$(hbatch job eventlog "$done_before")" "$before" "the log of a job that was 
 is "$(hbatch job attach "$done_before" 2>/dev/null | head -n 1)" "$([ "$(hbatch jobs -a -n -o '{ranks}' "$done_before")" = 0 ] || echo before)" "and its output, where its node is there"
 is "$(state "$held") $(state "$later") $(state "$queued")" "SCHED DEPEND SCHED" "held, waiting for its time, queued"
 is "$(node_state drained)" 3 "a drained node stays so"
-like "$(hbatch resource list -n -s drained -o '{reason}')" "repair" "with its reason"
+is "$(hbatch resource drain -no '{timestamp} {reason}')" "$drained" "with its reason, since it was drained"
+like "$(hbatch resource eventlog | tr '\n' ' ')" "restart .*online .* drain idset=\"3\" .*reason=\"for repair\".* offline idset=\"0\"" "the log of nodes goes on"
+is "$(hbatch getattr stage)" two "what was set is set"
 is "$(state "$canceled")" INACTIVE "what was canceled is"
 echo two >&7
 exec 7>&-

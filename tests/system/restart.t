@@ -97,6 +97,21 @@ kill -STOP "$held"
 ok "a restart that does not get on is tried again" within 60 hbatch run -N3 -n3 true
 instance_stop held
 
+# The same of the first ranks, which hbatch start waits for longer; one of them is dead.
+HBATCH_START_TIMEOUT=2s hbatch start --test-nodes=3 hbatch run -N3 -n3 hostname >first.out 2>first.err &
+first=$!
+SECONDS=0 held=''
+until [ -n "$held" ] || [ $SECONDS -ge 20 ]; do
+    held=$(pgrep -P "$(pgrep -P $first -f mpirun | head -n 1)" -f '^[^ ]*hbatch-instance' | tail -n 1)
+done 2>/dev/null
+kill -9 "$held"
+rc=0
+timeout 60 tail --pid=$first -f /dev/null || kill "$first"
+wait $first || rc=$?
+is "$rc $(wc -l <first.out)" "0 3" "first ranks that do not get on are started anew"
+# or it died after all had met
+like "$(cat first.err)" "hbatch start: the ranks were not ready within 6 s: they are started anew|is gone" "... which is told"
+
 # --- an instance that is about to end when it is restarted ------------------------------------------
 unset HBATCH_URI
 instance_start ending --test-nodes=2 --test-topology="core:2 pu:1" || exit 1

@@ -85,6 +85,28 @@ printf '#!/bin/sh\n\n#SBATCH -J "a b\n' >bad.sh
 capture sbatch bad.sh
 like "$rc $err" "^1 .*bad.sh: line 3: the quote" "... a bad quote"
 
+# --- every option that sbatch --help of Slurm 22.05 names is known: it means something, nothing, or is refused with a reason
+sbatch --help >help
+for option in account array bb bbf begin chdir cluster-constraint clusters comment constraint container contiguous \
+    core-spec cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution \
+    error exclude exclusive export export-file extra-node-info get-user-env gid gpu-bind gpu-freq gpus \
+    gpus-per-node gpus-per-socket gpus-per-task gres gres-flags hold ignore-pbs input job-name licenses mail-type \
+    mail-user mcs-label mem mem-per-cpu mem-per-gpu mincpus nice no-kill no-requeue nodefile nodelist nodes ntasks \
+    ntasks-per-core ntasks-per-node ntasks-per-socket output overcommit oversubscribe parsable partition power \
+    priority profile propagate qos quiet reboot requeue reservation signal sockets-per-node spread-job switches \
+    thread-spec threads-per-core time time-min tmp uid use-min-nodes verbose wait wckey wrap; do
+    grep -qE -- " (-.,)?--$option(\[|=|:|\$| |$)" help || echo "$option"
+done >unknown
+is "$(cat unknown)" "" "sbatch knows all options of Slurm's"
+for command in srun salloc squeue scancel sacct scontrol sinfo sacctmgr sstat; do
+    $command --help 2>&1 | grep -q "^Usage: $command .OPTIONS. .*hbatch-compat(7)$" || echo $command
+done >unknown
+is "$(cat unknown)" "" "... and all commands have --help"
+for _ in 1 2 3; do sbatch -J alone -d singleton -o none --wrap 'sleep 100' >/dev/null; done
+alone() { [ "$(squeue -h -n alone -o %t | sort | xargs)" = "PD PD R" ]; }
+ok "--dependency=singleton: one at a time" wait_until 30 alone
+scancel -n alone
+
 # --- rejects: a regular expression and a command
 while IFS=@ read -r regex command; do
     capture bash -c "$command"
@@ -110,6 +132,9 @@ GPUs alone @ sbatch --gres=fpga:1 --wrap true
 Unable to open file nonesuch @ sbatch nonesuch
 No command given @ srun -n1
 pmix, pmi2 and none @ srun --mpi=foo true
+^srun: .*this instance has [0-9]* cores; 999 were asked for @ srun -n 999 true
+^salloc: .*this instance has [0-9]* cores; 999 were asked for @ salloc -n 999 true
+^srun: .*task.s. exited with exit code 1 @ srun false
 no option --bogus @ srun --bogus true
 --het-group: @ srun --het-group=0 true
 Invalid sort specification: ij @ squeue -S ij
@@ -217,7 +242,7 @@ ended "$never"
 is "$(state "$never")" CANCELLED "what can never start"
 ended "$short"
 is "$(state "$short") $(sacct -XPno exitcode -j "$short")" "TIMEOUT 0:0" "a time limit"
-is "$(sacct -XPno state -s TIMEOUT,CA -S now-1hour | sort | uniq -c | xargs)" "3 CANCELLED 1 TIMEOUT" "sacct -s"
+is "$(sacct -XPno state -s TIMEOUT,CA -S now-1hour | sort | uniq -c | xargs)" "6 CANCELLED 1 TIMEOUT" "sacct -s"
 
 limited=$(sbatch --parsable -J limited -o 'l.%A_%a' --array=1-9:2%2 --wrap='squeue -h -r -t R -n limited -o %i | wc -l; echo $SLURM_ARRAY_JOB_ID; sleep 0.1')
 after=$(sbatch --parsable -o /dev/null -d afterok:"$limited" --wrap=true)

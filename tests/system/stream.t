@@ -67,6 +67,7 @@ like "$(on 2 hbatch jobs -a -n -o '{id} {result}' "$id")" "CANCELED" "another ra
 ok "drain through rank 1" on 1 hbatch resource drain 3 "for a test"
 wait_until 5 eval 'on 2 hbatch resource list | grep -q "drained.* 1 "' || note "$(on 2 hbatch resource list)"
 is "$(on 2 hbatch resource list)" "$(hbatch resource list)" "a drained node is told to all"
+is "$(on 2 hbatch resource drain -no '{timestamp} {reason}')" "$(hbatch resource drain -no '{timestamp} {reason}')" "since when, too"
 on 1 hbatch resource undrain 3
 ok "urgency through rank 2" on 2 hbatch job urgency "$held" 20
 ok "the job then runs" hbatch job wait "$held"

@@ -138,7 +138,7 @@ is "$(hbatch jobs -ano '{name} {duration}' | sort | xargs)" "later 120.0 true 18
 hbatch cancel --all >/dev/null 2>&1
 
 # --- an instance that is a job, and what runs in it
-id=$(hbatch batch -n1 -t 3s --wrap 'hbatch submit -q x sleep 1000; hbatch getattr expiration >was; mkfifo go; read x <go; hbatch getattr expiration >is; hbatch jobs -no "{expiration}" >job; hbatch cancel --all')
+id=$(hbatch batch -n1 -t 3s --wrap 'hbatch submit sleep 1000; hbatch getattr expiration >was; mkfifo go; read x <go; hbatch getattr expiration >is; hbatch jobs -no "{expiration}" >job; hbatch cancel --all')
 wait_until 20 test -p go
 hbatch update "$id" duration=+1h
 later() { HBATCH_URI=$(hbatch jobs -no '{uri}' "$id") hbatch getattr expiration | awk -v b="$(cat was)" '{ exit !($1 > b + 3000) }'; }

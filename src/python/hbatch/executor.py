@@ -14,7 +14,6 @@ exception() and jobid() then raise RuntimeError.  An exception of a callback is 
 The end of a program.  As with all executors of concurrent.futures, one that was not shut down is waited for when the
 program ends, unless an exception or ctrl-C ends it: what was submitted is then sent, and the jobs go on.  In a process that
 was forked the futures that were not done raise ConnectionClosed; the jobs are the parent's."""
-import asyncio
 import atexit
 import concurrent.futures
 import logging
@@ -167,6 +166,8 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         self._set_jobid(self._jobid)
 
     def __await__(self) -> Generator[Any, None, Any]:
+        import asyncio  # pylint: disable=import-outside-toplevel
+
         return asyncio.wrap_future(self).__await__()
 
 

@@ -61,11 +61,12 @@ static int report(struct cancel *c, json_object *result)
     return n ? 1 : 0;
 }
 
-/* Jobs by their state are chosen by the leader: what is over by then is not missed. */
-static json_object *which(const struct cancel *c)
+/* Jobs by their state are chosen by the leader: what is over by then is not missed.  Else those ids from FROM on, up to
+ * TO. */
+static json_object *which(const struct cancel *c, size_t from, size_t to)
 {
     json_object *list = json_object_new_array();
-    for (size_t i = 0; i < c->ids.n; i++)
+    for (size_t i = from; i < to; i++)
         json_object_array_add(list, json_object_new_uint64(c->ids.v[i]));
     for (int one = JOB_NEW; one < JOB_INACTIVE; one <<= 1)
         if (c->states & one)
@@ -74,17 +75,35 @@ static json_object *which(const struct cancel *c)
     return list;
 }
 
-static int cancel(struct cancel *c)
+static json_object *ask(struct cancel *c, json_object *ranges, size_t from, size_t to)
 {
     json_object *params = json_object_new_object();
-    json_object_object_add(params, c->states ? "states" : "ids", which(c));
-    json_object_object_add(params, "ranges", json_object_get(c->ranges));
+    json_object_object_add(params, c->states ? "states" : "ids", which(c, from, to));
+    if (ranges)
+        json_object_object_add(params, "ranges", json_object_get(ranges));
     if (c->dry_run)
         json_object_object_add(params, "dry", json_object_new_boolean(true));
     if (c->note)
         json_object_object_add(params, "note", json_object_new_string(c->note));
-    cleanup_json json_object *result = cli_call(c->cli, "job.cancel", params);
-    size_t n = (size_t)cli_get_number(result, "canceled", 0);
+    return cli_call(c->cli, "job.cancel", params);
+}
+
+/* Many ids are told in parts, so that others are served meanwhile; the last ones first, as these wait, and would start
+ * when the first ones end. */
+static int cancel(struct cancel *c)
+{
+    enum { AT_ONCE = 1000 };
+    size_t n = 0, to = c->ids.n;
+    int rc = 0;
+    json_object *ranges = c->ranges;
+    do {
+        size_t from = to > AT_ONCE ? to - AT_ONCE : 0;
+        cleanup_json json_object *result = ask(c, ranges, from, to);
+        n += (size_t)cli_get_number(result, "canceled", 0);
+        rc |= report(c, result);
+        ranges = NULL;
+        to = from;
+    } while (to > 0);
     if (c->dry_run) {
         tell_count(c->cli, "would cancel", n);
     } else if (c->states && !c->quiet) {
@@ -93,7 +112,7 @@ static int cancel(struct cancel *c)
         else
             cli_error(c->cli, "no job matches");
     }
-    return report(c, result);
+    return rc;
 }
 
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)

@@ -37,6 +37,12 @@ ok "the leader had no job of each" test $(($(rss) - before)) -lt 60000
 note "$before KB, now $(rss) KB"
 ok "job wait --all" hbatch job wait --all
 
+# --- many by their ids -------------------------------------------------------------------------------
+hbatch submit --cc=1-2500 --urgency=hold --log=some true
+# shellcheck disable=SC2046
+capture hbatch cancel f2 $(cat some) f3
+is "$rc $(grep -c 'no such job\|there is no job' <<<"$err") $(hbatch jobs -c0 -no '{id}' | wc -l)" "1 2 0" "2,500 by their ids, and two that are none: each of these is told"
+
 # --- waitable ones: each is waited for once ---------------------------------------------------------
 hbatch submit --flags=waitable --cc=1-100 true >waitable
 # shellcheck disable=SC2046

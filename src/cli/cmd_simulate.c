@@ -189,7 +189,8 @@ static void print_table(const struct simulate *s)
     if (s->machine.gpus)
         printf(" and %u GPU%s", s->machine.gpus, s->machine.gpus == 1 ? "" : "s");
     if (s->load->unused)
-        printf("; %zu records of jobs that never ran", s->load->unused);
+        printf("; %zu record%s of jobs that never ran", s->load->unused,
+               s->load->unused == 1 ? "" : "s");
     if (s->load->overran)
         printf("; %zu jobs ran longer than their limits, which were raised",
                s->load->overran);

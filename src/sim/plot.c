@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include "src/common/duration.h"
 #include "src/common/strbuf.h"
 #include "src/common/util.h"
 
@@ -73,15 +72,32 @@ static void add_curve(struct strbuf *b, int top, const double *v, double max,
 
 static void add_times(struct strbuf *b, int y, double length)
 {
+    static const struct {
+        double seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+    size_t u = 0;
+    while (u + 1 < ARRAY_SIZE(units) && length < 4 * units[u].seconds)
+        u++;
     for (int i = 0; i <= 4; i++) {
-        char text[DURATION_BUFSIZE];
-        strbuf_addf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%s</text>\n",
+        strbuf_addf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%.3g%s</text>\n",
                     LEFT + i * (WIDTH - LEFT - RIGHT) / 4, y,
                     i == 0   ? "start"
                     : i == 4 ? "end"
                              : "middle",
-                    duration_encode(floor(length * i / 4), text));
+                    length * i / 4 / units[u].seconds, units[u].name);
     }
+}
+
+/* A quarter of it is a number of one digit and noughts. */
+static double round_up(double max)
+{
+    static const double digits[] = {1, 2, 3, 5, 10};
+    double unit = pow(10, floor(log10(fmax(max / 4, 1))));
+    for (size_t i = 0; i < ARRAY_SIZE(digits); i++)
+        if (4 * digits[i] * unit >= max)
+            return 4 * digits[i] * unit;
+    return max;
 }
 
 char *plot_svg(const struct sim_result *const *results, const char *const *names,
@@ -104,6 +120,7 @@ char *plot_svg(const struct sim_result *const *results, const char *const *names
         for (int k = 0; k < PIECES; k++)
             most = fmax(most, v[(2 * i + 1) * PIECES + (size_t)k]);
     }
+    most = round_up(most);
     strbuf_addf(&b,
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
                 "font-family=\"sans-serif\" font-size=\"12\">\n"

@@ -2,10 +2,14 @@
 """Programs as they are written for Flux, on the module of hbatch.  A line for each: ok NAME, or what went wrong."""
 import concurrent.futures
 import datetime
+import errno
 import os
 import signal
+import socket
 import sys
+import threading
 import traceback
+import types
 
 import flux
 import flux.constants
@@ -224,6 +228,18 @@ def logs():
     flux.job.output_watch_lines_async(f, jobid).then(line)
     expect(f.reactor_run(), 0)
     expect((len(seen), seen[-1]), (5, (None, None)))
+    seen.clear()
+
+    def first(future):
+        line(future)
+        future.cancel()
+
+    flux.job.output_watch_lines_async(f, jobid).then(first)
+    expect((f.reactor_run(), len(seen)), (0, 1))
+    for output in ("x", {"stdout": "x"}, {"stdout": {"path": 3}}, None):
+        jobspec = {"attributes": {"system": {"shell": {"options": {"output": output}}}}}
+        fake = types.SimpleNamespace(info=lambda *_: jobspec)
+        expect(flux.job._output._redirects(fake, jobid), {})
     js = spec("echo", "out")
     js.stdout = "redirected.{{id}}"
     redirected = flux.job.submit(f, js)
@@ -259,6 +275,7 @@ def futures():
     expect(len(late), 1)
     flux.job.cancel(f, jobid)
     expect(flux.job.wait_async(f, jobid).wait_for(60).get_status().success, False)
+    expect((f.reactor_run(), len(late)), (0, 1))  # the answer that came too late is none
     own = flux.future.FutureExt(lambda future: future.fulfill({"made": 1}))
     expect(own.get(), {"made": 1})
     both = flux.future.WaitAllFuture([f.rpc("broker.ping"), f.rpc("nonesuch.service")])
@@ -272,8 +289,65 @@ def futures():
     fails(OSError, flux.kvs.get, f, "x")
 
 
+def fulfilled():
+    """What callbacks of the reactor fulfill."""
+    f = flux.Flux()
+
+    def after(seconds, call):
+        return flux.future.FutureExt(
+            lambda future: f.timer_watcher_create(seconds, lambda *_: call(future)).start(), flux_handle=f
+        )
+
+    def never():
+        return flux.future.FutureExt(lambda future: None, flux_handle=f)
+
+    for limit in (60, float("inf"), -1.0):
+        expect(after(0.01, lambda future: future.fulfill(3)).wait_for(limit).get(), 3)
+        both = flux.future.WaitAllFuture([after(0.01, lambda future: future.fulfill(i)) for i in range(2)])
+        expect(len(both.wait_for(limit).children), 2)
+    expect(after(0, lambda future: future.fulfill(3)).wait_for(0).is_ready(), True)
+    for limit in (0, 0.01):
+        fails(TimeoutError, never().wait_for, limit)
+        fails(TimeoutError, flux.future.WaitAllFuture([never()]).wait_for, limit)
+        fails(OSError, flux.future.FutureExt(lambda future: None).wait_for, limit)
+    expect(fails(OSError, never().wait_for).errno, errno.EDEADLK)
+    for limit in (-1.0, 60):
+        stopping = after(0, lambda future: f.reactor_stop())
+        expect(fails(OSError, stopping.wait_for, limit).errno, errno.ECANCELED)
+    seen = []
+
+    def stop_and_wait(*_):
+        f.reactor_stop()
+        seen.append(after(0, lambda future: future.fulfill("inner")).get())
+
+    f.timer_watcher_create(0, stop_and_wait).start()
+    with f.timer_watcher_create(20, lambda *_: seen.append("not stopped")):
+        f.reactor_run()
+    expect(seen, ["inner"])
+
+
 def watchers():
     f = flux.Flux()
+    a, b = socket.socketpair()
+    b.send(b"x")
+    told = []
+
+    def one(handle, watcher, fd, events, arg):
+        told.append((arg, events))
+        if len(told) == 100 or len(set(told)) == 2:
+            f.reactor_stop()
+
+    with f.fd_watcher_create(a, one, 1, "in"), f.fd_watcher_create(a, one, 2, "out"):
+        f.reactor_run()
+    expect(set(told), {("in", 1), ("out", 2)})
+    before = os.listdir("/proc/self/fd")
+    refused = []
+    thread = threading.Thread(
+        target=lambda: refused.append(fails(ValueError, f.signal_watcher_create(signal.SIGUSR1, print).start))
+    )
+    thread.start()
+    thread.join()
+    expect((len(refused), os.listdir("/proc/self/fd")), (1, before))
     r, w = os.pipe()
     seen = []
 
@@ -312,7 +386,8 @@ def sets():
     now = datetime.datetime(2026, 1, 1, 12)
     expect(flux.util.parse_datetime("+2h", now), datetime.datetime(2026, 1, 1, 14))
     expect(flux.util.parse_datetime("11:30", now), datetime.datetime(2026, 1, 2, 11, 30))
-    fails(ValueError, flux.util.parse_datetime, "someday")
+    for bad in ("someday", "inf", "+inf", "1e300"):
+        fails(ValueError, flux.util.parse_datetime, bad)
     uri = flux.uri.JobURI("ssh://host/tmp/x?y=z")
     expect((uri.local, uri.netloc, uri.query), ("local:///tmp/x", "host", "y=z"))
     expect(flux.uri.resolve(f"pid:{os.getpid()}"), os.environ["FLUX_URI"])
@@ -340,6 +415,8 @@ def by_name():
     js = JobspecV1.from_batch(content="flux run echo inside\n", wrap=True, conf={"policy": {"scheduler": {"policy": "fcfs"}}},
                               broker_opts=["-Slog-stderr-level=7"], output="none", time_limit="1m")  # fmt: skip
     expect(flux.job.job_output(f, flux.job.submit(f, js)).stdout, "inside\n")
+    for left, opts in (([], ["-S", "a=b"]), (["x"], ["--setattr", "a=b", "x", "-c", "d"]), (["x"], ["-ov", "x", "-o"])):
+        expect(flux.job._spec._options_of(opts), left)
     fails(TypeError, JobspecV1.from_batch)
     fails(ValueError, JobspecV1.from_batch, content="no interpreter\n")
     fails(ValueError, JobspecV1.from_alloc)
@@ -364,6 +441,7 @@ def constraints():
     late = {"and": [{"t_inactive": [f">{sorted(ends)[1]}"]}, {"not": [{"name": ["x"]}]}]}
     expect(len([j for j in flux.job.job_list(f, constraint=late).get_jobinfos() if j.id in ids]), 1)
     fails(ValueError, flux.job.job_list, f, constraint={"nonesuch": []})
+    fails(ValueError, flux.job.job_list, f, constraint={"t_nonesuch": [">1"]})
     expect(flux.job.job_list(f, attrs=["name"], name="constrained1").get(), {"jobs": [{"id": ids[1], "name": "constrained1"}]})
 
 
@@ -399,7 +477,7 @@ def executor():
 
 failed = False
 TESTS = (
-    handle, messages, names, futures, watchers, sets, submit_and_wait, asynchronous, watching, logs, lists, constraints,
+    handle, messages, names, futures, fulfilled, watchers, sets, submit_and_wait, asynchronous, watching, logs, lists, constraints,
     specifications, by_name, executor,
 )  # fmt: skip
 for test in TESTS:

@@ -424,6 +424,10 @@ PROGRAMS = (
      " try:\n  f.result()\n except hbatch.ConnectionClosed: print('closed', flush=True)\n"
      " try:\n  ex.submit(['true'])\n except RuntimeError: print('refused', flush=True)\n"
      "else:\n os.waitpid(pid, 0)\n f.cancel_job()\n print(type(f.exception()).__name__)", 0, "closed refused JobCanceled"),
+    ("a forked process does not wait for what its parent submits",
+     "import concurrent.futures, os, sys\nfrom hbatch import instance\ninstance._EXIT_FLUSH = 2 * 60\n"
+     "f = concurrent.futures.Future()\ninstance._submitting.add(f)\nif not os.fork(): sys.exit()\nos.wait()\n"
+     "f.set_result(1)\nprint('ended')", 0, "ended"),
     ("a process of multiprocessing while others submit",
      "import multiprocessing, threading\nex = hbatch.Executor()\nfs = []\n"
      "t = threading.Thread(target=lambda: [fs.append(ex.submit(['true'])) for _ in range(300)])\nt.start()\n"
@@ -433,6 +437,12 @@ PROGRAMS = (
     ("ctrl-C while an executor is waited for",
      "import os, signal, threading\nex = hbatch.Executor()\nf = ex.submit(['true'], urgency=0)\nf.jobid()\n"
      "t = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))\nt.daemon = True\nt.start()\nprint('waits', flush=True)", 0, "waits"),
+    ("ctrl-C that the program catches: jobs of a FluxExecutor go on",
+     "import flux, flux.job, os, signal, time\nex = flux.job.FluxExecutor()\n"
+     "f = ex.submit(flux.job.JobspecV1.from_command(['sleep', '0.3']))\n"
+     "f.add_done_callback(lambda f: print(f.exception(), flush=True))\nf.jobid()\n"
+     "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, flush=True)\n"
+     "try:\n os.kill(os.getpid(), signal.SIGINT)\n time.sleep(9)\nexcept KeyboardInterrupt: pass", 0, "True None"),
     ("ctrl-C: jobs of a FluxExecutor are canceled",
      "import flux, flux.job, os, signal\nex = flux.job.FluxExecutor()\n"
      "f = ex.submit(flux.job.JobspecV1.from_command(['sleep', '1000']))\nprint(f.jobid().f58plain, flush=True)\n"

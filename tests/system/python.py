@@ -3,9 +3,11 @@
 import asyncio
 import concurrent.futures
 import datetime
+import fractions
 import gc
 import json
 import logging
+import math
 import os
 import pickle
 import signal
@@ -312,6 +314,16 @@ class Work:
         true(inst.wait(jobid).ok)
         with raises(hbatch.WaitTimeout):
             inst.wait(inst.submit(["true"], urgency=0), timeout=0.05)
+        with raises(hbatch.WaitTimeout):
+            inst.wait(inst.submit(["true"], urgency=0), timeout=fractions.Fraction(1, 20))
+        for limit in (math.inf, 1e7, 10**400, fractions.Fraction(60)):  # some are more than poll() takes
+            true(inst.wait(inst.submit(["sleep", "0.05"]), timeout=limit).ok)
+        with hbatch.Instance() as other:  # while another thread receives
+            other.submit_async(["true"]).result(60)
+            true(other.wait(other.submit(["sleep", "0.05"]), timeout=math.inf).ok)
+        with hbatch.Executor() as ex:
+            future = ex.submit(["true"])
+            is_((future.jobid(math.inf) > 0, future.result(math.inf)), (True, 0))
         true(inst.cancel_all("pending") >= 1)
         jobid = inst.submit(["sleep", "100"])
         inst.cancel(jobid, "changed my mind")

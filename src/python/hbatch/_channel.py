@@ -9,6 +9,8 @@ it lives."""
 import collections
 import ctypes
 import json
+import math
+import numbers
 import os
 import select
 import sys
@@ -24,6 +26,7 @@ from .errors import ConnectError, ConnectionClosed, ConnectionLost, HbatchError,
 Handler = Callable[[List[Any]], bool]
 
 _GATHER = 0.001  # s
+_LONGEST = 1e6  # s: poll() takes no more than 24 days
 
 _scan = json.JSONDecoder().scan_once
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -39,14 +42,18 @@ def dumps(value: Any, what: str) -> bytes:
         raise TypeError(f"{what} cannot be written as JSON: {e}") from e
 
 
-def check_timeout(timeout: Optional[float]) -> None:
-    """TypeError or ValueError if it is none."""
+def check_timeout(timeout: Optional[float]) -> Optional[float]:
+    """It as a float; TypeError or ValueError if it is none."""
     if timeout is None:
-        return
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, numbers.Real):
         raise TypeError(f"a timeout must be a number of seconds, or None, not {type(timeout).__name__}")
     if timeout != timeout:  # pylint: disable=comparison-with-itself
         raise ValueError("a timeout must be a number of seconds, not nan")
+    try:
+        return float(timeout)
+    except OverflowError:
+        return math.inf if timeout > 0 else -math.inf
 
 
 class Answer:
@@ -271,7 +278,7 @@ class Channel:
             self._sleeping = False
             self._gather()
             return
-        ready = self._poll.poll(None if timeout is None else max(0, timeout) * 1000)
+        ready = self._poll.poll(None if timeout is None else max(0, min(timeout, _LONGEST)) * 1000)
         self._sleeping = False
         if len(ready) > 1 or (ready and ready[0][0] == self._wake_r):
             try:
@@ -291,19 +298,21 @@ class Channel:
 
     def wait(self, done: Callable[[], bool], timeout: Optional[float] = None, what: str = "") -> None:
         """Until DONE says so; WaitTimeout after TIMEOUT seconds."""
-        check_timeout(timeout)
+        timeout = check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         me = threading.get_ident()
         while not done():
             left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
+            if timeout is not None and left is not None and left <= 0:
                 raise WaitTimeout(f"{what or 'the answer'} did not come within {timeout:g} s")
             with self._cond:
                 if self._pump_thread not in (None, me):
                     if not done():
                         self._waiters += 1
-                        self._cond.wait(left)
-                        self._waiters -= 1
+                        try:
+                            self._cond.wait(None if left is None else min(left, _LONGEST))
+                        finally:
+                            self._waiters -= 1
                     continue
                 self._pump_thread = me
                 self._pump_depth += 1

@@ -52,6 +52,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
+def _limited(timeout: Optional[float]) -> Optional[float]:
+    """As waiting on locks takes it: 292 years, and not inf."""
+    return None if timeout is None else min(timeout, threading.TIMEOUT_MAX)
+
+
 class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
     """A job of an Executor.
 
@@ -85,7 +90,7 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
             self._executor._check_thread()
             known = threading.Event()
             self.add_jobid_callback(lambda future: known.set())
-            if not known.wait(timeout):
+            if not known.wait(_limited(timeout)):
                 raise concurrent.futures.TimeoutError()
         if self._jobid is not None:
             return self._jobid
@@ -105,13 +110,13 @@ class JobFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         """The exit code, once the job has ended; concurrent.futures.TimeoutError after TIMEOUT seconds."""
         if not self.done():
             self._executor._check_thread()
-        return super().result(timeout)
+        return super().result(_limited(timeout))
 
     def exception(self, timeout: Optional[float] = None) -> Any:
         """What result() raises, or None, once the job has ended."""
         if not self.done():
             self._executor._check_thread()
-        return super().exception(timeout)
+        return super().exception(_limited(timeout))
 
     def cancel(self) -> bool:
         """Take the submission back, if it was not sent yet.  A job that is there is canceled by cancel_job."""

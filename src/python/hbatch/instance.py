@@ -133,6 +133,16 @@ def _at_exit() -> None:
     concurrent.futures.wait([f for f in list(_submitting) if not f.done()], _EXIT_FLUSH)
 
 
+def _forked() -> None:
+    """What the parent submits is the parent's to wait for, and its threads are not here."""
+    global _submitting, _THREAD_LOCK  # pylint: disable=global-statement
+    _submitting = weakref.WeakSet()
+    _THREAD_LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 _THREAD_OF: "weakref.WeakKeyDictionary[Channel, threading.Thread]" = weakref.WeakKeyDictionary()
 _THREAD_LOCK = threading.Lock()
 

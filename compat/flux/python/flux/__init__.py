@@ -4,8 +4,11 @@
 What there is of it: flux.Flux, flux.job (Jobspec, submit, wait, events, lists, FluxExecutor), flux.constants,
 flux.future, flux.uri, flux.resource, flux.idset, flux.hostlist, flux.util.  Of Flux's own messages (Flux.rpc) there are those about jobs that programs send
 themselves; what its modules and its KVS are asked for gives OSError, ENOSYS."""
+import collections
 import errno
+import functools
 import heapq
+import operator
 import select
 import sys
 import time
@@ -19,6 +22,9 @@ from .core.watchers import CheckWatcher, FDWatcher, IdleWatcher, PrepareWatcher,
 from .future import Future, oserror, oserrors
 
 __version__ = hbatch.__version__
+
+_LONGEST = 1e6  # s: poll() takes no more than 24 days
+_ALWAYS = select.POLLERR | select.POLLHUP | select.POLLNVAL  # told by poll() unasked
 
 
 def _refuse(what, instead=""):
@@ -137,7 +143,9 @@ class Flux:
         left = max(0.0, self.timers[0][0] - time.monotonic()) if self.timers else None
         if self.due or any(isinstance(w, IdleWatcher) for w in self.watchers):
             left = 0.0
-        files = {w.fd_int: w for w in self.watchers if isinstance(w, FDWatcher)}
+        files = collections.defaultdict(list)
+        for watcher in [w for w in self.watchers if isinstance(w, FDWatcher)]:
+            files[watcher.fd_int].append(watcher)
         try:
             if not files:
                 if not left == 0.0:
@@ -148,12 +156,14 @@ class Flux:
             self.instance.dispatch()  # what was posted is sent before
             poll = select.poll()
             poll.register(self.instance.fileno(), select.POLLIN)
-            for fd, watcher in files.items():
-                poll.register(fd, watcher.mask)
-            ready = poll.poll(0 if self.due else None if left is None else int(left * 1000) + 1)
+            for fd, of_fd in files.items():
+                poll.register(fd, functools.reduce(operator.or_, (w.mask for w in of_fd)))
+            ready = poll.poll(0 if self.due else None if left is None else int(min(left, _LONGEST) * 1000) + 1)
             for fd, events in ready:
-                if fd in files and files[fd].running and not self._stopped:
-                    files[fd].fire(events)
+                for watcher in files.get(fd, ()):
+                    told = events & (watcher.mask | _ALWAYS)
+                    if told and watcher.running and not self._stopped:
+                        watcher.fire(told)
             self.instance.dispatch()
         except hbatch.WaitTimeout:
             pass
@@ -177,11 +187,27 @@ class Flux:
             self._turn(CheckWatcher)
         return True
 
-    def run_until(self, done):
-        """Run callbacks until DONE says so; OSError if there are none to come."""
-        self._stopped = False
-        if not self._turns(done):
+    def run_until(self, done, timeout=-1.0):
+        """Run callbacks until DONE says so; TimeoutError after TIMEOUT seconds, OSError if the reactor is stopped before, or
+        there are no callbacks to come."""
+        before, self._stopped = self._stopped, False
+        late = []
+        timer = self.timer_watcher_create(timeout, lambda *_: late.append(True)).start() if timeout >= 0 else None
+        try:
+            if timeout == 0:
+                self._wait()  # what is there already counts
+            self._turns(lambda: late or done())
+            if done():
+                return
+            if late:
+                raise TimeoutError(errno.ETIMEDOUT, f"the future was not fulfilled within {timeout:g} s")
+            if self._stopped:
+                raise OSError(errno.ECANCELED, "the reactor was stopped before the future was fulfilled")
             raise OSError(errno.EDEADLK, "nothing is to come that could fulfill the future")
+        finally:
+            if timer:
+                timer.stop()
+            self._stopped = self._stopped or before  # of a reactor_run around this
 
     def reactor_run(self, reactor=None, flags=0):
         """Run the callbacks of futures and watchers until there are none to come, or reactor_stop."""

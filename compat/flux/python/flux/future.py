@@ -114,6 +114,7 @@ class Future:
 
     def _too_late(self, timeout):
         if not self._entries and not self._over:
+            self._unpost()  # a late answer is none
             self._told([None, "error", errno.ETIMEDOUT, f"the answer did not come within {timeout:g} s"])
 
     def fire(self):
@@ -137,11 +138,15 @@ class Future:
     def _forget(self):
         if self._timer:
             self._timer.stop()
-        if not self._over and self._tag is not None:
-            self.handle.channel.unpost(self._tag)
+        if not self._over:
+            self._unpost()
         self._over = True
         self.handle.active.discard(self)
         self.handle.due[:] = [f for f in self.handle.due if f is not self]
+
+    def _unpost(self):
+        if self._tag is not None:
+            self.handle.channel.unpost(self._tag)
 
     def stop(self):
         """Nothing more is wanted of it."""
@@ -189,9 +194,11 @@ class FutureExt(Future):
 
     def wait_for(self, timeout=-1.0):
         self._begin()
-        if timeout < 0 and self.handle is not None and not self.is_ready():
-            self.handle.run_until(self.is_ready)  # what fulfills it may be a callback
-        return super().wait_for(timeout)
+        if not self.is_ready():
+            if self.handle is None:
+                raise OSError(errno.EINVAL, "a handle is needed, and this is None")
+            self.handle.run_until(self.is_ready, timeout)  # what fulfills it may be a callback
+        return self
 
     def then(self, callback, *args, **kwargs):
         super().then(callback, *args, **kwargs)

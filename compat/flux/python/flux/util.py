@@ -38,10 +38,13 @@ def parse_datetime(string, now=None):
     match = _AGO.match(text)
     if match:
         seconds = parse_fsd(match[1][1:])
-        return now + datetime.timedelta(seconds=seconds if match[1][0] == "+" else -seconds)
+        try:
+            return now + datetime.timedelta(seconds=seconds if match[1][0] == "+" else -seconds)
+        except OverflowError:
+            raise ValueError(f'Invalid datetime: "{string}"') from None
     try:
         return datetime.datetime.fromtimestamp(float(text))
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         pass
     try:
         return datetime.datetime.fromisoformat(text)

@@ -115,17 +115,25 @@ class SignalWatcher(FDWatcher):
     def start(self):
         if not self.running:
             self.fd_int, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            self._before = signal.signal(self.signal_int, lambda *_: os.write(self._write, b"\0"))
+            try:
+                self._before = signal.signal(self.signal_int, lambda *_: os.write(self._write, b"\0"))
+            except (OSError, ValueError):
+                self._close()
+                raise
         return super().start()
 
     def stop(self):
         if self.running:
             signal.signal(self.signal_int, self._before if self._before is not None else signal.SIG_DFL)
-            os.close(self.fd_int)
-            os.close(self._write)
+            self._close()
         return super().stop()
 
     destroy = stop
+
+    def _close(self):
+        os.close(self.fd_int)
+        os.close(self._write)
+        self.fd_int = self._write = -1
 
     def fire(self, revents):
         os.read(self.fd_int, 4096)

@@ -232,6 +232,8 @@ def matches(constraint, job):
         elif name == "ranks":
             ok = any(IDset(job.ranks or "").intersect(v) for v in values)
         elif name.startswith("t_"):
+            if not hasattr(job, name):
+                raise ValueError(f"constraint: there is no time '{name}'")
             ok = all(_compared(getattr(job, name), v) for v in values)
         else:
             raise ValueError(f"constraint: there is no operator '{name}'")

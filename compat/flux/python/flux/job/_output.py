@@ -105,11 +105,14 @@ def _redirects(instance, jobid):
         output = jobspec["attributes"]["system"]["shell"]["options"]["output"]
     except (hbatch.HbatchError, KeyError, TypeError):
         return {}
+    if not isinstance(output, dict):
+        return {}
     paths = {}
     for stream in ("stdout", "stderr"):
         told = output.get(stream) or output.get("stdout") or {}
-        if isinstance(told, dict) and told.get("type", "file" if told.get("path") else "") == "file" and told.get("path"):
-            paths[stream] = told["path"].replace("{{id}}", str(hbatch.JobID(jobid)))
+        path = told.get("path") if isinstance(told, dict) else None
+        if path and isinstance(path, str) and told.get("type", "file") == "file":
+            paths[stream] = path.replace("{{id}}", str(hbatch.JobID(jobid)))
     return paths
 
 
@@ -181,6 +184,10 @@ class JobOutputEventWatch(Future):
 
     get = get_event
 
+    def _forget(self):
+        super()._forget()
+        self._entries.clear()
+
     def _left(self):
         """How much there is for the callback."""
         self._expand()
@@ -233,6 +240,10 @@ class JobOutputWatchLines(JobOutputWatch):
         return self._lines.popleft()
 
     get = getline
+
+    def _forget(self):
+        super()._forget()
+        self._lines.clear()
 
     def _left(self):
         return super()._left() + len(self._lines)

@@ -119,8 +119,15 @@ def _configuration(conf):
 
 
 def _options_of(broker_opts):
-    """Options of Flux's broker (-o, -S) are not those of hbatch-instance."""
-    return [o for o in broker_opts or () if not re.match("-[oS]|--setattr|--config-path|-c", o)]
+    """Options of Flux's broker (-o, -S, -c) are not those of hbatch-instance."""
+    left = []
+    words = iter(broker_opts or ())
+    for word in words:
+        if re.fullmatch("-[oSc]|--setattr|--config-path", word):
+            next(words, None)  # its value
+        elif not re.match("-[oSc]|--setattr=|--config-path=", word):
+            left.append(word)
+    return left
 
 
 class Jobspec(hbatch.Jobspec):

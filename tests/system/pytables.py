@@ -437,12 +437,6 @@ PROGRAMS = (
     ("ctrl-C while an executor is waited for",
      "import os, signal, threading\nex = hbatch.Executor()\nf = ex.submit(['true'], urgency=0)\nf.jobid()\n"
      "t = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))\nt.daemon = True\nt.start()\nprint('waits', flush=True)", 0, "waits"),
-    ("ctrl-C that the program catches: jobs of a FluxExecutor go on",
-     "import flux, flux.job, os, signal, time\nex = flux.job.FluxExecutor()\n"
-     "f = ex.submit(flux.job.JobspecV1.from_command(['sleep', '0.3']))\n"
-     "f.add_done_callback(lambda f: print(f.exception(), flush=True))\nf.jobid()\n"
-     "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, flush=True)\n"
-     "try:\n os.kill(os.getpid(), signal.SIGINT)\n time.sleep(9)\nexcept KeyboardInterrupt: pass", 0, "True None"),
     ("ctrl-C: jobs of a FluxExecutor are canceled",
      "import flux, flux.job, os, signal\nex = flux.job.FluxExecutor()\n"
      "f = ex.submit(flux.job.JobspecV1.from_command(['sleep', '1000']))\nprint(f.jobid().f58plain, flush=True)\n"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Jobs as futures."""
 import errno
-import sys
+import signal
+import threading
 import time
 
 import hbatch
@@ -28,11 +29,24 @@ def _translated(e):
     return e
 
 
-def _interrupted():
-    """When the program ends: whether it is of ctrl-C.  The handler of SIGINT stays Python's own, as asyncio.run leaves any
-    other one in place and would not cancel its task."""
-    kind = getattr(sys, "last_type", None)
-    return isinstance(kind, type) and issubclass(kind, KeyboardInterrupt)
+class _Interrupted:
+    """Whether ctrl-C came: looked at when the program ends."""
+
+    def __init__(self):
+        self.came = False
+
+    def watch(self):
+        """From now on, unless the program does something of its own about it."""
+        if threading.current_thread() is threading.main_thread():
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                signal.signal(signal.SIGINT, self._came)
+
+    def _came(self, signum, frame):
+        self.came = True
+        signal.default_int_handler(signum, frame)
+
+
+_interrupted = _Interrupted()
 
 
 class FluxExecutorFuture(JobFuture):
@@ -79,9 +93,10 @@ class FluxExecutor(hbatch.Executor):
             super().__init__(url or None, thread_name_prefix=thread_name_prefix or "FluxExecutor")
         except hbatch.HbatchError as e:
             raise oserror(e) from e
+        _interrupted.watch()
 
     def _at_exit(self):
-        if _interrupted():
+        if _interrupted.came:
             self.shutdown(wait=True, cancel_futures=True, cancel_jobs=True)
         super()._at_exit()
 

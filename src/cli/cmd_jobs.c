@@ -194,6 +194,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
     }
     for (int i = 0; i < p.nargs; i++)
         jobquery_add_id(&j->query, j->cli, p.args[i]);
+    jobquery_sort_ids(&j->query);
     if (!j->fold_given) /* what a program reads is a job a line */
         j->query.fold = !j->json && !strchr(j->format, '{');
     if (!j->watch && j->interval > 0)

@@ -378,7 +378,7 @@ static int list_jobs(struct jobs *j)
                         "version?");
     size_t n;
     struct jobitem *items = make_items(j, list, &n);
-    int rc = jobquery_missing(&j->query, j->cli, list) ? 1 : 0;
+    int rc = !more && jobquery_missing(&j->query, j->cli, list) ? 1 : 0;
     bool named = j->query.nids > 0;
     jobquery_forget_ids(&j->query); /* they are of this level alone */
     if (n > 0 || !rc) {

@@ -144,6 +144,16 @@ static bool is_picky(const struct jobquery *q)
            q->hosts;
 }
 
+/* Ids that follow each other are those of elements: a line of them all would be of others, too. */
+static bool names_elements(const struct jobquery *q)
+{
+    const struct ids ids = {q->ids, q->nids};
+    bool any = q->elements;
+    for (size_t i = 0; i + 1 < q->nids && !any; i++)
+        any = ids_neighbours(&ids, i) > 1;
+    return any;
+}
+
 json_object *jobquery_params(const struct jobquery *q)
 {
     json_object *o = json_object_new_object();
@@ -166,7 +176,7 @@ json_object *jobquery_params(const struct jobquery *q)
         json_object_object_add(o, "since", json_object_new_double(q->since));
     if (q->keys && !is_picky(q)) /* else others are looked at, too */
         json_object_object_add(o, "keys", json_object_get(q->keys));
-    if (q->fold && !q->elements)
+    if (q->fold && !names_elements(q))
         json_object_object_add(o, "fold", json_object_new_boolean(true));
     json_object_object_add(o, "max", json_object_new_int64(q->count));
     return o;

@@ -10,6 +10,8 @@
 
 enum { LONGS = 1000 }; /* beyond characters */
 
+static const char *const helps[] = {"help", "usage"}; /* all commands have them */
+
 /* Of the kind KIND: 0, those that mean something; OPT_IGNORE; OPT_REFUSE, with the reasons. */
 static void print_options(const struct sopt *opts, size_t n, int kind)
 {
@@ -63,11 +65,12 @@ void sparse_init(struct sparse *p, struct slurm *s, const struct sopt *opts, siz
                  int argc, char **argv, bool operands_end)
 {
     *p = (struct sparse){.s = s, .opts = opts, .n = n, .argc = argc, .argv = argv};
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--usage") == 0))
-        print_help(s, opts, n);
     cleanup_strbuf struct strbuf keys = {0};
     strbuf_add(&keys, operands_end ? "+:" : ":");
-    p->longs = xcalloc(n + 1, sizeof(*p->longs));
+    p->longs = xcalloc(n + ARRAY_SIZE(helps) + 1, sizeof(*p->longs));
+    for (size_t i = 0; i < ARRAY_SIZE(helps); i++)
+        p->longs[n + i] =
+            (struct option){helps[i], no_argument, NULL, LONGS + (int)(n + i)};
     for (size_t i = 0; i < n; i++) {
         int arg = !opts[i].arg         ? no_argument
                   : opts[i].arg == 'r' ? required_argument
@@ -114,6 +117,8 @@ const struct sopt *sparse_next(struct sparse *p)
 {
     int c;
     while ((c = getopt_long(p->argc, p->argv, p->shorts, p->longs, NULL)) >= 0) {
+        if (c >= LONGS + (int)p->n)
+            print_help(p->s, p->opts, p->n);
         const struct sopt *o = c == '?' || c == ':' ? NULL : find(p, c);
         if (!o)
             unknown(p, c);

@@ -194,6 +194,7 @@ static void parse(struct jobs *j, const struct cmd *cmd, int argc, char **argv)
     }
     for (int i = 0; i < p.nargs; i++)
         jobquery_add_id(&j->query, j->cli, p.args[i]);
+    jobquery_sort_ids(&j->query);
     if (!j->fold_given) /* what a program reads is a job a line */
         j->query.fold = !j->json && !strchr(j->format, '{');
     if (!j->watch && j->interval > 0)
@@ -377,7 +378,7 @@ static int list_jobs(struct jobs *j)
                         "version?");
     size_t n;
     struct jobitem *items = make_items(j, list, &n);
-    int rc = jobquery_missing(&j->query, j->cli, list) ? 1 : 0;
+    int rc = !more && jobquery_missing(&j->query, j->cli, list) ? 1 : 0;
     bool named = j->query.nids > 0;
     jobquery_forget_ids(&j->query); /* they are of this level alone */
     if (n > 0 || !rc) {

@@ -137,7 +137,7 @@ static void parse(struct pgrep *g, const struct cmd *cmd, int argc, char **argv)
             break;
         }
     }
-    if (p.nargs == 0 && (g->kill || strcmp(g->format, "help") != 0))
+    if (p.nargs == 0 && (g->kill || !formats_asks(g->format)))
         cli_die(g->cli, "which jobs? Give a pattern for their names, or ids as A..B");
     for (int i = 0; i < p.nargs; i++)
         parse_expression(g, p.args[i]);
@@ -188,10 +188,8 @@ static const struct formats formats = {"pgrep", NULL, "HBATCH_PGREP_FORMAT_DEFAU
 static struct format *make_format(const struct pgrep *g)
 {
     struct error err;
-    const struct formats *kind = &formats_of_jobs;
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-        if (strcmp(own[i].name, g->format) == 0)
-            kind = &formats;
+    const struct formats *kind =
+        formats_have(g->cli, &formats, g->format) ? &formats : &formats_of_jobs;
     cleanup_free char *text = formats_find(g->cli, kind, g->format);
     struct format *f = format_create(text, jobfields, jobfields_n, &err);
     if (!f)

@@ -184,6 +184,9 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
             break;
         }
     }
+    if (json && g.file && strcmp(g.file, "-") == 0)
+        cli_die(cli, "--html=- and --json both write to standard output: give --html a "
+                     "file");
     cleanup_json json_object *info = cli_call(cli, "instance.info", NULL),
                              *resources = cli_call(cli, "resource.list", NULL);
     g.report = report_create(resources, time_now());

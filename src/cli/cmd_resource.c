@@ -263,7 +263,8 @@ void resource_print_rows(const struct resource_choice *c, struct format *f,
     resource_rows_fini(rows);
 }
 
-static void print_list(struct cli *cli, struct resource_choice *c)
+/* The number of lines. */
+static size_t print_list(struct cli *cli, struct resource_choice *c)
 {
     struct rows rows = {0};
     if (!c->listing.format && c->by_rank)
@@ -291,7 +292,9 @@ static void print_list(struct cli *cli, struct resource_choice *c)
         rows.v[i].offline = false;
     if (!c->by_rank)
         resource_combine(&rows, f, alone ? nothing_counts : counts);
+    size_t n = rows.n;
     resource_print_rows(c, f, &rows);
+    return n;
 }
 
 static int list_run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -334,7 +337,11 @@ static int info_run(struct cli *cli, const struct cmd *cmd, int argc, char **arg
     c.listing.format = "{nnodes} Nodes, {ncores} Cores, {ngpus} GPUs";
     resource_parse(&c, cli, cmd, argc, argv);
     resource_check_states(cli, c.states, list_states, ARRAY_SIZE(list_states));
-    print_list(cli, &c);
+    if (print_list(cli, &c) == 0 &&
+        c.include) /* no error, as for Flux, which says nothing */
+        cli_error(cli, "--include=%s: none of these nodes is there%s%s", c.include,
+                  strcmp(c.states, "all") != 0 ? " in these states: " : "",
+                  strcmp(c.states, "all") != 0 ? c.states : "");
     return 0;
 }
 

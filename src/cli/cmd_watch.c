@@ -43,12 +43,29 @@ static void add_matching(struct ids *ids, struct cli *cli, struct jobquery *q)
                   q->count);
 }
 
+/* Each once, and neighbours by one request, which fails if there is no first one of them: then the others are asked for.
+ * The exit code. */
+static int add_jobs(struct jobset *set, struct ids *ids)
+{
+    int rc = 0;
+    struct error err;
+    ids_unique(ids);
+    for (size_t i = 0; i < ids->n;) {
+        size_t n = ids_neighbours(ids, i);
+        for (; n > 0 && jobset_add(set, ids->v[i], n, &err) < 0; i++, n--) {
+            cli_error(set->cli, "%s", err.text);
+            rc = 1;
+        }
+        i += n;
+    }
+    return rc;
+}
+
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
 {
     struct ids ids = {0};
     struct jobset set;
     struct optparse p;
-    struct error err;
     struct jobquery q = {.count = 1000};
     int verbose = 0;
     bool which = false;
@@ -100,16 +117,7 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (progress)
         meter_init(&set.meter, cli, jps);
     set.verbose = verbose;
-    int rc = 0;
-    ids_sort(&ids);
-    for (size_t i = 0, n; i < ids.n; i += n) {
-        n = ids_neighbours(&ids, i);
-        bool again = i > 0 && ids.v[i] == ids.v[i - 1]; /* it was told twice */
-        if (!again && jobset_add(&set, ids.v[i], n, &err) < 0) {
-            cli_error(cli, "%s", err.text);
-            rc = 1;
-        }
-    }
+    int rc = add_jobs(&set, &ids);
     int code = jobset_wait(&set);
     jobset_fini(&set);
     ids_fini(&ids);

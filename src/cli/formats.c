@@ -123,6 +123,14 @@ const char *formats_default(const struct formats *kind)
     return name && *name ? name : kind->own[0].name;
 }
 
+bool formats_have(const struct cli *cli, const struct formats *kind, const char *name)
+{
+    if (find_own(kind, name))
+        return true;
+    cleanup_json json_object *all = load_all(cli, kind);
+    return json_object_object_get_ex(all, name, NULL);
+}
+
 char *formats_find(const struct cli *cli, const struct formats *kind, const char *name)
 {
     const struct formats_own *own = find_own(kind, name);
@@ -172,15 +180,25 @@ static void print_config(const struct cli *cli, const struct formats *kind,
     print_setting("format", text);
 }
 
+/* The NAME of get-config=NAME, or NULL. */
+static const char *config_asked(const char *text)
+{
+    static const char config[] = "get-config=";
+    return strncmp(text, config, strlen(config)) == 0 ? text + strlen(config) : NULL;
+}
+
+bool formats_asks(const char *text)
+{
+    return strcmp(text, "help") == 0 || config_asked(text);
+}
+
 bool formats_told(const struct cli *cli, const struct formats *kind, const char *text,
                   const struct format_field *fields, size_t nfields)
 {
-    static const char config[] = "get-config=";
-    bool help = strcmp(text, "help") == 0;
-    if (help)
+    if (strcmp(text, "help") == 0)
         print_help(cli, kind, fields, nfields);
-    else if (strncmp(text, config, strlen(config)) == 0)
-        print_config(cli, kind, text + strlen(config));
+    else if (config_asked(text))
+        print_config(cli, kind, config_asked(text));
     else
         return false;
     return true;

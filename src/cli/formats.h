@@ -25,10 +25,13 @@ extern const struct formats formats_of_jobs;
 
 /* What is shown if nothing is asked for. */
 const char *formats_default(const struct formats *kind);
+/* Whether KIND, or a file of it, has NAME. */
+bool formats_have(const struct cli *cli, const struct formats *kind, const char *name);
 /* The format NAME, or NAME itself if it has a field; a new string. An unknown one is the end. */
 char *formats_find(const struct cli *cli, const struct formats *kind, const char *name);
-/* Whether TEXT, of --format, asks about formats: help, or get-config=NAME, for a file of formats in TOML.  Then it is
- * told. */
+/* Whether TEXT, of --format, asks about formats: help, or get-config=NAME, for a file of formats in TOML. */
+bool formats_asks(const char *text);
+/* If it does, that is told. */
 bool formats_told(const struct cli *cli, const struct formats *kind, const char *text,
                   const struct format_field *fields, size_t nfields);
 /* F with ARG for the name of each. */

@@ -186,6 +186,16 @@ void ids_sort(struct ids *ids)
         qsort(ids->v, ids->n, sizeof(*ids->v), compare);
 }
 
+void ids_unique(struct ids *ids)
+{
+    size_t n = 0;
+    ids_sort(ids);
+    for (size_t i = 0; i < ids->n; i++)
+        if (n == 0 || ids->v[n - 1] != ids->v[i])
+            ids->v[n++] = ids->v[i];
+    ids->n = n;
+}
+
 bool ids_have(const struct ids *ids, uint64_t id)
 {
     return ids->n && bsearch(&id, ids->v, ids->n, sizeof(*ids->v), compare);

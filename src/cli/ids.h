@@ -25,6 +25,8 @@ void ids_add(struct ids *ids, struct cli *cli, const char *word);
 void ids_add_states(struct ids *ids, struct cli *cli, int states);
 /* In ascending order. */
 void ids_sort(struct ids *ids);
+/* ... and each once. */
+void ids_unique(struct ids *ids);
 /* In this order: whether ID is among them. */
 bool ids_have(const struct ids *ids, uint64_t id);
 /* In this order: how many, from number I on, follow each other as those of one array or submission do; at least 1. */

@@ -48,15 +48,18 @@ void jobquery_add_id(struct jobquery *q, struct cli *cli, const char *word)
     if (!ids_elements(&ids, cli, word)) {
         q->ids = xrealloc(q->ids, (q->nids + 1) * sizeof(*q->ids));
         q->ids[q->nids++] = cli_jobid(cli, word);
-        ids_sort(&(struct ids){q->ids, q->nids});
         return;
     }
     q->ids = xrealloc(q->ids, (q->nids + ids.n) * sizeof(*q->ids));
     memcpy(q->ids + q->nids, ids.v, ids.n * sizeof(*q->ids));
     q->nids += ids.n;
     q->elements = true;
-    ids_sort(&(struct ids){q->ids, q->nids});
     ids_fini(&ids);
+}
+
+void jobquery_sort_ids(struct jobquery *q)
+{
+    ids_sort(&(struct ids){q->ids, q->nids});
 }
 
 void jobquery_queue(struct jobquery *q, const char *text)
@@ -141,6 +144,16 @@ static bool is_picky(const struct jobquery *q)
            q->hosts;
 }
 
+/* Ids that follow each other are those of elements: a line of them all would be of others, too. */
+static bool names_elements(const struct jobquery *q)
+{
+    const struct ids ids = {q->ids, q->nids};
+    bool any = q->elements;
+    for (size_t i = 0; i + 1 < q->nids && !any; i++)
+        any = ids_neighbours(&ids, i) > 1;
+    return any;
+}
+
 json_object *jobquery_params(const struct jobquery *q)
 {
     json_object *o = json_object_new_object();
@@ -163,7 +176,7 @@ json_object *jobquery_params(const struct jobquery *q)
         json_object_object_add(o, "since", json_object_new_double(q->since));
     if (q->keys && !is_picky(q)) /* else others are looked at, too */
         json_object_object_add(o, "keys", json_object_get(q->keys));
-    if (q->fold && !q->elements)
+    if (q->fold && !names_elements(q))
         json_object_object_add(o, "fold", json_object_new_boolean(true));
     json_object_object_add(o, "max", json_object_new_int64(q->count));
     return o;
@@ -281,26 +294,32 @@ json_object *jobquery_fetch(const struct jobquery *q, jobquery_ask ask, void *ar
     return all;
 }
 
-/* The id of an array's first job stands for the array, of which that job may not be among what is shown. */
-static bool stands_for(uint64_t id, json_object *job)
+/* The ids that jobs of LIST have, sorted. The id of an array's first job stands for the array, of which that job may
+ * not be among what is shown. */
+static struct ids ids_shown(json_object *list)
 {
-    return json_object_get_uint64(cli_get(job, "id")) == id ||
-           json_object_get_uint64(cli_get(job, "array")) == id;
+    size_t n = json_object_array_length(list);
+    struct ids ids = {.v = xcalloc(2 * n + 1, sizeof(*ids.v))};
+    for (size_t i = 0; i < n; i++) {
+        json_object *job = json_object_array_get_idx(list, i);
+        ids.v[ids.n++] = json_object_get_uint64(cli_get(job, "id"));
+        ids.v[ids.n++] = json_object_get_uint64(cli_get(job, "array"));
+    }
+    ids_sort(&ids);
+    return ids;
 }
 
 bool jobquery_missing(const struct jobquery *q, const struct cli *cli, json_object *list)
 {
     char buf[CLI_ID_SIZE];
     bool any = false;
+    struct ids shown = ids_shown(list);
     for (size_t i = 0; i < q->nids; i++) {
-        uint64_t id = q->ids[i];
-        size_t n = json_object_array_length(list), k = 0;
-        while (k < n && !stands_for(id, json_object_array_get_idx(list, k)))
-            k++;
-        if (k < n)
+        if (ids_have(&shown, q->ids[i]))
             continue;
-        cli_error(cli, "there is no job %s", cli_id(cli, id, buf));
+        cli_error(cli, "there is no job %s", cli_id(cli, q->ids[i], buf));
         any = true;
     }
+    ids_fini(&shown);
     return any;
 }

@@ -22,7 +22,7 @@ struct jobquery {
     bool fold;              /* what waits of an array is one entry */
     json_object *keys;      /* of job.list, that are to be told; NULL: all */
     size_t nids;            /* these jobs whatever their state */
-    uint64_t *ids;
+    uint64_t *ids;          /* in ascending order */
     bool
         elements; /* ... and no others: that of an array's first job does not stand for all of it */
 };
@@ -39,8 +39,9 @@ void jobquery_expand_queues(struct jobquery *q, struct cli *cli);
 void jobquery_user(struct jobquery *q, const struct cli *cli, const char *text);
 /* An id set of ranks or a list of hosts, of --include; a wrong one is the end. */
 void jobquery_include(struct jobquery *q, const struct cli *cli, const char *text);
-/* Append the job that WORD names. */
+/* Append the job that WORD names; after the last one, sort them. */
 void jobquery_add_id(struct jobquery *q, struct cli *cli, const char *word);
+void jobquery_sort_ids(struct jobquery *q);
 void jobquery_forget_ids(struct jobquery *q);
 void jobquery_fini(struct jobquery *q);
 /* The parameters of job.list. */

@@ -175,6 +175,8 @@ static void begin_afresh(struct supervisor *sv)
 {
     struct error err;
     supervisor_say("%s: they are started anew", sv->why);
+    supervisor_why(sv, NULL);
+    sv->lost = false;
     path_remove_tree(sv->rundir);
     if (supervisor_make_rundir(sv, &err) == 0 && starts_begin(sv, NULL, &err) == 0)
         return;
@@ -244,8 +246,10 @@ void starts_doctor_over(struct supervisor *sv, int status)
 void starts_over(struct supervisor *sv, int status)
 {
     bool ready = sv->phase == READY;
-    if (!sv->uri)
+    if (!sv->uri) {
+        free(sv->config->kept);
         sv->config->kept = ranks_kept(sv->ranks);
+    }
     ranks_destroy(take(sv->ranks));
     supervisor_drop_request(sv);
     orphans_kill_marked(sv->mark, sv->config->spare, 2);
@@ -259,7 +263,7 @@ void starts_over(struct supervisor *sv, int status)
         supervisor_phase(sv, OVER, 0);
         return;
     }
-    if (!ready && !sv->leaving) {
+    if (!ready && (!sv->leaving || sv->late)) {
         fail_again(sv, sv->why ? take(sv->why) : describe(status));
         return;
     }

@@ -152,7 +152,7 @@ static void on_ready(struct supervisor *sv, const char *uri)
     if (sv->remote || !first)
         return;
     sv->uri = xstrdup(uri);
-    sv->took = time_mono() - sv->starts[0];
+    sv->took = time_mono() - sv->starts[(sv->nstarts - 1) % MAX_STARTS];
     if (!sv->reason)
         start_program(sv);
 }
@@ -162,11 +162,13 @@ void supervisor_said(void *arg, enum noise_word word, const char *rest)
     struct supervisor *sv = arg;
     switch (word) {
     case NOISE_READY:
-        if (sv->phase == STARTING &&
+        if (sv->phase == STARTING && !sv->late &&
             (strncmp(rest, "local:///", 9) == 0 || strcmp(rest, "remote") == 0))
             on_ready(sv, rest);
         break;
     case NOISE_ENDED:
+        if (sv->late) /* they were told to, by us */
+            break;
         sv->ended = atoi(rest);
         if (sv->told_at <= 0)
             tell_program(sv, SIGHUP);

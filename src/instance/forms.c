@@ -122,7 +122,8 @@ static void share(json_object *o, json_object *like)
         else if (json_object_is_type(value, json_type_array))
             json_object_array_shrink(value, 0);
     }
-    lh_table_resize(json_object_get_object(o), json_object_object_length(o) * 3 / 2 + 1);
+    /* with less room the copying would make the table grow again, which json-c forgets */
+    lh_table_resize(json_object_get_object(o), json_object_object_length(o) * 8 / 5 + 2);
 }
 
 /* --- finding it --------------------------------------------------------------------------- */

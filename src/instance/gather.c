@@ -381,6 +381,7 @@ static void end_former_life(struct instance *in)
         record_exec(in->store, i, "");
     }
     store_attr_set(in->store, "shutdown", "");
+    store_attr_set(in->store, "attrs", "");
 }
 
 /* Where NODE really is, in an instance whose leader is on LEADER: virtual ones are beside it. */

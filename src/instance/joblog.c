@@ -40,7 +40,11 @@ char *joblog_get(struct store *store, struct job *job)
     if (!job->stored)
         return xstrdup(job_log(job)->s);
     struct strbuf log = {0};
+    bool works = !store_is_behind(store);
     cleanup_free char *before = store_log_get(store, job->sj.id, NULL);
+    if (!before && works &&
+        store_is_behind(store)) /* since now: what it has is to be read */
+        before = store_log_get(store, job->sj.id, NULL);
     strbuf_add(&log, before ? before : "");
     if (store_is_behind(store)) /* it knows nothing since its last commit */
         strbuf_addn(&log, job->log.s, job->log.len);

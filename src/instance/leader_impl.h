@@ -42,6 +42,7 @@ struct preempt_seen { /* what preempt_turn has looked at; without padding */
 
 struct leader_trim { /* the limits of the table job-manager (purge_run) */
     double at;       /* when it is looked at again */
+    double spent;    /* s, in the chunks of this look so far */
     uint64_t seen;   /* jobs that were over then */
     struct store_cut cut;
     jobid_t from; /* where to go on with the cut; 0: it was done */

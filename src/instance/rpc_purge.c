@@ -194,7 +194,13 @@ void purge_run(struct leader *ld, double now)
         purge_clear(&p);
     }
     double took = time_mono() - begin;
-    t->at = now + (t->from > 0 ? took : MAX((double)TRIM_S, took * TRIM_SHARE));
+    t->spent += took;
+    if (t->from > 0) { /* others have their turn */
+        t->at = now + 2 * took;
+        return;
+    }
+    t->at = now + MAX((double)TRIM_S, t->spent * TRIM_SHARE);
+    t->spent = 0;
 }
 
 /* --- which ------------------------------------------------------------------------------------ */

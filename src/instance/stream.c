@@ -9,6 +9,7 @@
  * ends are still to be told. */
 #include "src/instance/stream_impl.h"
 
+#include <errno.h>
 #include <string.h>
 #include "src/common/util.h"
 #include "src/job/jsonutil.h"
@@ -354,8 +355,13 @@ bool stream_look_on(struct leader *ld, struct stream *st)
             continue;
         struct error err;
         jobid_t id = jobid_nth(st->first, st->looked_at++);
-        if (attach(ld, &st->rq, id, st->output, false, w, &err) < 0)
-            stream_missing(ld, st, id, &err);
+        if (attach(ld, &st->rq, id, st->output, false, w, &err) == 0)
+            continue;
+        if (err.code != ENOENT || store_is_behind(ld->store)) { /* it may be there */
+            st->looked_at--;
+            break;
+        }
+        stream_missing(ld, st, id, &err);
     }
     bool there = w->all != NULL;
     if (--w->refs == 0)

@@ -60,6 +60,8 @@ is "$(json "all('costs' in f for f in d['figures'] if f['figure'].split('.')[0] 
 is "$(json "sum('target' in x for f in d['figures'] for x in [f] + f.get('yardsticks', [])) == d['targets'] > 0" \
     <"$tmp/bench.json")" True "targets are counted"
 
+is "$(json "next(f['value'] > 0 for f in d['figures'] if f['figure'] == 'memory.store')" <"$tmp/bench.json")" True \
+    "finished jobs take room in the store"
 ok "one figure" "$bench" --quick --builddir="$builddir" --json="$tmp/one.json" sched.placements
 is "$(json "[f['figure'] for f in d['figures']]" <"$tmp/one.json")" "['sched.placements']" "is all there is"
 nok "a figure that doesn't exist" "$bench" --builddir="$builddir" run.fast

@@ -214,9 +214,12 @@ class Instance:
         """What the store holds, in whole pages less the free ones. Of a copy, since the leader has
         it locked; what is still in the log counts."""
         with tempfile.TemporaryDirectory(prefix="hbatch-bench.") as to:
-            for path in glob.glob(os.path.join(glob.escape(self.rundir), "store.sqlite*")):
+            files = glob.glob(os.path.join(glob.escape(self.rundir), "store-0.sqlite*"))
+            if not files:
+                raise Failure(f"there is no store in {self.rundir}")
+            for path in files:
                 shutil.copy(path, to)
-            db = sqlite3.connect(os.path.join(to, "store.sqlite"))
+            db = sqlite3.connect(os.path.join(to, "store-0.sqlite"))
             try:
                 pages, free, size = (db.execute(f"PRAGMA {name}").fetchone()[0]
                                      for name in ("page_count", "freelist_count", "page_size"))

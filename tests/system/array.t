@@ -129,6 +129,7 @@ is "$rc|$err" "1|hbatch job wait: $(sed -n 4p ids): task(s) exited with exit cod
 is "$(hbatch output "${array}_[10-30]" "${array}_70" | xargs)" "out 10 out 20 out 30 out 70" "their output"
 is "$(hbatch attach "${array}_50")" "out 50" "attach to one"
 is "$(hbatch watch "${array}_[60-70]" | sort | xargs)" "out 60 out 70" "watch some"
+is "$(hbatch watch "${array}_[50-60]" "${array}_[60-70]" | sort | xargs)" "out 50 out 60 out 70" "... with one told twice"
 is "$(hbatch jobs -no '{id}' "${array}_10")" "$array" "the first one does not stand for the array then"
 is "$(hbatch job resubmit --dry-run --failed "$array")" "$array --cc=40" "what failed would be submitted again"
 again=$(hbatch job resubmit --failed "$array")

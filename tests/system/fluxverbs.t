@@ -120,10 +120,23 @@ is "$(hbatch watch -f completed -c 2 -v 2>&1 | wc -l)" 2 "watch -f -c"
 ok "watch --since" hbatch watch --since=-1h -f completed
 is "$(hbatch job timeleft)" 4294967295 "no limit"
 
+# --- a user's formats of pgrep
+mkdir -p conf/hbatch
+printf '[formats.mine]\nformat = "{name} mine"\n' >conf/hbatch/pgrep.toml
+export XDG_CONFIG_HOME=$PWD/conf
+like "$(hbatch pgrep -o help)" "  mine " "pgrep -o help lists them"
+is "$(hbatch pgrep -nac 1 -o mine '^x$')" "x mine" "they can be used"
+is "$(hbatch pgrep -nac 1 -o endreason '^x$' | wc -l)" 1 "... as those of jobs"
+like "$(hbatch pgrep -o get-config=mine)" "formats.mine.*\{name\} mine" "get-config needs no pattern"
+unset XDG_CONFIG_HOME
+
 # --- resources
 is "$(hbatch resource info)" "3 Nodes, 12 Cores, 0 GPUs" "resource info"
 is "$(hbatch resource info -q batch)" "2 Nodes, 8 Cores, 0 GPUs" "... of a queue"
 is "$(hbatch resource info -i vnode[0,7])" "1 Nodes, 4 Cores, 0 GPUs" "... of some nodes"
+ok "... of none" hbatch resource info -i NOSUCH
+is "$out|$err" "|hbatch resource info: --include=NOSUCH: none of these nodes is there" "that is told"
+is "$(hbatch resource info -i 1 -s drained 2>&1)" "hbatch resource info: --include=1: none of these nodes is there in these states: drained" "... of none in a state"
 is "$(hbatch resource R -i 1-2 | member execution.R_lite)" '[{"rank": "1-2", "children": {"core": "0-3"}}]' "resource R"
 is "$(hbatch resource R | member execution.properties)" '{"big": "1-2"}' "with properties"
 ok "drain" hbatch resource drain vnode2 a bad fan

@@ -56,6 +56,17 @@ is "$(hbatch jobs -ano '{status}' "$array" | sort | uniq -c | xargs)" "1 CANCELE
 is "$(lines)" "1000 SCHED 0 1" "what is held waits on"
 is "$(lines -a -c 0 "$array" | awk '{ n += $4 } END { print n }')" 1000 "with what is over, each is told once"
 
+held=$(hbatch submit --cc=1-5 --urgency=hold true | xargs)
+# shellcheck disable=SC2086
+capture hbatch jobs -n $held
+is "$rc|$(wc -l <<<"$out")|$err" "0|5|" "elements by their ids are not folded"
+# shellcheck disable=SC2086
+capture hbatch jobs -nc 2 $held
+is "$rc|$(wc -l <<<"$out")|$err" "0|2|" "of those beyond --count nothing is said"
+is "$(hbatch jobs -n "${held%% *}" | wc -l)" 1 "an array by its id is"
+# shellcheck disable=SC2086
+hbatch cancel -q $held
+
 # --- a million -------------------------------------------------------------------------------------------
 gate=$(hbatch submit -n4 sleep inf)
 hbatch wait-event "$gate" start >/dev/null

@@ -274,7 +274,7 @@ for line in open(sys.argv[1]):
 PY
 }
 event() { echo "[\"job.event\",{\"id\":1024,\"event\":{\"timestamp\":1,\"name\":\"$1\",\"context\":${2:-{\}}}}]"; }
-output() { echo "[\"job.output\",{\"id\":1024,\"io\":{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"$1\"}}]"; }
+output() { echo "[\"job.output\",{\"id\":${2:-1024},\"io\":{\"stream\":\"stdout\",\"rank\":\"0\",\"data\":\"$1\"}}]"; }
 end() { echo "[\"job.end\",{\"id\":${2:-1024},\"state\":\"INACTIVE\",\"result\":\"$([ "$1" = 0 ] && echo COMPLETED || echo FAILED)\",\"status\":$(($1 * 256)),\"exit\":$1,\"left\":0}]"; }
 
 leader "[{\"method\":\"job.submit\",\"result\":{\"id\":1024,\"count\":1},\"close\":true,
@@ -319,6 +319,12 @@ leader "[{\"method\":\"job.attach\",\"result\":{},\"close\":true,\"notes\":[$(ou
 capture hbatch watch 1025 1024 1025
 is "$rc $out" "5 one" "watch of two jobs whose ids follow each other"
 is "$(asked id count | tr '\n' ' ')" "job.attach 1 first 1024 2 job.attach 1 again 1024 2 " "... in one request"
+
+leader "[{\"method\":\"job.attach\",\"error\":[2,\"no such job: first\"]},
+         {\"method\":\"job.attach\",\"result\":{},\"notes\":[$(output 'one\n' 1025),$(end 0 1025),$(end 3 1026)]}]"
+capture hbatch watch 1024 1026 1025
+is "$rc|$out|$err" "3|one|hbatch watch: no such job: first" "watch of neighbours of which the first is unknown"
+is "$(asked id count | tr '\n' ' ')" "job.attach 1 first 1024 3 job.attach 2 first 1025 2 " "... goes on behind it"
 
 leader "[{\"method\":\"job.wait\",\"if\":\"1024\",\"result\":{\"id\":1024,\"result\":\"COMPLETED\",\"status\":0,\"exit\":0}},
          {\"method\":\"job.wait\",\"if\":\"1025\",\"close\":true},

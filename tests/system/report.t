@@ -77,6 +77,8 @@ checked=$(check page.html)
 is "$(grep wrong <<<"$checked")" "" "it is well-formed, and needs nothing from elsewhere"
 is "$(grep -E 'rect.r[0-9]' <<<"$checked" | tr '\n' ' ')" "rect.r0 6 rect.r1 4 rect.r4 1 " "a bar for each job"
 is "$(grep -c '&lt;i&gt;&amp;&quot;evil' page.html) $(grep -c '<i>&' page.html) $(grep -c '&lt;b&gt;T&lt;/b&gt;' page.html)" "3 0 2" "names are no HTML"
+nok "a page and JSON in one" hbatch report --html=- --json
+like "$out|$err" "^\|hbatch report: --html=- and --json " "... is refused"
 ok "to standard output" hbatch report --html -
 is "$out" "$(cat <<<"$out")" "... the same"
 like "$out" "^<!DOCTYPE html>" "... a page"

@@ -102,6 +102,8 @@ for command in srun salloc squeue scancel sacct scontrol sinfo sacctmgr sstat; d
     $command --help 2>&1 | grep -q "^Usage: $command .OPTIONS. .*hbatch-compat(7)$" || echo $command
 done >unknown
 is "$(cat unknown)" "" "... and all commands have --help"
+like "$(srun -n2 --help)" "^Usage: srun " "--help behind other options"
+is "$(srun --quiet sh -c 'echo $1' sh --help)" "--help" "... but not behind the command"
 for _ in 1 2 3; do sbatch -J alone -d singleton -o none --wrap 'sleep 100' >/dev/null; done
 alone() { [ "$(squeue -h -n alone -o %t | sort | xargs)" = "PD PD R" ]; }
 ok "--dependency=singleton: one at a time" wait_until 30 alone

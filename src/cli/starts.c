@@ -74,7 +74,8 @@ int starts_begin(struct supervisor *sv, struct hostlist *hosts, struct error *er
     sv->config->command(&s, &w);
     sv->leaving = sv->acknowledged = sv->late = sv->examined = false;
     sv->starts[sv->nstarts++ % MAX_STARTS] = time_mono();
-    supervisor_phase(sv, STARTING, s.recover ? start_patience(sv) : first_patience(sv));
+    sv->patience = s.recover ? start_patience(sv) : first_patience(sv);
+    supervisor_phase(sv, STARTING, sv->patience);
     sv->ranks = ranks_start(w.v, sv->mark, sv->config->spare, supervisor_said, sv, err);
     words_fini(&w);
     return sv->ranks ? 0 : -1;
@@ -163,8 +164,7 @@ static void fail_again(struct supervisor *sv, char *why)
 
 void starts_late(struct supervisor *sv)
 {
-    double seconds =
-        sv->uri ? start_patience(sv) : first_patience(sv) * (1 + EXAMINED_TIMES);
+    double seconds = sv->patience * (sv->examined ? 1 + EXAMINED_TIMES : 1);
     supervisor_why(sv, xasprintf("the ranks were not ready within %.0f s", seconds));
     sv->late = true;
     ranks_end(sv->ranks, 0);
@@ -236,7 +236,7 @@ void starts_doctor_over(struct supervisor *sv, int status)
         return;
     if (status == 0) {
         sv->examined = true;
-        sv->until = time_mono() + first_patience(sv) * EXAMINED_TIMES;
+        sv->until = time_mono() + sv->patience * EXAMINED_TIMES;
         return;
     }
     sv->diagnosed = true;

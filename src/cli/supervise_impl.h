@@ -27,6 +27,7 @@ struct supervisor {
     double began;              /* time_now() of the first start */
     double starts[MAX_STARTS]; /* of the last ones, in turn */
     unsigned nstarts, failures;
+    double patience;    /* s, with this start, before something is done about it */
     double took;        /* s, the first start, until all were ready */
     char *uri;          /* NULL: they were never ready */
     bool remote;        /* rank 0 runs the program */

@@ -163,17 +163,26 @@ def event_watch_async(flux_handle, jobid, eventlog="eventlog"):
     return future.post(flux_handle.channel.post_follow, hbatch.JobID(jobid), 1, tell)
 
 
-def event_watch(flux_handle, jobid, eventlog="eventlog"):
-    """The job's events, as they come."""
-    future = event_watch_async(flux_handle, jobid, eventlog)
+def events_of(future, patience=None):
+    """The events of FUTURE as they come, which is canceled at the end; with PATIENCE, until none comes for so many seconds."""
     try:
         while True:
+            if patience is not None:
+                try:
+                    future.wait_for(patience)
+                except TimeoutError:
+                    return
             event = future.get_event()
             if event is None:
                 return
             yield event
     finally:
         future.cancel()
+
+
+def event_watch(flux_handle, jobid, eventlog="eventlog"):
+    """The job's events, as they come."""
+    yield from events_of(event_watch_async(flux_handle, jobid, eventlog))
 
 
 def event_wait(flux_handle, jobid, name, eventlog="eventlog", raiseJobException=True):

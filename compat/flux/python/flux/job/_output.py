@@ -11,7 +11,7 @@ from hbatch._lib import TELL_END, TELL_EVENTS, TELL_OUTPUT
 
 from ..future import Future, oserrors
 from ..idset import IDset
-from ._events import EventLogEvent
+from ._events import EventLogEvent, events_of
 
 LOG_QUIET = -1
 LOG_FATAL = 0
@@ -307,19 +307,7 @@ def output_watch_lines(flux_handle, jobid, labelio=False, log_stderr_level=LOG_T
 
 def _written_so_far(flux_handle, jobid):
     """The output that there is now: a job that runs on is not waited for."""
-    future = JobOutputEventWatch(flux_handle, jobid)
-    try:
-        while True:
-            try:
-                future.wait_for(0.1)
-            except TimeoutError:
-                return
-            event = future.get_event()
-            if event is None:
-                return
-            yield event
-    finally:
-        future.cancel()
+    yield from events_of(JobOutputEventWatch(flux_handle, jobid), 0.1)
 
 
 @oserrors
